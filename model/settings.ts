@@ -1,0 +1,34 @@
+import type { AddressQuery } from './address.ts';
+import type { Scope } from './scope.ts';
+
+/** How often and how long something is tried again. */
+export interface RetrySettings {
+  /** Attempts in all, the first included. */
+  readonly attempts: number;
+  /** The longest pause between two attempts, in milliseconds. The first pause is shorter and grows up to it. */
+  readonly intervalMs: number;
+}
+
+/** A pool as the workflows see it: configuration resolved for one node, recorded in its history by `discover`. */
+export interface PoolSpec {
+  readonly name: string;
+  readonly scope: Scope;
+  readonly query: AddressQuery;
+  /** Higher is served first when addresses are short. */
+  readonly priority: number;
+  readonly retries: RetrySettings;
+  readonly release: {
+    /** False: the address stays on the instance when its Node is deleted. */
+    readonly onNodeDelete: boolean;
+    /** How long after its deletion a Node may come back with the same instance and keep its address, in milliseconds. */
+    readonly gracePeriodMs: number;
+  };
+  /** The taint to remove from the Node once it has its address. */
+  readonly taintKey?: string;
+}
+
+/** The token bucket of one class of calls: so many at once, then so many a second. */
+export interface RateLimit {
+  readonly burst: number;
+  readonly perSecond: number;
+}
