@@ -1,0 +1,145 @@
+/**
+ * What the activities promise the workflows: types only, so that workflow code can import it.
+ *
+ * Activities run at least once. Each states why a second run is harmless.
+ */
+import type { ReleaseOutcome } from '../clouds/provider.ts';
+import type { AddressQuery, AddressRef, Association, Instance, InstanceRef } from '../model/address.ts';
+import type { Scope } from '../model/scope.ts';
+import type { PoolSpec } from '../model/settings.ts';
+import type { NodeRef, Phase } from '../workflows/messages.ts';
+
+/** What `discover` found out about a Node. `node.uid` is the uid it has now. */
+export type Discovery =
+  | {
+      readonly kind: 'ready';
+      readonly node: NodeRef;
+      readonly instance: Instance;
+      readonly pool: PoolSpec;
+    }
+  /** Something is missing that may still come (a providerID, a region label, the instance): `reason` says what. */
+  | { readonly kind: 'notReady'; readonly node: NodeRef; readonly reason: string }
+  /** No pool's selector matches (any more). */
+  | { readonly kind: 'notSelected'; readonly node: NodeRef }
+  /** No Node of that name. */
+  | { readonly kind: 'gone' };
+
+export interface PublishInput {
+  readonly node: NodeRef;
+  /** Makes the Event idempotent: the same key is the same Event. */
+  readonly key: string;
+  readonly phase: Phase;
+  readonly pool?: string;
+  readonly address?: AddressRef;
+  /** Removed if and only if the phase is `assigned`. */
+  readonly taintKey?: string;
+  readonly event?: {
+    readonly type: 'Normal' | 'Warning';
+    /** Upper camel case, as `kubectl describe` shows it. */
+    readonly reason: string;
+    readonly message: string;
+  };
+}
+
+/** Activities on a cluster's task queue: they need the cluster's API server and its configuration. */
+export interface ClusterActivities {
+  /**
+   * Reads the Node by name (whatever uid it has now), its pool from this worker's configuration, and its instance from
+   * the cloud. An instance that is dead or unknown is `notReady`.
+   *
+   * Reads only, so a second run is harmless.
+   *
+   * @throws ApplicationFailure `Invalid` (non-retryable) if the Node's region is not its pool's, or its providerID is
+   * not one; otherwise as failures.ts maps the errors of Kubernetes and the cloud
+   */
+  discover(input: { name: string }): Promise<Discovery>;
+
+  /**
+   * Writes label, annotations, taint and Event on the Node with this uid. A Node that is gone or has another uid is left
+   * alone, without an error.
+   *
+   * A second run writes the same values, finds the taint gone and the Event present.
+   */
+  publish(input: PublishInput): Promise<void>;
+
+  /** Starts the scope's AddressPoolWorkflow. One that runs is left as it is, so a second run is harmless. */
+  startAddressPool(input: { scope: Scope }): Promise<void>;
+}
+
+export interface SelectInput {
+  readonly scope: Scope;
+  /** Allocation ids that claims hold now: not to be offered; reported in `claims`. */
+  readonly claimed: readonly string[];
+  readonly pools: readonly {
+    readonly key: string;
+    readonly query: AddressQuery;
+    /** How many free addresses at most. */
+    readonly want: number;
+    /** Waiting nodes whose instance was seen to hold a static address. */
+    readonly holders: readonly { readonly workflowId: string; readonly ip: string }[];
+  }[];
+}
+
+export interface SelectedPool {
+  readonly key: string;
+  /** All addresses of the pool, free or not. */
+  readonly size: number;
+  /** At most `want` free addresses, in the pool's order, none of them claimed. */
+  readonly free: readonly AddressRef[];
+  /** The holders whose address is one of this pool. */
+  readonly held: readonly { readonly workflowId: string; readonly address: AddressRef }[];
+  /** A permanent error of this pool's query; the other pools are served all the same. */
+  readonly error?: string;
+}
+
+export interface SelectResult {
+  readonly pools: readonly SelectedPool[];
+  /** For each claimed address that a list showed: the instance that holds it, or null. */
+  readonly claims: readonly { readonly addressId: string; readonly instanceId: string | null }[];
+}
+
+/** Activities on a scope's task queue: they need the cloud of that scope. */
+export interface ScopeActivities {
+  /** Lists the addresses of each pool that waits, once per pool. Reads only. */
+  select(input: SelectInput): Promise<SelectResult>;
+
+  /**
+   * Associates the address with the instance; conditional (never takes it from another holder), so that a second run
+   * finds its own association and returns it.
+   *
+   * @throws ApplicationFailure `InUse`, `ForeignAddress`, `NotFound`, `Denied`, … (failures.ts)
+   */
+  associate(input: {
+    scope: Scope;
+    instance: InstanceRef;
+    address: AddressRef;
+    token: number;
+  }): Promise<Association>;
+
+  /**
+   * Reads the address back. Reads only.
+   *
+   * @throws ApplicationFailure `NotVisibleYet` (retryable) until the provider shows the address on this instance;
+   * `InUse` (non-retryable) if another holds it
+   */
+  verify(input: {
+    scope: Scope;
+    instance: InstanceRef;
+    address: AddressRef;
+    query: AddressQuery;
+  }): Promise<Association>;
+
+  /**
+   * Takes the address from this instance, if this instance still holds it and it still is of the pool. A second run
+   * finds it free, or in other hands, and changes nothing.
+   */
+  release(input: {
+    scope: Scope;
+    instance: InstanceRef;
+    address: AddressRef;
+    query: AddressQuery;
+  }): Promise<ReleaseOutcome>;
+
+  /** Which of these workflows run no more: closed, terminated or unknown. Reads only. */
+  findClosed(input: { workflowIds: readonly string[] }): Promise<string[]>;
+}
