@@ -1,0 +1,169 @@
+/**
+ * The mutex of a scope. It alone decides which node gets which address and when an association may start, and it is
+ * single-threaded, so no address is given twice. It decides for all that wait at once: one list, then grants in parallel.
+ *
+ * It never completes by itself, and continues as new with its whole state.
+ */
+import {
+  allHandlersFinished,
+  condition,
+  continueAsNew,
+  getExternalWorkflowHandle,
+  log,
+  proxyActivities,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { ScopeActivities } from '../activities/contract.ts';
+import {
+  type AddressPoolInput,
+  configureSignal,
+  freedSignal,
+  grantSignal,
+  poolStatusQuery,
+  requestSignal,
+  scopeTaskQueue,
+  settleSignal,
+  withdrawSignal,
+} from './messages.ts';
+import { beginLook, decide, lookFailed, type Message, nextLookAt, nextWakeAt } from './pool/look.ts';
+import { pack, type PackedPoolState, unpack } from './pool/packed-state.ts';
+import { configureBucket } from './pool/pacing.ts';
+import {
+  checkedHolders,
+  freed,
+  newPoolState,
+  overdueHolders,
+  type PoolState,
+  request,
+  settle,
+  undelivered,
+  withdraw,
+} from './pool/state.ts';
+import { poolDetails, poolStatus } from './pool/status.ts';
+import { isFreed, isPacing, isRequest, isSettlement, isWithdrawal } from './signal-input.ts';
+
+/** History is kept this short, so that a worker that takes over has little to replay. */
+const LONGEST_HISTORY = 4_000;
+
+export async function AddressPoolWorkflow(input: AddressPoolInput): Promise<void> {
+  const { scope } = input;
+  const state =
+    input.state === undefined
+      ? newPoolState(input.pacing, Date.now())
+      : unpack(input.state as PackedPoolState);
+  let pacing = input.pacing;
+  let lastError: string | undefined;
+  let signalled = false;
+
+  // Whatever comes in a signal is checked: a bad one is logged and ignored, it must not stop the mutex for all.
+  const on = <T>(name: string, valid: (value: unknown) => value is T, act: (value: T) => void) => {
+    return (value: T): void => {
+      if (!valid(value)) {
+        log.warn('ignored a signal with bad input', { signal: name, value });
+        return;
+      }
+      act(value);
+      signalled = true;
+    };
+  };
+  setHandler(
+    requestSignal,
+    on('request', isRequest, (asked) => request(state, asked, Date.now())),
+  );
+  setHandler(
+    settleSignal,
+    on('settle', isSettlement, (settlement) => settle(state, settlement, Date.now())),
+  );
+  setHandler(
+    withdrawSignal,
+    on('withdraw', isWithdrawal, (who) => withdraw(state, who.workflowId)),
+  );
+  setHandler(
+    freedSignal,
+    on('freed', isFreed, (what) => freed(state, what.addressId, what.disassociated, Date.now())),
+  );
+  setHandler(
+    configureSignal,
+    on('configure', isPacing, (settings) => {
+      pacing = settings.pacing;
+      configureBucket(state.bucket, pacing, Date.now());
+    }),
+  );
+  setHandler(poolStatusQuery, () => poolStatus(state, scope, lastError));
+
+  const activities = proxyActivities<ScopeActivities>({
+    taskQueue: scopeTaskQueue(scope),
+    startToCloseTimeout: '1 minute',
+    retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 5 },
+  });
+
+  const look = async (): Promise<void> => {
+    const planned = beginLook(state, Date.now());
+    const waiting = state.queue.length;
+    try {
+      const summary = `free addresses for ${waiting} waiting`;
+      const found = await activities.select.executeWithOptions({ summary }, [{ scope, ...planned }]);
+      lastError = found.pools.find((pool) => pool.error !== undefined)?.error;
+      await deliver(state, decide(state, planned, found, Date.now()));
+    } catch (error) {
+      lastError = messageOf(error);
+      log.warn('could not list addresses', { error: lastError });
+      lookFailed(state);
+    }
+  };
+
+  const findSilentHolders = async (workflowIds: string[]): Promise<void> => {
+    try {
+      const closed = await activities.findClosed.executeWithOptions({ summary: 'silent holders of claims' }, [
+        { workflowIds },
+      ]);
+      checkedHolders(state, closed, Date.now());
+    } catch (error) {
+      log.warn('could not look for holders of claims', { error: messageOf(error) });
+      checkedHolders(state, [], Date.now());
+    }
+  };
+
+  for (;;) {
+    setCurrentDetails(poolDetails(poolStatus(state, scope, lastError)));
+    if (workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > LONGEST_HISTORY) {
+      await condition(allHandlersFinished);
+      await continueAsNew<typeof AddressPoolWorkflow>({ scope, pacing, state: pack(state) });
+    }
+    const silent = overdueHolders(state, Date.now());
+    if (silent.length > 0) await findSilentHolders(silent);
+    else if (isDue(nextLookAt(state))) await look();
+    else {
+      signalled = false;
+      const wakeAt = nextWakeAt(state);
+      if (wakeAt === undefined) await condition(() => signalled);
+      else await condition(() => signalled, Math.max(1, wakeAt - Date.now()));
+    }
+  }
+}
+
+function isDue(at: number | undefined): boolean {
+  return at !== undefined && at <= Date.now();
+}
+
+/** Sends grants in parallel. A workflow that runs no more frees what was claimed for it; the others are served all the same. */
+async function deliver(state: PoolState, messages: Message[]): Promise<void> {
+  await Promise.all(
+    messages.map(async ({ workflowId, grant }) => {
+      try {
+        await getExternalWorkflowHandle(workflowId).signal(grantSignal, grant);
+      } catch (error) {
+        log.warn('a waiting workflow runs no more', { workflowId, error: messageOf(error) });
+        if (grant.kind === 'granted') undelivered(state, grant.token);
+        else withdraw(state, workflowId);
+      }
+    }),
+  );
+}
+
+function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? error.cause.message : error.message;
+}

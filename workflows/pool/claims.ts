@@ -1,0 +1,51 @@
+/**
+ * Claims: the mutex's word that one address is for one node. At most one claim for each address.
+ * Pure bookkeeping; the caller says what time it is.
+ */
+import type { AddressRef } from '../../model/address.ts';
+
+export interface Claim {
+  readonly address: AddressRef;
+  /** Grows with every claim: a settlement that carries an older one is of the past and changes nothing. */
+  readonly token: number;
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly instanceId: string;
+  /**
+   * `granted`: its holder works on it. `lingering`: its holder is done, but the provider's lists may not show yet what
+   * it did, so the address is not offered again until a list shows who has it, or the deadline has passed.
+   */
+  state: 'granted' | 'lingering';
+  /** Milliseconds since the epoch. Granted: when its holder is looked for. Lingering: when it is dropped. */
+  deadline: number;
+}
+
+/** After this long, a holder that said nothing is looked for: is its workflow still open? */
+export const CLAIM_MS = 120_000;
+/**
+ * Longest time for which a provider's list is expected to be stale (EC2's eventual consistency is a matter of seconds).
+ * An association never takes an address from a holder, so a claim that is dropped too early costs a retry, not an address.
+ */
+export const LINGER_MS = 60_000;
+
+export function linger(claim: Claim, now: number): void {
+  claim.state = 'lingering';
+  claim.deadline = now + LINGER_MS;
+}
+
+/** Granted claims past their deadline: their holders are to be looked for. */
+export function overdue(claims: readonly Claim[], now: number): Claim[] {
+  return claims.filter((claim) => claim.state === 'granted' && claim.deadline <= now);
+}
+
+/** Removes lingering claims that are past their deadline. */
+export function dropExpired(claims: Claim[], now: number): void {
+  removeWhere(claims, (claim) => claim.state === 'lingering' && claim.deadline <= now);
+}
+
+export function removeWhere(claims: Claim[], predicate: (claim: Claim) => boolean): void {
+  for (let index = claims.length - 1; index >= 0; index--) {
+    const claim = claims[index];
+    if (claim !== undefined && predicate(claim)) claims.splice(index, 1);
+  }
+}

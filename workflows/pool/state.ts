@@ -1,0 +1,135 @@
+/**
+ * The mutex's decisions, without Temporal: who waits, which address is claimed for whom, and when to look again.
+ * State is plain data; every function takes the time from its caller. AddressPoolWorkflow feeds it with signals and
+ * lists, and carries out what it says.
+ *
+ * What it keeps:
+ * - at most one claim for each address, at most one place or granted claim for each workflow;
+ * - tokens grow, and an old token settles nothing;
+ * - within a pool nobody is served before somebody of higher priority, or of the same priority who came earlier;
+ * - a request is dropped only when it is granted, answered or withdrawn.
+ */
+import type { AddressQuery } from '../../model/address.ts';
+import type { RateLimit } from '../../model/settings.ts';
+import type { AddressRequest, Settlement } from '../messages.ts';
+import { CLAIM_MS, type Claim, linger, overdue, removeWhere } from './claims.ts';
+import { type Bucket, newBucket, refill, slowDown, take } from './pacing.ts';
+import { insert, remove, type Waiter } from './queue.ts';
+
+export interface PoolState {
+  nextToken: number;
+  nextSeq: number;
+  /** The pools that were asked for, by a short key. Two clusters with the same name, query and order share one. */
+  readonly pools: Record<string, { readonly name: string; readonly query: AddressQuery }>;
+  readonly queue: Waiter[];
+  readonly claims: Claim[];
+  readonly bucket: Bucket;
+  /** Somebody waits and something may have changed: look at once (as pacing allows). */
+  lookSoon: boolean;
+  /** Pause before the next look at pools that were found empty; grows while nothing changes. */
+  emptyBackoffMs: number;
+  lastLookAt: number;
+}
+
+export const FIRST_EMPTY_BACKOFF_MS = 2_000;
+export const LONGEST_EMPTY_BACKOFF_MS = 60_000;
+
+export function newPoolState(pacing: RateLimit, now: number): PoolState {
+  return {
+    nextToken: 1,
+    nextSeq: 1,
+    pools: {},
+    queue: [],
+    claims: [],
+    bucket: newBucket(pacing, now),
+    lookSoon: false,
+    emptyBackoffMs: FIRST_EMPTY_BACKOFF_MS,
+    lastLookAt: 0,
+  };
+}
+
+/** A node asks. The same run asking again changes nothing; a newer run takes the place of the older one. */
+export function request(state: PoolState, asked: AddressRequest, now: number): void {
+  const granted = state.claims.find((c) => c.workflowId === asked.workflowId && c.state === 'granted');
+  if (granted?.runId === asked.runId) return;
+  // The run that had the claim is closed, since this one runs: whether it associated, a list will show.
+  if (granted !== undefined) linger(granted, now);
+  const before = remove(state.queue, asked.workflowId);
+  insert(state.queue, {
+    workflowId: asked.workflowId,
+    runId: asked.runId,
+    poolKey: poolKey(state, asked),
+    priority: asked.priority,
+    seq: before?.seq ?? state.nextSeq++,
+    since: before?.since ?? now,
+    instance: asked.instance,
+    ...(asked.holds === undefined ? {} : { holds: asked.holds }),
+    toldEmpty: false,
+  });
+  lookSoon(state);
+}
+
+function poolKey(state: PoolState, asked: AddressRequest): string {
+  const { family, filter, orderBy } = asked.query;
+  for (const [key, pool] of Object.entries(state.pools)) {
+    const { query } = pool;
+    const same = query.family === family && query.filter === filter && query.orderBy === orderBy;
+    if (same && pool.name === asked.pool) return key;
+  }
+  const key = `p${state.nextSeq++}`;
+  state.pools[key] = { name: asked.pool, query: { family, filter, orderBy } };
+  return key;
+}
+
+/** A node wants no address any more. A claim that crosses this is settled by the node. */
+export function withdraw(state: PoolState, workflowId: string): void {
+  remove(state.queue, workflowId);
+}
+
+/** A node says how its claim ended. A settlement without its claim is old or repeated, and changes nothing. */
+export function settle(state: PoolState, settlement: Settlement, now: number): void {
+  const { workflowId, addressId, token, outcome } = settlement;
+  const claim = state.claims.find((c) => c.token === token);
+  if (claim === undefined || claim.state !== 'granted') return;
+  if (claim.workflowId !== workflowId || claim.address.id !== addressId) return;
+  if (outcome === 'throttled') slowDown(state.bucket, now);
+  if (outcome === 'throttled' || outcome === 'abandoned') {
+    removeWhere(state.claims, (c) => c === claim);
+    lookSoon(state);
+  } else {
+    linger(claim, now);
+  }
+}
+
+/** An address came back to its pool. `disassociated`: a call was made that counts against the rate limit. */
+export function freed(state: PoolState, addressId: string, disassociated: boolean, now: number): void {
+  refill(state.bucket, now);
+  if (disassociated) take(state.bucket, 1);
+  removeWhere(state.claims, (c) => c.address.id === addressId && c.state === 'lingering');
+  lookSoon(state);
+}
+
+function lookSoon(state: PoolState): void {
+  state.lookSoon = true;
+  state.emptyBackoffMs = FIRST_EMPTY_BACKOFF_MS;
+}
+
+/** Holders whose claims are past their deadline. Ask whether their workflows are open, then {@link checkedHolders}. */
+export function overdueHolders(state: PoolState, now: number): string[] {
+  return [...new Set(overdue(state.claims, now).map((claim) => claim.workflowId))];
+}
+
+/** @param closed those of the overdue holders whose workflows run no more; the others get more time */
+export function checkedHolders(state: PoolState, closed: readonly string[], now: number): void {
+  const gone = new Set(closed);
+  for (const claim of overdue(state.claims, now)) {
+    if (gone.has(claim.workflowId)) linger(claim, now);
+    else claim.deadline = now + CLAIM_MS;
+  }
+}
+
+/** A grant could not be delivered: no such workflow runs. Nobody acted on it. */
+export function undelivered(state: PoolState, token: number): void {
+  removeWhere(state.claims, (c) => c.token === token && c.state === 'granted');
+  if (state.queue.length > 0) lookSoon(state);
+}

@@ -1,0 +1,57 @@
+/** What the mutex tells a person: the `status` query and the current details in the Temporal UI. Pure. */
+import { formatScope, type Scope } from '../../model/scope.ts';
+import type { AddressPoolStatus } from '../messages.ts';
+import { available } from './pacing.ts';
+import type { PoolState } from './state.ts';
+
+/** The UI shows this many waiting nodes and claims; the query has them all. */
+const SHOWN = 20;
+
+export function poolStatus(state: PoolState, scope: Scope, lastError?: string): AddressPoolStatus {
+  return {
+    scope: formatScope(scope),
+    waiting: state.queue.map((waiter, index) => ({
+      position: index + 1,
+      workflowId: waiter.workflowId,
+      pool: state.pools[waiter.poolKey]?.name ?? waiter.poolKey,
+      priority: waiter.priority,
+      since: new Date(waiter.since).toISOString(),
+    })),
+    claims: state.claims.map((claim) => ({
+      address: claim.address,
+      workflowId: claim.workflowId,
+      token: claim.token,
+      state: claim.state,
+      deadline: new Date(claim.deadline).toISOString(),
+    })),
+    nextToken: state.nextToken,
+    pacing: {
+      burst: state.bucket.burst,
+      perSecond: state.bucket.perSecond * state.bucket.share,
+      available: available(state.bucket),
+    },
+    ...(lastError === undefined ? {} : { lastError }),
+  };
+}
+
+/** The same in Markdown, for the workflow's page in the Temporal UI. */
+export function poolDetails(status: AddressPoolStatus): string {
+  const lines = [
+    `**${status.waiting.length} waiting, ${status.claims.length} claims.** The mutex of \`${status.scope}\`: it alone ` +
+      'decides which node gets which address, and when.',
+  ];
+  if (status.lastError !== undefined) lines.push(`Last error: ${status.lastError}`);
+  if (status.waiting.length > 0) {
+    lines.push('', '| # | waiting | pool | since |', '|---|---|---|---|');
+    for (const w of status.waiting.slice(0, SHOWN)) {
+      lines.push(`| ${w.position} | ${w.workflowId} | ${w.pool} | ${w.since} |`);
+    }
+  }
+  if (status.claims.length > 0) {
+    lines.push('', '| address | claimed for | token | state |', '|---|---|---|---|');
+    for (const c of status.claims.slice(0, SHOWN)) {
+      lines.push(`| ${c.address.ip} | ${c.workflowId} | ${c.token} | ${c.state} |`);
+    }
+  }
+  return lines.join('\n');
+}

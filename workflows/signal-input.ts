@@ -1,0 +1,101 @@
+/**
+ * Checks of what comes in signals and updates. Anybody with access to the namespace can send anything, and a handler that
+ * throws stops its workflow: so bad input is told apart first. Pure.
+ */
+import type { AddressRequest, ClaimOutcome, Grant, Settlement } from './messages.ts';
+import type { RateLimit } from '../model/settings.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+function isFields(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= 2_048;
+}
+
+function isPositive(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0;
+}
+
+function isAddressRef(value: unknown): boolean {
+  return isFields(value) && isText(value['id']) && isText(value['ip']);
+}
+
+export function isRequest(value: unknown): value is AddressRequest {
+  if (!isFields(value)) return false;
+  const { query, instance } = value;
+  return (
+    isText(value['workflowId']) &&
+    isText(value['runId']) &&
+    isText(value['pool']) &&
+    typeof value['priority'] === 'number' &&
+    Number.isFinite(value['priority']) &&
+    (value['holds'] === undefined || isText(value['holds'])) &&
+    isFields(query) &&
+    (query['family'] === 'ipv4' || query['family'] === 'ipv6') &&
+    isText(query['filter']) &&
+    typeof query['orderBy'] === 'string' &&
+    isFields(instance) &&
+    isText(instance['id']) &&
+    isText(instance['provider']) &&
+    isText(instance['zone'])
+  );
+}
+
+const OUTCOMES: readonly ClaimOutcome[] = ['associated', 'throttled', 'inUse', 'abandoned', 'unknown'];
+
+export function isSettlement(value: unknown): value is Settlement {
+  return (
+    isFields(value) &&
+    isText(value['workflowId']) &&
+    isText(value['addressId']) &&
+    Number.isSafeInteger(value['token']) &&
+    OUTCOMES.some((outcome) => outcome === value['outcome'])
+  );
+}
+
+export function isWithdrawal(value: unknown): value is { workflowId: string } {
+  return isFields(value) && isText(value['workflowId']);
+}
+
+export function isFreed(value: unknown): value is { addressId: string; disassociated: boolean } {
+  return isFields(value) && isText(value['addressId']) && typeof value['disassociated'] === 'boolean';
+}
+
+export function isPacing(value: unknown): value is { pacing: RateLimit } {
+  if (!isFields(value) || !isFields(value['pacing'])) return false;
+  const { burst, perSecond } = value['pacing'];
+  return isPositive(burst) && burst >= 1 && isPositive(perSecond);
+}
+
+export function isNodeUid(value: unknown): value is { uid: string } {
+  return isFields(value) && isText(value['uid']);
+}
+
+/** An operator's command has no obligatory input: nothing, or `{"reason": "…"}`. */
+export function isCommand(value: unknown): value is { reason?: string } | undefined | null {
+  if (value === undefined || value === null) return true;
+  return isFields(value) && (value['reason'] === undefined || typeof value['reason'] === 'string');
+}
+
+export function isGrant(value: unknown): value is Grant {
+  if (!isFields(value) || !isText(value['runId'])) return false;
+  switch (value['kind']) {
+    case 'granted':
+      return (
+        isAddressRef(value['address']) &&
+        Number.isSafeInteger(value['token']) &&
+        typeof value['held'] === 'boolean'
+      );
+    case 'foreign':
+      return isText(value['ip']);
+    case 'empty':
+      return Number.isSafeInteger(value['size']);
+    case 'refused':
+      return isText(value['error']);
+    default:
+      return false;
+  }
+}
