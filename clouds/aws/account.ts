@@ -1,0 +1,24 @@
+import { GetCallerIdentityCommand, STSClient } from '@aws-sdk/client-sts';
+import { CloudError } from '../provider.ts';
+import { awsClientConfig, createAwsCall, type AwsClientOptions } from './client.ts';
+
+/**
+ * Asks AWS whose credentials these are (STS GetCallerIdentity, which needs no permission).
+ *
+ * @returns the account id, 12 digits
+ * @throws CloudError `Denied` without usable credentials, `Unavailable` when the endpoint cannot be reached
+ */
+export async function resolveAwsAccount(options: AwsClientOptions): Promise<string> {
+  const client = new STSClient(awsClientConfig(options));
+  try {
+    const identity = await createAwsCall(options)('sts:GetCallerIdentity', () =>
+      client.send(new GetCallerIdentityCommand({})),
+    );
+    if (identity.Account === undefined) {
+      throw new CloudError('Unavailable', 'sts:GetCallerIdentity answered without an account');
+    }
+    return identity.Account;
+  } finally {
+    client.destroy();
+  }
+}

@@ -1,0 +1,127 @@
+/** Reads Elastic IPs from EC2: a whole pool, or one address of it. */
+import { DescribeAddressesCommand, type Address as Ec2Address, type EC2Client } from '@aws-sdk/client-ec2';
+import type { Address, Association } from '../../model/address.ts';
+import { CloudError } from '../provider.ts';
+import { batchLookups } from './batch.ts';
+import type { AwsCall } from './client.ts';
+import { groupByDistinctNames, maxFilterValues, parseFilter, type AddressFilter } from './filter.ts';
+
+/** An Elastic IP that can be given to a node, with EC2's own view of it. */
+export interface FoundAddress {
+  readonly address: Address;
+  readonly raw: Ec2Address;
+}
+
+export interface AddressReader {
+  /** All that match the filter, in EC2's order. */
+  list(filter: string): Promise<FoundAddress[]>;
+  /** One of those that match the filter, undefined if it is not among them. Calls within the window share a request. */
+  read(filter: string, allocationId: string): Promise<FoundAddress | undefined>;
+  /** One by its id, whatever pool it is of. Shares requests as `read` does. */
+  readAny(allocationId: string): Promise<FoundAddress | undefined>;
+  /** One of the account's by its public address. */
+  readByIp(ip: string): Promise<FoundAddress | undefined>;
+}
+
+interface Key {
+  /** Empty: no pool, any address. */
+  readonly filter: string;
+  readonly id: string;
+}
+
+const keyOf = ({ filter, id }: Key) => `${id} ${filter}`;
+
+export function createAddressReader(client: EC2Client, call: AwsCall, windowMs: number): AddressReader {
+  const describe = (filters: readonly AddressFilter[]) => describeAddresses(client, call, filters);
+  const lookup = batchLookups<Key, FoundAddress>({
+    windowMs,
+    maxKeys: maxFilterValues,
+    keyOf,
+    read: (keys) => readByFilter(describe, keys),
+  });
+  return {
+    list: (filter) => describe(parseFilter(filter)),
+    read: async (filter, id) => (isAllocationId(id) ? lookup({ filter, id }) : undefined),
+    readAny: async (id) => (isAllocationId(id) ? lookup({ filter: '', id }) : undefined),
+    readByIp: async (ip) => (await describe([{ name: 'public-ip', values: [ip] }]))[0],
+  };
+}
+
+/** One request per filter and as many ids as EC2 takes; a filter whose request fails does not fail the others. */
+async function readByFilter(
+  describe: (filters: readonly AddressFilter[]) => Promise<FoundAddress[]>,
+  keys: readonly Key[],
+): Promise<Map<string, FoundAddress | Error>> {
+  const results = new Map<string, FoundAddress | Error>();
+  const readSome = async (filter: string, filters: readonly AddressFilter[], ids: readonly string[]) => {
+    try {
+      for (const found of await describe([...filters, { name: 'allocation-id', values: ids }])) {
+        results.set(keyOf({ filter, id: found.address.id }), found);
+      }
+    } catch (error) {
+      for (const id of ids) results.set(keyOf({ filter, id }), asError(error));
+    }
+  };
+  const requests: Promise<void>[] = [];
+  for (const [filter, same] of Map.groupBy(keys, (key) => key.filter)) {
+    const filters = filter === '' ? [] : parseFilter(filter);
+    const room = maxFilterValues - filters.reduce((sum, { values }) => sum + values.length, 0);
+    const ids = same.map((key) => key.id);
+    for (let i = 0; i < ids.length; i += room)
+      requests.push(readSome(filter, filters, ids.slice(i, i + room)));
+  }
+  await Promise.all(requests);
+  return results;
+}
+
+/** DescribeAddresses has no pages. Where a filter name is repeated, the answers of several calls are intersected. */
+async function describeAddresses(
+  client: EC2Client,
+  call: AwsCall,
+  filters: readonly AddressFilter[],
+): Promise<FoundAddress[]> {
+  const answers = await Promise.all(
+    groupByDistinctNames(filters).map((group) =>
+      call('ec2:DescribeAddresses', () =>
+        client.send(
+          new DescribeAddressesCommand({
+            Filters: group.map(({ name, values }) => ({ Name: name, Values: [...values] })),
+          }),
+        ),
+      ),
+    ),
+  );
+  const [first, ...others] = answers.map((answer) => answer.Addresses ?? []);
+  const inAll = others.map((addresses) => new Set(addresses.map((address) => address.AllocationId)));
+  return (first ?? [])
+    .filter((raw) => inAll.every((ids) => ids.has(raw.AllocationId)))
+    .flatMap((raw) => toFoundAddress(raw) ?? []);
+}
+
+/** @returns undefined for what cannot be given to a node: EC2-Classic's, and those that AWS services hold for themselves */
+function toFoundAddress(raw: Ec2Address): FoundAddress | undefined {
+  const ip = raw.PublicIp ?? raw.CarrierIp;
+  const { AllocationId: id, Domain: domain = 'vpc', ServiceManaged: service } = raw;
+  if (id === undefined || ip === undefined || domain !== 'vpc' || service !== undefined) return undefined;
+  const association = associationOf(raw);
+  return { raw, address: { id, ip, family: 'ipv4', ...(association && { association }) } };
+}
+
+/** An address is free if it has no association id; an interface without an instance may hold it. */
+function associationOf(raw: Ec2Address): Association | undefined {
+  if (!raw.AssociationId) return undefined;
+  return {
+    id: raw.AssociationId,
+    ...(raw.InstanceId ? { instanceId: raw.InstanceId } : {}),
+    ...(raw.NetworkInterfaceId ? { networkInterfaceId: raw.NetworkInterfaceId } : {}),
+  };
+}
+
+/** The id goes into a filter, where a wildcard would match other addresses. */
+function isAllocationId(id: string): boolean {
+  return /^eipalloc-[0-9a-z]+$/.test(id);
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new CloudError('Unavailable', String(error));
+}

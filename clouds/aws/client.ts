@@ -1,0 +1,76 @@
+/** How the AWS SDK is set up, and the one way through which every call goes: timed, counted, its errors mapped. */
+import type { CloudError } from '../provider.ts';
+import { toCloudError } from './errors.ts';
+import type { AwsAction } from './permissions.ts';
+
+/** One finished call, for the worker's metrics. */
+export interface AwsCallEvent {
+  readonly action: AwsAction;
+  /** `ok`, or AWS's error code. */
+  readonly outcome: string;
+  readonly seconds: number;
+}
+
+export interface AwsClientOptions {
+  readonly region: string;
+  /** In place of AWS's own; without it the SDK still honours AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_EC2. */
+  readonly endpoint?: string | undefined;
+  /** The longest that one call may take. @default 10000 */
+  readonly requestTimeoutMs?: number | undefined;
+  /** The longest that opening a connection may take. @default 3000 */
+  readonly connectTimeoutMs?: number | undefined;
+  /** Connections to one host at most. @default 50 */
+  readonly maxSockets?: number | undefined;
+  /** Told about every finished call. Must not throw. */
+  readonly onCall?: ((event: AwsCallEvent) => void) | undefined;
+}
+
+/** The configuration that the EC2 and STS clients share. */
+export function awsClientConfig(options: AwsClientOptions) {
+  const requestTimeout = options.requestTimeoutMs ?? 10_000;
+  const agent = { keepAlive: true, maxSockets: options.maxSockets ?? 50 };
+  return {
+    region: options.region,
+    ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+    // Temporal retries: it knows the attempts and shows them.
+    maxAttempts: 1,
+    userAgentAppId: 'kubeip-temporal',
+    requestHandler: {
+      connectionTimeout: options.connectTimeoutMs ?? 3_000,
+      requestTimeout,
+      throwOnRequestTimeout: true,
+      // An answer that begins and then stalls.
+      socketTimeout: requestTimeout,
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
+  };
+}
+
+/**
+ * Makes one call.
+ *
+ * @throws CloudError whatever the SDK throws, mapped
+ */
+export type AwsCall = <T>(action: AwsAction, send: () => Promise<T>) => Promise<T>;
+
+export function createAwsCall(options: AwsClientOptions): AwsCall {
+  return async (action, send) => {
+    const begun = performance.now();
+    const report = (outcome: string) =>
+      options.onCall?.({ action, outcome, seconds: (performance.now() - begun) / 1000 });
+    try {
+      const answer = await send();
+      report('ok');
+      return answer;
+    } catch (error) {
+      const mapped: CloudError = toCloudError(error, {
+        action,
+        region: options.region,
+        endpoint: options.endpoint,
+      });
+      report(mapped.code ?? mapped.kind);
+      throw mapped;
+    }
+  };
+}

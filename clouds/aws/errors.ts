@@ -1,0 +1,183 @@
+/**
+ * Maps whatever the AWS SDK throws to a {@link CloudError}: the kind decides what the rest of the project does,
+ * the message says what a person can do, and AWS's own code is kept.
+ *
+ * Codes: "Error codes for the Amazon EC2 API" and "Request throttling for the Amazon EC2 API", AWS documentation.
+ */
+import { CloudError, type CloudErrorKind } from '../provider.ts';
+import type { AwsAction } from './permissions.ts';
+
+/** What was being done when the error came. */
+export interface AwsCallContext {
+  readonly action: AwsAction;
+  readonly region?: string | undefined;
+  readonly endpoint?: string | undefined;
+}
+
+const kinds: Readonly<Record<string, CloudErrorKind>> = {
+  ...codes('Throttled', [
+    'RequestLimitExceeded',
+    'Throttling',
+    'ThrottlingException',
+    'ThrottledException',
+    'RequestThrottled',
+    'RequestThrottledException',
+    'EC2ThrottledException',
+    'TooManyRequestsException',
+    'BandwidthLimitExceeded',
+    'PriorRequestNotComplete',
+    'SlowDown',
+  ]),
+  ...codes('Denied', [
+    'UnauthorizedOperation',
+    'OperationNotPermitted',
+    'AccessDenied',
+    'AccessDeniedException',
+    'AuthFailure',
+    'Blocked',
+    'OptInRequired',
+    'PendingVerification',
+    'MissingAuthenticationToken',
+    'InvalidClientTokenId',
+    'UnrecognizedClientException',
+    'SignatureDoesNotMatch',
+    'IncompleteSignature',
+    'InvalidIdentityToken',
+    'IDPCommunicationError',
+    'ExpiredToken',
+    'ExpiredTokenException',
+    'RequestExpired',
+    'CredentialsProviderError',
+    'TokenProviderError',
+  ]),
+  ...codes('InUse', ['Resource.AlreadyAssociated', 'InvalidIPAddress.InUse']),
+  ...codes('Exhausted', ['InsufficientAddressCapacity', 'InsufficientFreeAddressesInSubnet']),
+  ...codes('Invalid', ['FilterLimitExceeded']),
+  // States that pass by themselves: the instance is still starting, or another change to it is under way.
+  ...codes('Unavailable', [
+    'IncorrectInstanceState',
+    'IncorrectState',
+    'InvalidInstanceID',
+    'DependencyViolation',
+    'RequestTimeout',
+    'InternalError',
+    'InternalFailure',
+    'ServiceUnavailable',
+    'Unavailable',
+  ]),
+};
+
+/**
+ * @param error anything thrown by a call of the AWS SDK; a CloudError is returned as it is
+ * @returns the same error in the project's terms, the original as its cause
+ */
+export function toCloudError(error: unknown, context: AwsCallContext): CloudError {
+  if (error instanceof CloudError) return error;
+  const facts = readError(error);
+  const kind = kindOf(facts);
+  return new CloudError(kind, messageFor(kind, facts, context), {
+    code: facts.code,
+    retryAfterMs: facts.retryAfterMs,
+    cause: error,
+  });
+}
+
+interface ErrorFacts {
+  readonly code: string;
+  readonly message: string;
+  /** HTTP status; absent when no answer came. */
+  readonly status: number | undefined;
+  readonly retryAfterMs: number | undefined;
+}
+
+function readError(error: unknown): ErrorFacts {
+  const thrown = (typeof error === 'object' && error !== null ? error : {}) as {
+    name?: unknown;
+    code?: unknown;
+    Code?: unknown;
+    message?: unknown;
+    $metadata?: { httpStatusCode?: number };
+    $response?: { statusCode?: number; headers?: Record<string, string> };
+  };
+  const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value : undefined);
+  // An error of the service has its code as its name; one of the network has it as its code.
+  const named = text(thrown.name);
+  const generic = named === undefined || named === 'Error' || named === 'AggregateError';
+  const seconds = Number(thrown.$response?.headers?.['retry-after']);
+  return {
+    code: (generic ? text(thrown.code) : undefined) ?? text(thrown.Code) ?? named ?? 'Error',
+    message: (text(thrown.message) ?? String(error))
+      .replace(/\s*Encoded authorization failure message:[\s\S]*/, '')
+      .trim(),
+    status: thrown.$metadata?.httpStatusCode ?? thrown.$response?.statusCode,
+    retryAfterMs: seconds > 0 ? seconds * 1000 : undefined,
+  };
+}
+
+function kindOf({ code, status }: ErrorFacts): CloudErrorKind {
+  const known = kinds[code];
+  if (known) return known;
+  if (code.endsWith('.NotFound')) return 'NotFound';
+  if (code.endsWith('LimitExceeded')) return 'Exhausted';
+  if (status === 429) return 'Throttled';
+  if (status !== undefined && status >= 400 && status < 500) return 'Invalid';
+  // No answer, an unreadable answer (the status is then a 200), or a 5xx: the call may have been applied.
+  return 'Unavailable';
+}
+
+function messageFor(kind: CloudErrorKind, facts: ErrorFacts, context: AwsCallContext): string {
+  const { action, region } = context;
+  const detail = `${facts.code}: ${facts.message}`;
+  const where = context.endpoint ?? `AWS ${region ?? ''}`.trim();
+  switch (kind) {
+    case 'Denied':
+      return `${action} was refused: ${denialAdvice(facts, context)} (${detail})`;
+    case 'Throttled':
+      return `${action} was throttled by ${where}: the account's rate limit in this region is used up (${detail})`;
+    case 'Exhausted':
+      return `${action}: a quota of the AWS account is used up; ask for more under Service Quotas (${detail})`;
+    case 'Unavailable':
+      return facts.status === undefined
+        ? `${action}: no answer from ${where}. Check the region, the network and AWS_ENDPOINT_URL (${detail})`
+        : `${action}: ${where} failed to serve the call, HTTP ${facts.status} (${detail})`;
+    default:
+      return `${action}: ${adviceByCode[facts.code] ?? ''}${detail}`;
+  }
+}
+
+const adviceByCode: Readonly<Record<string, string>> = {
+  'Gateway.NotAttached':
+    "the node's VPC has no internet gateway, so its nodes cannot have public addresses. ",
+};
+
+function denialAdvice({ code, message }: ErrorFacts, { action }: AwsCallContext): string {
+  if (code === 'CredentialsProviderError' || code === 'TokenProviderError') {
+    return (
+      'no AWS credentials were found. On EKS give the pod a role (Pod Identity or an IRSA service account); ' +
+      'elsewhere set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'
+    );
+  }
+  if (code.startsWith('ExpiredToken')) return 'the AWS credentials have expired; get new ones';
+  if (code === 'RequestExpired') return "the request's time is off: check this machine's clock";
+  if (/^(AuthFailure|InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch)$/.test(code)) {
+    return 'AWS does not accept the credentials; check AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
+  }
+  if (isManagedDenial(code, message)) return managedResourceAdvice;
+  return `the permission "${action}" is missing; add it to the policy of the worker's IAM role`;
+}
+
+/** For a network interface that an AWS service operates, as EKS Auto Mode does. */
+export const managedResourceAdvice =
+  "the network interface is operated by an AWS service (EKS Auto Mode denies Elastic IPs on its nodes' interfaces); " +
+  'no permission helps, use a managed or self-managed node group, or Karpenter, for these nodes';
+
+function isManagedDenial(code: string, message: string): boolean {
+  return (
+    /explicit deny in a resource-based policy/i.test(message) ||
+    (code === 'OperationNotPermitted' && /managed|operator/i.test(message))
+  );
+}
+
+function codes(kind: CloudErrorKind, names: readonly string[]): Record<string, CloudErrorKind> {
+  return Object.fromEntries(names.map((name) => [name, kind]));
+}

@@ -1,0 +1,153 @@
+/** Reads instances from EC2, and what of them concerns their public address. */
+import {
+  DescribeInstancesCommand,
+  type EC2Client,
+  type Instance as Ec2Instance,
+  type InstanceNetworkInterface,
+} from '@aws-sdk/client-ec2';
+import type { Instance, InstanceRef } from '../../model/address.ts';
+import type { Scope } from '../../model/scope.ts';
+import { CloudError } from '../provider.ts';
+import { batchLookups } from './batch.ts';
+import type { AwsCall } from './client.ts';
+import { maxFilterValues } from './filter.ts';
+
+export interface FoundInstance {
+  readonly instance: Instance;
+  /** The AWS service that operates the instance or its primary interface, as `eks.amazonaws.com` for EKS Auto Mode. */
+  readonly operator: string | undefined;
+}
+
+interface Described {
+  readonly owner: string;
+  readonly instance: Ec2Instance;
+}
+
+/**
+ * @returns a lookup as {@link CloudProvider.findInstance} describes it; calls within the window share one request
+ */
+export function createInstanceReader(
+  client: EC2Client,
+  call: AwsCall,
+  scope: Scope,
+  windowMs: number,
+): (ref: InstanceRef) => Promise<FoundInstance> {
+  const lookup = batchLookups<string, Described>({
+    windowMs,
+    maxKeys: maxFilterValues,
+    keyOf: (id) => id,
+    read: (ids) => describe(client, call, ids),
+  });
+  return async (ref) => {
+    checkRef(ref, scope);
+    const found = await lookup(ref.id);
+    if (found === undefined) {
+      throw new CloudError(
+        'NotFound',
+        `EC2 instance ${ref.id} does not exist in ${scope.region}, account ${scope.account}.`,
+      );
+    }
+    return toFoundInstance(ref, found, scope);
+  };
+}
+
+/** By filter rather than by InstanceIds, so that one unknown instance does not fail the others. */
+async function describe(
+  client: EC2Client,
+  call: AwsCall,
+  ids: readonly string[],
+): Promise<Map<string, Described>> {
+  const found = new Map<string, Described>();
+  let token: string | undefined;
+  do {
+    const page = await call('ec2:DescribeInstances', () =>
+      client.send(
+        new DescribeInstancesCommand({
+          Filters: [{ Name: 'instance-id', Values: [...ids] }],
+          MaxResults: 1000,
+          // EKS Auto Mode's instances may be hidden; the denial that follows explains more than "not found".
+          IncludeManagedResources: true,
+          ...(token === undefined ? {} : { NextToken: token }),
+        }),
+      ),
+    );
+    for (const reservation of page.Reservations ?? []) {
+      for (const instance of reservation.Instances ?? []) {
+        if (instance.InstanceId !== undefined) {
+          found.set(instance.InstanceId, { owner: reservation.OwnerId ?? '', instance });
+        }
+      }
+    }
+    token = page.NextToken === '' ? undefined : page.NextToken;
+  } while (token !== undefined);
+  return found;
+}
+
+function checkRef(ref: InstanceRef, scope: Scope): void {
+  if (ref.provider !== 'aws') {
+    throw new CloudError('Invalid', `Instance ${ref.id} is of provider ${ref.provider}, not aws.`);
+  }
+  // The id goes into a filter, where a wildcard would match other instances.
+  if (!/^i-[0-9a-z]+$/.test(ref.id)) {
+    throw new CloudError(
+      'Invalid',
+      `"${ref.id}" is no EC2 instance id. Fargate and hybrid nodes have no instance and cannot have an Elastic IP.`,
+    );
+  }
+  const region = regionOfZone(ref.zone);
+  if (region !== scope.region) {
+    throw new CloudError(
+      'Invalid',
+      `Instance ${ref.id} is in zone ${ref.zone}, but its pool is of region ${scope.region}. An Elastic IP serves its own region only.`,
+    );
+  }
+}
+
+/** `eu-west-1a`, and the local zone `us-west-2-lax-1a`, to their region. */
+export function regionOfZone(zone: string): string {
+  return /^[a-z]+(?:-[a-z]+)+-\d+/.exec(zone)?.[0] ?? zone;
+}
+
+function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope: Scope): FoundInstance {
+  if (owner !== scope.account) {
+    throw new CloudError(
+      'Invalid',
+      `Instance ${ref.id} belongs to AWS account ${owner}, its pool to ${scope.account}. An Elastic IP serves instances of its own account only; give these nodes a pool of account ${owner}.`,
+    );
+  }
+  const state = instance.State?.Name;
+  const alive = state !== 'shutting-down' && state !== 'terminated';
+  const primary = instance.NetworkInterfaces?.find((nic) => nic.Attachment?.DeviceIndex === 0);
+  const networkInterfaceId = primary?.NetworkInterfaceId;
+  if (alive && (primary === undefined || networkInterfaceId === undefined)) {
+    throw new CloudError(
+      'Unavailable',
+      `Instance ${ref.id} has no primary network interface yet (device index 0).`,
+    );
+  }
+  const operator = [instance.Operator, primary?.Operator].find((operator) => operator?.Managed);
+  return {
+    operator: operator && (operator.Principal ?? 'an AWS service'),
+    instance: {
+      provider: 'aws',
+      id: ref.id,
+      zone: instance.Placement?.AvailabilityZone ?? ref.zone,
+      account: owner,
+      region: scope.region,
+      alive,
+      networkInterfaceId: networkInterfaceId ?? '',
+      privateIp: primary?.PrivateIpAddress ?? '',
+      ...publicIpOf(primary),
+    },
+  };
+}
+
+/** The public address of the interface's primary private address; others on the interface do not count. */
+function publicIpOf(nic: InstanceNetworkInterface | undefined): Pick<Instance, 'publicIp'> {
+  const onPrimary = nic?.PrivateIpAddresses?.find((address) => address.Primary);
+  const association = onPrimary === undefined ? nic?.Association : onPrimary.Association;
+  const ip = association?.PublicIp ?? association?.CarrierIp;
+  if (ip === undefined || ip === '') return {};
+  // An auto-assigned address is owned by "amazon", an Elastic IP by an account. When unsure it is not ours to replace.
+  return { publicIp: { ip, static: association?.IpOwnerId !== 'amazon' } };
+}
