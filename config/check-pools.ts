@@ -1,0 +1,141 @@
+/** The rules of a pool that its shape cannot state, and those that join several pools. */
+import type { Report } from './check-shape.ts';
+import { showValue } from './config-error.ts';
+import type { NodeSelector } from './config.ts';
+import type { PlacedPool, PoolDraft } from './resolve-pools.ts';
+import { validateQuery } from './validate-query.ts';
+
+const regionPattern = /^[a-z]{2,}(-[a-z]+)+-[0-9]+$/;
+const zonePattern = /^([a-z]{2,}(-[a-z]+)+-[0-9]+)[a-z]$/;
+
+/**
+ * Reports what is wrong with each pool and between them. A part that is missing or has the wrong shape is passed over:
+ * that has been reported.
+ *
+ * @returns notices: what is allowed and yet surely not meant
+ */
+export function checkPools(pools: readonly PlacedPool[], report: Report): string[] {
+  for (const placed of pools) checkPool(placed, report);
+  checkNames(pools, report);
+  checkEndpoints(pools, report);
+  return unreachablePools(pools.map(({ pool }) => pool));
+}
+
+function checkPool(placed: PlacedPool, report: Report): void {
+  const { pool, pathOf } = placed;
+  if (pool.provider === 'gcp') {
+    report(
+      pathOf('provider'),
+      pool.provider,
+      '"gcp" is not supported by this version yet: it serves aws (Amazon EC2) only.',
+    );
+    return;
+  }
+  checkRegion(placed, report);
+  if (pool.account !== undefined && !/^[0-9]{12}$/.test(pool.account)) {
+    report(
+      pathOf('account'),
+      pool.account,
+      `${showValue(pool.account)} is not an AWS account id: write its 12 digits in quotes, or leave it out.`,
+    );
+  }
+  checkQuery(placed, report);
+}
+
+function checkQuery({ pool, pathOf }: PlacedPool, report: Report): void {
+  const { family, filter, orderBy } = pool.query;
+  if (family === 'ipv6') {
+    report(
+      pathOf('family'),
+      family,
+      'IPv6 is not supported by this version yet: EC2 has no Elastic IPs for it. Use ipv4.',
+    );
+  }
+  for (const problem of validateQuery(pool.provider, { filter, orderBy })) {
+    report(pathOf(problem.key), pool.query[problem.key], problem.message);
+  }
+}
+
+function checkRegion({ pool, pathOf }: PlacedPool, report: Report): void {
+  if (pool.region === undefined) return;
+  if (pool.region === '') {
+    report(
+      pathOf('region'),
+      undefined,
+      'is missing. Name it in the pool (region), for all pools (defaults.region), or by the variable AWS_REGION or AWS_DEFAULT_REGION.',
+    );
+    return;
+  }
+  if (regionPattern.test(pool.region)) return;
+  const zone = zonePattern.exec(pool.region);
+  report(
+    pathOf('region'),
+    pool.region,
+    zone === null
+      ? `${showValue(pool.region)} is not an AWS region: write one such as eu-west-1.`
+      : `${showValue(pool.region)} is a zone: its region is ${zone[1]}.`,
+  );
+}
+
+function checkNames(pools: readonly PlacedPool[], report: Report): void {
+  const seen = new Set<string>();
+  for (const { pool, pathOf } of pools) {
+    if (pool.name === undefined) continue;
+    if (seen.has(pool.name)) {
+      report(
+        pathOf('name'),
+        pool.name,
+        `${showValue(pool.name)} is the name of an earlier pool. Names must differ.`,
+      );
+    }
+    seen.add(pool.name);
+  }
+}
+
+/** One provider object serves one scope, so its pools cannot speak to two endpoints. */
+function checkEndpoints(pools: readonly PlacedPool[], report: Report): void {
+  const first = new Map<string, PoolDraft>();
+  for (const { pool, pathOf } of pools) {
+    const scope = [pool.provider, pool.account, pool.region].join('/');
+    const other = first.get(scope);
+    if (other === undefined) first.set(scope, pool);
+    else if (other.endpoint !== pool.endpoint) {
+      report(
+        pathOf('endpoint'),
+        pool.endpoint,
+        `differs from that of pool ${other.name ?? ''}, which has the same account and region. Set it in defaults.endpoint.`,
+      );
+    }
+  }
+}
+
+function unreachablePools(pools: readonly PoolDraft[]): string[] {
+  return pools.flatMap((pool, index) => {
+    const cover = pools.slice(0, index).find((earlier) => covers(earlier, pool));
+    return cover === undefined
+      ? []
+      : [
+          `Pool ${pool.name ?? ''} serves no node: every node that it selects belongs to pool ${cover.name ?? ''}, which stands before it.`,
+        ];
+  });
+}
+
+/** True only where it is plain to see: an empty selector, or the same one twice. */
+function covers(earlier: PoolDraft, later: PoolDraft): boolean {
+  if (earlier.nodeSelector === undefined || later.nodeSelector === undefined) return false;
+  const requirements = canonical(earlier.nodeSelector);
+  return requirements === '' || requirements === canonical(later.nodeSelector);
+}
+
+function canonical(selector: NodeSelector): string {
+  const labels = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => ({
+    key,
+    operator: 'In',
+    values: [value],
+  }));
+  const requirements = [...labels, ...(selector.matchExpressions ?? [])];
+  return requirements
+    .map(({ key, operator, values }) => JSON.stringify([key, operator, (values ?? []).toSorted()]))
+    .toSorted()
+    .join();
+}

@@ -1,0 +1,108 @@
+/** Reads the YAML file: its syntax, and the line of each value. */
+import { readFileSync } from 'node:fs';
+import { isMap, isPair, isScalar, LineCounter, type Document, parseDocument } from 'yaml';
+import { ConfigError, type ConfigProblem } from './config-error.ts';
+
+export type ConfigPath = readonly (string | number)[];
+
+/** A configuration that has been read but not checked. */
+export interface ConfigDraft {
+  /** Names the origin in messages: a file's path, or `environment variables`. */
+  readonly source: string;
+  /** In the shape of the file, whatever the origin. */
+  readonly raw: unknown;
+  readonly problems: readonly ConfigProblem[];
+  readonly notices: readonly string[];
+  /** @returns how a person knows the value at this path: `pools[0].filter`, or `FILTER` */
+  readonly nameOf: (path: ConfigPath) => string;
+  /** @returns the line of the value at this path, from 1, if it is known */
+  readonly lineOf: (path: ConfigPath) => number | undefined;
+}
+
+/**
+ * @throws ConfigError if the file cannot be read or is not YAML: nothing more can be said about it then
+ */
+export function readConfigFile(file: string): ConfigDraft {
+  const lines = new LineCounter();
+  const document = parseDocument(readText(file), {
+    lineCounter: lines,
+    uniqueKeys: true,
+    prettyErrors: false,
+  });
+  if (document.errors.length > 0) {
+    throw new ConfigError(
+      file,
+      document.errors.map((error) => syntaxProblem(error.code, error.message, lines.linePos(error.pos[0]))),
+    );
+  }
+  return {
+    source: file,
+    raw: document.toJS() ?? {},
+    problems: [],
+    notices: [],
+    nameOf: formatPath,
+    lineOf: (path) => lineOfPath(document, lines, path),
+  };
+}
+
+/** @returns a path as it is written in messages: `pools[1].nodeSelector.matchLabels["example.com/pool"]` */
+export function formatPath(path: ConfigPath): string {
+  let text = '';
+  for (const step of path) {
+    if (typeof step === 'number') text += `[${step}]`;
+    else if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(step)) text += text === '' ? step : `.${step}`;
+    else text += `[${JSON.stringify(step)}]`;
+  }
+  return text;
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    const reason =
+      code === 'ENOENT'
+        ? 'there is no such file. Name another one by --config or KUBEIP_CONFIG'
+        : code === 'EISDIR'
+          ? 'it is a folder. Name the file in it'
+          : code === 'EACCES'
+            ? 'this user may not read it'
+            : String(error);
+    throw new ConfigError(file, [
+      { path: '', value: undefined, message: `The file cannot be read: ${reason}.` },
+    ]);
+  }
+}
+
+function syntaxProblem(code: string, message: string, at: { line: number; col: number }): ConfigProblem {
+  const meaning =
+    code === 'DUPLICATE_KEY'
+      ? 'this key stands twice in one block. Keep one of them.'
+      : code === 'TAB_AS_INDENT'
+        ? 'a tab is used to indent. YAML takes spaces only.'
+        : `not valid YAML: ${message}`;
+  return { path: '', value: undefined, line: at.line, message: `column ${at.col}: ${meaning}` };
+}
+
+/** The line of the deepest part of the path that exists: for a missing key, that of the block it is missing from. */
+function lineOfPath(document: Document, lines: LineCounter, path: ConfigPath): number | undefined {
+  for (let depth = path.length; depth > 0; depth -= 1) {
+    const offset = offsetOf(document, path.slice(0, depth));
+    if (offset !== undefined) return lines.linePos(offset).line;
+  }
+  return undefined;
+}
+
+function offsetOf(document: Document, path: ConfigPath): number | undefined {
+  const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
+  const last = path.at(-1);
+  if (isMap(parent)) {
+    const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === last);
+    return isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
+  }
+  const node = document.getIn(path, true);
+  return typeof node === 'object' && node !== null && 'range' in node
+    ? (node.range as [number, number, number] | undefined)?.[0]
+    : undefined;
+}

@@ -1,0 +1,33 @@
+/**
+ * Every default in one place, in the notation of the configuration file.
+ * docs/configuration.md states them for people; a test holds the two together.
+ */
+export const defaults = {
+  pool: {
+    provider: 'aws',
+    family: 'ipv4',
+    orderBy: '',
+    priority: 0,
+    // KubeIP v2's own defaults.
+    retries: { attempts: 60, interval: '1m' },
+    release: { onNodeDelete: true, gracePeriod: '30s' },
+  },
+  pacing: {
+    // EC2 allows 50 calls at once, then 5 a second, for all users of an account's region together ("Request throttling
+    // for the Amazon EC2 API"). What is left below it is the headroom of the account's other users.
+    aws: { burst: 48, perSecond: 4.75 },
+  },
+  watcher: { reconcileInterval: '5m' },
+  worker: { shutdownGraceTime: '20s' },
+  http: {
+    /** Everywhere but in a pod. */
+    host: '127.0.0.1',
+    /** In a pod, where the kubelet's probes come from outside its network namespace. */
+    hostInPod: '0.0.0.0',
+    workerPort: 8080,
+    watcherPort: 8081,
+  },
+  log: { level: 'info', format: 'json' },
+  /** What KubeIP's published chart and examples label their nodes with. */
+  kubeipNodeSelector: 'kubeip=use',
+} as const;

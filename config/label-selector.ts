@@ -1,0 +1,75 @@
+/**
+ * Kubernetes' label selector strings, as `kubectl -l` takes them: `nodegroup=public,kubeip in (use,yes),!spot`
+ * ("Labels and Selectors").
+ */
+import type { NodeSelector, NodeSelectorRequirement } from './config.ts';
+import { labelKeyPattern, labelValuePattern } from './schema.ts';
+
+const notExists = /^!\s*(?<key>\S+)$/;
+const set = /^(?<key>[^\s!=(),]+)\s+(?<operator>in|notin)\s*\((?<values>[^()]*)\)$/;
+const comparison = /^(?<key>[^\s!=<>(),]+)\s*(?<operator>==|=|!=|>|<)\s*(?<value>[^\s!=<>(),]*)$/;
+const exists = /^(?<key>[^\s!=<>(),]+)$/;
+
+/**
+ * @param text requirements joined by commas, all of which must hold
+ * @throws SyntaxError naming the requirement that cannot be read
+ */
+export function parseLabelSelector(text: string): NodeSelector {
+  if (text.trim() === '') return {};
+  return { matchExpressions: splitRequirements(text).map(parseRequirement) };
+}
+
+/** At commas, but not at those between the parentheses of a set. */
+function splitRequirements(text: string): string[] {
+  return text.split(/,(?![^()]*\))/).map((part) => part.trim());
+}
+
+function parseRequirement(text: string): NodeSelectorRequirement {
+  const requirement = readNotExists(text) ?? readSet(text) ?? readComparison(text) ?? readExists(text);
+  if (requirement === undefined) {
+    throw new SyntaxError(
+      `${JSON.stringify(text)} is not a label requirement: write key=value, key!=value, key in (a,b), key notin (a,b), key or !key`,
+    );
+  }
+  checkWords(text, requirement);
+  return requirement;
+}
+
+function readNotExists(text: string): NodeSelectorRequirement | undefined {
+  const key = notExists.exec(text)?.groups?.['key'];
+  return key === undefined ? undefined : { key, operator: 'DoesNotExist' };
+}
+
+function readSet(text: string): NodeSelectorRequirement | undefined {
+  const groups = set.exec(text)?.groups;
+  if (groups === undefined) return undefined;
+  const values = (groups['values'] ?? '').split(',').map((value) => value.trim());
+  return { key: groups['key'] ?? '', operator: groups['operator'] === 'in' ? 'In' : 'NotIn', values };
+}
+
+function readComparison(text: string): NodeSelectorRequirement | undefined {
+  const groups = comparison.exec(text)?.groups;
+  if (groups === undefined) return undefined;
+  const operators = { '=': 'In', '==': 'In', '!=': 'NotIn', '>': 'Gt', '<': 'Lt' } as const;
+  const operator = operators[groups['operator'] as keyof typeof operators];
+  return { key: groups['key'] ?? '', operator, values: [groups['value'] ?? ''] };
+}
+
+function readExists(text: string): NodeSelectorRequirement | undefined {
+  const key = exists.exec(text)?.groups?.['key'];
+  return key === undefined ? undefined : { key, operator: 'Exists' };
+}
+
+function checkWords(text: string, { key, operator, values }: NodeSelectorRequirement): void {
+  if (!labelKeyPattern.test(key)) {
+    throw new SyntaxError(`${JSON.stringify(key)} in ${JSON.stringify(text)} is not a label key`);
+  }
+  for (const value of values ?? []) {
+    const fits =
+      operator === 'Gt' || operator === 'Lt' ? /^[+-]?[0-9]+$/.test(value) : labelValuePattern.test(value);
+    if (!fits) {
+      const kind = operator === 'Gt' || operator === 'Lt' ? 'an integer' : 'a label value';
+      throw new SyntaxError(`${JSON.stringify(value)} in ${JSON.stringify(text)} is not ${kind}`);
+    }
+  }
+}

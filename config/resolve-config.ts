@@ -1,0 +1,91 @@
+/**
+ * From what was read to what the programs use: checks every part, fills in defaults and joins what several keys say
+ * together. Collects all problems before it gives up.
+ */
+import { checkPools } from './check-pools.ts';
+import { checkShape, isBlock, readKey, validParts, type Report } from './check-shape.ts';
+import { ConfigError, showValue, type ConfigProblem } from './config-error.ts';
+import type { ConfigDraft } from './config-file.ts';
+import type { Config } from './config.ts';
+import { defaults } from './defaults.ts';
+import { parseDuration } from './duration.ts';
+import { logSettings } from './log-settings.ts';
+import { completePool, resolvePools } from './resolve-pools.ts';
+import { defaultsSchema, settingsSchema, type SettingsInput } from './schema.ts';
+
+/**
+ * @throws ConfigError with the draft's own problems and all that are found here
+ */
+export function resolveConfig(draft: ConfigDraft, env: NodeJS.ProcessEnv): Config {
+  const problems = new Map<string, ConfigProblem>();
+  const add = (problem: ConfigProblem) => problems.set(`${problem.path} ${problem.message}`, problem);
+  const report: Report = (path, value, message) => {
+    const line = draft.lineOf(path);
+    add({ path: draft.nameOf(path), value, message, ...(line === undefined ? {} : { line }) });
+  };
+  for (const problem of draft.problems) add(problem);
+  const notices: string[] = [...draft.notices];
+
+  const raw = withClusterOfEnv(draft.raw, env, notices);
+  const settings: Partial<SettingsInput> =
+    checkShape(settingsSchema, raw, [], report) ?? validParts(settingsSchema, raw);
+  const shared = validParts(defaultsSchema.unwrap(), readKey(raw, 'defaults'));
+  const pools = isBlock(raw) ? resolvePools(readKey(raw, 'pools'), shared, env, report) : [];
+  notices.push(...checkPools(pools, report));
+  const log = logSettings(settings.log, env, (path, value, message) => add({ path, value, message }));
+
+  if (problems.size > 0) throw new ConfigError(draft.source, inOrder([...problems.values()]));
+  return {
+    ...programSettings(settings, env),
+    pools: pools.map(({ pool }) => completePool(pool)),
+    log,
+    notices,
+  };
+}
+
+function programSettings(
+  settings: Partial<SettingsInput>,
+  env: NodeJS.ProcessEnv,
+): Omit<Config, 'pools' | 'log' | 'notices'> {
+  const { pacing, watcher, worker, http } = settings;
+  return {
+    cluster: settings.cluster ?? '',
+    pacing: {
+      aws: {
+        burst: pacing?.aws?.burst ?? defaults.pacing.aws.burst,
+        perSecond: pacing?.aws?.perSecond ?? defaults.pacing.aws.perSecond,
+      },
+    },
+    watcher: {
+      reconcileIntervalMs: watcher?.reconcileInterval ?? parseDuration(defaults.watcher.reconcileInterval),
+    },
+    worker: {
+      shutdownGraceTimeMs: worker?.shutdownGraceTime ?? parseDuration(defaults.worker.shutdownGraceTime),
+    },
+    http: {
+      // Kubernetes sets this variable in every pod.
+      host: http?.host ?? (env['KUBERNETES_SERVICE_HOST'] ? defaults.http.hostInPod : defaults.http.host),
+      workerPort: http?.workerPort ?? defaults.http.workerPort,
+      watcherPort: http?.watcherPort ?? defaults.http.watcherPort,
+    },
+  };
+}
+
+/** The file's own name for the cluster stands above the environment's. */
+function withClusterOfEnv(raw: unknown, env: NodeJS.ProcessEnv, notices: string[]): unknown {
+  const cluster = env['KUBEIP_CLUSTER'] || env['CLUSTER_NAME'];
+  if (!cluster || !isBlock(raw)) return raw;
+  const own = raw['cluster'];
+  if (own === undefined) return { ...raw, cluster };
+  if (env['KUBEIP_CLUSTER'] && own !== cluster) {
+    notices.push(
+      `KUBEIP_CLUSTER=${cluster} is set but not used: the configuration file names the cluster ${showValue(own)}.`,
+    );
+  }
+  return raw;
+}
+
+/** By line where lines are known, so that a reader goes through the file once. */
+function inOrder(problems: readonly ConfigProblem[]): ConfigProblem[] {
+  return problems.toSorted((a, b) => (a.line ?? 0) - (b.line ?? 0));
+}

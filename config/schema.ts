@@ -1,0 +1,260 @@
+/**
+ * The shape of the configuration file: what each key may hold. Rules that join several keys (a region from the environment,
+ * unique names) are in resolve-config.ts. The JSON Schema for editors is generated from this file.
+ */
+import { z } from 'zod';
+import { defaults } from './defaults.ts';
+import { durationAdvice, durationPattern, parseDuration } from './duration.ts';
+
+/** Kubernetes' qualified name: an optional DNS prefix and a name ("Labels and Selectors", syntax and character set). */
+export const labelKeyPattern =
+  /^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+/** Kubernetes' label value: empty, or up to 63 characters. */
+export const labelValuePattern = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
+const poolNamePattern = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
+/** No slash, which separates the parts of a workflow id; no quote, which would end a string in a visibility query. */
+const clusterPattern = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,98}[A-Za-z0-9])?$/;
+const integerPattern = /^[+-]?[0-9]+$/;
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
+export type LogLevel = (typeof logLevels)[number];
+export const logFormats = ['json', 'pretty'] as const;
+export type LogFormat = (typeof logFormats)[number];
+
+const duration = (minimumMs: number, minimum: string) =>
+  z
+    .string()
+    .regex(durationPattern, `is not a duration: ${durationAdvice}`)
+    .transform((text) => (durationPattern.test(text) ? parseDuration(text) : 0))
+    .refine((milliseconds) => milliseconds >= minimumMs, `must be ${minimum} or more`);
+
+const labelKey = z
+  .string()
+  .regex(labelKeyPattern, 'is not a label key: write a name, or prefix/name, such as example.com/pool');
+const labelValue = z
+  .string()
+  .regex(
+    labelValuePattern,
+    'is not a label value: at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends',
+  );
+
+const requirement = z.discriminatedUnion('operator', [
+  z.strictObject({
+    key: labelKey,
+    operator: z.enum(['In', 'NotIn']),
+    values: z.array(labelValue).min(1, 'needs at least one value with In and NotIn'),
+  }),
+  z.strictObject({
+    key: labelKey,
+    operator: z.enum(['Exists', 'DoesNotExist']),
+    values: z.array(z.string()).max(0, 'must be left out with Exists and DoesNotExist').optional(),
+  }),
+  z.strictObject({
+    key: labelKey,
+    operator: z.enum(['Gt', 'Lt']),
+    values: z
+      .array(z.string().regex(integerPattern, 'must be an integer in quotes with Gt and Lt, such as "4"'))
+      .length(1, 'needs exactly one value with Gt and Lt'),
+  }),
+]);
+
+const nodeSelector = z
+  .strictObject({
+    matchLabels: z
+      .record(labelKey, labelValue)
+      .optional()
+      .meta({ description: 'Labels that a node must have, each with its value.' }),
+    matchExpressions: z
+      .array(requirement)
+      .optional()
+      .meta({ description: 'Requirements in the syntax of node affinity. All must hold.' }),
+  })
+  .meta({
+    description:
+      'The nodes that the pool serves. {} is every node. A node belongs to the first pool of the file whose selector matches it.',
+  });
+
+const retries = z
+  .strictObject({
+    attempts: z
+      .int()
+      .min(1, 'must be 1 or more')
+      .optional()
+      .meta({ description: 'Attempts in all, the first included.', default: defaults.pool.retries.attempts }),
+    interval: duration(1, '1ms').optional().meta({
+      description: 'The longest pause between two attempts.',
+      default: defaults.pool.retries.interval,
+    }),
+  })
+  .meta({ description: 'How often a step that failed is tried again.' });
+
+const release = z
+  .strictObject({
+    onNodeDelete: z.boolean().optional().meta({
+      description: 'Whether the address goes back to its pool when the Node is deleted.',
+      default: defaults.pool.release.onNodeDelete,
+    }),
+    gracePeriod: duration(0, '0').optional().meta({
+      description:
+        'How long after its deletion a Node may come back with the same instance and keep its address.',
+      default: defaults.pool.release.gracePeriod,
+    }),
+  })
+  .meta({ description: 'What becomes of the address when the node goes.' });
+
+/** What a pool and the `defaults` block may both say. */
+const shared = {
+  provider: z
+    .enum(['aws', 'gcp'])
+    .optional()
+    .meta({ description: 'The cloud. This version serves aws.', default: defaults.pool.provider }),
+  region: z.string().min(1, 'must not be empty').optional().meta({
+    description: 'Region of the addresses and nodes. Default: AWS_REGION, then AWS_DEFAULT_REGION.',
+  }),
+  account: z.string().min(1, 'must not be empty').optional().meta({
+    description: 'AWS account id, in quotes. Default: the account of the credentials.',
+  }),
+  endpoint: z
+    .url({ protocol: /^https?$/, error: 'is not an address such as https://ec2.example.com' })
+    .optional()
+    .meta({ description: "Another address of the cloud's API. Default: the cloud's own." }),
+  family: z
+    .enum(['ipv4', 'ipv6'])
+    .optional()
+    .meta({ description: 'IP family. This version serves ipv4.', default: defaults.pool.family }),
+  orderBy: z.string().optional().meta({
+    description:
+      'Which free address is given first: Tag:<key> or a field of DescribeAddresses, such as PublicIp.',
+    default: defaults.pool.orderBy,
+  }),
+  priority: z.int().optional().meta({
+    description: 'Nodes of a pool with a higher priority are served first when addresses are short.',
+    default: defaults.pool.priority,
+  }),
+  retries: retries.optional(),
+  release: release.optional(),
+  taintKey: z
+    .union([z.literal(''), labelKey], {
+      error: 'is not a taint key: write a name, or prefix/name, such as example.com/no-address',
+    })
+    .optional()
+    .meta({
+      description: 'Key of the taint to remove from the Node once it has its address. Empty: none.',
+    }),
+};
+
+export const poolSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(poolNamePattern, 'is not a pool name: at most 63 letters, digits, "-", "_" and "."')
+    .meta({ description: 'Unique in the file. Nodes carry it as a label.' }),
+  nodeSelector,
+  filter: z
+    .string()
+    .regex(/\S/, 'must not be empty: a pool without a filter would be the whole account')
+    .meta({
+      description: 'Which reserved addresses make up the pool: Name=tag:kubeip,Values=a,b;Name=...',
+    }),
+  ...shared,
+});
+
+export const defaultsSchema = z
+  .strictObject(shared)
+  .optional()
+  .meta({ description: 'What pools share. A pool may say otherwise.' });
+
+const port = z.int().min(0, 'must be 0 to 65535').max(65_535, 'must be 0 to 65535');
+
+/** The whole file but for its pools, which are checked one by one so that a bad one hides no other's problems. */
+const settings = {
+  cluster: z
+    .string()
+    .regex(clusterPattern, 'is not a cluster name: at most 100 letters, digits, "-", "_" and "."')
+    .optional()
+    .meta({
+      description:
+        'Name of the cluster, in workflow ids and task queues. Default: KUBEIP_CLUSTER, then CLUSTER_NAME.',
+    }),
+  defaults: defaultsSchema,
+  pacing: z
+    .strictObject({
+      aws: z
+        .strictObject({
+          burst: z
+            .int()
+            .min(1, 'must be 1 or more')
+            .optional()
+            .meta({ description: 'Calls at once.', default: defaults.pacing.aws.burst }),
+          perSecond: z
+            .number()
+            .positive('must be above 0')
+            .optional()
+            .meta({ description: 'Calls a second after that.', default: defaults.pacing.aws.perSecond }),
+        })
+        .optional(),
+    })
+    .optional()
+    .meta({
+      description: 'How fast addresses are associated and disassociated, for each account and region.',
+    }),
+  watcher: z
+    .strictObject({
+      reconcileInterval: duration(1_000, '1s').optional().meta({
+        description: 'How often nodes and workflows are compared in full.',
+        default: defaults.watcher.reconcileInterval,
+      }),
+    })
+    .optional(),
+  worker: z
+    .strictObject({
+      shutdownGraceTime: duration(0, '0').optional().meta({
+        description:
+          "How long calls under way may take to end at shutdown. Keep it below the pod's grace period.",
+        default: defaults.worker.shutdownGraceTime,
+      }),
+    })
+    .optional(),
+  http: z
+    .strictObject({
+      host: z
+        .string()
+        .min(1, 'must not be empty')
+        .optional()
+        .meta({
+          description: `Where health and metrics are served. Default: ${defaults.http.host}, in a pod ${defaults.http.hostInPod}.`,
+        }),
+      workerPort: port.optional().meta({ default: defaults.http.workerPort }),
+      watcherPort: port.optional().meta({ default: defaults.http.watcherPort }),
+    })
+    .optional()
+    .meta({ description: '/healthz, /readyz and /metrics of the two programs. Port 0: any free one.' }),
+  log: z
+    .strictObject({
+      level: z.enum(logLevels).optional().meta({ default: defaults.log.level }),
+      format: z.enum(logFormats).optional().meta({ default: defaults.log.format }),
+    })
+    .optional()
+    .meta({ description: 'LOG_LEVEL and LOG_JSON in the environment take precedence.' }),
+};
+
+/** A name from the environment has been put in by now: the cluster must have one. */
+export const settingsSchema = z.strictObject({
+  ...settings,
+  cluster: settings.cluster.unwrap(),
+  pools: z.unknown().optional(),
+});
+
+export const poolsSchema = z
+  .array(z.unknown())
+  .min(1, 'must hold at least one pool')
+  .meta({ description: 'Sets of addresses and the nodes they are for.' });
+
+/** The file in full: what the JSON Schema is made from. */
+export const fileSchema = z.strictObject({ ...settings, pools: z.array(poolSchema).min(1) }).meta({
+  title: 'kubeip-temporal configuration',
+  description: 'Which nodes get their static public address from which pool.',
+});
+
+export type PoolInput = z.output<typeof poolSchema>;
+export type DefaultsInput = NonNullable<z.output<typeof defaultsSchema>>;
+export type SettingsInput = z.output<typeof settingsSchema>;
