@@ -3,8 +3,14 @@
  *
  * Activities run at least once. Each states why a second run is harmless.
  */
-import type { ReleaseOutcome } from '../clouds/provider.ts';
-import type { AddressQuery, AddressRef, Association, Instance, InstanceRef } from '../model/address.ts';
+import type {
+  AddressQuery,
+  AddressRef,
+  Association,
+  Instance,
+  InstanceRef,
+  ReleaseOutcome,
+} from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import type { NodeRef, Phase } from '../workflows/messages.ts';

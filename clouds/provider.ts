@@ -5,6 +5,7 @@ import type {
   Association,
   Instance,
   InstanceRef,
+  ReleaseOutcome,
 } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 
@@ -65,12 +66,6 @@ export interface CloudProvider {
   /** Frees sockets. The provider is not used afterwards. */
   close(): void;
 }
-
-/**
- * `released`: a disassociation was made. `alreadyFree`: nobody holds it. `heldByOther`: another instance or interface
- * holds it, left alone. `notInPool`: it does not exist or does not match the pool, left alone.
- */
-export type ReleaseOutcome = 'released' | 'alreadyFree' | 'heldByOther' | 'notInPool';
 
 /** The one set of errors that the rest of the project knows. */
 export type CloudErrorKind =

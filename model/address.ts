@@ -58,3 +58,9 @@ export interface Instance extends InstanceRef {
     readonly static: boolean;
   };
 }
+
+/**
+ * `released`: a disassociation was made. `alreadyFree`: nobody holds it. `heldByOther`: another instance or interface
+ * holds it, left alone. `notInPool`: it does not exist or does not match the pool, left alone.
+ */
+export type ReleaseOutcome = 'released' | 'alreadyFree' | 'heldByOther' | 'notInPool';

@@ -4,7 +4,7 @@
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { AddressQuery, AddressRef, InstanceRef } from '../model/address.ts';
-import type { RateLimit, RetrySettings } from '../model/settings.ts';
+import type { PoolSpec, RateLimit, RetrySettings } from '../model/settings.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 
 // ---- ids ----
@@ -46,10 +46,20 @@ export interface AssignIpInput {
   readonly resume?: AssignIpResume;
 }
 
+/** An address that a node has, and what is needed to give it back. */
+export interface Assignment {
+  readonly address: AddressRef;
+  /** The claim's token under which it was associated. */
+  readonly token: number;
+  readonly instance: InstanceRef;
+  readonly pool: PoolSpec;
+}
+
 /** What a run of AssignIpWorkflow hands to the next. */
 export interface AssignIpResume {
   /** An operator released the address by hand: nothing is assigned until `assign`. */
   readonly releasedByHand: boolean;
+  readonly assignment?: Assignment;
 }
 
 export type Phase =
@@ -80,21 +90,26 @@ export interface AssignIpStatus {
   readonly lastError?: string;
 }
 
+/** An operator's word: nothing is obligatory; the reason is logged and kept in the history. */
+export interface Command {
+  readonly reason?: string;
+}
+
 /** The watcher saw the Node deleted (a direct read confirmed it). */
 export const nodeDeletedSignal = defineSignal<[{ uid: string }]>('nodeDeleted');
 /** The watcher saw the Node added or changed; carries the uid it has now. */
 export const nodeChangedSignal = defineSignal<[{ uid: string }]>('nodeChanged');
 /** An operator wants the address released; held released until `assign`. */
-export const releaseSignal = defineSignal<[{ reason?: string }?]>('release');
+export const releaseSignal = defineSignal<[Command?]>('release');
 /** An operator wants an address assigned (again). */
-export const assignSignal = defineSignal<[{ reason?: string }?]>('assign');
+export const assignSignal = defineSignal<[Command?]>('assign');
 /** The mutex grants or refuses. */
 export const grantSignal = defineSignal<[Grant]>('grant');
 
 /** As the signal, answered when the address is released. Rejected when there is nothing to release. */
-export const releaseUpdate = defineUpdate<AssignIpStatus, [{ reason?: string }?]>('release');
+export const releaseUpdate = defineUpdate<AssignIpStatus, [Command?]>('release');
 /** As the signal, answered once the request is accepted. Rejected when an address is assigned already. */
-export const assignUpdate = defineUpdate<AssignIpStatus, [{ reason?: string }?]>('assign');
+export const assignUpdate = defineUpdate<AssignIpStatus, [Command?]>('assign');
 export const statusQuery = defineQuery<AssignIpStatus>('status');
 
 // ---- AddressPoolWorkflow ----

@@ -2,7 +2,7 @@
  * Checks of what comes in signals and updates. Anybody with access to the namespace can send anything, and a handler that
  * throws stops its workflow: so bad input is told apart first. Pure.
  */
-import type { AddressRequest, ClaimOutcome, Grant, Settlement } from './messages.ts';
+import type { AddressRequest, ClaimOutcome, Command, Grant, Settlement } from './messages.ts';
 import type { RateLimit } from '../model/settings.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -75,7 +75,7 @@ export function isNodeUid(value: unknown): value is { uid: string } {
 }
 
 /** An operator's command has no obligatory input: nothing, or `{"reason": "…"}`. */
-export function isCommand(value: unknown): value is { reason?: string } | undefined | null {
+export function isCommand(value: unknown): value is Command | undefined | null {
   if (value === undefined || value === null) return true;
   return isFields(value) && (value['reason'] === undefined || typeof value['reason'] === 'string');
 }

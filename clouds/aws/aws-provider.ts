@@ -1,8 +1,15 @@
 /** Elastic IPs for EC2 instances, by the contract of {@link CloudProvider}. */
 import { AssociateAddressCommand, DisassociateAddressCommand, EC2Client } from '@aws-sdk/client-ec2';
-import type { AddressQuery, AddressRef, Association, Instance, InstanceRef } from '../../model/address.ts';
+import type {
+  AddressQuery,
+  AddressRef,
+  Association,
+  Instance,
+  InstanceRef,
+  ReleaseOutcome,
+} from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
-import { CloudError, type CloudProvider, type ReleaseOutcome } from '../provider.ts';
+import { CloudError, type CloudProvider } from '../provider.ts';
 import { createAddressReader, type AddressReader, type FoundAddress } from './addresses.ts';
 import { awsClientConfig, createAwsCall, type AwsCall, type AwsClientOptions } from './client.ts';
 import { managedResourceAdvice } from './errors.ts';

@@ -1,0 +1,112 @@
+/** The activities of a node's workflow, with the retries that its pool's settings ask for. */
+import { CancellationScope, condition, log, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import type { ClusterActivities, PublishInput, ScopeActivities } from '../activities/contract.ts';
+import type { Scope } from '../model/scope.ts';
+import type { RetrySettings } from '../model/settings.ts';
+import { failureMessage } from './failures.ts';
+import { clusterTaskQueue, scopeTaskQueue } from './messages.ts';
+import { isInterrupted, type NodeRun } from './node-run.ts';
+
+const FIRST_PAUSE_MS = 1_000;
+
+function retryPolicy(retries: RetrySettings): {
+  initialInterval: number;
+  backoffCoefficient: number;
+  maximumInterval: number;
+  maximumAttempts: number;
+} {
+  return {
+    initialInterval: Math.min(FIRST_PAUSE_MS, retries.intervalMs),
+    backoffCoefficient: 2,
+    maximumInterval: retries.intervalMs,
+    maximumAttempts: retries.attempts,
+  };
+}
+
+/** Activities on the cluster's queue. */
+export function clusterActivities(run: NodeRun): ReturnType<typeof proxyActivities<ClusterActivities>> {
+  return proxyActivities<ClusterActivities>({
+    taskQueue: clusterTaskQueue(run.cluster),
+    startToCloseTimeout: '1 minute',
+    retry: retryPolicy(run.pool?.retries ?? run.input.retries),
+  });
+}
+
+/**
+ * Activities on the scope's queue. Throttling is not retried here: the node goes back to the mutex, which slows down
+ * for all.
+ */
+export function scopeActivities(
+  scope: Scope,
+  retries: RetrySettings,
+): ReturnType<typeof proxyActivities<ScopeActivities>> {
+  return proxyActivities<ScopeActivities>({
+    taskQueue: scopeTaskQueue(scope),
+    startToCloseTimeout: '30 seconds',
+    retry: { ...retryPolicy(retries), nonRetryableErrorTypes: ['Throttled'] },
+  });
+}
+
+/** As {@link scopeActivities}, for calls that no mutex paces: a throttled one waits and is tried again. */
+export function unpacedScopeActivities(
+  scope: Scope,
+  retries: RetrySettings,
+): ReturnType<typeof proxyActivities<ScopeActivities>> {
+  return proxyActivities<ScopeActivities>({
+    taskQueue: scopeTaskQueue(scope),
+    startToCloseTimeout: '30 seconds',
+    retry: retryPolicy(retries),
+  });
+}
+
+/** The first looks at an address that was just associated come quickly: the provider shows it within seconds. */
+export function verifyActivity(
+  scope: Scope,
+  retries: RetrySettings,
+): ReturnType<typeof proxyActivities<ScopeActivities>>['verify'] {
+  return proxyActivities<ScopeActivities>({
+    taskQueue: scopeTaskQueue(scope),
+    startToCloseTimeout: '30 seconds',
+    retry: {
+      ...retryPolicy(retries),
+      initialInterval: 250,
+      maximumInterval: Math.min(10_000, retries.intervalMs),
+    },
+  }).verify;
+}
+
+/**
+ * Writes the node's state on its Node. What the cloud did stands, whether Kubernetes hears of it or not: a failure is
+ * kept in `lastError`, not thrown; and the write is given up when the node is wanted otherwise meanwhile.
+ */
+export async function publish(
+  run: NodeRun,
+  options: { event?: NonNullable<PublishInput['event']>; giveUp?: () => boolean },
+): Promise<void> {
+  const { event, giveUp = () => isInterrupted(run) } = options;
+  const input: PublishInput = {
+    node: run.node,
+    key: `${workflowInfo().runId}/${++run.published}`,
+    phase: run.phase,
+    ...(run.pool === undefined ? {} : { pool: run.pool.name }),
+    ...(run.assignment === undefined ? {} : { address: run.assignment.address }),
+    ...(run.pool?.taintKey === undefined ? {} : { taintKey: run.pool.taintKey }),
+    ...(event === undefined ? {} : { event }),
+  };
+  const summary = run.assignment === undefined ? run.phase : `${run.phase} ${run.assignment.address.ip}`;
+  const scope = new CancellationScope();
+  let done = false;
+  const write = scope
+    .run(() => clusterActivities(run).publish.executeWithOptions({ summary }, [input]))
+    .catch((error: unknown) => {
+      if (scope.consideredCancelled) return;
+      run.lastError = failureMessage(error);
+      log.warn('could not write to the Node', { node: run.node.name, error: run.lastError });
+    })
+    .finally(() => {
+      done = true;
+    });
+  await condition(() => done || giveUp());
+  if (!done) scope.cancel();
+  await write;
+}

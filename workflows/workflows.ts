@@ -1,0 +1,3 @@
+/** What the Worker registers: the workflows by their names. */
+export { AddressPoolWorkflow } from './address-pool.ts';
+export { AssignIpWorkflow } from './assign-ip.ts';
