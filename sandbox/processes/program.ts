@@ -1,0 +1,34 @@
+/** The project's own programs as real processes, for the demo and for tests that kill them. */
+import { fileURLToPath } from 'node:url';
+import { startProcess, type ManagedProcess } from './child-process.ts';
+import { isolatedEnvironment } from './environment.ts';
+
+const projectRoot = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface ProgramSpec {
+  /** What messages call it. */
+  readonly name: string;
+  /** Path from the project's root: `worker/main.ts`. */
+  readonly script: string;
+  readonly args?: readonly string[];
+  /** Added to the caller's environment, out of which cloud, Temporal and Kubernetes settings are taken. */
+  readonly env?: NodeJS.ProcessEnv;
+  /** Gets its stdout and stderr, appended. */
+  readonly logFile: string;
+}
+
+/**
+ * Starts one of the project's programs with this process's Node. It ends when this process ends.
+ *
+ * @throws ProcessStartError when it cannot be started; a program that starts and then fails shows in `exited`
+ */
+export function startProgram(spec: ProgramSpec): Promise<ManagedProcess> {
+  return startProcess({
+    name: spec.name,
+    command: process.execPath,
+    args: [spec.script, ...(spec.args ?? [])],
+    cwd: projectRoot,
+    env: isolatedEnvironment(spec.env),
+    logFile: spec.logFile,
+  });
+}

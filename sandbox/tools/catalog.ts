@@ -1,0 +1,113 @@
+/** The real programs that the sandbox embeds: pinned versions, how to recognise them, how to build them. */
+
+export type ToolName = 'temporal' | 'kube-apiserver' | 'etcd';
+
+/** A Go build; those with the same `queue` run one after another, others side by side. */
+export interface GoBuild {
+  readonly queue: string;
+  /** Folder under sandbox/tools with the go.mod to build from; undefined: none is needed. */
+  readonly module?: string;
+  /** Arguments of `go`, given the path of the binary to write. */
+  readonly args: (output: string) => string[];
+  /** `go install` names the binary itself: it goes where GOBIN points. */
+  readonly gobin?: boolean;
+  /** What one should expect on a laptop-sized machine with an empty Go cache. */
+  readonly usually: string;
+}
+
+export interface Tool {
+  readonly name: ToolName;
+  readonly version: string;
+  /** What it is for, in a message. */
+  readonly purpose: string;
+  /** Environment variable with the path of a binary to use instead. */
+  readonly pathVariable: string;
+  /** Environment variable with the SHA-256 that a download must have. */
+  readonly checksumVariable: string;
+  readonly versionArgs: readonly string[];
+  /** Which versions found on the PATH will do, in words. */
+  readonly accepts: string;
+  /** @returns the version that the tool reports of itself, or undefined if this is not its output */
+  readonly parseVersion: (output: string) => string | undefined;
+  /** Whether that version will do. */
+  readonly isCompatible: (version: string) => boolean;
+  readonly build: GoBuild;
+}
+
+/** The oldest Go that builds all tools. A newer one that a module asks for, Go fetches itself. */
+export const minimumGo = '1.24';
+
+const kubernetesVersion = 'v1.34.2';
+
+export const tools: Readonly<Record<ToolName, Tool>> = {
+  temporal: {
+    name: 'temporal',
+    version: 'v1.5.1',
+    purpose: 'the Temporal dev server and its UI',
+    pathVariable: 'KUBEIP_SANDBOX_TEMPORAL',
+    checksumVariable: 'KUBEIP_SANDBOX_TEMPORAL_SHA256',
+    versionArgs: ['--version'],
+    accepts: 'a Temporal CLI whose server is 1.29 or later',
+    // The CLI's own version says nothing about a `go install`: its server's does.
+    parseVersion: (output) => /^temporal version .*\(Server (\d+\.\d+\.\d+)/m.exec(output)?.[1],
+    isCompatible: (version) => atLeast(version, 1, 29),
+    build: {
+      queue: 'temporal',
+      gobin: true,
+      args: () => [
+        'install',
+        '-ldflags=-X github.com/temporalio/cli/temporalcli.Version=1.5.1',
+        'github.com/temporalio/cli/cmd/temporal@v1.5.1',
+      ],
+      usually: '3 to 4 min',
+    },
+  },
+  'kube-apiserver': {
+    name: 'kube-apiserver',
+    version: kubernetesVersion,
+    purpose: 'the Kubernetes API',
+    pathVariable: 'KUBEIP_SANDBOX_KUBE_APISERVER',
+    checksumVariable: 'KUBEIP_SANDBOX_KUBE_APISERVER_SHA256',
+    versionArgs: ['--version'],
+    accepts: 'Kubernetes 1.34',
+    parseVersion: (output) => /^Kubernetes v(\d+\.\d+\.\d+)/m.exec(output)?.[1],
+    isCompatible: (version) => version.startsWith('1.34.'),
+    build: {
+      queue: 'kubernetes',
+      module: 'kubernetes',
+      args: (output) => [
+        'build',
+        '-trimpath',
+        `-ldflags=-s -w -X k8s.io/component-base/version.gitVersion=${kubernetesVersion}`,
+        ...['-o', output, 'k8s.io/kubernetes/cmd/kube-apiserver'],
+      ],
+      usually: '5 to 6 min',
+    },
+  },
+  etcd: {
+    name: 'etcd',
+    version: 'v3.6.4',
+    purpose: "the Kubernetes API's store",
+    pathVariable: 'KUBEIP_SANDBOX_ETCD',
+    checksumVariable: 'KUBEIP_SANDBOX_ETCD_SHA256',
+    versionArgs: ['--version'],
+    accepts: 'etcd 3.5 or 3.6',
+    parseVersion: (output) => /^etcd Version: (\d+\.\d+\.\d+)/m.exec(output)?.[1],
+    isCompatible: (version) => /^3\.[56]\./.test(version),
+    build: {
+      queue: 'kubernetes',
+      module: 'kubernetes',
+      args: (output) => [
+        ...['build', '-trimpath', '-ldflags=-s -w', '-o', output, 'go.etcd.io/etcd/server/v3'],
+      ],
+      usually: '15 s after kube-apiserver',
+    },
+  },
+};
+
+export const toolNames = Object.keys(tools) as ToolName[];
+
+function atLeast(version: string, major: number, minor: number): boolean {
+  const [foundMajor = 0, foundMinor = 0] = version.split('.').map(Number);
+  return foundMajor === major && foundMinor >= minor;
+}

@@ -1,0 +1,177 @@
+/**
+ * The embedded world: a real Temporal server, a real Kubernetes API and an EC2 emulator, all on loopback.
+ * It ends with the process that started it, however that one ends.
+ */
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startKubernetes, type KubernetesServer } from './processes/kubernetes.ts';
+import { startTemporal, type TemporalServer } from './processes/temporal.ts';
+import { ensureTools } from './tools/ensure-tools.ts';
+import type { Progress } from './tools/progress.ts';
+
+type Ec2EmulatorOptions = object;
+interface Ec2Emulator {
+  readonly url: string;
+  readonly region: string;
+  readonly accountId: string;
+  close(): Promise<void>;
+}
+
+async function startEc2Emulator(options: Ec2EmulatorOptions): Promise<Ec2Emulator> {
+  const module = (await import(new URL('./ec2/emulator.ts', import.meta.url).href)) as {
+    startEc2Emulator(options: Ec2EmulatorOptions): Promise<Ec2Emulator>;
+  };
+  return module.startEc2Emulator(options);
+}
+
+export interface WorldOptions {
+  /** Which parts to start. If none is named, all; a part that is `false` never. */
+  readonly temporal?: boolean | undefined;
+  readonly kubernetes?: boolean | undefined;
+  readonly ec2?: boolean | Ec2EmulatorOptions | undefined;
+  /** Keeps data, logs and kubeconfig, and continues what is there. Default: a temporary folder, gone after `stop`. */
+  readonly dir?: string | undefined;
+  /** Fixed ports; default: free ones. */
+  readonly ports?:
+    | {
+        readonly temporal?: number | undefined;
+        readonly temporalUi?: number | undefined;
+        readonly kubernetes?: number | undefined;
+      }
+    | undefined;
+  /** Hears about tools that must be built first; default: stderr. */
+  readonly progress?: Progress | undefined;
+}
+
+export interface World {
+  /** Folder of logs, data and kubeconfigs. */
+  readonly dir: string;
+  /** The handles; reading one that was not started throws. */
+  readonly temporal: TemporalServer;
+  readonly kubernetes: KubernetesServer;
+  readonly ec2: Ec2Emulator;
+  /** With these variables the project's programs, `temporal`, `kubectl` and `aws` reach the parts that run. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Stops every part; may be called again. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts the parts side by side. If one fails, the others are stopped; the logs of a failed start are kept.
+ *
+ * @throws ToolError when a tool cannot be had
+ * @throws ProcessStartError when a process does not come up; it names the log and shows its end
+ */
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const wanted = wantedParts(options);
+  const tools = await ensureTools(
+    [
+      ...(wanted.temporal ? (['temporal'] as const) : []),
+      ...(wanted.kubernetes ? (['kube-apiserver', 'etcd'] as const) : []),
+    ],
+    options.progress && { progress: options.progress },
+  );
+  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'kubeip-sandbox-'));
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+
+  const { ports = {} } = options;
+  const parts = await startTogether({
+    temporal:
+      wanted.temporal &&
+      (() => startTemporal({ binary: tools.temporal, dir, port: ports.temporal, uiPort: ports.temporalUi })),
+    kubernetes:
+      wanted.kubernetes &&
+      (() =>
+        startKubernetes({
+          apiServerBinary: tools['kube-apiserver'],
+          etcdBinary: tools.etcd,
+          dir,
+          port: ports.kubernetes,
+        })),
+    ec2: wanted.ec2 && (() => startEc2Emulator(typeof options.ec2 === 'object' ? options.ec2 : {})),
+  });
+  return describeWorld(dir, parts, options.dir === undefined);
+}
+
+interface Parts {
+  readonly temporal?: TemporalServer | undefined;
+  readonly kubernetes?: KubernetesServer | undefined;
+  readonly ec2?: Ec2Emulator | undefined;
+}
+
+type Starts = { readonly [K in keyof Parts]-?: false | (() => Promise<NonNullable<Parts[K]>>) };
+
+function wantedParts(options: WorldOptions): Record<keyof Parts, boolean> {
+  const { temporal, kubernetes, ec2 } = options;
+  const byDefault = [temporal, kubernetes, ec2].every((part) => part === undefined || part === false);
+  const wanted = (part: boolean | object | undefined): boolean => (part ?? byDefault) !== false;
+  return { temporal: wanted(temporal), kubernetes: wanted(kubernetes), ec2: wanted(ec2) };
+}
+
+/** All or nothing: the first failure is thrown once everything else has been stopped again. */
+async function startTogether(starts: Starts): Promise<Parts> {
+  const results = await Promise.allSettled([
+    starts.temporal === false ? undefined : starts.temporal(),
+    starts.kubernetes === false ? undefined : starts.kubernetes(),
+    starts.ec2 === false ? undefined : starts.ec2(),
+  ] as const);
+  const [temporal, kubernetes, ec2] = results;
+  const parts: Parts = {
+    temporal: temporal.status === 'fulfilled' ? temporal.value : undefined,
+    kubernetes: kubernetes.status === 'fulfilled' ? kubernetes.value : undefined,
+    ec2: ec2.status === 'fulfilled' ? ec2.value : undefined,
+  };
+  const failure = results.find((result) => result.status === 'rejected');
+  if (failure) {
+    await stopParts(parts);
+    throw failure.reason;
+  }
+  return parts;
+}
+
+async function stopParts(parts: Parts): Promise<void> {
+  await Promise.all([parts.temporal?.stop(), parts.kubernetes?.stop(), parts.ec2?.close()]);
+}
+
+function describeWorld(dir: string, parts: Parts, temporary: boolean): World {
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    await stopParts(parts);
+    if (temporary) rmSync(dir, { recursive: true, force: true });
+  };
+  return {
+    dir,
+    get temporal() {
+      return started(parts.temporal, 'temporal');
+    },
+    get kubernetes() {
+      return started(parts.kubernetes, 'kubernetes');
+    },
+    get ec2() {
+      return started(parts.ec2, 'ec2');
+    },
+    env: worldEnvironment(parts),
+    stop: () => (stopped ??= stop()),
+  };
+}
+
+function started<T>(part: T | undefined, name: string): T {
+  if (part === undefined) throw new Error(`this world was started without ${name}`);
+  return part;
+}
+
+function worldEnvironment({ temporal, kubernetes, ec2 }: Parts): Record<string, string> {
+  return {
+    ...(temporal && { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace }),
+    ...(kubernetes && { KUBECONFIG: kubernetes.kubeconfigFile }),
+    ...(ec2 && {
+      AWS_ENDPOINT_URL: ec2.url,
+      AWS_REGION: ec2.region,
+      AWS_DEFAULT_REGION: ec2.region, // the AWS CLI and boto3 read this one
+      AWS_ACCESS_KEY_ID: 'sandbox',
+      AWS_SECRET_ACCESS_KEY: 'sandbox',
+      AWS_EC2_METADATA_DISABLED: 'true',
+    }),
+  };
+}
