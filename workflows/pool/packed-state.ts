@@ -1,8 +1,20 @@
 /** The mutex's state as continue-as-new carries it. */
-import type { InstanceRef } from '../../model/address.ts';
+import type { ProviderName } from '../../model/scope.ts';
 import type { PoolState } from './state.ts';
 
-type PackedWaiter = [string, string, string, number, number, number, InstanceRef, string, boolean];
+type PackedWaiter = [
+  string,
+  string,
+  string,
+  number,
+  number,
+  number,
+  ProviderName,
+  string,
+  string,
+  string,
+  0 | 1,
+];
 
 /** Waiters are packed: 10,000 of them must fit one payload (2 MB). */
 export interface PackedPoolState extends Omit<PoolState, 'queue'> {
@@ -19,9 +31,11 @@ export function pack(state: PoolState): PackedPoolState {
       w.priority,
       w.seq,
       w.since,
-      w.instance,
+      w.instance.provider,
+      w.instance.id,
+      w.instance.zone,
       w.holds ?? '',
-      w.toldEmpty,
+      w.toldEmpty ? 1 : 0,
     ]),
   };
 }
@@ -30,16 +44,16 @@ export function unpack(packed: PackedPoolState): PoolState {
   return {
     ...packed,
     queue: packed.queue.map(
-      ([workflowId, runId, poolKey, priority, seq, since, instance, holds, toldEmpty]) => ({
+      ([workflowId, runId, poolKey, priority, seq, since, provider, id, zone, holds, toldEmpty]) => ({
         workflowId,
         runId,
         poolKey,
         priority,
         seq,
         since,
-        instance,
+        instance: { provider, id, zone },
         ...(holds === '' ? {} : { holds }),
-        toldEmpty,
+        toldEmpty: toldEmpty === 1,
       }),
     ),
   };
