@@ -62,7 +62,7 @@ function checkRegion({ pool, pathOf }: PlacedPool, report: Report): void {
     report(
       pathOf('region'),
       undefined,
-      'is missing. Name it in the pool (region), for all pools (defaults.region), or by the variable AWS_REGION or AWS_DEFAULT_REGION.',
+      'is missing. Set it here, for all pools in defaults.region, or by the variable AWS_REGION or AWS_DEFAULT_REGION.',
     );
     return;
   }

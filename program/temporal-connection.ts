@@ -1,0 +1,235 @@
+/**
+ * The connection to Temporal, configured as every Temporal program is: by TEMPORAL_* variables or a profile of
+ * temporal.toml (the SDK's environment configuration). Nothing of it stands in this project's own configuration.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, Connection, isGrpcServiceError, ServiceError, type ClientOptions } from '@temporalio/client';
+import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
+import type { NativeConnection } from '@temporalio/worker';
+
+const defaultAddress = 'localhost:7233';
+const defaultNamespace = 'default';
+const defaultWaitMs = 10_000;
+const pauseMs = 500;
+
+// Of the gRPC status codes ("Status codes and their use in gRPC").
+const grpcNotFound = 5;
+const grpcPermissionDenied = 7;
+const grpcUnauthenticated = 16;
+
+/** `settings`: the variables or the profile cannot be used. */
+export type TemporalUnavailableReason = 'unreachable' | 'namespace' | 'denied' | 'settings';
+
+/** Temporal cannot be used. The message names the address, where it comes from, and what to do. */
+export class TemporalUnavailableError extends Error {
+  override readonly name = 'TemporalUnavailableError';
+  readonly reason: TemporalUnavailableReason;
+
+  constructor(reason: TemporalUnavailableReason, message: string, options: { cause?: unknown } = {}) {
+    super(message, { cause: options.cause });
+    this.reason = reason;
+  }
+}
+
+export interface ConnectOptions {
+  /** Default: the process's environment. */
+  readonly env?: NodeJS.ProcessEnv | undefined;
+  /** How long to try, in milliseconds, before giving up. Default: 10 seconds. */
+  readonly waitMs?: number;
+  /** Ends the wait early. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface TemporalTarget {
+  readonly address: string;
+  readonly namespace: string;
+  /** Which setting the address comes from, for messages. */
+  readonly addressSetting: string;
+}
+
+export interface ConnectedClient extends TemporalTarget {
+  readonly client: Client;
+  readonly connection: Connection;
+  close(): Promise<void>;
+}
+
+export interface ConnectedWorker extends TemporalTarget {
+  readonly connection: NativeConnection;
+  /** Only after every Worker on the connection has ended. */
+  close(): Promise<void>;
+}
+
+/**
+ * Connects, and makes sure that the namespace exists.
+ *
+ * @param clientOptions what the Client takes besides connection and namespace
+ * @throws TemporalUnavailableError
+ */
+export async function connectClient(
+  options: ConnectOptions = {},
+  clientOptions: Omit<ClientOptions, 'connection' | 'namespace'> = {},
+): Promise<ConnectedClient> {
+  const { target, config } = readSettings(options.env ?? process.env);
+  await waitForNamespace(target, config, options);
+  const connection = await connect(target, () =>
+    Connection.connect({ ...config.connectionOptions, address: target.address }),
+  );
+  const client = new Client({ ...clientOptions, connection, namespace: target.namespace });
+  return { ...target, client, connection, close: () => connection.close() };
+}
+
+/**
+ * Connects as {@link connectClient} does, and then the connection that a Worker needs. The SDK's native part is loaded
+ * only here: a program without a Worker does without it.
+ *
+ * @throws TemporalUnavailableError
+ */
+export async function connectWorker(options: ConnectOptions = {}): Promise<ConnectedWorker> {
+  const { target, config } = readSettings(options.env ?? process.env);
+  await waitForNamespace(target, config, options);
+  const { NativeConnection } = await import('@temporalio/worker');
+  const connection = await connect(target, () =>
+    NativeConnection.connect({ ...config.connectionOptions, address: target.address }),
+  );
+  return { ...target, connection, close: () => connection.close() };
+}
+
+/**
+ * @returns where the environment points to, without connecting
+ * @throws TemporalUnavailableError `settings`
+ */
+export function temporalTarget(env: NodeJS.ProcessEnv): TemporalTarget {
+  return readSettings(env).target;
+}
+
+function readSettings(env: NodeJS.ProcessEnv): { target: TemporalTarget; config: ClientConnectConfig } {
+  try {
+    const config = loadClientConnectConfig({ overrideEnvVars: setVariables(env), configFileStrict: true });
+    const { address } = config.connectionOptions;
+    return {
+      config,
+      target: {
+        address: address ?? defaultAddress,
+        namespace: config.namespace ?? defaultNamespace,
+        addressSetting: settingOf(env, address),
+      },
+    };
+  } catch (error) {
+    throw new TemporalUnavailableError(
+      'settings',
+      `The settings of the Temporal connection cannot be used: ${messageOf(error)}. They are the variables TEMPORAL_* and the profile ${env['TEMPORAL_PROFILE'] ?? 'default'} of ${env['TEMPORAL_CONFIG_FILE'] ?? 'temporal.toml'}.`,
+      { cause: error },
+    );
+  }
+}
+
+/** A variable that a chart left empty is not set. */
+function setVariables(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined && entry[1] !== '',
+    ),
+  );
+}
+
+function settingOf(env: NodeJS.ProcessEnv, address: string | undefined): string {
+  if (env['TEMPORAL_ADDRESS']) return 'TEMPORAL_ADDRESS';
+  if (address === undefined) return 'the default, as TEMPORAL_ADDRESS is not set';
+  return `the profile ${env['TEMPORAL_PROFILE'] || 'default'} of temporal.toml`;
+}
+
+/**
+ * Asks for the namespace until the server answers or the time is over. The connection is one of its own, without the SDK's
+ * retries: those wait for a deadline and then name nothing but the deadline.
+ */
+async function waitForNamespace(
+  target: TemporalTarget,
+  config: ClientConnectConfig,
+  options: ConnectOptions,
+): Promise<void> {
+  const waitMs = options.waitMs ?? defaultWaitMs;
+  const deadline = Date.now() + waitMs;
+  const probe = Connection.lazy({ ...config.connectionOptions, address: target.address, interceptors: [] });
+  try {
+    for (;;) {
+      options.signal?.throwIfAborted();
+      try {
+        await probe.withDeadline(Math.max(deadline, Date.now() + pauseMs), () =>
+          probe.workflowService.describeNamespace({ namespace: target.namespace }),
+        );
+        return;
+      } catch (error) {
+        const final = finalError(target, error);
+        if (final !== undefined) throw final;
+        if (Date.now() + pauseMs >= deadline) throw unreachable(target, reasonOf(error), error, waitMs);
+        await sleep(pauseMs, undefined, options.signal === undefined ? {} : { signal: options.signal });
+      }
+    }
+  } finally {
+    await probe.close();
+  }
+}
+
+async function connect<T>(target: TemporalTarget, open: () => Promise<T>): Promise<T> {
+  try {
+    return await open();
+  } catch (error) {
+    throw unreachable(target, reasonOf(error), error);
+  }
+}
+
+/** @returns the error if waiting longer would not help */
+function finalError(target: TemporalTarget, error: unknown): TemporalUnavailableError | undefined {
+  const grpc = grpcErrorOf(error);
+  if (grpc?.code === grpcNotFound) {
+    return new TemporalUnavailableError(
+      'namespace',
+      `The Temporal server at ${target.address} has no namespace "${target.namespace}" (TEMPORAL_NAMESPACE). Create it: temporal operator namespace create --address ${target.address} --namespace ${target.namespace}`,
+      { cause: error },
+    );
+  }
+  if (grpc?.code === grpcPermissionDenied || grpc?.code === grpcUnauthenticated) {
+    return new TemporalUnavailableError(
+      'denied',
+      `The Temporal server at ${target.address} refuses access to namespace "${target.namespace}" (${grpc.details}). Check TEMPORAL_API_KEY, or TEMPORAL_TLS_CLIENT_CERT_PATH and TEMPORAL_TLS_CLIENT_KEY_PATH.`,
+      { cause: error },
+    );
+  }
+  return undefined;
+}
+
+function unreachable(
+  target: TemporalTarget,
+  reason: string,
+  cause: unknown,
+  waitMs?: number,
+): TemporalUnavailableError {
+  const waited = waitMs === undefined ? '' : ` within ${waitMs / 1_000} s`;
+  return new TemporalUnavailableError(
+    'unreachable',
+    [
+      `No Temporal server answers at ${target.address}${waited}: ${reason}.`,
+      `The address comes from ${target.addressSetting}.`,
+      'Start a server (npm run sandbox, or temporal server start-dev), or set TEMPORAL_ADDRESS; with TLS also TEMPORAL_TLS=true.',
+    ].join('\n'),
+    { cause },
+  );
+}
+
+function grpcErrorOf(error: unknown): { code: number; details: string } | undefined {
+  const candidate = error instanceof ServiceError ? error.cause : error;
+  return isGrpcServiceError(candidate) ? { code: candidate.code, details: candidate.details } : undefined;
+}
+
+/** What gRPC says, without the words around what the network said. */
+function reasonOf(error: unknown): string {
+  const text = grpcErrorOf(error)?.details ?? messageOf(error);
+  return text
+    .replace(/^No connection established\. Last error: (Error: )?/, '')
+    .replace(/\.? Resolution note: *$/, '')
+    .replace(/\.$/, '');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,26 @@
+/** The Temporal SDK's own log lines, through the program's logger. */
+import type { Logger as TemporalLogger, LogMetadata } from '@temporalio/common';
+import type { Logger } from './logger.ts';
+
+const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERROR: 'error' } as const;
+
+/**
+ * @param logger receives the SDK's lines with a field `sdk`
+ * @returns what `Runtime.install({ logger })` takes
+ */
+export function toTemporalLogger(logger: Logger): TemporalLogger {
+  const child = logger.child({ sdk: 'temporal' });
+  const write = (level: keyof typeof levels, message: string, meta?: LogMetadata) => {
+    const { error, ...fields } = meta ?? {};
+    // pino shows an error in full under `err` only.
+    child[levels[level]](error === undefined ? fields : { ...fields, err: error as unknown }, message);
+  };
+  return {
+    log: (level, message, meta) => write(level, message, meta),
+    trace: (message, meta) => write('TRACE', message, meta),
+    debug: (message, meta) => write('DEBUG', message, meta),
+    info: (message, meta) => write('INFO', message, meta),
+    warn: (message, meta) => write('WARN', message, meta),
+    error: (message, meta) => write('ERROR', message, meta),
+  };
+}
