@@ -1,0 +1,82 @@
+/** DescribeInstances and TerminateInstances; RunInstances has a file of its own. */
+import { Ec2Error, missingParameter } from '../ec2-error.ts';
+import { instanceFilters } from '../filter-fields.ts';
+import { compileFilters, FILTER_PARAMETERS, hasFilters } from '../filters.ts';
+import { findInstance, terminateInstance } from '../instances.ts';
+import { cutPage, PAGE_PARAMETERS } from '../pages.ts';
+import type { Parameters } from '../parameters.ts';
+import { items } from '../query-xml.ts';
+import { renderInstanceState, renderReservation } from '../render.ts';
+import { checkId, notFound } from '../resource-ids.ts';
+import { stateOf, type InstanceRecord, type RegionView } from '../region-state.ts';
+import { listContext, type Ec2Action } from './action.ts';
+import { runInstances } from './run-instances.ts';
+
+const describe: Ec2Action = {
+  mutating: false,
+  parameters: [...FILTER_PARAMETERS, ...PAGE_PARAMETERS, 'InstanceId.N', 'IncludeManagedResources'],
+  unfiltered: (parameters) =>
+    !hasFilters(parameters) &&
+    parameters.list('InstanceId').length === 0 &&
+    parameters.string('MaxResults') === undefined,
+  run(request) {
+    const { account, region, parameters } = request;
+    const context = listContext(request);
+    const matches = compileFilters(
+      parameters,
+      instanceFilters(context.view, { accountId: account.accountId, vpcId: region.vpcId }),
+    );
+    const found = namedInstances(context.view, parameters).filter(matches);
+    const page = cutPage(found, parameters);
+    const reservations = Map.groupBy(page.items, (instance) => instance.reservationId);
+    return {
+      reservationSet: items([...reservations.values()].map((group) => renderReservation(context, group))),
+      nextToken: page.nextToken,
+    };
+  },
+};
+
+const terminate: Ec2Action = {
+  mutating: true,
+  parameters: ['InstanceId.N', 'Force', 'SkipOsShutdown'],
+  run({ account, region, parameters }) {
+    const ids = [...new Set(parameters.list('InstanceId'))];
+    if (ids.length === 0) throw missingParameter('InstanceId');
+    for (const id of ids) checkId('instance', id);
+    const missing = ids.filter((id) => !region.instances.has(id));
+    if (missing.length > 0) throw notFound('instance', missing);
+    const changes = ids.map((instanceId) => {
+      const before = stateOf(findInstance(region, instanceId), account.clock.now());
+      terminateInstance(account, region, instanceId, 'api');
+      const after = before === 'terminated' ? 'terminated' : 'shutting-down';
+      return {
+        instanceId,
+        currentState: renderInstanceState(after),
+        previousState: renderInstanceState(before),
+      };
+    });
+    return { instancesSet: items(changes) };
+  },
+};
+
+export const instanceActions: Readonly<Record<string, Ec2Action>> = {
+  DescribeInstances: describe,
+  RunInstances: runInstances,
+  TerminateInstances: terminate,
+};
+
+/** The instances that the request names, or all. @throws Ec2Error `InvalidInstanceID.NotFound`, `.Malformed` */
+function namedInstances(view: RegionView, parameters: Parameters): InstanceRecord[] {
+  const ids = [...new Set(parameters.list('InstanceId'))];
+  if (ids.length === 0) return [...view.instances.values()];
+  if (parameters.string('MaxResults') !== undefined) {
+    throw new Ec2Error(
+      'InvalidParameterCombination',
+      'The parameter instancesSet cannot be used with the parameter maxResults',
+    );
+  }
+  for (const id of ids) checkId('instance', id);
+  const missing = ids.filter((id) => !view.instances.has(id));
+  if (missing.length > 0) throw notFound('instance', missing);
+  return ids.flatMap((id) => view.instances.get(id) ?? []).sort((a, b) => a.sequence - b.sequence);
+}

@@ -1,0 +1,202 @@
+/** RunInstances: networking, tags and idempotency in full; what concerns disks and images is accepted unread. */
+import { Ec2Error } from '../ec2-error.ts';
+import { findInstance, launchInstances, type LaunchInterface, type LaunchRequest } from '../instances.ts';
+import { findNetworkInterface, subnetFor } from '../network-interfaces.ts';
+import type { Parameters } from '../parameters.ts';
+import { renderReservation } from '../render.ts';
+import { checkId } from '../resource-ids.ts';
+import type { InstanceRecord, RegionState } from '../region-state.ts';
+import { readTagSpecifications, TAG_SPECIFICATION_PARAMETERS } from '../tags.ts';
+import { presentContext, type ActionRequest, type Ec2Action } from './action.ts';
+
+/** Known to AWS and of no effect here. */
+const UNREAD = [
+  'BlockDeviceMapping.*',
+  'CreditSpecification.*',
+  'DisableApiTermination',
+  'EbsOptimized',
+  'IamInstanceProfile.*',
+  'InstanceInitiatedShutdownBehavior',
+  'KeyName',
+  'MetadataOptions.*',
+  'Monitoring.*',
+  'SecurityGroup.N',
+  'SecurityGroupId.N',
+  'UserData',
+];
+
+export const runInstances: Ec2Action = {
+  mutating: true,
+  parameters: [
+    'MinCount',
+    'MaxCount',
+    'ImageId',
+    'InstanceType',
+    'ClientToken',
+    'SubnetId',
+    'PrivateIpAddress',
+    'Placement.AvailabilityZone',
+    'NetworkInterface.N.AssociatePublicIpAddress',
+    'NetworkInterface.N.DeleteOnTermination',
+    'NetworkInterface.N.Description',
+    'NetworkInterface.N.DeviceIndex',
+    'NetworkInterface.N.NetworkInterfaceId',
+    'NetworkInterface.N.PrivateIpAddress',
+    'NetworkInterface.N.SecondaryPrivateIpAddressCount',
+    'NetworkInterface.N.SecurityGroupId.N',
+    'NetworkInterface.N.SubnetId',
+    ...TAG_SPECIFICATION_PARAMETERS,
+    ...UNREAD,
+  ],
+  run(request) {
+    const { instances, again } = runOnce(request);
+    const context = presentContext(request);
+    // A new instance is always answered as pending, even where booting takes no time.
+    const takenAt = again ? context.view.takenAt : (instances[0]?.launchedAt ?? 0) - 1;
+    return renderReservation({ ...context, view: { ...context.view, takenAt } }, instances);
+  },
+};
+
+/** "Ensuring idempotency in Amazon EC2 API requests": a token used again answers the first launch. */
+function runOnce(request: ActionRequest): {
+  readonly instances: InstanceRecord[];
+  readonly again: boolean;
+} {
+  const { account, region, parameters } = request;
+  const clientToken = parameters.string('ClientToken') ?? '';
+  const launch = readLaunch(request, clientToken);
+  const fingerprint = JSON.stringify([launch, ...launch.tags, ...launch.networkInterfaceTags]);
+  const earlier = clientToken === '' ? undefined : region.launches.get(clientToken);
+  if (earlier !== undefined) {
+    if (earlier.fingerprint !== fingerprint) {
+      throw new Ec2Error(
+        'IdempotentParameterMismatch',
+        'Arguments on this idempotent request are inconsistent with arguments used in previous request(s).',
+      );
+    }
+    return { instances: earlier.instanceIds.map((id) => findInstance(region, id)), again: true };
+  }
+  const instances = launchInstances(account, region, launch);
+  if (clientToken !== '') {
+    const instanceIds = instances.map((instance) => instance.instanceId);
+    region.launches.set(clientToken, { fingerprint, instanceIds });
+  }
+  return { instances, again: false };
+}
+
+function readLaunch({ region, parameters }: ActionRequest, clientToken: string): LaunchRequest {
+  const bounds = { min: 1, max: 1000 };
+  parameters.required('MinCount');
+  parameters.required('MaxCount');
+  const min = parameters.integer('MinCount', bounds) ?? 1;
+  const count = parameters.integer('MaxCount', bounds) ?? min;
+  if (min > count) {
+    throw new Ec2Error(
+      'InvalidParameterValue',
+      `The minCount (${min}) is greater than the maxCount (${count})`,
+    );
+  }
+  const interfaces = parameters.structures('NetworkInterface');
+  const zone = parameters.string('Placement.AvailabilityZone');
+  const place = subnetFor(region, readSubnetId(parameters, interfaces), zone);
+  const tagsOf = readTagSpecifications(parameters, ['instance', 'network-interface', 'volume']);
+  return {
+    count,
+    ...place,
+    clientToken,
+    imageId: parameters.required('ImageId'),
+    instanceType: parameters.string('InstanceType') ?? 'm5.large',
+    tags: tagsOf('instance'),
+    networkInterfaceTags: tagsOf('network-interface'),
+    networkInterfaces: readInterfaces(region, parameters, interfaces, count),
+  };
+}
+
+function readSubnetId(parameters: Parameters, interfaces: readonly Parameters[]): string | undefined {
+  const top = parameters.string('SubnetId');
+  if (interfaces.length > 0 && top !== undefined) {
+    throw new Ec2Error(
+      'InvalidParameterCombination',
+      'Network interfaces and an instance-level subnet ID may not be specified on the same request',
+    );
+  }
+  const subnetId = top ?? interfaces.find((one) => one.string('SubnetId') !== undefined)?.string('SubnetId');
+  if (subnetId !== undefined) checkId('subnet', subnetId);
+  return subnetId;
+}
+
+function readInterfaces(
+  region: RegionState,
+  parameters: Parameters,
+  interfaces: readonly Parameters[],
+  count: number,
+): LaunchInterface[] {
+  const topPrivateIp = parameters.string('PrivateIpAddress');
+  if (interfaces.length === 0) {
+    const primary = { deviceIndex: 0, deleteOnTermination: true, create: { privateIp: topPrivateIp } };
+    return [primary];
+  }
+  const read = interfaces.map((one) => readInterface(region, one, interfaces.length > 1, count));
+  const indexes = read.map((one) => one.deviceIndex);
+  if (new Set(indexes).size < indexes.length) {
+    throw new Ec2Error(
+      'InvalidParameterValue',
+      'Two network interfaces cannot be attached to the same device index.',
+    );
+  }
+  if (!indexes.includes(0)) {
+    throw new Ec2Error('InvalidParameterCombination', 'A network interface with device index 0 is required.');
+  }
+  return read;
+}
+
+function readInterface(
+  region: RegionState,
+  one: Parameters,
+  several: boolean,
+  count: number,
+): LaunchInterface {
+  const deviceIndex = one.integer('DeviceIndex', { min: 0, max: 31 }) ?? 0;
+  const associatePublicIp = one.boolean('AssociatePublicIpAddress');
+  if (several && associatePublicIp === true) {
+    throw new Ec2Error(
+      'InvalidParameterCombination',
+      'The associatePublicIPAddress parameter cannot be specified when launching with multiple network interfaces.',
+    );
+  }
+  const existingId = one.string('NetworkInterfaceId');
+  if (existingId !== undefined) {
+    checkId('network-interface', existingId);
+    return existingInterface(region, existingId, deviceIndex, associatePublicIp, count);
+  }
+  return {
+    deviceIndex,
+    deleteOnTermination: one.boolean('DeleteOnTermination') ?? true,
+    create: {
+      description: one.string('Description'),
+      privateIp: one.string('PrivateIpAddress'),
+      secondaryPrivateIps: one.integer('SecondaryPrivateIpAddressCount', { min: 0, max: 49 }),
+      autoAssign: associatePublicIp ?? false,
+    },
+  };
+}
+
+function existingInterface(
+  region: RegionState,
+  id: string,
+  deviceIndex: number,
+  associatePublicIp: boolean | undefined,
+  count: number,
+): LaunchInterface {
+  if (associatePublicIp !== undefined || count > 1) {
+    throw new Ec2Error(
+      'InvalidParameterCombination',
+      'An existing network interface can be neither given a public IP address nor shared by several instances.',
+    );
+  }
+  const existing = findNetworkInterface(region, id);
+  if (existing.attachment !== undefined) {
+    throw new Ec2Error('InvalidNetworkInterface.InUse', `Interface: [${id}] in use.`);
+  }
+  return { deviceIndex, deleteOnTermination: false, existing };
+}

@@ -1,0 +1,139 @@
+/** The EC2 emulator's control endpoints: the same helpers and switches, for other processes. */
+import { z } from 'zod';
+import type { ControlEndpoint } from '../cloud/control-api.ts';
+import { faultSchema } from '../cloud/faults.ts';
+import { switchPatchSchema } from './ec2-switches.ts';
+import type { EmulatorCore } from './emulator.ts';
+
+const tags = z.record(z.string(), z.string()).optional();
+
+const bodies = {
+  runInstance: z.strictObject({
+    zone: z.string().optional(),
+    tags,
+    publicIp: z.boolean().optional(),
+    interfaces: z.int().min(1).max(15).optional(),
+  }),
+  allocateAddress: z.strictObject({ tags, region: z.string().optional() }),
+  associate: z.strictObject({
+    allocationId: z.string(),
+    instanceId: z.string().optional(),
+    networkInterfaceId: z.string().optional(),
+    privateIp: z.string().optional(),
+    allowReassociation: z.boolean().optional(),
+  }),
+  terminate: z.strictObject({ instanceId: z.string() }),
+  disassociate: z.strictObject({ id: z.string() }),
+  faults: z.union([z.array(faultSchema), faultSchema.transform((fault) => [fault])]),
+} as const;
+
+export function controlEndpoints(
+  core: EmulatorCore & { readonly accountId: string; readonly region: string },
+): ControlEndpoint[] {
+  return [...reads(core), ...switches(core), ...hands(core)];
+}
+
+function reads(
+  core: EmulatorCore & { readonly accountId: string; readonly region: string },
+): ControlEndpoint[] {
+  const regionOf = (query: URLSearchParams): string | undefined => query.get('region') ?? undefined;
+  return [
+    {
+      method: 'GET',
+      path: 'state',
+      summary: 'account, switches, faults and the number of addresses and instances',
+      run: () => ({
+        accountId: core.accountId,
+        region: core.region,
+        switches: core.switches(),
+        faults: core.faults(),
+        addresses: core.addresses().length,
+        instances: core.instances().length,
+      }),
+    },
+    {
+      method: 'GET',
+      path: 'addresses',
+      summary: 'all addresses as they are now; ?region=',
+      run: (_, query) => core.addresses(regionOf(query)),
+    },
+    {
+      method: 'GET',
+      path: 'instances',
+      summary: 'all instances as they are now; ?region=',
+      run: (_, query) => core.instances(regionOf(query)),
+    },
+    { method: 'GET', path: 'journal', summary: 'who held which address when', run: () => core.journal() },
+    { method: 'GET', path: 'calls', summary: 'calls by action and outcome', run: () => core.calls() },
+  ];
+}
+
+function switches(core: EmulatorCore): ControlEndpoint[] {
+  return [
+    { method: 'GET', path: 'switches', summary: 'the switches', run: () => core.switches() },
+    {
+      method: 'POST',
+      path: 'switches',
+      summary: 'changes the switches that the body names',
+      run: (body) => core.configure(switchPatchSchema.parse(body)),
+    },
+    { method: 'GET', path: 'faults', summary: 'the faults in force', run: () => core.faults() },
+    {
+      method: 'POST',
+      path: 'faults',
+      summary: 'adds a fault or a list of faults',
+      run: (body) => {
+        core.addFaults(...bodies.faults.parse(body));
+        return core.faults();
+      },
+    },
+    {
+      method: 'DELETE',
+      path: 'faults',
+      summary: 'removes all faults',
+      run: () => {
+        core.clearFaults();
+      },
+    },
+  ];
+}
+
+function hands(core: EmulatorCore): ControlEndpoint[] {
+  return [
+    {
+      method: 'POST',
+      path: 'run-instance',
+      summary: 'launches an instance: zone, tags, publicIp, interfaces',
+      run: (body) => core.runInstance(bodies.runInstance.parse(body)),
+    },
+    {
+      method: 'POST',
+      path: 'terminate-instance',
+      summary: 'terminates an instance: instanceId',
+      run: (body) => {
+        core.terminateInstance(bodies.terminate.parse(body).instanceId);
+      },
+    },
+    {
+      method: 'POST',
+      path: 'allocate-address',
+      summary: 'allocates an address: tags, region',
+      run: (body) => core.allocateAddress(bodies.allocateAddress.parse(body)),
+    },
+    {
+      method: 'POST',
+      path: 'associate-by-hand',
+      summary:
+        'associates an address: allocationId; instanceId or networkInterfaceId; privateIp, allowReassociation',
+      run: (body) => ({ associationId: core.associateByHand(bodies.associate.parse(body)) }),
+    },
+    {
+      method: 'POST',
+      path: 'disassociate-by-hand',
+      summary: 'frees an address: id, of the allocation or the association',
+      run: (body) => {
+        core.disassociateByHand(bodies.disassociate.parse(body).id);
+      },
+    },
+  ];
+}

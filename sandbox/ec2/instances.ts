@@ -1,0 +1,149 @@
+/** Instances from launch to termination. */
+import type { ChangedBy, Ec2Account } from './account.ts';
+import { Ec2Error } from './ec2-error.ts';
+import {
+  attachNetworkInterface,
+  createNetworkInterface,
+  deleteNetworkInterface,
+  detachNetworkInterface,
+  findNetworkInterface,
+  type NetworkInterfaceRequest,
+} from './network-interfaces.ts';
+import { newId, notFound } from './resource-ids.ts';
+import type { InstanceRecord, NetworkInterfaceRecord, RegionState, Tags } from './region-state.ts';
+
+export interface LaunchRequest {
+  readonly count: number;
+  readonly subnetId: string;
+  readonly zone: string;
+  readonly imageId: string;
+  readonly instanceType: string;
+  readonly clientToken: string;
+  readonly tags: Tags;
+  readonly networkInterfaceTags: Tags;
+  readonly networkInterfaces: readonly LaunchInterface[];
+}
+
+/** An interface of a new instance: a new one, or an existing one by its id. */
+export interface LaunchInterface {
+  readonly deviceIndex: number;
+  readonly deleteOnTermination: boolean;
+  readonly existing?: NetworkInterfaceRecord;
+  readonly create?: Omit<NetworkInterfaceRequest, 'zone' | 'subnetId' | 'tags'>;
+}
+
+/** Launches instances of one reservation. A reused token is for the caller to find. */
+export function launchInstances(
+  account: Ec2Account,
+  region: RegionState,
+  request: LaunchRequest,
+): InstanceRecord[] {
+  const reservationId = newId('r');
+  const now = account.clock.now();
+  return Array.from({ length: request.count }, (_, launchIndex) => {
+    const { imageId, instanceType, clientToken, zone, subnetId, tags } = request;
+    const instanceId = newId('i');
+    region.instances.set(instanceId, {
+      sequence: region.nextSequence(),
+      instanceId,
+      reservationId,
+      launchIndex,
+      imageId,
+      instanceType,
+      clientToken,
+      zone,
+      subnetId,
+      tags,
+      launchedAt: now,
+      runningAt: now + account.switches.bootMs,
+      networkInterfaceIds: [],
+    });
+    for (const wanted of request.networkInterfaces)
+      addInterface(account, region, instanceId, request, wanted);
+    return findInstance(region, instanceId);
+  });
+}
+
+/**
+ * Terminates an instance; a second time changes nothing. While it shuts down it keeps its interfaces. Then those that
+ * are deleted on termination go, and the Elastic IPs on them are free, still allocated.
+ */
+export function terminateInstance(
+  account: Ec2Account,
+  region: RegionState,
+  instanceId: string,
+  by: ChangedBy,
+): void {
+  const instance = findInstance(region, instanceId);
+  if (instance.shutdownAt !== undefined) return;
+  const now = account.clock.now();
+  const terminatedAt = now + account.switches.shutdownMs;
+  region.instances.set(instanceId, { ...instance, shutdownAt: now, terminatedAt });
+  region.leaving.push(instanceId);
+  advanceInstances(account, region, by);
+}
+
+/** Does what time brings: takes the interfaces of the terminated, and forgets those terminated long ago. */
+export function advanceInstances(account: Ec2Account, region: RegionState, by: ChangedBy = 'api'): void {
+  if (region.leaving.length === 0) return;
+  const now = account.clock.now();
+  region.leaving = region.leaving.filter((instanceId) => {
+    const instance = region.instances.get(instanceId);
+    if (instance?.terminatedAt === undefined) return false;
+    if (instance.terminatedAt > now) return true;
+    for (const id of instance.networkInterfaceIds) dropInterface(account, region, id, by);
+    if (now - instance.terminatedAt < account.switches.terminatedVisibleMs) return true;
+    region.instances.delete(instanceId);
+    return false;
+  });
+}
+
+/** @throws Ec2Error `InvalidInstanceID.NotFound` */
+export function findInstance(region: RegionState, instanceId: string): InstanceRecord {
+  const found = region.instances.get(instanceId);
+  if (found === undefined) throw notFound('instance', [instanceId]);
+  return found;
+}
+
+/** The only interface of an instance. @throws Ec2Error `InvalidInstanceID` unless there is exactly one */
+export function onlyInterface(region: RegionState, instance: InstanceRecord): NetworkInterfaceRecord {
+  const [first, ...more] = instance.networkInterfaceIds;
+  if (first !== undefined && more.length === 0) return findNetworkInterface(region, first);
+  throw new Ec2Error(
+    'InvalidInstanceID',
+    first === undefined
+      ? `There is no interface attached to instance '${instance.instanceId}'.`
+      : `There are multiple interfaces attached to instance '${instance.instanceId}'. ` +
+          'Please specify an interface ID for the operation instead.',
+  );
+}
+
+function addInterface(
+  account: Ec2Account,
+  region: RegionState,
+  instanceId: string,
+  launch: LaunchRequest,
+  wanted: LaunchInterface,
+): void {
+  const networkInterface =
+    wanted.existing ??
+    createNetworkInterface(account, region, {
+      ...wanted.create,
+      subnetId: launch.subnetId,
+      zone: launch.zone,
+      tags: launch.networkInterfaceTags,
+    });
+  const instance = findInstance(region, instanceId);
+  const { deviceIndex, deleteOnTermination } = wanted;
+  attachNetworkInterface(account, region, networkInterface, instance, deviceIndex, deleteOnTermination);
+}
+
+function dropInterface(account: Ec2Account, region: RegionState, id: string, by: ChangedBy): void {
+  const networkInterface = region.networkInterfaces.get(id);
+  if (networkInterface === undefined) return;
+  if (networkInterface.attachment?.deleteOnTermination === true) {
+    deleteNetworkInterface(account, region, networkInterface, by);
+  } else {
+    detachNetworkInterface(region, networkInterface);
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * What exists in one region of the account. Records are never changed but replaced, so a shallow copy of the maps is a
+ * snapshot of the region.
+ */
+
+export type Tags = ReadonlyMap<string, string>;
+
+export interface AddressRecord {
+  /** The order of creation, for pages and stable lists. */
+  readonly sequence: number;
+  readonly allocationId: string;
+  readonly publicIp: string;
+  readonly tags: Tags;
+  readonly association?: AssociationRecord;
+}
+
+export interface AssociationRecord {
+  readonly associationId: string;
+  readonly networkInterfaceId: string;
+  readonly privateIp: string;
+}
+
+export interface NetworkInterfaceRecord {
+  readonly sequence: number;
+  readonly networkInterfaceId: string;
+  readonly subnetId: string;
+  readonly zone: string;
+  readonly macAddress: string;
+  readonly description: string;
+  readonly tags: Tags;
+  /** The first is the primary one. */
+  readonly privateIps: readonly [string, ...string[]];
+  /** Whether EC2 gives it a public address by itself. */
+  readonly autoAssign: boolean;
+  /** The auto-assigned public address of the primary private address, while it has one. */
+  readonly autoAssignedIp?: string;
+  readonly attachment?: AttachmentRecord;
+}
+
+export interface AttachmentRecord {
+  readonly attachmentId: string;
+  readonly instanceId: string;
+  readonly deviceIndex: number;
+  readonly deleteOnTermination: boolean;
+  /** Milliseconds. */
+  readonly attachedAt: number;
+}
+
+export interface InstanceRecord {
+  readonly sequence: number;
+  readonly instanceId: string;
+  readonly reservationId: string;
+  readonly launchIndex: number;
+  readonly imageId: string;
+  readonly instanceType: string;
+  readonly clientToken: string;
+  readonly zone: string;
+  readonly subnetId: string;
+  readonly tags: Tags;
+  /** All in milliseconds. It is pending until `runningAt`, shutting down from `shutdownAt`, terminated from `terminatedAt`. */
+  readonly launchedAt: number;
+  readonly runningAt: number;
+  readonly shutdownAt?: number;
+  readonly terminatedAt?: number;
+  /** By device index. */
+  readonly networkInterfaceIds: readonly string[];
+}
+
+export type InstanceState = 'pending' | 'running' | 'shutting-down' | 'terminated';
+
+export const instanceStateCodes: Readonly<Record<InstanceState, number>> = {
+  pending: 0,
+  running: 16,
+  'shutting-down': 32,
+  terminated: 48,
+};
+
+export function stateOf(instance: InstanceRecord, now: number): InstanceState {
+  if (instance.terminatedAt !== undefined && instance.terminatedAt <= now) return 'terminated';
+  if (instance.shutdownAt !== undefined) return 'shutting-down';
+  return now < instance.runningAt ? 'pending' : 'running';
+}
+
+/** What the lists are made from: the present, or a snapshot of it. */
+export interface RegionView {
+  readonly region: string;
+  /** When it was taken, in milliseconds: instance states are those of this moment. */
+  readonly takenAt: number;
+  readonly addresses: ReadonlyMap<string, AddressRecord>;
+  readonly networkInterfaces: ReadonlyMap<string, NetworkInterfaceRecord>;
+  readonly instances: ReadonlyMap<string, InstanceRecord>;
+  /** Allocation ids by {@link privateAddressKey}. */
+  readonly allocationByPrivateAddress: ReadonlyMap<string, string>;
+}
+
+/** A private address of an interface: what an Elastic IP is associated with. */
+export function privateAddressKey(networkInterfaceId: string, privateIp: string): string {
+  return `${networkInterfaceId} ${privateIp}`;
+}
+
+/** A request of RunInstances that was answered, for its client token. */
+export interface LaunchRecord {
+  readonly fingerprint: string;
+  readonly instanceIds: readonly string[];
+}
+
+export class RegionState {
+  readonly region: string;
+  readonly vpcId: string;
+  readonly addresses = new Map<string, AddressRecord>();
+  readonly networkInterfaces = new Map<string, NetworkInterfaceRecord>();
+  readonly instances = new Map<string, InstanceRecord>();
+  readonly allocationByPrivateAddress = new Map<string, string>();
+  readonly allocationByPublicIp = new Map<string, string>();
+  readonly allocationByAssociation = new Map<string, string>();
+  /** Association ids that ended: a second DisassociateAddress for one is no error. */
+  readonly formerAssociations = new Set<string>();
+  readonly launches = new Map<string, LaunchRecord>();
+  /** The zone of each subnet that was named. */
+  readonly subnetZones = new Map<string, string>();
+  /** Instances on their way out, in the order they were terminated. */
+  leaving: string[] = [];
+  #sequence = 0;
+
+  constructor(region: string, vpcId: string) {
+    this.region = region;
+    this.vpcId = vpcId;
+  }
+
+  nextSequence(): number {
+    this.#sequence += 1;
+    return this.#sequence;
+  }
+
+  /** The present. Later changes show in it. */
+  live(now: number): RegionView {
+    const { region, addresses, networkInterfaces, instances, allocationByPrivateAddress } = this;
+    return { region, takenAt: now, addresses, networkInterfaces, instances, allocationByPrivateAddress };
+  }
+
+  /** The present, kept: later changes do not show in it. */
+  snapshot(now: number): RegionView {
+    return {
+      region: this.region,
+      takenAt: now,
+      addresses: new Map(this.addresses),
+      networkInterfaces: new Map(this.networkInterfaces),
+      instances: new Map(this.instances),
+      allocationByPrivateAddress: new Map(this.allocationByPrivateAddress),
+    };
+  }
+}
+
+/** The Elastic IP on a private address, if there is one. */
+export function elasticIpOn(
+  view: RegionView,
+  networkInterfaceId: string,
+  privateIp: string,
+): AddressRecord | undefined {
+  const allocationId = view.allocationByPrivateAddress.get(privateAddressKey(networkInterfaceId, privateIp));
+  return allocationId === undefined ? undefined : view.addresses.get(allocationId);
+}
