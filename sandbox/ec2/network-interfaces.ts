@@ -39,7 +39,7 @@ export function subnetFor(
   if (known !== undefined && known !== inZone) {
     throw invalidValue('availabilityZone', inZone, `The subnet '${subnetId}' is in ${known}.`);
   }
-  const id = subnetId ?? defaultSubnet(region, inZone);
+  const id = subnetId ?? region.defaultSubnet(inZone);
   region.subnetZones.set(id, inZone);
   return { subnetId: id, zone: inZone };
 }
@@ -156,9 +156,4 @@ export function findNetworkInterface(region: RegionState, id: string): NetworkIn
   const found = region.networkInterfaces.get(id);
   if (found === undefined) throw notFound('network-interface', [id]);
   return found;
-}
-
-function defaultSubnet(region: RegionState, zone: string): string {
-  const suffix = zone.charCodeAt(zone.length - 1).toString(16);
-  return `subnet-${region.vpcId.slice('vpc-'.length).slice(0, 15)}${suffix}`;
 }

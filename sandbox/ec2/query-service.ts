@@ -7,6 +7,7 @@ import type { Ec2Action } from './actions/action.ts';
 import { addressActions } from './actions/address-actions.ts';
 import { instanceActions } from './actions/instance-actions.ts';
 import { networkInterfaceActions } from './actions/network-interface-actions.ts';
+import { subnetActions } from './actions/subnet-actions.ts';
 import { tagActions } from './actions/tag-actions.ts';
 import { Ec2Error, unauthorized } from './ec2-error.ts';
 import { advanceInstances } from './instances.ts';
@@ -23,6 +24,7 @@ export const ec2Actions: Readonly<Record<string, Ec2Action>> = {
   ...addressActions,
   ...instanceActions,
   ...networkInterfaceActions,
+  ...subnetActions,
   ...tagActions,
 };
 

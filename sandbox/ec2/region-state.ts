@@ -116,7 +116,7 @@ export class RegionState {
   /** Association ids that ended: a second DisassociateAddress for one is no error. */
   readonly formerAssociations = new Set<string>();
   readonly launches = new Map<string, LaunchRecord>();
-  /** The zone of each subnet that was named. */
+  /** The zone of each subnet: the default ones, and those that were named. */
   readonly subnetZones = new Map<string, string>();
   /** Instances on their way out, in the order they were terminated. */
   leaving: string[] = [];
@@ -125,6 +125,15 @@ export class RegionState {
   constructor(region: string, vpcId: string) {
     this.region = region;
     this.vpcId = vpcId;
+    for (const zone of ['a', 'b', 'c']) this.defaultSubnet(region + zone);
+  }
+
+  /** The subnet of a zone where a request names none. */
+  defaultSubnet(zone: string): string {
+    const suffix = zone.charCodeAt(zone.length - 1).toString(16);
+    const subnetId = `subnet-${this.vpcId.slice('vpc-'.length).slice(0, 15)}${suffix}`;
+    this.subnetZones.set(subnetId, zone);
+    return subnetId;
   }
 
   nextSequence(): number {
