@@ -3,7 +3,7 @@ import { DescribeAddressesCommand, type Address as Ec2Address, type EC2Client } 
 import type { Address, Association } from '../../model/address.ts';
 import { CloudError } from '../provider.ts';
 import { batchLookups } from './batch.ts';
-import type { AwsCall } from './client.ts';
+import { present, type AwsCall } from './client.ts';
 import { groupByDistinctNames, maxFilterValues, parseFilter, type AddressFilter } from './filter.ts';
 
 /** An Elastic IP that can be given to a node, with EC2's own view of it. */
@@ -91,7 +91,7 @@ async function describeAddresses(
       ),
     ),
   );
-  const [first, ...others] = answers.map((answer) => answer.Addresses ?? []);
+  const [first, ...others] = answers.map((answer) => present(answer.Addresses, 'ec2:DescribeAddresses'));
   const inAll = others.map((addresses) => new Set(addresses.map((address) => address.AllocationId)));
   return (first ?? [])
     .filter((raw) => inAll.every((ids) => ids.has(raw.AllocationId)))

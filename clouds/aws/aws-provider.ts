@@ -141,9 +141,7 @@ class AwsProvider implements CloudProvider {
     if (!found) return 'notInPool';
     const { association } = found.address;
     if (!association) return 'alreadyFree';
-    if (association.instanceId !== ref.id || !(await this.#isOnPrimaryInterface(ref, found))) {
-      return 'heldByOther';
-    }
+    if (!(await this.#isHolder(ref, found))) return 'heldByOther';
     try {
       // The association's id is new each time, so this cannot touch one made since for another instance.
       await this.#call('ec2:DisassociateAddress', () =>
@@ -156,13 +154,16 @@ class AwsProvider implements CloudProvider {
     }
   }
 
-  /** True also for an instance that is gone: it has no interfaces any more that could tell. */
-  async #isOnPrimaryInterface(ref: InstanceRef, found: FoundAddress): Promise<boolean> {
+  /** Whether the instance holds the address as its node's: on its primary interface, if that can still be known. */
+  async #isHolder(ref: InstanceRef, found: FoundAddress): Promise<boolean> {
+    const holder = found.address.association?.instanceId;
+    if (holder !== undefined && holder !== ref.id) return false;
     try {
       const { instance } = await this.#findInstance(ref);
-      return !instance.alive || isHeldBy(found, instance);
+      // An instance that is gone has no interfaces any more to compare.
+      return isHeldBy(found, instance) || (!instance.alive && holder === ref.id);
     } catch (error) {
-      if (error instanceof CloudError && error.kind === 'NotFound') return true;
+      if (error instanceof CloudError && error.kind === 'NotFound') return holder === ref.id;
       throw error;
     }
   }

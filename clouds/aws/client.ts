@@ -1,5 +1,5 @@
 /** How the AWS SDK is set up, and the one way through which every call goes: timed, counted, its errors mapped. */
-import type { CloudError } from '../provider.ts';
+import { CloudError } from '../provider.ts';
 import { toCloudError } from './errors.ts';
 import type { AwsAction } from './permissions.ts';
 
@@ -73,4 +73,20 @@ export function createAwsCall(options: AwsClientOptions): AwsCall {
       throw mapped;
     }
   };
+}
+
+/**
+ * EC2 always answers a list, an empty one as well. One that is missing came from something in between, such as a proxy
+ * that answers 200 with a page of its own: to take it for empty would declare instances and addresses gone.
+ *
+ * @throws CloudError `Unavailable` if the list is missing
+ */
+export function present<T>(list: T[] | undefined, action: AwsAction): T[] {
+  if (list === undefined) {
+    throw new CloudError(
+      'Unavailable',
+      `${action}: the answer is not one of EC2. Is there a proxy in between?`,
+    );
+  }
+  return list;
 }

@@ -9,7 +9,7 @@ import type { Instance, InstanceRef } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
 import { CloudError } from '../provider.ts';
 import { batchLookups } from './batch.ts';
-import type { AwsCall } from './client.ts';
+import { present, type AwsCall } from './client.ts';
 import { maxFilterValues } from './filter.ts';
 
 export interface FoundInstance {
@@ -71,7 +71,7 @@ async function describe(
         }),
       ),
     );
-    for (const reservation of page.Reservations ?? []) {
+    for (const reservation of present(page.Reservations, 'ec2:DescribeInstances')) {
       for (const instance of reservation.Instances ?? []) {
         if (instance.InstanceId !== undefined) {
           found.set(instance.InstanceId, { owner: reservation.OwnerId ?? '', instance });

@@ -1,0 +1,250 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { toCloudError } from '../../clouds/aws/errors.ts';
+import { createAwsProvider } from '../../clouds/aws/aws-provider.ts';
+import type { AwsCallEvent } from '../../clouds/aws/client.ts';
+import { openProvider } from '../../clouds/open-provider.ts';
+import { CloudError, type CloudErrorKind, type CloudProvider } from '../../clouds/provider.ts';
+
+const query = { family: 'ipv4', filter: 'Name=tag:kubeip,Values=a', orderBy: '' } as const;
+const instance = { provider: 'aws', id: 'i-0123456789abcdef0', zone: 'eu-west-1a' } as const;
+
+describe('errors that EC2 answers', () => {
+  let server: Server;
+  let provider: CloudProvider;
+  let events: AwsCallEvent[];
+  let answer: RequestListener;
+
+  beforeEach(async () => {
+    process.env['AWS_ACCESS_KEY_ID'] = 'test';
+    process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
+    events = [];
+    server = createServer((request, response) => answer(request, response));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    provider = createAwsProvider({
+      region: 'eu-west-1',
+      account: '123456789012',
+      endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+      requestTimeoutMs: 300,
+      batchWindowMs: 0,
+      onCall: (event) => events.push(event),
+    });
+  });
+
+  afterEach(async () => {
+    provider.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  const failWith = (status: number, code: string, message: string): RequestListener => {
+    const body = `<?xml version="1.0"?><Response><Errors><Error><Code>${code}</Code><Message>${message}</Message></Error></Errors><RequestID>r</RequestID></Response>`;
+    return (_, response) => response.writeHead(status, { 'content-type': 'text/xml' }).end(body);
+  };
+
+  const failure = async (): Promise<CloudError> => {
+    const error: unknown = await provider.listAddresses(query).catch((error: unknown) => error);
+    if (error instanceof CloudError) return error;
+    throw new Error(`not a CloudError: ${String(error)}`);
+  };
+
+  test.each<[number, string, CloudErrorKind]>([
+    [503, 'RequestLimitExceeded', 'Throttled'],
+    [400, 'Throttling', 'Throttled'],
+    [403, 'UnauthorizedOperation', 'Denied'],
+    [401, 'AuthFailure', 'Denied'],
+    [400, 'ExpiredToken', 'Denied'],
+    [400, 'RequestExpired', 'Denied'],
+    [400, 'Resource.AlreadyAssociated', 'InUse'],
+    [400, 'InvalidAllocationID.NotFound', 'NotFound'],
+    [400, 'InvalidNetworkInterfaceID.NotFound', 'NotFound'],
+    [400, 'AddressLimitExceeded', 'Exhausted'],
+    [400, 'FilterLimitExceeded', 'Invalid'],
+    [400, 'InvalidParameterValue', 'Invalid'],
+    [400, 'NeverHeardOf', 'Invalid'],
+    [400, 'IncorrectInstanceState', 'Unavailable'],
+    [500, 'InternalError', 'Unavailable'],
+    [503, 'Unavailable', 'Unavailable'],
+    [502, 'NeverHeardOf', 'Unavailable'],
+  ])('HTTP %i %s is %s, and keeps its code', async (status, code, kind) => {
+    answer = failWith(status, code, 'because');
+    const error = await failure();
+    expect({ kind: error.kind, code: error.code }).toEqual({ kind, code });
+    expect(error.message).toContain('because');
+    expect(error.message).toContain('ec2:DescribeAddresses');
+  });
+
+  test('a denial names the missing permission and leaves out the encoded message', async () => {
+    answer = failWith(
+      403,
+      'UnauthorizedOperation',
+      'You are not authorized. Encoded authorization failure message: 4kB',
+    );
+    const error = await failure();
+    expect(error.message).toContain('permission "ec2:DescribeAddresses" is missing');
+    expect(error.message).toContain('You are not authorized.');
+    expect(error.message).not.toContain('4kB');
+  });
+
+  test('how long AWS asks to wait is handed on', async () => {
+    const throttle = failWith(503, 'RequestLimitExceeded', 'slow');
+    answer = (request, response) => {
+      response.setHeader('retry-after', '7');
+      throttle(request, response);
+    };
+    expect((await failure()).retryAfterMs).toBe(7000);
+  });
+
+  test('each call is made once and reported once, with its code', async () => {
+    answer = failWith(503, 'RequestLimitExceeded', 'slow');
+    await failure();
+    expect(events).toEqual([
+      { action: 'ec2:DescribeAddresses', outcome: 'RequestLimitExceeded', seconds: expect.any(Number) },
+    ]);
+  });
+
+  test('an answer that never comes is Unavailable', async () => {
+    answer = () => undefined;
+    expect(await failure()).toMatchObject({ kind: 'Unavailable', code: 'TimeoutError' });
+  });
+
+  test('an answer that stalls half-way is Unavailable', async () => {
+    answer = (_, response) => response.writeHead(200, { 'content-type': 'text/xml' }).write('<Descr');
+    expect((await failure()).kind).toBe('Unavailable');
+  });
+
+  test('a connection that breaks is Unavailable', async () => {
+    answer = (request) => request.socket.destroy();
+    expect((await failure()).kind).toBe('Unavailable');
+  });
+
+  test.each(['<html><body>proxy error', '<html></html>', '{"not": "xml"}', ''])(
+    "an answer that is not EC2's, as %j, never reads as an empty list",
+    async (body) => {
+      answer = (_, response) => response.writeHead(200).end(body);
+      expect((await failure()).kind).toBe('Unavailable');
+    },
+  );
+
+  test('one failed request fails every lookup that shared it', async () => {
+    answer = failWith(503, 'RequestLimitExceeded', 'slow');
+    const lookups = await Promise.allSettled([
+      provider.findInstance(instance),
+      provider.findInstance(instance),
+    ]);
+    expect(lookups).toEqual([
+      { status: 'rejected', reason: expect.objectContaining({ kind: 'Throttled' }) },
+      { status: 'rejected', reason: expect.objectContaining({ kind: 'Throttled' }) },
+    ]);
+    expect(events).toHaveLength(1);
+  });
+});
+
+describe('errors before any call', () => {
+  const offline = createAwsProvider({
+    region: 'eu-west-1',
+    account: '123456789012',
+    endpoint: 'http://127.0.0.1:9',
+  });
+
+  test.each([
+    [{ ...instance, id: 'fargate-ip-10-0-0-1' }, /no EC2 instance id.*Fargate/],
+    [{ ...instance, id: 'i-*' }, /no EC2 instance id/],
+    [{ ...instance, zone: 'us-west-2-lax-1a' }, /zone us-west-2-lax-1a, but its pool is of region eu-west-1/],
+    [{ ...instance, provider: 'gcp' as const }, /provider gcp, not aws/],
+  ])('instance %j is refused as Invalid', async (ref, message) => {
+    await expect(offline.findInstance(ref)).rejects.toMatchObject({
+      kind: 'Invalid',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  test('an IPv6 pool is refused as Invalid', () => {
+    expect(() => offline.validateQuery({ ...query, family: 'ipv6' })).toThrow(
+      /IPv6 pools are not supported on AWS yet/,
+    );
+  });
+
+  test('an address id that is none is not looked for', async () => {
+    await expect(offline.readAddress(query, 'eipalloc-*')).resolves.toBeUndefined();
+  });
+
+  test('a bad order is refused by every call that takes a query', async () => {
+    const bad = { ...query, orderBy: 'Colour' };
+    expect(() => offline.validateQuery(bad)).toThrow(/not a field/);
+    await expect(offline.listAddresses(bad)).rejects.toMatchObject({ kind: 'Invalid' });
+    await expect(offline.readAddress(bad, 'eipalloc-1')).rejects.toMatchObject({ kind: 'Invalid' });
+  });
+});
+
+describe('openProvider', () => {
+  test('says that nobody answers at the endpoint', async () => {
+    const opening = openProvider({ provider: 'aws', region: 'eu-west-1', endpoint: 'http://127.0.0.1:9' });
+    await expect(opening).rejects.toMatchObject({
+      kind: 'Unavailable',
+      message: expect.stringContaining('no answer from http://127.0.0.1:9'),
+    });
+  });
+
+  test('without credentials says what to set', async () => {
+    const before = process.env;
+    process.env = { PATH: before['PATH'], HOME: '/nonexistent', AWS_EC2_METADATA_DISABLED: 'true' };
+    try {
+      const opening = openProvider({ provider: 'aws', region: 'eu-west-1', endpoint: 'http://127.0.0.1:9' });
+      await expect(opening).rejects.toMatchObject({
+        kind: 'Denied',
+        message: expect.stringMatching(/no AWS credentials were found.*AWS_PROFILE/),
+      });
+    } finally {
+      process.env = before;
+    }
+  });
+
+  test('makes no call when the account is known', async () => {
+    const provider = await openProvider({ provider: 'aws', region: 'eu-west-1', account: '123456789012' });
+    expect(provider.scope).toEqual({ provider: 'aws', account: '123456789012', region: 'eu-west-1' });
+    provider.close();
+  });
+
+  test('refuses a cloud that has no provider yet', async () => {
+    await expect(openProvider({ provider: 'gcp', region: 'europe-west1' })).rejects.toMatchObject({
+      kind: 'Invalid',
+      message: expect.stringContaining('not supported yet'),
+    });
+  });
+});
+
+describe('toCloudError', () => {
+  const action = 'ec2:AssociateAddress';
+
+  test("a deny on a service's own interface is explained as EKS Auto Mode", () => {
+    const error = Object.assign(
+      new Error(
+        'User: x is not authorized to perform: ec2:AssociateAddress with an explicit deny in a resource-based policy',
+      ),
+      { name: 'UnauthorizedOperation', $metadata: { httpStatusCode: 403 } },
+    );
+    expect(toCloudError(error, { action })).toMatchObject({
+      kind: 'Denied',
+      code: 'UnauthorizedOperation',
+      message: expect.stringContaining('EKS Auto Mode'),
+    });
+  });
+
+  test("a network error's own code is kept", () => {
+    const refused = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' });
+    expect(toCloudError(refused, { action, region: 'eu-west-1' })).toMatchObject({
+      kind: 'Unavailable',
+      code: 'ECONNREFUSED',
+      message: expect.stringContaining('no answer from AWS eu-west-1'),
+    });
+  });
+
+  test('what is mapped already stays as it is, and anything thrown can be mapped', () => {
+    const mapped = new CloudError('InUse', 'x');
+    expect(toCloudError(mapped, { action })).toBe(mapped);
+    expect(toCloudError('text', { action })).toMatchObject({ kind: 'Unavailable' });
+    expect(toCloudError(undefined, { action })).toMatchObject({ kind: 'Unavailable' });
+  });
+});
