@@ -112,9 +112,9 @@ function wantedParts(options: WorldOptions): Record<keyof Parts, boolean> {
 /** All or nothing: the first failure is thrown once everything else has been stopped again. */
 async function startTogether(starts: Starts): Promise<Parts> {
   const results = await Promise.allSettled([
-    starts.temporal === false ? undefined : starts.temporal(),
-    starts.kubernetes === false ? undefined : starts.kubernetes(),
-    starts.ec2 === false ? undefined : starts.ec2(),
+    Promise.resolve(starts.temporal === false ? undefined : starts.temporal()),
+    Promise.resolve(starts.kubernetes === false ? undefined : starts.kubernetes()),
+    Promise.resolve(starts.ec2 === false ? undefined : starts.ec2()),
   ] as const);
   const [temporal, kubernetes, ec2] = results;
   const parts: Parts = {

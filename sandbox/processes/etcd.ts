@@ -24,9 +24,13 @@ export function startEtcd(options: { binary: string; dir: string }): Promise<Etc
       name: 'etcd',
       command: options.binary,
       args: [
-        ...['--name=sandbox', `--data-dir=${join(options.dir, 'etcd')}`, '--log-level=warn'],
-        ...[`--listen-client-urls=${url}`, `--advertise-client-urls=${url}`],
-        ...[`--listen-peer-urls=${peerUrl}`, `--initial-advertise-peer-urls=${peerUrl}`],
+        '--name=sandbox',
+        '--log-level=warn',
+        `--data-dir=${join(options.dir, 'etcd')}`,
+        `--listen-client-urls=${url}`,
+        `--advertise-client-urls=${url}`,
+        `--listen-peer-urls=${peerUrl}`,
+        `--initial-advertise-peer-urls=${peerUrl}`,
         `--initial-cluster=sandbox=${peerUrl}`,
         // A sandbox survives the death of a process, which needs no fsync; not the loss of power.
         '--unsafe-no-fsync',

@@ -1,7 +1,7 @@
 /** The per-user cache folder: outside the project, so that a new clone finds what an older one built. */
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import lockfile from 'proper-lockfile';
 
 /** @returns `$XDG_CACHE_HOME/kubeip-temporal/tools`, or the same under ~/.cache */
@@ -46,7 +46,7 @@ export async function fillOnce(entry: string, fill: (partial: string) => Promise
 
 /** Runs the work while no other process holds the lock of that entry. Waits as long as it takes. */
 export async function withLock<T>(entry: string, work: () => Promise<T>): Promise<T> {
-  mkdirSync(entry.slice(0, entry.lastIndexOf('/')), { recursive: true });
+  mkdirSync(dirname(entry), { recursive: true });
   const release = await lockfile.lock(entry, {
     realpath: false, // the entry does not exist yet
     stale: 15_000,

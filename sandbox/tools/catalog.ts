@@ -59,7 +59,7 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
         '-ldflags=-X github.com/temporalio/cli/temporalcli.Version=1.5.1',
         'github.com/temporalio/cli/cmd/temporal@v1.5.1',
       ],
-      usually: '3 to 4 min',
+      usually: '3 to 5 min',
     },
   },
   'kube-apiserver': {
@@ -79,7 +79,9 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
         'build',
         '-trimpath',
         `-ldflags=-s -w -X k8s.io/component-base/version.gitVersion=${kubernetesVersion}`,
-        ...['-o', output, 'k8s.io/kubernetes/cmd/kube-apiserver'],
+        '-o',
+        output,
+        'k8s.io/kubernetes/cmd/kube-apiserver',
       ],
       usually: '5 to 6 min',
     },
@@ -97,9 +99,7 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
     build: {
       queue: 'kubernetes',
       module: 'kubernetes',
-      args: (output) => [
-        ...['build', '-trimpath', '-ldflags=-s -w', '-o', output, 'go.etcd.io/etcd/server/v3'],
-      ],
+      args: (output) => ['build', '-trimpath', '-ldflags=-s -w', '-o', output, 'go.etcd.io/etcd/server/v3'],
       usually: '15 s after kube-apiserver',
     },
   },

@@ -1,8 +1,11 @@
-/** Short commands: run, wait, read. */
+/** Commands: run, wait, read. */
 import { execFile } from 'node:child_process';
-import { accessSync, constants, statSync } from 'node:fs';
+import { accessSync, constants, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
+import { describeExit, lastLines, startProcess } from '../processes/child-process.ts';
+import { ToolError } from './tool-error.ts';
 
 const execFileAsync = promisify(execFile);
 
@@ -19,6 +22,33 @@ export async function tryCommand(
   } catch {
     return undefined;
   }
+}
+
+export interface LongCommand {
+  /** What it does, in a message: `building etcd v3.6.4`. */
+  readonly what: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env: NodeJS.ProcessEnv;
+  readonly cwd: string;
+}
+
+/**
+ * Runs a command that may take minutes; it ends when this process ends.
+ *
+ * @throws ToolError with the command's last lines; the log file that it names is kept
+ */
+export async function runLongCommand(spec: LongCommand): Promise<void> {
+  const name = spec.what.replace(/[^\w.-]+/g, '-');
+  const logFile = join(tmpdir(), `kubeip-${name}-${process.pid}.log`);
+  const child = await startProcess({ ...spec, name: spec.what, logFile });
+  const exit = await child.exited;
+  if (exit.code !== 0) {
+    throw new ToolError(
+      `${spec.what} failed (${describeExit(exit)}, log: ${logFile}):\n${lastLines(child.output(), 15)}`,
+    );
+  }
+  rmSync(logFile, { force: true });
 }
 
 /** @returns the executable files of that name on the PATH, in its order */

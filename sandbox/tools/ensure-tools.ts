@@ -37,7 +37,7 @@ export async function ensureTools<N extends ToolName = ToolName>(
   names?: readonly N[],
   options: EnsureOptions = {},
 ): Promise<Record<N, string>> {
-  const resolved = await resolveTools(names ?? (toolNames as N[]), options);
+  const resolved = await resolveTools(names ?? toolNames, options);
   return Object.fromEntries(resolved.map((tool) => [tool.name, tool.path])) as Record<N, string>;
 }
 
@@ -84,7 +84,7 @@ async function fromEnvironment(tool: Tool, { env, progress }: Context): Promise<
   const version = await reportedVersion(tool, path, env);
   if (version === undefined) {
     throw new ToolError(
-      `${tool.pathVariable} is ${path}, which is not a ${tool.name} that runs: ` +
+      `${tool.pathVariable} is ${path}, where no ${tool.name} runs: ` +
         `\`${path} ${tool.versionArgs.join(' ')}\` gave no version`,
     );
   }

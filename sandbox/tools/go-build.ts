@@ -1,11 +1,9 @@
 /** Builds a tool from Go modules: Go checks every module against its public checksum database. */
-import { existsSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { lastLines, startProcess } from '../processes/child-process.ts';
 import { minimumGo, type Tool } from './catalog.ts';
-import { findOnPath, tryCommand } from './command.ts';
+import { findOnPath, runLongCommand, tryCommand } from './command.ts';
 import { ToolError } from './tool-error.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -17,23 +15,20 @@ const here = fileURLToPath(new URL('.', import.meta.url));
  */
 export async function buildTool(tool: Tool, file: string, env: NodeJS.ProcessEnv): Promise<void> {
   const go = await findGo(tool, env);
-  const logFile = join(tmpdir(), `kubeip-build-${tool.name}-${process.pid}.log`);
-  const build = await startProcess({
-    name: `go ${tool.name}`,
-    command: go,
-    args: tool.build.args(file),
-    cwd: tool.build.module === undefined ? dirname(file) : join(here, tool.build.module),
-    env: tool.build.gobin === true ? { ...env, GOBIN: dirname(file) } : env,
-    logFile,
-  });
-  const { code } = await build.exited;
-  if (code !== 0 || !existsSync(file)) {
-    throw new ToolError(
-      `building ${tool.name} ${tool.version} failed (go ${tool.build.args(file)[0]}, log: ${logFile}):\n` +
-        `${lastLines(build.output(), 15)}\n${otherwise(tool)}`,
-    );
+  const what = `building ${tool.name} ${tool.version}`;
+  try {
+    await runLongCommand({
+      what,
+      command: go,
+      args: tool.build.args(file),
+      cwd: tool.build.module === undefined ? dirname(file) : join(here, tool.build.module),
+      env: tool.build.gobin === true ? { ...env, GOBIN: dirname(file) } : env,
+    });
+  } catch (error) {
+    if (!(error instanceof ToolError)) throw error;
+    throw new ToolError(`${error.message}\n${otherwise(tool)}`, { cause: error });
   }
-  rmSync(logFile, { force: true });
+  if (!existsSync(file)) throw new ToolError(`${what} gave no ${file}. ${otherwise(tool)}`);
 }
 
 async function findGo(tool: Tool, env: NodeJS.ProcessEnv): Promise<string> {

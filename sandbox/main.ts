@@ -1,0 +1,99 @@
+/** `npm run sandbox`: starts the embedded world, tells how to reach it, and stops it upon Ctrl-C. */
+import { resolve } from 'node:path';
+import { Command, InvalidArgumentError } from 'commander';
+import { ProcessStartError } from './processes/child-process.ts';
+import { createProgress } from './tools/progress.ts';
+import { ToolError } from './tools/tool-error.ts';
+import { startWorld, type World } from './world.ts';
+
+interface Options {
+  data?: string;
+  temporalPort?: number;
+  temporalUiPort?: number;
+  kubernetesPort?: number;
+  ec2Port?: number;
+  verbose: boolean;
+}
+
+const options = new Command('npm run sandbox --')
+  .description(
+    'Starts a real Temporal server, a real Kubernetes API and an EC2 emulator on loopback, prints how to reach each,\n' +
+      'and stops them upon Ctrl-C.',
+  )
+  .option('--data <folder>', 'keep Temporal and Kubernetes data and logs here, and continue them next time')
+  .option('--temporal-port <port>', 'port of the Temporal server (default: a free one)', parsePort)
+  .option('--temporal-ui-port <port>', 'port of the Temporal UI (default: a free one)', parsePort)
+  .option('--kubernetes-port <port>', 'port of the Kubernetes API (default: a free one)', parsePort)
+  .option('--ec2-port <port>', 'port of the EC2 emulator (default: a free one)', parsePort)
+  .option('-v, --verbose', 'say where each tool comes from; show stack traces', false)
+  .parse()
+  .opts<Options>();
+
+try {
+  await run();
+} catch (error) {
+  const expected = error instanceof ToolError || error instanceof ProcessStartError;
+  console.error(expected && !options.verbose ? error.message : error);
+  process.exitCode = 1;
+}
+
+async function run(): Promise<void> {
+  const interrupted = Promise.withResolvers<void>();
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.resolve());
+
+  const starting = startWorld({
+    dir: options.data === undefined ? undefined : resolve(options.data),
+    ports: {
+      temporal: options.temporalPort,
+      temporalUi: options.temporalUiPort,
+      kubernetes: options.kubernetesPort,
+      ec2: options.ec2Port,
+    },
+    progress: createProgress({ verbose: options.verbose }),
+  });
+  // Ctrl-C during the start: the children end with this process.
+  const world = await Promise.race([starting, interrupted.promise]);
+  if (!world) process.exit(130);
+
+  console.log(instructions(world));
+  await Promise.race([interrupted.promise, aPartEnded(world)]);
+  console.log('\nStopping …');
+  await world.stop();
+}
+
+/** Resolves when a server ends that nobody told to. */
+async function aPartEnded({ temporal, kubernetes }: World): Promise<void> {
+  const servers = [temporal.process, kubernetes.processes.etcd, kubernetes.processes.apiServer];
+  const name = await Promise.race(servers.map((server) => server.exited.then(() => server.name)));
+  console.error(`${name} ended by itself: see the logs.`);
+  process.exitCode = 1;
+}
+
+function instructions(world: World): string {
+  const exports = Object.entries(world.env).map(([name, value]) => `  export ${name}=${value}`);
+  return `
+The sandbox is up. Ctrl-C stops it.
+
+  Temporal UI     ${world.temporal.uiUrl}
+  Temporal        ${world.temporal.address}, namespace ${world.temporal.namespace}
+  Kubernetes API  ${world.kubernetes.url}, kubeconfig ${world.kubernetes.kubeconfigFile}
+  EC2             ${world.ec2.url}, account ${world.ec2.accountId}, region ${world.ec2.region}
+  Logs            ${world.dir}
+
+In another shell:
+${exports.join('\n')}
+
+and then, for example:
+  temporal workflow list
+  kubectl get nodes
+  aws --endpoint-url ${world.ec2.url} ec2 describe-addresses
+`;
+}
+
+function parsePort(text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) {
+    throw new InvalidArgumentError('A port is a number from 1 to 65535.');
+  }
+  return port;
+}
