@@ -134,9 +134,11 @@ const shared = {
   retries: retries.optional(),
   release: release.optional(),
   taintKey: z
-    .union([z.literal(''), labelKey], {
-      error: 'is not a taint key: write a name, or prefix/name, such as example.com/no-address',
-    })
+    .string()
+    .regex(
+      new RegExp(`^$|${labelKeyPattern.source}`),
+      'is not a taint key: write a name, or prefix/name, such as example.com/no-address',
+    )
     .optional()
     .meta({
       description: 'Key of the taint to remove from the Node once it has its address. Empty: none.',

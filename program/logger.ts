@@ -16,14 +16,16 @@ export interface LoggerOptions {
   readonly output?: NodeJS.WritableStream;
 }
 
-/** Keys whose values are secrets wherever they turn up: in settings, in requests, in errors of the SDKs. */
+/**
+ * Keys whose values are secrets wherever they turn up: in settings, in requests, in errors of the SDKs. Not `token`: that
+ * of a claim is a number which a reader of the log needs.
+ */
 const secretKeys = [
   'apiKey',
   'authorization',
   'Authorization',
   'password',
   'secret',
-  'token',
   'secretAccessKey',
   'sessionToken',
   'clientCertPair',
@@ -42,8 +44,7 @@ export function createLogger(options: LoggerOptions): Logger {
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
       redact: {
-        // `token` of a claim is a number at the top level, and no secret.
-        paths: [...secretKeys.filter((key) => key !== 'token'), ...nested(1), ...nested(2)],
+        paths: [...secretKeys, ...nested(1), ...nested(2)],
         censor: '[secret]',
       },
     },

@@ -1,0 +1,117 @@
+import { describe, expect, test } from '@jest/globals';
+import { Ajv } from 'ajv';
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { loadConfig } from '../../config/config.ts';
+import {
+  configJsonSchema,
+  configJsonSchemaText,
+  jsonSchemaFile,
+  knownKeysAt,
+} from '../../config/json-schema.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const examples = readdirSync(`${root}/examples`).filter((name) => name.endsWith('.yaml'));
+const validate = new Ajv({ strict: true, formats: { uri: true } }).compile(configJsonSchema());
+
+describe('config.schema.json', () => {
+  test('is what the schema in the code says (if not: npm run config:schema)', () => {
+    expect(readFileSync(jsonSchemaFile, 'utf8')).toBe(configJsonSchemaText());
+  });
+
+  test.each([
+    [{ cluster: 'a' }],
+    [{ cluster: 'a', pools: [] }],
+    [{ cluster: 'a/b', pools: [{ name: 'a', nodeSelector: {}, filter: 'x' }] }],
+    [{ cluster: 'a', pools: [{ name: 'a', nodeSelector: {}, filter: 'x', retries: { interval: '5 m' } }] }],
+    [
+      {
+        cluster: 'a',
+        pools: [
+          { name: 'a', nodeSelector: { matchExpressions: [{ key: 'a', operator: 'In' }] }, filter: 'x' },
+        ],
+      },
+    ],
+    [{ cluster: 'a', pools: [{ name: 'a', nodeSelector: {}, filter: 'x' }], pool: 1 }],
+  ])('refuses %j', (wrong) => {
+    expect(validate(wrong)).toBe(false);
+  });
+});
+
+describe('examples/', () => {
+  test.each(examples)('%s is valid for editors and for the programs', (name) => {
+    const file = `${root}/examples/${name}`;
+    expect({ valid: validate(parse(readFileSync(file, 'utf8'))), errors: validate.errors }).toEqual({
+      valid: true,
+      errors: null,
+    });
+    const config = loadConfig({ file, env: { CLUSTER_NAME: 'blue' } });
+    expect(config.pools.length).toBeGreaterThan(0);
+    expect(config.notices).toEqual([]);
+  });
+
+  test('all-settings.yaml holds every setting', () => {
+    const all = parse(readFileSync(`${root}/examples/all-settings.yaml`, 'utf8')) as Record<string, unknown>;
+    const known = settings();
+    expect(known.length).toBeGreaterThan(20);
+    expect(known.filter(({ path }) => valueAt(all, path) === undefined)).toEqual([]);
+  });
+});
+
+describe('docs/configuration.md', () => {
+  const lines = readFileSync(`${root}/docs/configuration.md`, 'utf8').split('\n');
+
+  test.each(settings().filter(({ path }) => path[0] !== 'defaults'))(
+    'states $name with its default',
+    ({ name, preset }) => {
+      const row = lines.find((line) => line.startsWith(`| \`${name}\` |`)) ?? `no row for ${name}`;
+      const stated = row.split('|')[2]?.trim();
+      if (preset === undefined || preset === '') expect(stated).toBeDefined();
+      else expect(stated).toBe(`\`${JSON.stringify(preset).replaceAll('"', '')}\``);
+    },
+  );
+});
+
+interface Setting {
+  readonly name: string;
+  readonly path: (string | number)[];
+  readonly preset: unknown;
+}
+
+/** Every setting that the schema knows; those of a pool by the name they have in the pool's table. */
+function settings(): Setting[] {
+  const leaves = (path: (string | number)[]): (string | number)[][] => {
+    const keys = knownKeysAt(path);
+    return keys.length === 0
+      ? [path]
+      : keys.flatMap((key) => leaves(key === 'pools' ? [key, 0] : [...path, key]));
+  };
+  return leaves([])
+    .map((path) => {
+      const matches = path.indexOf('matchExpressions');
+      const short = matches < 0 ? path : path.slice(0, matches + 1);
+      return {
+        path: short,
+        name: short.filter((step) => step !== 'pools' && step !== 0).join('.'),
+        preset: presetOf(short),
+      };
+    })
+    .filter(({ name }, index, all) => all.findIndex((other) => other.name === name) === index);
+}
+
+function presetOf(path: readonly (string | number)[]): unknown {
+  let schema: unknown = configJsonSchema();
+  for (const step of path) {
+    const { properties, items } = schema as { properties?: Record<string, unknown>; items?: unknown };
+    schema = step === 0 ? items : properties?.[step];
+  }
+  return (schema as { default?: unknown }).default;
+}
+
+function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
+  // A pool of the example need not repeat what its defaults say.
+  const [first, second, ...rest] = path;
+  const own = path.reduce<unknown>((at, step) => (at as Record<string, unknown> | undefined)?.[step], value);
+  return own === undefined && first === 'pools' && second === 0 ? valueAt(value, ['defaults', ...rest]) : own;
+}

@@ -1,0 +1,182 @@
+import { describe, expect, test } from '@jest/globals';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigError, loadConfig } from '../../config/config.ts';
+
+const least = {
+  FILTER: 'Name=tag:kubeip,Values=reserved',
+  AWS_REGION: 'eu-west-1',
+  KUBEIP_CLUSTER: 'prod',
+};
+
+function errorOf(env: NodeJS.ProcessEnv, file?: string): ConfigError {
+  try {
+    loadConfig({ env, file });
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error('The configuration was accepted');
+}
+
+describe('KubeIP’s environment variables', () => {
+  test('make up one pool, with KubeIP’s defaults', () => {
+    const config = loadConfig({ env: least });
+    expect(config.pools).toEqual([
+      {
+        name: 'default',
+        provider: 'aws',
+        region: 'eu-west-1',
+        nodeSelector: { matchExpressions: [{ key: 'kubeip', operator: 'In', values: ['use'] }] },
+        query: { family: 'ipv4', filter: 'Name=tag:kubeip,Values=reserved', orderBy: '' },
+        priority: 0,
+        retries: { attempts: 60, intervalMs: 60_000 },
+        release: { onNodeDelete: true, gracePeriodMs: 30_000 },
+      },
+    ]);
+    expect(config.log).toEqual({ level: 'info', format: 'pretty' });
+  });
+
+  test('are all read', () => {
+    const config = loadConfig({
+      env: {
+        ...least,
+        FILTER: 'Name=tag:env,Values=dev;Name=tag:app,Values=streamer',
+        ORDER_BY: 'Tag:seq',
+        RETRY_ATTEMPTS: '10',
+        RETRY_INTERVAL: '1m30s',
+        RELEASE_ON_EXIT: 'F',
+        TAINT_KEY: 'kubeip.com/not-ready',
+        REGION: 'us-east-1',
+        PROJECT: '123456789012',
+        IPV6: 'false',
+        LOG_LEVEL: 'warning',
+        LOG_JSON: 'true',
+        NODE_SELECTOR: 'nodegroup=public,kubeip in (use, yes),!spot',
+        KUBECONFIG: '/home/someone/.kube/config',
+      },
+    });
+    expect(config.pools).toEqual([
+      {
+        name: 'default',
+        provider: 'aws',
+        region: 'us-east-1',
+        account: '123456789012',
+        nodeSelector: {
+          matchExpressions: [
+            { key: 'nodegroup', operator: 'In', values: ['public'] },
+            { key: 'kubeip', operator: 'In', values: ['use', 'yes'] },
+            { key: 'spot', operator: 'DoesNotExist' },
+          ],
+        },
+        query: {
+          family: 'ipv4',
+          filter: 'Name=tag:env,Values=dev;Name=tag:app,Values=streamer',
+          orderBy: 'Tag:seq',
+        },
+        priority: 0,
+        retries: { attempts: 10, intervalMs: 90_000 },
+        release: { onNodeDelete: false, gracePeriodMs: 30_000 },
+        taintKey: 'kubeip.com/not-ready',
+      },
+    ]);
+    expect(config.log).toEqual({ level: 'warn', format: 'json' });
+    expect(config.notices).toEqual([]);
+  });
+
+  test('count as not set when they are empty, as KubeIP’s chart leaves TAINT_KEY', () => {
+    const [pool] = loadConfig({
+      env: {
+        ...least,
+        TAINT_KEY: '',
+        ORDER_BY: '',
+        RETRY_ATTEMPTS: '',
+        LOG_JSON: '',
+        LEASE_NAMESPACE: '',
+        PROJECT: '',
+      },
+    }).pools;
+    expect(pool).not.toHaveProperty('taintKey');
+    expect(pool).not.toHaveProperty('account');
+    expect(pool?.retries.attempts).toBe(60);
+  });
+
+  test('without meaning here are accepted, and a notice says so', () => {
+    const env = {
+      ...least,
+      NODE_SELECTOR: 'a',
+      NODE_NAME: 'node-a',
+      LEASE_DURATION: '5',
+      LEASE_NAMESPACE: 'default',
+    };
+    const { notices } = loadConfig({ env });
+    expect(notices.map((notice) => notice.split(' ', 1)[0])).toEqual([
+      'NODE_NAME',
+      'LEASE_DURATION',
+      'LEASE_NAMESPACE',
+    ]);
+  });
+
+  test('serve only nodes labelled kubeip=use without NODE_SELECTOR, and a notice says so', () => {
+    expect(loadConfig({ env: least }).notices).toEqual([expect.stringContaining('kubeip=use')]);
+  });
+
+  test('are named in the problems, all of them at once', () => {
+    const { problems } = errorOf({
+      FILTER: 'labels.env=dev;labels.app=streamer',
+      ORDER_BY: 'Size',
+      RETRY_ATTEMPTS: 'many',
+      RETRY_INTERVAL: '1',
+      RELEASE_ON_EXIT: 'maybe',
+      TAINT_KEY: 'a b',
+      PROJECT: 'my-project',
+      IPV6: 'true',
+      LOG_LEVEL: 'loud',
+      NODE_SELECTOR: 'a=b=c',
+    });
+    expect(problems.map(({ path }) => path).toSorted()).toEqual([
+      'FILTER',
+      'IPV6',
+      'KUBEIP_CLUSTER',
+      'LOG_LEVEL',
+      'NODE_SELECTOR',
+      'ORDER_BY',
+      'PROJECT',
+      'REGION',
+      'RELEASE_ON_EXIT',
+      'RETRY_ATTEMPTS',
+      'RETRY_INTERVAL',
+      'TAINT_KEY',
+    ]);
+    expect(problems.find(({ path }) => path === 'FILTER')?.message).toContain('Google Cloud');
+  });
+
+  test('are not enough without FILTER: the error tells how to start', () => {
+    const { message } = errorOf({ TAINT_KEY: 'a', NODE_NAME: 'b' });
+    for (const word of ['--config', 'KUBEIP_CONFIG', 'FILTER', 'TAINT_KEY, NODE_NAME alone are not enough']) {
+      expect(message).toContain(word);
+    }
+  });
+
+  test('beside a file: FILTER is refused, the rest of the pool’s is left out with a notice', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'kubeip-config-')), 'kubeip.yaml');
+    writeFileSync(
+      file,
+      'cluster: prod\npools: [{ name: a, nodeSelector: {}, filter: "Name=tag:a,Values=1" }]',
+    );
+    expect(errorOf({ ...least, KUBEIP_CONFIG: file }).problems).toEqual([
+      expect.objectContaining({ path: 'FILTER' }),
+    ]);
+
+    const env = { AWS_REGION: 'eu-west-1', ORDER_BY: 'Tag:seq', TAINT_KEY: 'b', LEASE_DURATION: '5' };
+    const config = loadConfig({ file, env });
+    expect(config.pools[0]?.query.orderBy).toBe('');
+    expect(config.pools[0]).not.toHaveProperty('taintKey');
+    expect(config.notices.map((notice) => notice.split(' ', 1)[0])).toEqual([
+      'ORDER_BY',
+      'TAINT_KEY',
+      'LEASE_DURATION',
+    ]);
+  });
+});

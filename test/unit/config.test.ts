@@ -1,0 +1,331 @@
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigError, loadConfig, type Config, type ConfigProblem } from '../../config/config.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'kubeip-config-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function load(yaml: string, env: NodeJS.ProcessEnv = {}): Config {
+  const file = join(folder, 'kubeip.yaml');
+  writeFileSync(file, yaml);
+  return loadConfig({ file, env });
+}
+
+function problemsOf(yaml: string, env: NodeJS.ProcessEnv = {}): readonly ConfigProblem[] {
+  return errorOf(() => load(yaml, env)).problems;
+}
+
+function errorOf(run: () => unknown): ConfigError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error('The configuration was accepted');
+}
+
+/** A pool that is right but for what is given, as YAML in flow style. */
+function pool(more: Record<string, unknown> = {}): string {
+  return JSON.stringify({
+    name: 'public',
+    region: 'eu-west-1',
+    nodeSelector: { matchLabels: { kubeip: 'use' } },
+    filter: 'Name=tag:kubeip,Values=reserved',
+    ...more,
+  });
+}
+
+const file = (...pools: string[]) => `cluster: prod\npools: [${pools.join(', ')}]\n`;
+
+describe('loadConfig', () => {
+  test('fills in KubeIP’s defaults and those of the programs', () => {
+    expect(load(file(pool()))).toEqual({
+      cluster: 'prod',
+      pools: [
+        {
+          name: 'public',
+          provider: 'aws',
+          region: 'eu-west-1',
+          nodeSelector: { matchLabels: { kubeip: 'use' } },
+          query: { family: 'ipv4', filter: 'Name=tag:kubeip,Values=reserved', orderBy: '' },
+          priority: 0,
+          retries: { attempts: 60, intervalMs: 60_000 },
+          release: { onNodeDelete: true, gracePeriodMs: 30_000 },
+        },
+      ],
+      pacing: { aws: { burst: 48, perSecond: 4.75 } },
+      watcher: { reconcileIntervalMs: 300_000 },
+      worker: { shutdownGraceTimeMs: 20_000 },
+      http: { host: '127.0.0.1', workerPort: 8080, watcherPort: 8081 },
+      log: { level: 'info', format: 'json' },
+      notices: [],
+    });
+  });
+
+  test('lets a pool override single keys of defaults, and switch a taint key off', () => {
+    const config = load(`
+cluster: prod
+defaults:
+  region: eu-west-1
+  retries: { attempts: 5, interval: 1m30s }
+  release: { onNodeDelete: false }
+  taintKey: example.com/no-address
+pools:
+  - { name: a, nodeSelector: {}, filter: "Name=tag:a,Values=1", retries: { attempts: 7 } }
+  - { name: b, nodeSelector: {}, filter: "Name=tag:b,Values=1", region: us-east-1, taintKey: "", release: { gracePeriod: 0s } }
+`);
+    expect(config.pools[0]).toMatchObject({
+      region: 'eu-west-1',
+      retries: { attempts: 7, intervalMs: 90_000 },
+      release: { onNodeDelete: false, gracePeriodMs: 30_000 },
+      taintKey: 'example.com/no-address',
+    });
+    expect(config.pools[1]).toMatchObject({
+      region: 'us-east-1',
+      release: { onNodeDelete: false, gracePeriodMs: 0 },
+    });
+    expect(config.pools[1]).not.toHaveProperty('taintKey');
+  });
+
+  test('takes the region from the pool, then defaults, then AWS_REGION, then AWS_DEFAULT_REGION', () => {
+    const env = { AWS_REGION: 'us-east-1', AWS_DEFAULT_REGION: 'us-west-2' };
+    const without = pool({ region: undefined });
+    const regionOf = (yaml: string, variables: NodeJS.ProcessEnv) => load(yaml, variables).pools[0]?.region;
+    expect(regionOf(file(pool()), env)).toBe('eu-west-1');
+    expect(regionOf(`defaults: { region: eu-north-1 }\n${file(without)}`, env)).toBe('eu-north-1');
+    expect(regionOf(file(without), env)).toBe('us-east-1');
+    expect(regionOf(file(without), { AWS_REGION: '', AWS_DEFAULT_REGION: 'us-west-2' })).toBe('us-west-2');
+  });
+
+  test('names every place where a missing region may be set', () => {
+    const [problem] = problemsOf(file(pool({ region: undefined })));
+    expect(problem?.path).toBe('pools[0].region');
+    for (const place of ['defaults.region', 'AWS_REGION', 'AWS_DEFAULT_REGION']) {
+      expect(problem?.message).toContain(place);
+    }
+  });
+
+  test('tells a zone from a region, at the place where it was written', () => {
+    const wrong = `defaults: { region: eu-west-1a }\n${file(pool({ region: undefined }), pool({ name: 'b', region: undefined }))}`;
+    expect(problemsOf(wrong)).toEqual([
+      expect.objectContaining({
+        path: 'defaults.region',
+        message: expect.stringContaining('its region is eu-west-1'),
+      }),
+    ]);
+    expect(problemsOf(file(pool({ region: undefined })), { AWS_REGION: 'Ireland' })[0]?.path).toBe(
+      'AWS_REGION',
+    );
+  });
+
+  test('takes the cluster’s name from the file, then KUBEIP_CLUSTER, then CLUSTER_NAME, and says which it left out', () => {
+    const unnamed = `pools: [${pool()}]`;
+    const env = { KUBEIP_CLUSTER: 'blue', CLUSTER_NAME: 'green' };
+    expect(load(unnamed, env).cluster).toBe('blue');
+    expect(load(unnamed, { CLUSTER_NAME: 'green' }).cluster).toBe('green');
+    const named = load(file(pool()), env);
+    expect(named.cluster).toBe('prod');
+    expect(named.notices).toEqual([expect.stringContaining('KUBEIP_CLUSTER=blue')]);
+    expect(problemsOf(unnamed)).toEqual([
+      expect.objectContaining({ path: 'cluster', message: expect.stringContaining('KUBEIP_CLUSTER') }),
+    ]);
+  });
+
+  test('refuses a cluster name that would split a workflow id or end a query’s string', () => {
+    for (const cluster of ['a/b', "a'b", '', 'a b']) {
+      expect(problemsOf(`cluster: ${JSON.stringify(cluster)}\npools: [${pool()}]`)[0]?.path).toBe('cluster');
+    }
+  });
+
+  test('tells all problems at once, in the order of the file, each with its line', () => {
+    const problems = problemsOf(`cluster: prod
+pool: []
+defaults:
+  retrys: { attempts: 3 }
+pools:
+  - name: public
+    filter: Name=tags:kubeip,Values=reserved
+    retries: { attempts: "3", interval: 5 m }
+  - name: public
+    region: eu-west-1
+    nodeSelector:
+      matchExpressions:
+        - { key: a, operator: in, values: [a] }
+    filter: ""
+`);
+    expect(problems.map(({ path, line }) => [path, line])).toEqual([
+      ['pool', 2],
+      ['defaults.retrys', 4],
+      ['pools[0].nodeSelector', 6],
+      ['pools[0].region', 6],
+      ['pools[0].filter', 7],
+      ['pools[0].retries.attempts', 8],
+      ['pools[0].retries.interval', 8],
+      ['pools[1].name', 9],
+      ['pools[1].nodeSelector.matchExpressions[0].operator', 13],
+      ['pools[1].filter', 14],
+    ]);
+  });
+
+  test('shows file, path, value and remedy in the message', () => {
+    const { message } = errorOf(() =>
+      load(
+        file(pool({ nodeSelector: { matchExpressions: [{ key: 'a', operator: 'Inn', values: ['b'] }] } })),
+      ),
+    );
+    expect(message).toContain('kubeip.yaml');
+    expect(message).toContain(
+      'pools[0].nodeSelector.matchExpressions[0].operator (line 2): "Inn" is not one of',
+    );
+    expect(message).toContain('Did you mean In?');
+  });
+
+  test.each([
+    ['nodeselector', 'nodeSelector'],
+    ['node-selector', 'nodeSelector'],
+    ['taint_key', 'taintKey'],
+    ['priorty', 'priority'],
+  ])('suggests the setting that is near the unknown key %s', (key, meant) => {
+    const [problem] = problemsOf(file(pool({ [key]: 1 })));
+    expect(problem).toMatchObject({ path: expect.stringContaining(key), value: 1 });
+    expect(problem?.message).toBe(`is not a setting. Did you mean ${meant}?`);
+  });
+
+  test('lists the settings there are where no near one is known', () => {
+    const [problem] = problemsOf(`http: { port: 80 }\n${file(pool())}`);
+    expect(problem?.message).toBe('is not a setting. Known here: host, workerPort, watcherPort.');
+  });
+
+  test.each([
+    ['account: 012345678901', 'pools[0].account', 'quotes'],
+    ['account: "1234"', 'pools[0].account', '12 digits'],
+    ['nodeSelector: { matchLabels: { a: true } }', 'pools[0].nodeSelector.matchLabels.a', 'quotes'],
+    ['nodeSelector: { matchLabels: { "a b": x } }', 'pools[0].nodeSelector.matchLabels["a b"]', 'label key'],
+    ['nodeSelector: { matchLabels: { a: "x y" } }', 'pools[0].nodeSelector.matchLabels.a', 'label value'],
+    ['nodeSelector:', 'pools[0].nodeSelector', 'is empty'],
+    ['nodeSelector: []', 'pools[0].nodeSelector', 'a block of keys'],
+    [
+      'nodeSelector: { matchExpressions: [{ key: a, operator: In }] }',
+      'pools[0].nodeSelector.matchExpressions[0].values',
+      'is missing',
+    ],
+    [
+      'nodeSelector: { matchExpressions: [{ key: a, operator: Exists, values: [b] }] }',
+      'pools[0].nodeSelector.matchExpressions[0].values',
+      'left out',
+    ],
+    [
+      'nodeSelector: { matchExpressions: [{ key: a, operator: Gt, values: [x] }] }',
+      'pools[0].nodeSelector.matchExpressions[0].values[0]',
+      'integer',
+    ],
+    [
+      'nodeSelector: { matchExpressions: [{ key: a, operator: Lt, values: ["1", "2"] }] }',
+      'pools[0].nodeSelector.matchExpressions[0].values',
+      'exactly one',
+    ],
+    ['filter: "tag:kubeip=reserved"', 'pools[0].filter', 'Name='],
+    ['filter: labels.kubeip=reserved', 'pools[0].filter', 'Google Cloud'],
+    ['orderBy: Size', 'pools[0].orderBy', 'PublicIp'],
+    ['provider: gcp', 'pools[0].provider', 'not supported'],
+    ['family: ipv6', 'pools[0].family', 'not supported'],
+    ['priority: high', 'pools[0].priority', 'a number'],
+    ['retries: { attempts: 0 }', 'pools[0].retries.attempts', '1 or more'],
+    ['retries: { interval: 0s }', 'pools[0].retries.interval', '1ms or more'],
+    ['release: { onNodeDelete: "yes" }', 'pools[0].release.onNodeDelete', 'true or false'],
+    ['taintKey: "a b"', 'pools[0].taintKey', 'taint key'],
+    ['endpoint: localhost', 'pools[0].endpoint', 'https://'],
+    ['name: "a/b"', 'pools[0].name', 'pool name'],
+  ])('refuses %s', (line, path, remedy) => {
+    const key = line.split(':', 1)[0] ?? '';
+    const lines: Record<string, string> = {
+      name: 'name: public',
+      region: 'region: eu-west-1',
+      nodeSelector: 'nodeSelector: {}',
+      filter: 'filter: Name=tag:kubeip,Values=reserved',
+    };
+    lines[key] = line;
+    const problems = problemsOf(`cluster: prod\npools:\n  - ${Object.values(lines).join('\n    ')}\n`);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]?.path).toBe(path);
+    expect(problems[0]?.message).toContain(remedy);
+  });
+
+  test.each([
+    ['', 'pools'],
+    ['- a', ''],
+    ['cluster: prod\npools: []', 'pools'],
+    ['cluster: prod\npools: public', 'pools'],
+    ['cluster: prod\npools: [public]', 'pools[0]'],
+  ])('refuses a file without pools: %j', (yaml, path) => {
+    expect(problemsOf(yaml).map((problem) => problem.path)).toContain(path);
+  });
+
+  test('gives line and column of a syntax error, and refuses a key that stands twice', () => {
+    const [twice] = problemsOf('cluster: a\ncluster: b\n');
+    expect(twice).toMatchObject({
+      line: 2,
+      message: expect.stringContaining('column 1: this key stands twice'),
+    });
+    const [tab] = problemsOf('cluster: a\npools:\n\t- name: b\n');
+    expect(tab).toMatchObject({ line: 3, message: expect.stringContaining('a tab') });
+    const [open] = problemsOf('cluster: "a\n');
+    expect(open?.message).toContain('not valid YAML');
+  });
+
+  test('says how to name another file when there is none, and when it is a folder', () => {
+    expect(errorOf(() => loadConfig({ file: join(folder, 'none.yaml'), env: {} })).message).toContain(
+      '--config',
+    );
+    expect(errorOf(() => loadConfig({ env: { KUBEIP_CONFIG: folder } })).message).toContain('folder');
+  });
+
+  test('reads the file of KUBEIP_CONFIG unless --config names one', () => {
+    const other = join(folder, 'other.yaml');
+    writeFileSync(other, file(pool()).replace('prod', 'other'));
+    expect(loadConfig({ env: { KUBEIP_CONFIG: other } }).cluster).toBe('other');
+    const file1 = join(folder, 'one.yaml');
+    writeFileSync(file1, file(pool()));
+    expect(loadConfig({ file: file1, env: { KUBEIP_CONFIG: other } }).cluster).toBe('prod');
+  });
+
+  test('refuses two endpoints for one account and region, which one provider serves', () => {
+    const problems = problemsOf(file(pool(), pool({ name: 'b', endpoint: 'http://127.0.0.1:4566' })));
+    expect(problems.map(({ path }) => path)).toEqual(['pools[1].endpoint']);
+    const regions = file(pool(), pool({ name: 'b', region: 'us-east-1', endpoint: 'http://127.0.0.1:4566' }));
+    expect(load(regions).pools[1]?.endpoint).toBe('http://127.0.0.1:4566');
+  });
+
+  test('notices a pool that an earlier one leaves no node', () => {
+    const sameInOtherWords = {
+      matchExpressions: [{ key: 'kubeip', operator: 'In', values: ['use'] }],
+    };
+    expect(load(file(pool(), pool({ name: 'b', nodeSelector: sameInOtherWords }))).notices).toEqual([
+      expect.stringContaining('Pool b serves no node'),
+    ]);
+    expect(load(file(pool({ nodeSelector: {} }), pool({ name: 'b' }))).notices).toHaveLength(1);
+    expect(load(file(pool(), pool({ name: 'b', nodeSelector: {} }))).notices).toEqual([]);
+  });
+
+  test('listens to the whole network in a pod only, where probes come from outside', () => {
+    const env = { KUBERNETES_SERVICE_HOST: '10.0.0.1' };
+    expect(load(file(pool()), env).http.host).toBe('0.0.0.0');
+    expect(load(`http: { host: "::1" }\n${file(pool())}`, env).http.host).toBe('::1');
+  });
+
+  test('lets LOG_LEVEL and LOG_JSON override the file', () => {
+    const yaml = `log: { level: warn, format: json }\n${file(pool())}`;
+    expect(load(yaml).log).toEqual({ level: 'warn', format: 'json' });
+    expect(load(yaml, { LOG_LEVEL: 'DEBUG', LOG_JSON: 'false' }).log).toEqual({
+      level: 'debug',
+      format: 'pretty',
+    });
+    expect(problemsOf(yaml, { LOG_LEVEL: 'loud', LOG_JSON: 'maybe' }).map(({ path }) => path)).toEqual([
+      'LOG_LEVEL',
+      'LOG_JSON',
+    ]);
+  });
+});
