@@ -1,0 +1,120 @@
+/** The AWS provider on the project's own EC2 emulator, the strict one, which can also be told to fail. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { startEc2Emulator, type Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
+import { associatingCases } from './associating-cases.ts';
+import { awsCases } from './aws-cases.ts';
+import type { ChangingCall, FaultyCloudBackend } from './cloud-backend.ts';
+import { openEc2Backend, type Ec2Backend } from './ec2-backend.ts';
+import { faultCases } from './fault-cases.ts';
+import { runProviderContract } from './provider-contract.ts';
+import { readingCases } from './reading-cases.ts';
+import { releasingCases } from './releasing-cases.ts';
+
+type EmulatorBackend = Ec2Backend & FaultyCloudBackend & { readonly emulator: Ec2Emulator };
+
+const actions: Readonly<Record<ChangingCall, string>> = {
+  associate: 'AssociateAddress',
+  release: 'DisassociateAddress',
+};
+
+const failures = {
+  throttled: { code: 'RequestLimitExceeded' },
+  denied: { code: 'UnauthorizedOperation' },
+  unavailable: { code: 'InternalError', status: 500 },
+} as const;
+
+async function openEmulator(): Promise<EmulatorBackend> {
+  const emulator = await startEc2Emulator();
+  const { url: endpoint, region, accountId: account } = emulator;
+  return {
+    ...(await openEc2Backend({ endpoint, region, account, stop: () => emulator.close() })),
+    emulator,
+    loseNextAnswer: (call) => emulator.addFaults({ kind: 'lostAnswer', action: actions[call], times: 1 }),
+    failNext: (call, how) =>
+      emulator.addFaults({ kind: 'error', action: actions[call], times: 1, ...failures[how] }),
+  };
+}
+
+runProviderContract('the EC2 emulator', openEmulator, [
+  ...readingCases,
+  ...associatingCases,
+  ...releasingCases,
+  ...awsCases,
+  ...faultCases,
+]);
+
+describe("EC2's lists are some seconds old", () => {
+  let backend: EmulatorBackend;
+  beforeAll(async () => {
+    backend = await openEmulator();
+  });
+  afterAll(() => backend.close());
+  /** From here on, lists show the cloud as it is now. */
+  const withStaleLists = async (act: () => Promise<void>) => {
+    const takeSnapshot = () => backend.provider.listAddresses(backend.createPool());
+    backend.emulator.configure({ staleListsMs: 600_000 });
+    await takeSnapshot();
+    await act().finally(() => backend.emulator.configure({ staleListsMs: 0 }));
+    await takeSnapshot();
+  };
+
+  test('an association that no list shows yet is answered again, not refused', async () => {
+    const { provider, createInstance, createPool, reserve } = backend;
+    const [ref, address] = [await createInstance(), await reserve(createPool())];
+    await withStaleLists(async () => {
+      const first = await provider.associate(ref, address);
+      expect((await provider.associate(ref, address)).id).toBe(first.id);
+    });
+  });
+
+  test('an address that a list still shows as free is not taken from its holder', async () => {
+    const { provider, createInstance, createPool, reserve, holderOf } = backend;
+    const pool = createPool();
+    const [holder, ref, address] = [await createInstance(), await createInstance(), await reserve(pool)];
+    let before: string | undefined;
+    await withStaleLists(async () => {
+      before = (await provider.associate(holder, address)).networkInterfaceId;
+      await expect(provider.associate(ref, address)).rejects.toMatchObject({ kind: 'InUse' });
+    });
+    expect(await holderOf(address)).toBe(before);
+  });
+
+  test('a release by an old list does not touch the association made since', async () => {
+    const { provider, emulator, createInstance, createPool, reserve, holderOf } = backend;
+    const pool = createPool();
+    const [first, second, address] = [await createInstance(), await createInstance(), await reserve(pool)];
+    await provider.associate(first, address);
+    await withStaleLists(async () => {
+      emulator.associateByHand({ allocationId: address.id, instanceId: second.id });
+      // EC2 answers a repeated disassociation like the first one, so this may read "released".
+      expect(['released', 'alreadyFree']).toContain(await provider.release(first, address, pool));
+    });
+    expect(await holderOf(address)).toBe((await provider.findInstance(second)).networkInterfaceId);
+  });
+});
+
+describe('permissions', () => {
+  test('each action that is denied is named in the error', async () => {
+    const backend = await openEmulator();
+    const { provider, emulator, createInstance, createPool, reserve } = backend;
+    const pool = createPool();
+    const [ref, free, held] = [await createInstance(), await reserve(pool), await reserve(pool)];
+    const holder = await createInstance();
+    await provider.associate(holder, held);
+    const calls = {
+      DescribeInstances: () => provider.findInstance(ref),
+      DescribeAddresses: () => provider.listAddresses(pool),
+      AssociateAddress: () => provider.associate(ref, free),
+      DisassociateAddress: () => provider.release(holder, held, pool),
+    };
+    for (const [action, call] of Object.entries(calls)) {
+      emulator.configure({ denied: [action] });
+      await expect(call()).rejects.toMatchObject({
+        kind: 'Denied',
+        code: 'UnauthorizedOperation',
+        message: expect.stringContaining(`permission "ec2:${action}" is missing`),
+      });
+    }
+    await backend.close();
+  });
+});

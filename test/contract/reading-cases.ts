@@ -1,0 +1,111 @@
+/** Finding instances, listing and reading addresses. */
+import { expect } from '@jest/globals';
+import type { ContractCase } from './provider-contract.ts';
+
+const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
+
+export const readingCases: readonly ContractCase[] = [
+  {
+    name: 'an instance is found with its account, region, zone and primary interface',
+    async run({ provider, createInstance }) {
+      const ref = await createInstance();
+      const instance = await provider.findInstance(ref);
+      expect(instance).toMatchObject({
+        ...ref,
+        account: provider.scope.account,
+        region: provider.scope.region,
+        alive: true,
+        networkInterfaceId: expect.stringMatching(/./),
+        privateIp: expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/),
+      });
+      expect(instance.publicIp).toBeUndefined();
+    },
+  },
+  {
+    name: 'an unknown instance is NotFound, and does not fail the lookups that share its request',
+    async run({ provider, createInstance, unknownInstance }) {
+      const [one, two] = [await createInstance(), await createInstance()];
+      const lookups = await Promise.allSettled(
+        [one, unknownInstance, two].map((ref) => provider.findInstance(ref)),
+      );
+      expect(lookups).toMatchObject([
+        { status: 'fulfilled', value: { id: one.id } },
+        { status: 'rejected', reason: { name: 'CloudError', kind: 'NotFound' } },
+        { status: 'fulfilled', value: { id: two.id } },
+      ]);
+    },
+  },
+  {
+    name: 'a terminated instance is not alive',
+    async run({ provider, createInstance, terminate }) {
+      const ref = await createInstance();
+      await terminate(ref);
+      expect((await provider.findInstance(ref)).alive).toBe(false);
+    },
+  },
+  {
+    name: 'an auto-assigned public address is not a static one, and gives way to one of the pool',
+    async run({ provider, createInstance, createPool, reserve }) {
+      const ref = await createInstance({ autoAssignedIp: true });
+      expect((await provider.findInstance(ref)).publicIp?.static).toBe(false);
+      const address = await reserve(createPool());
+      await provider.associate(ref, address);
+      expect((await provider.findInstance(ref)).publicIp).toEqual({ ip: address.ip, static: true });
+    },
+  },
+  {
+    name: 'an address on a secondary interface is not the public address of the node',
+    async run({ provider, createInstance, reserve, attachByHand }) {
+      const ref = await createInstance();
+      const before = await provider.findInstance(ref);
+      await attachByHand(await reserve(), ref, 'secondary');
+      expect(await provider.findInstance(ref)).toEqual(before);
+    },
+  },
+  {
+    name: 'a pool lists all of its own addresses and no other, free and associated',
+    async run({ provider, createInstance, createPool, reserve }) {
+      const [pool, other] = [createPool(), createPool()];
+      const mine = [await reserve(pool), await reserve(pool), await reserve(pool)];
+      await reserve(other);
+      await reserve();
+      const ref = await createInstance();
+      await provider.associate(ref, mine[1]!);
+      const listed = await provider.listAddresses(pool);
+      expect(listed.map(({ id, ip, family }) => ({ id, ip, family })).toSorted(byId)).toEqual(
+        mine.map((address) => ({ ...address, family: 'ipv4' as const })).toSorted(byId),
+      );
+      expect(listed.filter((address) => address.association).map(({ id }) => id)).toEqual([mine[1]!.id]);
+    },
+  },
+  {
+    name: 'an empty pool is an empty list, not an error',
+    async run({ provider, createPool }) {
+      expect(await provider.listAddresses(createPool())).toEqual([]);
+    },
+  },
+  {
+    name: 'an address is read through its own pool only',
+    async run({ provider, createPool, reserve, unknownAddress }) {
+      const [pool, other] = [createPool(), createPool()];
+      const address = await reserve(pool);
+      expect(
+        await Promise.all([
+          provider.readAddress(pool, address.id),
+          provider.readAddress(other, address.id),
+          provider.readAddress(pool, unknownAddress.id),
+        ]),
+      ).toEqual([{ ...address, family: 'ipv4' }, undefined, undefined]);
+    },
+  },
+  {
+    name: 'an address reads back with the instance that holds it',
+    async run({ provider, createInstance, createPool, reserve }) {
+      const pool = createPool();
+      const [ref, address] = [await createInstance(), await reserve(pool)];
+      const association = await provider.associate(ref, address);
+      expect(association.instanceId).toBe(ref.id);
+      expect((await provider.readAddress(pool, address.id))?.association).toEqual(association);
+    },
+  },
+];
