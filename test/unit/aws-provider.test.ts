@@ -26,7 +26,8 @@ const elasticIp = (inside: string, ip = address.ip) =>
 const withPublicIp = (ip: string, owner: string) =>
   `<privateIpAddressesSet><item><primary>true</primary><association><publicIp>${ip}</publicIp>
    <ipOwnerId>${owner}</ipOwnerId></association></item></privateIpAddressesSet>`;
-const denial = `<Response><Errors><Error><Code>UnauthorizedOperation</Code><Message>No.</Message></Error></Errors></Response>`;
+const refusal = (code: string) =>
+  `<Response><Errors><Error><Code>${code}</Code><Message>No.</Message></Error></Errors></Response>`;
 
 let server: Server;
 let provider: CloudProvider;
@@ -110,11 +111,31 @@ describe('associate', () => {
     });
   });
 
+  test('an address that is already associated is ours if it is on this very interface, after a lost answer', async () => {
+    const holder = (networkInterfaceId: string, instanceId: string) =>
+      addresses(
+        elasticIp(
+          `<associationId>eipassoc-5</associationId><instanceId>${instanceId}</instanceId><networkInterfaceId>${networkInterfaceId}</networkInterfaceId>`,
+        ),
+      );
+    answers = {
+      DescribeInstances: () => reservations(instance(networkInterface(0))),
+      AssociateAddress: () => refusal('Resource.AlreadyAssociated'),
+      DescribeAddresses: () => holder('eni-0', ref.id),
+    };
+    expect(await provider.associate(ref, address)).toMatchObject({ id: 'eipassoc-5', instanceId: ref.id });
+    answers['DescribeAddresses'] = () => holder('eni-9', 'i-9');
+    await expect(provider.associate(ref, address)).rejects.toMatchObject({
+      kind: 'InUse',
+      message: expect.stringContaining('held by i-9'),
+    });
+  });
+
   test('a denial on an interface that EKS Auto Mode operates says so', async () => {
     const operator = '<operator><managed>true</managed><principal>eks.amazonaws.com</principal></operator>';
     answers = {
       DescribeInstances: () => reservations(instance(networkInterface(0, operator))),
-      AssociateAddress: () => denial,
+      AssociateAddress: () => refusal('UnauthorizedOperation'),
     };
     await expect(provider.associate(ref, address)).rejects.toMatchObject({
       kind: 'Denied',
