@@ -1,6 +1,7 @@
 /** `npm run sandbox`: starts the embedded world, tells how to reach it, and stops it upon Ctrl-C. */
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { FolderInUseError } from './data-folder.ts';
 import { ProcessStartError } from './processes/child-process.ts';
 import { createProgress } from './tools/progress.ts';
 import { ToolError } from './tools/tool-error.ts';
@@ -20,7 +21,10 @@ const options = new Command('npm run sandbox --')
     'Starts a real Temporal server, a real Kubernetes API and an EC2 emulator on loopback, prints how to reach each,\n' +
       'and stops them upon Ctrl-C.',
   )
-  .option('--data <folder>', 'keep Temporal and Kubernetes data and logs here, and continue them next time')
+  .option(
+    '--data <folder>',
+    'keep logs and the data of Temporal and Kubernetes here, and continue them next time (EC2 starts empty)',
+  )
   .option('--temporal-port <port>', 'port of the Temporal server (default: a free one)', parsePort)
   .option('--temporal-ui-port <port>', 'port of the Temporal UI (default: a free one)', parsePort)
   .option('--kubernetes-port <port>', 'port of the Kubernetes API (default: a free one)', parsePort)
@@ -32,14 +36,14 @@ const options = new Command('npm run sandbox --')
 try {
   await run();
 } catch (error) {
-  const expected = error instanceof ToolError || error instanceof ProcessStartError;
-  console.error(expected && !options.verbose ? error.message : error);
+  console.error(!options.verbose && isExpected(error) ? error.message : error);
   process.exitCode = 1;
 }
 
 async function run(): Promise<void> {
   const interrupted = Promise.withResolvers<void>();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => interrupted.resolve());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => interrupted.resolve());
 
   const starting = startWorld({
     dir: options.data === undefined ? undefined : resolve(options.data),
@@ -88,6 +92,15 @@ and then, for example:
   kubectl get nodes
   aws --endpoint-url ${world.ec2.url} ec2 describe-addresses
 `;
+}
+
+function isExpected(error: unknown): error is Error {
+  return (
+    error instanceof ToolError ||
+    error instanceof ProcessStartError ||
+    error instanceof FolderInUseError ||
+    (error instanceof Error && 'code' in error) // of the system: a port that is taken, a folder that is not ours
+  );
 }
 
 function parsePort(text: string): number {

@@ -2,28 +2,13 @@
  * The embedded world: a real Temporal server, a real Kubernetes API and an EC2 emulator, all on loopback.
  * It ends with the process that started it, however that one ends.
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { claimDataFolder, type DataFolder } from './data-folder.ts';
+import { startEc2Emulator, type Ec2Emulator, type Ec2EmulatorOptions } from './ec2/emulator.ts';
 import { startKubernetes, type KubernetesServer } from './processes/kubernetes.ts';
 import { startTemporal, type TemporalServer } from './processes/temporal.ts';
+import type { ToolName } from './tools/catalog.ts';
 import { ensureTools } from './tools/ensure-tools.ts';
 import type { Progress } from './tools/progress.ts';
-
-type Ec2EmulatorOptions = object;
-interface Ec2Emulator {
-  readonly url: string;
-  readonly region: string;
-  readonly accountId: string;
-  close(): Promise<void>;
-}
-
-async function startEc2Emulator(options: Ec2EmulatorOptions): Promise<Ec2Emulator> {
-  const module = (await import(new URL('./ec2/emulator.ts', import.meta.url).href)) as {
-    startEc2Emulator(options: Ec2EmulatorOptions): Promise<Ec2Emulator>;
-  };
-  return module.startEc2Emulator(options);
-}
 
 export interface WorldOptions {
   /** Which parts to start. If none is named, all; a part that is `false` never. */
@@ -38,6 +23,7 @@ export interface WorldOptions {
         readonly temporal?: number | undefined;
         readonly temporalUi?: number | undefined;
         readonly kubernetes?: number | undefined;
+        readonly ec2?: number | undefined;
       }
     | undefined;
   /** Hears about tools that must be built first; default: stderr. */
@@ -72,26 +58,14 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     ],
     options.progress && { progress: options.progress },
   );
-  const dir = options.dir ?? mkdtempSync(join(tmpdir(), 'kubeip-sandbox-'));
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
-
-  const { ports = {} } = options;
-  const parts = await startTogether({
-    temporal:
-      wanted.temporal &&
-      (() => startTemporal({ binary: tools.temporal, dir, port: ports.temporal, uiPort: ports.temporalUi })),
-    kubernetes:
-      wanted.kubernetes &&
-      (() =>
-        startKubernetes({
-          apiServerBinary: tools['kube-apiserver'],
-          etcdBinary: tools.etcd,
-          dir,
-          port: ports.kubernetes,
-        })),
-    ec2: wanted.ec2 && (() => startEc2Emulator(typeof options.ec2 === 'object' ? options.ec2 : {})),
-  });
-  return describeWorld(dir, parts, options.dir === undefined);
+  const folder = claimDataFolder(options.dir);
+  try {
+    const parts = await startTogether(partStarts(options, tools, folder.path));
+    return describeWorld(folder, parts);
+  } catch (error) {
+    folder.release({ keep: true }); // the error names a log in it
+    throw error;
+  }
 }
 
 interface Parts {
@@ -101,6 +75,29 @@ interface Parts {
 }
 
 type Starts = { readonly [K in keyof Parts]-?: false | (() => Promise<NonNullable<Parts[K]>>) };
+
+function partStarts(options: WorldOptions, tools: Record<ToolName, string>, dir: string): Starts {
+  const wanted = wantedParts(options);
+  const { temporal, temporalUi, kubernetes, ec2: ec2Port } = options.ports ?? {};
+  const ec2Options = typeof options.ec2 === 'object' ? options.ec2 : {};
+  return {
+    temporal:
+      wanted.temporal &&
+      (() => startTemporal({ binary: tools.temporal, dir, port: temporal, uiPort: temporalUi })),
+    kubernetes:
+      wanted.kubernetes &&
+      (() =>
+        startKubernetes({
+          apiServerBinary: tools['kube-apiserver'],
+          etcdBinary: tools.etcd,
+          dir,
+          port: kubernetes,
+        })),
+    ec2:
+      wanted.ec2 &&
+      (() => startEc2Emulator({ ...ec2Options, ...(ec2Port !== undefined && { port: ec2Port }) })),
+  };
+}
 
 function wantedParts(options: WorldOptions): Record<keyof Parts, boolean> {
   const { temporal, kubernetes, ec2 } = options;
@@ -134,14 +131,14 @@ async function stopParts(parts: Parts): Promise<void> {
   await Promise.all([parts.temporal?.stop(), parts.kubernetes?.stop(), parts.ec2?.close()]);
 }
 
-function describeWorld(dir: string, parts: Parts, temporary: boolean): World {
+function describeWorld(folder: DataFolder, parts: Parts): World {
   let stopped: Promise<void> | undefined;
   const stop = async (): Promise<void> => {
     await stopParts(parts);
-    if (temporary) rmSync(dir, { recursive: true, force: true });
+    folder.release();
   };
   return {
-    dir,
+    dir: folder.path,
     get temporal() {
       return started(parts.temporal, 'temporal');
     },
@@ -166,11 +163,7 @@ function worldEnvironment({ temporal, kubernetes, ec2 }: Parts): Record<string, 
     ...(temporal && { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace }),
     ...(kubernetes && { KUBECONFIG: kubernetes.kubeconfigFile }),
     ...(ec2 && {
-      AWS_ENDPOINT_URL: ec2.url,
-      AWS_REGION: ec2.region,
-      AWS_DEFAULT_REGION: ec2.region, // the AWS CLI and boto3 read this one
-      AWS_ACCESS_KEY_ID: 'sandbox',
-      AWS_SECRET_ACCESS_KEY: 'sandbox',
+      ...ec2.environment,
       AWS_EC2_METADATA_DISABLED: 'true',
     }),
   };
