@@ -28,6 +28,8 @@ export function readConfigFile(file: string): ConfigDraft {
     lineCounter: lines,
     uniqueKeys: true,
     prettyErrors: false,
+    // What YAML warns of is refused by the schema, with its line.
+    logLevel: 'error',
   });
   if (document.errors.length > 0) {
     throw new ConfigError(
@@ -37,7 +39,7 @@ export function readConfigFile(file: string): ConfigDraft {
   }
   return {
     source: file,
-    raw: document.toJS() ?? {},
+    raw: valueOf(document, file),
     problems: [],
     notices: [],
     nameOf: formatPath,
@@ -75,13 +77,26 @@ function readText(file: string): string {
   }
 }
 
+/** An empty file is an empty block. */
+function valueOf(document: Document, file: string): unknown {
+  try {
+    return document.toJS() ?? {};
+  } catch (error) {
+    // Only now does the parser look at aliases: at those without an anchor, and those that would unfold without end.
+    const message = `not valid YAML: ${error instanceof Error ? error.message : String(error)}.`;
+    throw new ConfigError(file, [{ path: '', value: undefined, message }]);
+  }
+}
+
 function syntaxProblem(code: string, message: string, at: { line: number; col: number }): ConfigProblem {
   const meaning =
     code === 'DUPLICATE_KEY'
       ? 'this key stands twice in one block. Keep one of them.'
       : code === 'TAB_AS_INDENT'
         ? 'a tab is used to indent. YAML takes spaces only.'
-        : `not valid YAML: ${message}`;
+        : code === 'MULTIPLE_DOCS'
+          ? 'a second document begins. The file must hold one.'
+          : `not valid YAML: ${message}`;
   return { path: '', value: undefined, line: at.line, message: `column ${at.col}: ${meaning}` };
 }
 

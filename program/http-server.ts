@@ -79,7 +79,7 @@ async function answer(
       }
       case '/metrics': {
         const own = await options.metrics.metrics();
-        const extra = (await options.extraMetrics?.()) ?? '';
+        const extra = await extraMetrics(options);
         send(response, 200, `${own}${extra}`, { 'content-type': options.metrics.contentType });
         return;
       }
@@ -88,6 +88,16 @@ async function answer(
     }
   } catch (error) {
     send(response, 500, error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** What others fail to give must not cost the program's own metrics: a comment takes its place. */
+async function extraMetrics(options: HttpServerOptions): Promise<string> {
+  try {
+    return (await options.extraMetrics?.()) ?? '';
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return `# More metrics cannot be had: ${message.replaceAll(/\s+/g, ' ')}\n`;
   }
 }
 

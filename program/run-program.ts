@@ -9,7 +9,7 @@ export interface ProgramContext {
   /** Aborted by SIGTERM or SIGINT. `main` is to return soon after; a second signal ends the process at once. */
   readonly signal: AbortSignal;
   /** From here on, failures that nobody expected are logged with their stack trace, too. */
-  useLogger(logger: Logger): void;
+  readonly useLogger: (logger: Logger) => void;
 }
 
 export interface RunOptions {

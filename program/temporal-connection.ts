@@ -45,6 +45,7 @@ export interface TemporalTarget {
   readonly namespace: string;
   /** Which setting the address comes from, for messages. */
   readonly addressSetting: string;
+  readonly tls: boolean;
 }
 
 export interface ConnectedClient extends TemporalTarget {
@@ -112,6 +113,7 @@ function readSettings(env: NodeJS.ProcessEnv): { target: TemporalTarget; config:
         address: address ?? defaultAddress,
         namespace: config.namespace ?? defaultNamespace,
         addressSetting: settingOf(env, address),
+        tls: Boolean(config.connectionOptions.tls),
       },
     };
   } catch (error) {
@@ -210,7 +212,9 @@ function unreachable(
     [
       `No Temporal server answers at ${target.address}${waited}: ${reason}.`,
       `The address comes from ${target.addressSetting}.`,
-      'Start a server (npm run sandbox, or temporal server start-dev), or set TEMPORAL_ADDRESS; with TLS also TEMPORAL_TLS=true.',
+      target.tls
+        ? 'Start a server there or set TEMPORAL_ADDRESS. TLS is on (by TEMPORAL_TLS, TEMPORAL_API_KEY or the profile): if the server has none, set TEMPORAL_TLS=false.'
+        : 'Start a server (npm run sandbox, or temporal server start-dev), or set TEMPORAL_ADDRESS. TLS is off: if the server has it, set TEMPORAL_TLS=true.',
     ].join('\n'),
     { cause },
   );
@@ -226,8 +230,9 @@ function reasonOf(error: unknown): string {
   const text = grpcErrorOf(error)?.details ?? messageOf(error);
   return text
     .replace(/^No connection established\. Last error: (Error: )?/, '')
-    .replace(/\.? Resolution note: *$/, '')
-    .replace(/\.$/, '');
+    .replace(/\.? Resolution note:\s*$/, '')
+    .replaceAll(/\s+/g, ' ')
+    .replace(/[\s.:]+$/, '');
 }
 
 function messageOf(error: unknown): string {

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -274,6 +275,10 @@ pools:
     expect(tab).toMatchObject({ line: 3, message: expect.stringContaining('a tab') });
     const [open] = problemsOf('cluster: "a\n');
     expect(open?.message).toContain('not valid YAML');
+    const [second] = problemsOf('cluster: a\n---\ncluster: b\n');
+    expect(second).toMatchObject({ line: 2, message: expect.stringContaining('second document') });
+    const [alias] = problemsOf('cluster: *prod\n');
+    expect(alias?.message).toContain('alias');
   });
 
   test('says how to name another file when there is none, and when it is a folder', () => {
@@ -327,5 +332,31 @@ pools:
       'LOG_LEVEL',
       'LOG_JSON',
     ]);
+  });
+
+  test('answers whatever a file holds by a configuration or by a ConfigError, never by another error', () => {
+    const words =
+      'cluster defaults pools pacing aws burst log level name region filter nodeSelector matchLabels matchExpressions operator values retries interval __proto__';
+    const keys = fc.constantFrom(...words.split(' '));
+    const { tree } = fc.letrec((tie) => ({
+      tree: fc.oneof(
+        { maxDepth: 6 },
+        fc.constantFrom(null, true, 0, -1.5, '', 'In', '5 m', '1m', 'eu-west-1', 'Name=tag:a,Values=b'),
+        fc.string(),
+        fc.array(tie('tree'), { maxLength: 3 }),
+        fc.dictionary(keys, tie('tree')),
+      ),
+    }));
+    fc.assert(
+      fc.property(tree, (content) => {
+        try {
+          load(JSON.stringify(content));
+        } catch (error) {
+          expect(error).toBeInstanceOf(ConfigError);
+          expect((error as ConfigError).problems).not.toHaveLength(0);
+        }
+      }),
+      { numRuns: 300 },
+    );
   });
 });
