@@ -48,7 +48,7 @@ export interface Instance extends InstanceRef {
   readonly region: string;
   /** False once the instance is shutting down or terminated. */
   readonly alive: boolean;
-  /** The primary network interface (EC2: device index 0). */
+  /** The primary network interface (EC2: device index 0). Empty, as `privateIp`, if an instance that is gone has none. */
   readonly networkInterfaceId: string;
   readonly privateIp: string;
   /** The public address on the primary interface's primary private address. */
