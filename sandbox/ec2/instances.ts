@@ -79,23 +79,26 @@ export function terminateInstance(
   const now = account.clock.now();
   const terminatedAt = now + account.switches.shutdownMs;
   region.instances.set(instanceId, { ...instance, shutdownAt: now, terminatedAt });
-  region.leaving.push(instanceId);
+  region.leaving.add(instanceId);
   advanceInstances(account, region, by);
 }
 
 /** Does what time brings: takes the interfaces of the terminated, and forgets those terminated long ago. */
 export function advanceInstances(account: Ec2Account, region: RegionState, by: ChangedBy = 'api'): void {
-  if (region.leaving.length === 0) return;
   const now = account.clock.now();
-  region.leaving = region.leaving.filter((instanceId) => {
-    const instance = region.instances.get(instanceId);
-    if (instance?.terminatedAt === undefined) return false;
-    if (instance.terminatedAt > now) return true;
+  for (const instanceId of region.leaving) {
+    const instance = findInstance(region, instanceId);
+    if ((instance.terminatedAt ?? now) > now) continue;
     for (const id of instance.networkInterfaceIds) dropInterface(account, region, id, by);
-    if (now - instance.terminatedAt < account.switches.terminatedVisibleMs) return true;
+    region.leaving.delete(instanceId);
+    region.gone.add(instanceId);
+  }
+  for (const instanceId of region.gone) {
+    const { terminatedAt = now } = findInstance(region, instanceId);
+    if (now - terminatedAt < account.switches.terminatedVisibleMs) break;
+    region.gone.delete(instanceId);
     region.instances.delete(instanceId);
-    return false;
-  });
+  }
 }
 
 /** @throws Ec2Error `InvalidInstanceID.NotFound` */

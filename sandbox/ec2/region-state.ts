@@ -118,8 +118,10 @@ export class RegionState {
   readonly launches = new Map<string, LaunchRecord>();
   /** The zone of each subnet: the default ones, and those that were named. */
   readonly subnetZones = new Map<string, string>();
-  /** Instances on their way out, in the order they were terminated. */
-  leaving: string[] = [];
+  /** Instances that are shutting down. */
+  readonly leaving = new Set<string>();
+  /** Terminated instances that are still listed, those terminated first in front. */
+  readonly gone = new Set<string>();
   #sequence = 0;
 
   constructor(region: string, vpcId: string) {

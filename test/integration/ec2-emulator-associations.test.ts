@@ -78,9 +78,9 @@ describe('AssociateAddress', () => {
     expect(await outcomeOf(associate({ ...steal, InstanceId: other.instanceId }))).toBe(
       '400 Resource.AlreadyAssociated',
     );
-    expect(
-      await outcomeOf(associate({ ...steal, NetworkInterfaceId: other.networkInterfaceIds[0] })),
-    ).toBe('400 Resource.AlreadyAssociated');
+    expect(await outcomeOf(associate({ ...steal, NetworkInterfaceId: other.networkInterfaceIds[0] }))).toBe(
+      '400 Resource.AlreadyAssociated',
+    );
     expect((await address(allocationId))?.InstanceId).toBe(holder.instanceId);
   });
 
@@ -114,9 +114,9 @@ describe('AssociateAddress', () => {
   test('wants an interface id where the instance has several interfaces', async () => {
     const instance = open.emulator.runInstance({ interfaces: 2 });
     const { allocationId } = open.emulator.allocateAddress();
-    expect(
-      await outcomeOf(associate({ AllocationId: allocationId, InstanceId: instance.instanceId })),
-    ).toBe('400 InvalidInstanceID');
+    expect(await outcomeOf(associate({ AllocationId: allocationId, InstanceId: instance.instanceId }))).toBe(
+      '400 InvalidInstanceID',
+    );
     await associate({ AllocationId: allocationId, NetworkInterfaceId: instance.networkInterfaceIds[1] });
     expect(await address(allocationId)).toMatchObject({
       InstanceId: instance.instanceId,
