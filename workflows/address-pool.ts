@@ -96,6 +96,7 @@ export async function AddressPoolWorkflow(input: AddressPoolInput): Promise<void
   const activities = proxyActivities<ScopeActivities>({
     taskQueue: scopeTaskQueue(scope),
     startToCloseTimeout: '1 minute',
+    heartbeatTimeout: '8 seconds',
     retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 5 },
   });
 

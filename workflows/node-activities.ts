@@ -8,6 +8,8 @@ import { clusterTaskQueue, scopeTaskQueue } from './messages.ts';
 import { isInterrupted, type NodeRun } from './node-run.ts';
 
 const FIRST_PAUSE_MS = 1_000;
+/** The worker heartbeats for every activity: one that was killed is noticed within this time. */
+const HEARTBEAT_TIMEOUT = '8 seconds';
 
 function retryPolicy(retries: RetrySettings): {
   initialInterval: number;
@@ -28,6 +30,7 @@ export function clusterActivities(run: NodeRun): ReturnType<typeof proxyActiviti
   return proxyActivities<ClusterActivities>({
     taskQueue: clusterTaskQueue(run.cluster),
     startToCloseTimeout: '1 minute',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry: retryPolicy(run.pool?.retries ?? run.input.retries),
   });
 }
@@ -43,6 +46,7 @@ export function scopeActivities(
   return proxyActivities<ScopeActivities>({
     taskQueue: scopeTaskQueue(scope),
     startToCloseTimeout: '30 seconds',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry: { ...retryPolicy(retries), nonRetryableErrorTypes: ['Throttled'] },
   });
 }
@@ -55,6 +59,7 @@ export function unpacedScopeActivities(
   return proxyActivities<ScopeActivities>({
     taskQueue: scopeTaskQueue(scope),
     startToCloseTimeout: '30 seconds',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry: retryPolicy(retries),
   });
 }
@@ -67,6 +72,7 @@ export function verifyActivity(
   return proxyActivities<ScopeActivities>({
     taskQueue: scopeTaskQueue(scope),
     startToCloseTimeout: '30 seconds',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry: {
       ...retryPolicy(retries),
       initialInterval: 250,

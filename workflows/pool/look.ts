@@ -89,18 +89,17 @@ export interface Message {
 export function decide(state: PoolState, look: Look, found: Found, now: number): Message[] {
   refill(state.bucket, now);
   trustList(state, found);
-  const asked = new Map(look.pools.map((pool) => [pool.key, pool]));
+  const offers = new Map<string, Offer>();
+  for (const pool of found.pools) {
+    const looked = look.pools.find((p) => p.key === pool.key);
+    if (looked !== undefined) offers.set(pool.key, new Offer(state, looked, pool));
+  }
   const messages: Message[] = [];
   const waits: Waiting[] = [];
-  for (const pool of found.pools) {
-    const looked = asked.get(pool.key);
-    if (looked === undefined) continue;
-    const offer = new Offer(state, looked, pool);
-    for (const waiter of state.queue.filter((w) => w.poolKey === pool.key)) {
-      const outcome = offer.answer(waiter, now);
-      if (typeof outcome === 'string') waits.push(outcome);
-      else messages.push({ workflowId: waiter.workflowId, grant: outcome });
-    }
+  for (const waiter of [...state.queue]) {
+    const outcome = offers.get(waiter.poolKey)?.answer(waiter, now) ?? 'later';
+    if (typeof outcome === 'string') waits.push(outcome);
+    else messages.push({ workflowId: waiter.workflowId, grant: outcome });
   }
   if (waits.includes('paced')) state.lookSoon = true;
   else if (waits.includes('empty')) growBackoff(state);

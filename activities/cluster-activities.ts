@@ -1,0 +1,120 @@
+/** Activities on a cluster's task queue: they need its API server and its configuration. */
+import { CloudError, type CloudProvider } from '../clouds/provider.ts';
+import type { Config, PoolConfig } from '../config/config.ts';
+import { selectPool } from '../config/select-pool.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import { type NodeView, readNode } from '../kubernetes/nodes.ts';
+import { parseProviderId } from '../kubernetes/provider-id.ts';
+import type { InstanceRef } from '../model/address.ts';
+import type { Scope } from '../model/scope.ts';
+import type { PoolSpec } from '../model/settings.ts';
+import type { Logger } from '../program/logger.ts';
+import type { NodeRef } from '../workflows/messages.ts';
+import { activityLogger } from './activity-logger.ts';
+import type { ClusterActivities, Discovery } from './contract.ts';
+import { withFailures } from './failures.ts';
+import { publishOnNode } from './publish.ts';
+
+export interface ClusterActivityDependencies {
+  readonly config: Config;
+  readonly kubernetes: KubernetesClient;
+  /** The provider of each pool, by the pool's name. */
+  readonly providers: ReadonlyMap<string, CloudProvider>;
+  readonly startAddressPool: (scope: Scope) => Promise<void>;
+  readonly logger: Logger;
+}
+
+export function createClusterActivities(dependencies: ClusterActivityDependencies): ClusterActivities {
+  const log = activityLogger(dependencies.logger);
+  return {
+    // Reads only.
+    discover: ({ name }) =>
+      withFailures(async () => {
+        const found = await discover(dependencies, name);
+        if (found.kind === 'notReady') log().info({ node: name, reason: found.reason }, 'node is not ready');
+        return found;
+      }),
+
+    // A second run writes the same values, finds the taint gone and the Event present.
+    publish: (input) =>
+      withFailures(async () => {
+        const outcome = await publishOnNode(dependencies.kubernetes, input);
+        log().info(
+          {
+            node: input.node.name,
+            pool: input.pool,
+            phase: input.phase,
+            address: input.address?.ip,
+            outcome,
+          },
+          'published on the Node',
+        );
+      }),
+
+    // A mutex that runs is left as it is.
+    startAddressPool: ({ scope }) => dependencies.startAddressPool(scope),
+  };
+}
+
+async function discover(
+  { config, kubernetes, providers }: ClusterActivityDependencies,
+  name: string,
+): Promise<Discovery> {
+  const view = await readNode(kubernetes, name);
+  if (view === undefined) return { kind: 'gone' };
+  const node = { name: view.name, uid: view.uid };
+  const pool = selectPool(config.pools, view.labels);
+  const provider = pool === undefined ? undefined : providers.get(pool.name);
+  if (pool === undefined || provider === undefined) return { kind: 'notSelected', node };
+
+  if (view.providerID === undefined) {
+    return { kind: 'notReady', node, reason: 'the Node has no spec.providerID yet' };
+  }
+  const parsed = parseProviderId(view.providerID);
+  if ('error' in parsed) throw new CloudError('Invalid', `Node ${name}: ${parsed.error}`);
+  checkPlace(view, parsed.instance, pool);
+  return findInstance(node, parsed.instance, pool, provider);
+}
+
+/** A pool is of one cloud and one region: an address of it cannot serve a node elsewhere. */
+function checkPlace(view: NodeView, instance: InstanceRef, pool: PoolConfig): void {
+  if (instance.provider !== pool.provider) {
+    throw new CloudError(
+      'Invalid',
+      `Node ${view.name} is on ${instance.provider}, but its pool ${pool.name} is of ${pool.provider}: ` +
+        'change the pool’s nodeSelector so that it selects nodes of its own cloud only',
+    );
+  }
+  if (view.region !== undefined && view.region !== pool.region) {
+    throw new CloudError(
+      'Invalid',
+      `Node ${view.name} is in region ${view.region}, but its pool ${pool.name} is in ${pool.region}: ` +
+        'change the pool’s region, or its nodeSelector',
+    );
+  }
+}
+
+async function findInstance(
+  node: NodeRef,
+  ref: InstanceRef,
+  pool: PoolConfig,
+  provider: CloudProvider,
+): Promise<Discovery> {
+  try {
+    const instance = await provider.findInstance(ref);
+    if (!instance.alive)
+      return { kind: 'notReady', node, reason: `instance ${ref.id} is shutting down or terminated` };
+    return { kind: 'ready', node, instance, pool: specOf(pool, provider.scope) };
+  } catch (error) {
+    // A new instance is not always visible at once, and one that is long gone never again.
+    if (error instanceof CloudError && error.kind === 'NotFound') {
+      return { kind: 'notReady', node, reason: error.message };
+    }
+    throw error;
+  }
+}
+
+function specOf(pool: PoolConfig, scope: Scope): PoolSpec {
+  const { name, query, priority, retries, release, taintKey } = pool;
+  return { name, scope, query, priority, retries, release, ...(taintKey === undefined ? {} : { taintKey }) };
+}

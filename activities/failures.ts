@@ -1,0 +1,46 @@
+/** The one place where an error of a cloud or of Kubernetes becomes an ApplicationFailure, with what Temporal does about it. */
+import { ApplicationFailure } from '@temporalio/common';
+import { CloudError, type CloudErrorKind } from '../clouds/provider.ts';
+import { KubernetesError, type KubernetesErrorKind } from '../kubernetes/errors.ts';
+
+/** Only these get better by themselves. */
+const RETRYABLE: readonly (CloudErrorKind | KubernetesErrorKind)[] = ['Throttled', 'Unavailable', 'Conflict'];
+/** Part of everyday life: they are not to be counted or logged as failures of the worker. */
+const EXPECTED: readonly (CloudErrorKind | KubernetesErrorKind)[] = ['InUse', 'ForeignAddress', 'Throttled'];
+
+/**
+ * @returns the failure with the error's kind as its type, its message, and the cloud's own code in the details. Anything
+ * else is returned as it is: a bug, which Temporal retries
+ */
+export function toFailure(error: unknown): unknown {
+  if (error instanceof CloudError) {
+    return ApplicationFailure.create({
+      type: error.kind,
+      message: error.message,
+      nonRetryable: !RETRYABLE.includes(error.kind),
+      details: error.code === undefined ? [] : [{ code: error.code }],
+      ...(error.retryAfterMs === undefined ? {} : { nextRetryDelay: error.retryAfterMs }),
+      ...(EXPECTED.includes(error.kind) ? { category: 'BENIGN' } : {}),
+      cause: error,
+    });
+  }
+  if (error instanceof KubernetesError) {
+    return ApplicationFailure.create({
+      type: error.kind,
+      message: error.message,
+      nonRetryable: !RETRYABLE.includes(error.kind),
+      details: error.status === undefined ? [] : [{ status: error.status }],
+      cause: error,
+    });
+  }
+  return error;
+}
+
+/** Runs one activity's work; whatever it throws becomes a failure that the workflows can tell apart by its type. */
+export async function withFailures<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw toFailure(error);
+  }
+}

@@ -1,0 +1,43 @@
+/** Shows a node's state on its Node: labels, annotations, an Event, and the taint that is lifted. */
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import { createNodeEvent } from '../kubernetes/events.ts';
+import {
+  addressIdAnnotation,
+  messageAnnotation,
+  phaseLabel,
+  poolLabel,
+  publicIpv4Annotation,
+  publicIpv6Annotation,
+} from '../kubernetes/keys.ts';
+import { markNode, type NodeMarks, removeTaint } from '../kubernetes/node-writer.ts';
+import type { PublishInput } from './contract.ts';
+
+/**
+ * The address is written before the taint goes: whoever is scheduled because the taint is gone finds it there.
+ *
+ * @returns `gone` if there is no Node with this name and uid: nothing was written
+ * @throws KubernetesError
+ */
+export async function publishOnNode(
+  client: KubernetesClient,
+  input: PublishInput,
+): Promise<'written' | 'gone'> {
+  const { node, key, phase, taintKey, event } = input;
+  if ((await markNode(client, node, marksOf(input))) === 'gone') return 'gone';
+  if (event !== undefined) await createNodeEvent(client, { node, key, ...event });
+  if (phase === 'assigned' && taintKey !== undefined) return removeTaint(client, node, taintKey);
+  return 'written';
+}
+
+function marksOf({ phase, pool, address, event }: PublishInput): NodeMarks {
+  const isIpv6 = address?.ip.includes(':') === true;
+  return {
+    labels: { [phaseLabel]: phase, [poolLabel]: pool ?? null },
+    annotations: {
+      [publicIpv4Annotation]: address !== undefined && !isIpv6 ? address.ip : null,
+      [publicIpv6Annotation]: address !== undefined && isIpv6 ? address.ip : null,
+      [addressIdAnnotation]: address?.id ?? null,
+      [messageAnnotation]: phase === 'assigned' ? null : (event?.message ?? null),
+    },
+  };
+}

@@ -1,0 +1,27 @@
+import type { Client } from '@temporalio/client';
+import type { RateLimit } from '../model/settings.ts';
+import { formatScope, type Scope } from '../model/scope.ts';
+import {
+  type AddressPoolInput,
+  addressPoolWorkflowId,
+  configureSignal,
+  scopeTaskQueue,
+} from '../workflows/messages.ts';
+
+/** Starts the scope's mutex, or tells the one that runs this worker's pacing settings. Calling it again changes nothing. */
+export async function startAddressPool(client: Client, scope: Scope, pacing: RateLimit): Promise<void> {
+  const input: AddressPoolInput = { scope, pacing };
+  await client.workflow.signalWithStart('AddressPoolWorkflow', {
+    workflowId: addressPoolWorkflowId(scope),
+    taskQueue: scopeTaskQueue(scope),
+    args: [input],
+    signal: configureSignal,
+    signalArgs: [{ pacing }],
+    workflowIdConflictPolicy: 'USE_EXISTING',
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+    staticSummary: `Mutex of ${formatScope(scope)}`,
+    staticDetails:
+      'Decides which node of which cluster gets which static address of this account and region, and when. ' +
+      'It never completes by itself. Who waits, and what is claimed for whom, is in the current details below and in the `status` query.',
+  });
+}

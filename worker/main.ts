@@ -1,0 +1,106 @@
+/** `npm run worker`: carries out the workflows of a cluster's nodes and of the scopes of its pools. */
+import { Runtime, type Worker } from '@temporalio/worker';
+import { loadConfig } from '../config/config.ts';
+import { connectKubernetes } from '../kubernetes/client.ts';
+import { startHttpServer } from '../program/http-server.ts';
+import { createLogger, type Logger } from '../program/logger.ts';
+import { toTemporalLogger } from '../program/temporal-logger.ts';
+import {
+  type CommonOptions,
+  createCommand,
+  type ProgramContext,
+  runProgram,
+} from '../program/run-program.ts';
+import { connectClient, connectWorker } from '../program/temporal-connection.ts';
+import { untilAborted } from '../program/shutdown.ts';
+import { createWorkerMetrics, freeLoopbackPort, sdkMetrics } from './metrics.ts';
+import { openProviders } from './providers.ts';
+import { createWorkers, workflowBundle } from './run-workers.ts';
+import { checkSearchAttributes } from './search-attributes.ts';
+
+const options = createCommand(
+  'npm run worker --',
+  'Gives static addresses to nodes: runs the workflows and their activities. Any number may run side by side.',
+)
+  .addHelpText('after', '\nExample: TEMPORAL_ADDRESS=temporal:7233 npm run worker -- --config kubeip.yaml')
+  .parse()
+  .opts<CommonOptions>();
+
+await runProgram('worker', main, options);
+
+async function main({ signal, useLogger }: ProgramContext): Promise<void> {
+  const config = loadConfig({ file: options.config, env: process.env });
+  const logger = createLogger({ name: 'worker', ...config.log, fields: { cluster: config.cluster } });
+  useLogger(logger);
+  for (const notice of config.notices) logger.warn(notice);
+
+  const metrics = createWorkerMetrics();
+  const sdkMetricsPort = await freeLoopbackPort();
+  Runtime.install({
+    logger: toTemporalLogger(logger),
+    // runProgram listens to signals.
+    shutdownSignals: [],
+    telemetryOptions: { metrics: { prometheus: { bindAddress: `127.0.0.1:${sdkMetricsPort}` } } },
+  });
+
+  // Whatever is missing is found before the first task is taken.
+  const temporal = await connectClient({ signal });
+  await checkSearchAttributes(temporal.connection, temporal.namespace);
+  const kubernetes = await connectKubernetes();
+  const providers = await openProviders(config, logger, metrics.countCloudCall);
+  const { connection, close } = await connectWorker({ signal });
+  const workers = await createWorkers({
+    config,
+    client: temporal.client,
+    connection,
+    namespace: temporal.namespace,
+    kubernetes,
+    providers,
+    logger,
+    bundle: await workflowBundle(process.env, logger),
+  });
+
+  const http = await startHttpServer({
+    host: config.http.host,
+    port: config.http.workerPort,
+    ready: () => readiness(workers),
+    metrics: metrics.registry,
+    extraMetrics: () => sdkMetrics(sdkMetricsPort),
+  });
+  logger.info(
+    { http: http.url, temporal: temporal.address, scopes: [...providers.byScope.keys()] },
+    'worker started',
+  );
+  await runUntilStopped(workers, signal, logger);
+  await http.close();
+  await close();
+  await temporal.close();
+  for (const provider of providers.byScope.values()) provider.close();
+  logger.info('worker stopped');
+}
+
+/** Runs all Workers; when one fails, the others are stopped and its error is thrown. */
+async function runUntilStopped(workers: Worker[], signal: AbortSignal, logger: Logger): Promise<void> {
+  const stop = (): void => {
+    for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
+  };
+  void untilAborted(signal).then(() => {
+    logger.info('stopping: no new tasks; what is under way may end');
+    stop();
+  });
+  const ends = await Promise.allSettled(
+    workers.map(async (worker) => {
+      try {
+        await worker.run();
+      } finally {
+        stop();
+      }
+    }),
+  );
+  for (const end of ends) if (end.status === 'rejected') throw end.reason;
+}
+
+function readiness(workers: Worker[]): { ok: boolean; detail: string } {
+  const lines = workers.map((worker) => `${worker.options.taskQueue}: ${worker.getState()}`);
+  return { ok: workers.every((worker) => worker.getState() === 'RUNNING'), detail: lines.join('\n') };
+}

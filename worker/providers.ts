@@ -1,0 +1,69 @@
+/** The clouds that this worker's pools need: one provider for each scope. */
+import { openProvider } from '../clouds/open-provider.ts';
+import type { AwsCallEvent } from '../clouds/aws/client.ts';
+import { CloudError, type CloudProvider } from '../clouds/provider.ts';
+import type { Config, PoolConfig } from '../config/config.ts';
+import { formatScope } from '../model/scope.ts';
+import type { Logger } from '../program/logger.ts';
+
+export interface Providers {
+  /** By the scope, as it is written in task queues. */
+  readonly byScope: ReadonlyMap<string, CloudProvider>;
+  /** By the pool's name. */
+  readonly byPool: ReadonlyMap<string, CloudProvider>;
+}
+
+/**
+ * Opens them, and makes a first cheap call for each pool, so that bad credentials, a missing permission or a wrong
+ * endpoint end the start with a message, not every node's assignment later.
+ *
+ * @throws CloudError with the pool in its message
+ */
+export async function openProviders(
+  config: Config,
+  logger: Logger,
+  onCall: (event: AwsCallEvent) => void,
+): Promise<Providers> {
+  const byScope = new Map<string, CloudProvider>();
+  const byPool = new Map<string, CloudProvider>();
+  for (const pool of config.pools) {
+    await inPool(pool, async () => {
+      const { provider, region, account, endpoint } = pool;
+      const opened = await openProvider({ provider, region, account, endpoint, onCall });
+      const scope = formatScope(opened.scope);
+      const known = byScope.get(scope);
+      if (known === undefined) byScope.set(scope, opened);
+      else opened.close();
+      const used = known ?? opened;
+      byPool.set(pool.name, used);
+      await checkPool(pool, used, logger);
+    });
+  }
+  return { byScope, byPool };
+}
+
+async function checkPool(pool: PoolConfig, provider: CloudProvider, logger: Logger): Promise<void> {
+  provider.validateQuery(pool.query);
+  const addresses = await provider.listAddresses(pool.query);
+  const free = addresses.filter((address) => address.association === undefined).length;
+  const facts = { pool: pool.name, scope: formatScope(provider.scope), addresses: addresses.length, free };
+  if (addresses.length > 0) logger.info(facts, 'pool found');
+  else logger.warn({ ...facts, filter: pool.query.filter }, 'no address matches the filter of the pool');
+}
+
+async function inPool(pool: PoolConfig, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof CloudError)) throw error;
+    throw new CloudError(
+      error.kind,
+      `Pool ${pool.name} (${pool.provider}, ${pool.region}): ${error.message}`,
+      {
+        code: error.code,
+        retryAfterMs: error.retryAfterMs,
+        cause: error,
+      },
+    );
+  }
+}

@@ -1,0 +1,80 @@
+/** The Temporal Workers of one process: one for the cluster's queue, one for each scope's. */
+import { fileURLToPath } from 'node:url';
+import type { Client } from '@temporalio/client';
+import {
+  bundleWorkflowCode,
+  type NativeConnection,
+  Worker,
+  type WorkerOptions,
+  type WorkflowBundleOption,
+} from '@temporalio/worker';
+import { createClusterActivities } from '../activities/cluster-activities.ts';
+import { createScopeActivities } from '../activities/scope-activities.ts';
+import type { Config } from '../config/config.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import type { Scope } from '../model/scope.ts';
+import type { Logger } from '../program/logger.ts';
+import { toTemporalLogger } from '../program/temporal-logger.ts';
+import { clusterTaskQueue, scopeTaskQueue } from '../workflows/messages.ts';
+import { startAddressPool } from './address-pool-starter.ts';
+import { heartbeatInterceptor } from './heartbeat.ts';
+import type { Providers } from './providers.ts';
+
+export interface WorkersOptions {
+  readonly config: Config;
+  readonly client: Client;
+  readonly connection: NativeConnection;
+  readonly namespace: string;
+  readonly kubernetes: KubernetesClient;
+  readonly providers: Providers;
+  readonly logger: Logger;
+  readonly bundle: WorkflowBundleOption;
+}
+
+/**
+ * @returns the bundle of the workflows: a prebuilt one from the file that KUBEIP_WORKFLOW_BUNDLE names, or made now
+ */
+export async function workflowBundle(env: NodeJS.ProcessEnv, logger: Logger): Promise<WorkflowBundleOption> {
+  const codePath = env['KUBEIP_WORKFLOW_BUNDLE'];
+  if (codePath !== undefined && codePath !== '') return { codePath };
+  return bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../workflows/workflows.ts', import.meta.url)),
+    logger: toTemporalLogger(logger),
+  });
+}
+
+/** Creates the Workers and starts each scope's mutex. They poll once they are run. */
+export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
+  const { config, client, providers, logger } = options;
+  const pacing = config.pacing.aws;
+  const startPool = (scope: Scope): Promise<void> => startAddressPool(client, scope, pacing);
+  const clusterActivities = createClusterActivities({
+    config,
+    kubernetes: options.kubernetes,
+    providers: providers.byPool,
+    startAddressPool: startPool,
+    logger,
+  });
+  const workers = [await createWorker(options, clusterTaskQueue(config.cluster), clusterActivities)];
+  for (const provider of providers.byScope.values()) {
+    const activities = createScopeActivities({ provider, client, logger });
+    workers.push(await createWorker(options, scopeTaskQueue(provider.scope), activities));
+    await startPool(provider.scope);
+  }
+  return workers;
+}
+
+async function createWorker(options: WorkersOptions, taskQueue: string, activities: object): Promise<Worker> {
+  const workerOptions: WorkerOptions = {
+    connection: options.connection,
+    namespace: options.namespace,
+    taskQueue,
+    workflowBundle: options.bundle,
+    activities,
+    interceptors: { activity: [heartbeatInterceptor] },
+    // Below the pod's grace period: what is under way may end, and the rest is taken up by another worker.
+    shutdownGraceTime: options.config.worker.shutdownGraceTimeMs,
+    maxConcurrentActivityTaskExecutions: 100,
+  };
+  return Worker.create(workerOptions);
+}
