@@ -11,6 +11,8 @@ export type AssociationCause =
   /** Lost because another address was associated with its private address. */
   | 'displaced'
   | 'disassociated'
+  /** The interface that holds it was attached to an instance or detached from one. */
+  | 'interfaceMoved'
   /** Its interface was deleted, with its instance or by itself. */
   | 'terminated'
   | 'released';

@@ -139,6 +139,21 @@ export function restoreAutoAssignedIp(
   });
 }
 
+/** Notes that the Elastic IPs of an interface have another holder, since the interface has. */
+export function noteInterfaceMoved(
+  account: Ec2Account,
+  region: RegionState,
+  networkInterface: NetworkInterfaceRecord,
+  previousInstanceId: string | null,
+  by: ChangedBy,
+): void {
+  for (const privateIp of networkInterface.privateIps) {
+    const key = privateAddressKey(networkInterface.networkInterfaceId, privateIp);
+    const address = region.addresses.get(region.allocationByPrivateAddress.get(key) ?? '');
+    if (address !== undefined) account.note(region, address, 'interfaceMoved', by, previousInstanceId);
+  }
+}
+
 /** @returns the instance that holds the address, null if none does */
 export function holderOf(region: RegionState, address: AddressRecord): string | null {
   if (address.association === undefined) return null;

@@ -22,6 +22,7 @@ export interface LaunchRequest {
   readonly tags: Tags;
   readonly networkInterfaceTags: Tags;
   readonly networkInterfaces: readonly LaunchInterface[];
+  readonly by: ChangedBy;
 }
 
 /** An interface of a new instance: a new one, or an existing one by its id. */
@@ -138,7 +139,11 @@ function addInterface(
     });
   const instance = findInstance(region, instanceId);
   const { deviceIndex, deleteOnTermination } = wanted;
-  attachNetworkInterface(account, region, networkInterface, instance, deviceIndex, deleteOnTermination);
+  attachNetworkInterface(account, region, networkInterface, instance, {
+    deviceIndex,
+    deleteOnTermination,
+    by: launch.by,
+  });
 }
 
 function dropInterface(account: Ec2Account, region: RegionState, id: string, by: ChangedBy): void {
@@ -147,6 +152,6 @@ function dropInterface(account: Ec2Account, region: RegionState, id: string, by:
   if (networkInterface.attachment?.deleteOnTermination === true) {
     deleteNetworkInterface(account, region, networkInterface, by);
   } else {
-    detachNetworkInterface(region, networkInterface);
+    detachNetworkInterface(account, region, networkInterface, by);
   }
 }

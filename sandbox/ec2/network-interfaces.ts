@@ -1,8 +1,9 @@
 /** Network interfaces: creation, attachment, detachment, deletion. */
 import { randomBytes } from 'node:crypto';
 import type { ChangedBy, Ec2Account } from './account.ts';
-import { disassociateAddress } from './associations.ts';
+import { disassociateAddress, noteInterfaceMoved } from './associations.ts';
 import { Ec2Error, invalidValue } from './ec2-error.ts';
+import { isIpv4 } from './ip-space.ts';
 import { newId, notFound } from './resource-ids.ts';
 import {
   privateAddressKey,
@@ -23,6 +24,18 @@ export interface NetworkInterfaceRequest {
   /** Private addresses beside the primary one. */
   readonly secondaryPrivateIps?: number | undefined;
   readonly autoAssign?: boolean;
+}
+
+/**
+ * Checks a private address that a request names.
+ *
+ * @throws Ec2Error `InvalidParameterValue` for what is no address, `InvalidIPAddress.InUse`
+ */
+export function checkPrivateIp(region: RegionState, privateIp: string | undefined): void {
+  if (privateIp === undefined) return;
+  if (!isIpv4(privateIp)) throw invalidValue('privateIpAddress', privateIp, 'It is not an IPv4 address.');
+  const taken = [...region.networkInterfaces.values()].some((one) => one.privateIps.includes(privateIp));
+  if (taken) throw new Ec2Error('InvalidIPAddress.InUse', `Address ${privateIp} is in use.`);
 }
 
 /** A subnet comes into being when it is first named; without a name, each zone has a default one. */
@@ -49,8 +62,13 @@ export function createNetworkInterface(
   region: RegionState,
   request: NetworkInterfaceRequest,
 ): NetworkInterfaceRecord {
-  const primary = request.privateIp ?? account.privateIps.next();
-  const secondary = Array.from({ length: request.secondaryPrivateIps ?? 0 }, () => account.privateIps.next());
+  // Only an address that a request named can be in the way of the ones given out in turn.
+  const isTaken = (ip: string): boolean => region.namedPrivateIps.has(ip);
+  if (request.privateIp !== undefined) region.namedPrivateIps.add(request.privateIp);
+  const primary = request.privateIp ?? account.privateIps.next(isTaken);
+  const secondary = Array.from({ length: request.secondaryPrivateIps ?? 0 }, () =>
+    account.privateIps.next(isTaken),
+  );
   const autoAssign = request.autoAssign ?? false;
   const created: NetworkInterfaceRecord = {
     sequence: region.nextSequence(),
@@ -68,6 +86,12 @@ export function createNetworkInterface(
   return created;
 }
 
+export interface AttachmentOptions {
+  readonly deviceIndex: number;
+  readonly deleteOnTermination: boolean;
+  readonly by: ChangedBy;
+}
+
 /**
  * @returns the attachment
  * @throws Ec2Error `InvalidNetworkInterface.InUse`, `InvalidParameterValue` (device index taken), `IncorrectInstanceState`
@@ -77,8 +101,7 @@ export function attachNetworkInterface(
   region: RegionState,
   networkInterface: NetworkInterfaceRecord,
   instance: InstanceRecord,
-  deviceIndex: number,
-  deleteOnTermination = false,
+  { deviceIndex, deleteOnTermination, by }: AttachmentOptions,
 ): AttachmentRecord {
   const { networkInterfaceId } = networkInterface;
   if (networkInterface.attachment !== undefined) {
@@ -117,14 +140,21 @@ export function attachNetworkInterface(
     ...instance,
     networkInterfaceIds: byIndex.map((one) => one.networkInterfaceId),
   });
+  noteInterfaceMoved(account, region, record, null, by);
   return attachment;
 }
 
 /** Takes an interface off its instance. Its Elastic IPs stay with it, an auto-assigned address goes. */
-export function detachNetworkInterface(region: RegionState, networkInterface: NetworkInterfaceRecord): void {
+export function detachNetworkInterface(
+  account: Ec2Account,
+  region: RegionState,
+  networkInterface: NetworkInterfaceRecord,
+  by: ChangedBy,
+): void {
   const { attachment, autoAssignedIp: _gone, ...rest } = networkInterface;
   if (attachment === undefined) return;
   region.networkInterfaces.set(networkInterface.networkInterfaceId, rest);
+  noteInterfaceMoved(account, region, rest, attachment.instanceId, by);
   const instance = region.instances.get(attachment.instanceId);
   if (instance === undefined) return;
   region.instances.set(instance.instanceId, {
@@ -147,7 +177,7 @@ export function deleteNetworkInterface(
     if (address !== undefined) disassociateAddress(account, region, address, 'terminated', by);
   }
   const present = region.networkInterfaces.get(networkInterfaceId);
-  if (present !== undefined) detachNetworkInterface(region, present);
+  if (present !== undefined) detachNetworkInterface(account, region, present, by);
   region.networkInterfaces.delete(networkInterfaceId);
 }
 

@@ -88,12 +88,17 @@ export class AccountOwner {
       tags: new Map(Object.entries(options.tags ?? {})),
       networkInterfaceTags: new Map(),
       networkInterfaces: [primary],
+      by: 'hand',
     });
     const instanceId = launched?.instanceId ?? '';
     for (let deviceIndex = 1; deviceIndex < (options.interfaces ?? 1); deviceIndex++) {
       const secondary = createNetworkInterface(this.#account, region, place);
       const instance = findInstance(region, instanceId);
-      attachNetworkInterface(this.#account, region, secondary, instance, deviceIndex, true);
+      attachNetworkInterface(this.#account, region, secondary, instance, {
+        deviceIndex,
+        deleteOnTermination: true,
+        by: 'hand',
+      });
     }
     return this.#instanceInfo(region, instanceId);
   }

@@ -115,6 +115,8 @@ export class RegionState {
   readonly allocationByAssociation = new Map<string, string>();
   /** Association ids that ended: a second DisassociateAddress for one is no error. */
   readonly formerAssociations = new Set<string>();
+  /** Private addresses that requests named. */
+  readonly namedPrivateIps = new Set<string>();
   readonly launches = new Map<string, LaunchRecord>();
   /** The zone of each subnet: the default ones, and those that were named. */
   readonly subnetZones = new Map<string, string>();

@@ -5,6 +5,7 @@ import {
   CreateNetworkInterfaceCommand,
   DescribeAddressesCommand,
   DescribeInstancesCommand,
+  DetachNetworkInterfaceCommand,
   DisassociateAddressCommand,
   TerminateInstancesCommand,
   type AssociateAddressCommandInput,
@@ -309,5 +310,34 @@ describe('TerminateInstances', () => {
     await open.client.send(new TerminateInstancesCommand({ InstanceIds: [instanceId] }));
     expect(await address(allocationId)).toMatchObject({ NetworkInterfaceId });
     expect((await address(allocationId))?.InstanceId).toBeUndefined();
+  });
+});
+
+describe('the journal', () => {
+  test('follows an address whose interface goes from one instance to another', async () => {
+    const [first, second] = [open.emulator.runInstance({}), open.emulator.runInstance({})];
+    const created = await open.client.send(
+      new CreateNetworkInterfaceCommand({ SubnetId: 'subnet-00000001' }),
+    );
+    const NetworkInterfaceId = created.NetworkInterface?.NetworkInterfaceId;
+    const { allocationId } = open.emulator.allocateAddress();
+    await associate({ AllocationId: allocationId, NetworkInterfaceId });
+    const attach = (InstanceId: string) =>
+      open.client.send(new AttachNetworkInterfaceCommand({ NetworkInterfaceId, InstanceId, DeviceIndex: 1 }));
+    const { AttachmentId } = await attach(first.instanceId);
+    expect(await outcomeOf(attach(second.instanceId))).toBe('400 InvalidNetworkInterface.InUse');
+    await open.client.send(new DetachNetworkInterfaceCommand({ AttachmentId }));
+    await attach(second.instanceId);
+    const holders = open.emulator
+      .journal()
+      .filter((event) => event.allocationId === allocationId)
+      .map(({ cause, instanceId }) => [cause, instanceId]);
+    expect(holders).toEqual([
+      ['allocated', null],
+      ['associated', null],
+      ['interfaceMoved', first.instanceId],
+      ['interfaceMoved', null],
+      ['interfaceMoved', second.instanceId],
+    ]);
   });
 });

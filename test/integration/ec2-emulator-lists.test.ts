@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   AllocateAddressCommand,
+  CreateNetworkInterfaceCommand,
   CreateTagsCommand,
   DeleteTagsCommand,
   DescribeAddressesCommand,
@@ -231,6 +232,27 @@ describe('RunInstances', () => {
     const indexes = Instances?.[0]?.NetworkInterfaces?.map((one) => one.Attachment?.DeviceIndex);
     expect(indexes).toEqual([0, 1]);
     expect(await outcomeOf(two(true))).toBe('400 InvalidParameterCombination');
+  });
+
+  test('takes over an existing interface with its address, and leaves no half-made instance on an error', async () => {
+    const created = await open.client.send(
+      new CreateNetworkInterfaceCommand({ SubnetId: 'subnet-00000001', PrivateIpAddress: '10.0.0.200' }),
+    );
+    const NetworkInterfaceId = created.NetworkInterface?.NetworkInterfaceId;
+    const withInterface = (zone: string) =>
+      launch({
+        NetworkInterfaces: [{ DeviceIndex: 0, NetworkInterfaceId }],
+        Placement: { AvailabilityZone: zone },
+      });
+    const before = open.emulator.instances().length;
+    expect(await outcomeOf(withInterface('eu-west-1c'))).toBe('400 InvalidParameterValue');
+    expect(await outcomeOf(launch({ PrivateIpAddress: '10.0.0.200' }))).toBe('400 InvalidIPAddress.InUse');
+    expect(open.emulator.instances()).toHaveLength(before);
+    const { Instances } = await withInterface('eu-west-1a');
+    expect(Instances?.[0]).toMatchObject({
+      PrivateIpAddress: '10.0.0.200',
+      NetworkInterfaces: [{ NetworkInterfaceId }],
+    });
   });
 
   test('refuses what it does not know and what is missing', async () => {

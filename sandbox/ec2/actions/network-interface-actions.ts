@@ -5,6 +5,7 @@ import { compileFilters, FILTER_PARAMETERS, hasFilters } from '../filters.ts';
 import { findInstance } from '../instances.ts';
 import {
   attachNetworkInterface,
+  checkPrivateIp,
   createNetworkInterface,
   deleteNetworkInterface,
   detachNetworkInterface,
@@ -35,6 +36,7 @@ const create: Ec2Action = {
     const { account, region, parameters } = request;
     const subnetId = parameters.required('SubnetId');
     checkId('subnet', subnetId);
+    checkPrivateIp(region, parameters.string('PrivateIpAddress'));
     const tags = readTagSpecifications(parameters, ['network-interface'])('network-interface');
     const created = createNetworkInterface(account, region, {
       ...subnetFor(region, subnetId, undefined),
@@ -60,7 +62,11 @@ const attach: Ec2Action = {
     parameters.required('DeviceIndex');
     const deviceIndex = parameters.integer('DeviceIndex', { min: 0, max: 31 }) ?? 0;
     const instance = findInstance(region, instanceId);
-    const { attachmentId } = attachNetworkInterface(account, region, networkInterface, instance, deviceIndex);
+    const { attachmentId } = attachNetworkInterface(account, region, networkInterface, instance, {
+      deviceIndex,
+      deleteOnTermination: false,
+      by: 'api',
+    });
     return { attachmentId, networkCardIndex: 0 };
   },
 };
@@ -68,7 +74,7 @@ const attach: Ec2Action = {
 const detach: Ec2Action = {
   mutating: true,
   parameters: ['AttachmentId', 'Force'],
-  run({ region, parameters }) {
+  run({ account, region, parameters }) {
     const attachmentId = parameters.required('AttachmentId');
     checkId('attachment', attachmentId);
     const attached = [...region.networkInterfaces.values()].find(
@@ -81,7 +87,7 @@ const detach: Ec2Action = {
         'The network interface at device index 0 cannot be detached.',
       );
     }
-    detachNetworkInterface(region, attached);
+    detachNetworkInterface(account, region, attached, 'api');
     return done;
   },
 };

@@ -1,7 +1,7 @@
 /** RunInstances: networking, tags and idempotency in full; what concerns disks and images is accepted unread. */
 import { Ec2Error } from '../ec2-error.ts';
 import { findInstance, launchInstances, type LaunchInterface, type LaunchRequest } from '../instances.ts';
-import { findNetworkInterface, subnetFor } from '../network-interfaces.ts';
+import { checkPrivateIp, findNetworkInterface, subnetFor } from '../network-interfaces.ts';
 import type { Parameters } from '../parameters.ts';
 import { renderReservation } from '../render.ts';
 import { checkId } from '../resource-ids.ts';
@@ -98,7 +98,7 @@ function readLaunch({ region, parameters }: ActionRequest, clientToken: string):
   }
   const interfaces = parameters.structures('NetworkInterface');
   const zone = parameters.string('Placement.AvailabilityZone');
-  const place = subnetFor(region, readSubnetId(parameters, interfaces), zone);
+  const place = subnetFor(region, readSubnetId(region, parameters, interfaces), zone);
   const tagsOf = readTagSpecifications(parameters, ['instance', 'network-interface', 'volume']);
   return {
     count,
@@ -108,11 +108,17 @@ function readLaunch({ region, parameters }: ActionRequest, clientToken: string):
     instanceType: parameters.string('InstanceType') ?? 'm5.large',
     tags: tagsOf('instance'),
     networkInterfaceTags: tagsOf('network-interface'),
-    networkInterfaces: readInterfaces(region, parameters, interfaces, count),
+    networkInterfaces: readInterfaces(region, parameters, interfaces, { count, zone: place.zone }),
+    by: 'api',
   };
 }
 
-function readSubnetId(parameters: Parameters, interfaces: readonly Parameters[]): string | undefined {
+/** The subnet that a request names, or the one that an existing interface is in. */
+function readSubnetId(
+  region: RegionState,
+  parameters: Parameters,
+  interfaces: readonly Parameters[],
+): string | undefined {
   const top = parameters.string('SubnetId');
   if (interfaces.length > 0 && top !== undefined) {
     throw new Ec2Error(
@@ -120,23 +126,35 @@ function readSubnetId(parameters: Parameters, interfaces: readonly Parameters[])
       'Network interfaces and an instance-level subnet ID may not be specified on the same request',
     );
   }
-  const subnetId = top ?? interfaces.find((one) => one.string('SubnetId') !== undefined)?.string('SubnetId');
+  const [named] = interfaces.flatMap(
+    (one) =>
+      one.string('SubnetId') ??
+      region.networkInterfaces.get(one.string('NetworkInterfaceId') ?? '')?.subnetId ??
+      [],
+  );
+  const subnetId = top ?? named;
   if (subnetId !== undefined) checkId('subnet', subnetId);
   return subnetId;
+}
+
+/** How many instances are launched, and where. */
+interface Place {
+  readonly count: number;
+  readonly zone: string;
 }
 
 function readInterfaces(
   region: RegionState,
   parameters: Parameters,
   interfaces: readonly Parameters[],
-  count: number,
+  launch: Place,
 ): LaunchInterface[] {
-  const topPrivateIp = parameters.string('PrivateIpAddress');
+  const topPrivateIp = readPrivateIp(region, parameters, launch);
   if (interfaces.length === 0) {
     const primary = { deviceIndex: 0, deleteOnTermination: true, create: { privateIp: topPrivateIp } };
     return [primary];
   }
-  const read = interfaces.map((one) => readInterface(region, one, interfaces.length > 1, count));
+  const read = interfaces.map((one) => readInterface(region, one, interfaces.length > 1, launch));
   const indexes = read.map((one) => one.deviceIndex);
   if (new Set(indexes).size < indexes.length) {
     throw new Ec2Error(
@@ -154,7 +172,7 @@ function readInterface(
   region: RegionState,
   one: Parameters,
   several: boolean,
-  count: number,
+  launch: Place,
 ): LaunchInterface {
   const deviceIndex = one.integer('DeviceIndex', { min: 0, max: 31 }) ?? 0;
   const associatePublicIp = one.boolean('AssociatePublicIpAddress');
@@ -167,14 +185,14 @@ function readInterface(
   const existingId = one.string('NetworkInterfaceId');
   if (existingId !== undefined) {
     checkId('network-interface', existingId);
-    return existingInterface(region, existingId, deviceIndex, associatePublicIp, count);
+    return existingInterface(region, existingId, deviceIndex, associatePublicIp, launch);
   }
   return {
     deviceIndex,
     deleteOnTermination: one.boolean('DeleteOnTermination') ?? true,
     create: {
       description: one.string('Description'),
-      privateIp: one.string('PrivateIpAddress'),
+      privateIp: readPrivateIp(region, one, launch),
       secondaryPrivateIps: one.integer('SecondaryPrivateIpAddressCount', { min: 0, max: 49 }),
       autoAssign: associatePublicIp ?? false,
     },
@@ -186,7 +204,7 @@ function existingInterface(
   id: string,
   deviceIndex: number,
   associatePublicIp: boolean | undefined,
-  count: number,
+  { count, zone }: Place,
 ): LaunchInterface {
   if (associatePublicIp !== undefined || count > 1) {
     throw new Ec2Error(
@@ -198,5 +216,23 @@ function existingInterface(
   if (existing.attachment !== undefined) {
     throw new Ec2Error('InvalidNetworkInterface.InUse', `Interface: [${id}] in use.`);
   }
+  if (existing.zone !== zone) {
+    throw new Ec2Error(
+      'InvalidParameterCombination',
+      `Interface: [${id}] is in ${existing.zone}, not in ${zone}.`,
+    );
+  }
   return { deviceIndex, deleteOnTermination: false, existing };
+}
+
+function readPrivateIp(region: RegionState, parameters: Parameters, { count }: Place): string | undefined {
+  const privateIp = parameters.string('PrivateIpAddress');
+  checkPrivateIp(region, privateIp);
+  if (privateIp !== undefined && count > 1) {
+    throw new Ec2Error(
+      'InvalidParameterCombination',
+      'Several instances cannot have one private IP address.',
+    );
+  }
+  return privateIp;
 }
