@@ -12,8 +12,13 @@ export function toTemporalLogger(logger: Logger): TemporalLogger {
   const child = logger.child({ sdk: 'temporal' });
   const write = (level: keyof typeof levels, message: string, meta?: LogMetadata) => {
     const { error, ...fields } = meta ?? {};
+    // What the SDK's own parts do routinely is of interest to debuggers; what workflow code says is the program's own.
+    const routine = level === 'INFO' && fields['sdkComponent'] !== 'workflow';
     // pino shows an error in full under `err` only.
-    child[levels[level]](error === undefined ? fields : { ...fields, err: error as unknown }, message);
+    child[routine ? 'debug' : levels[level]](
+      error === undefined ? fields : { ...fields, err: error as unknown },
+      message,
+    );
   };
   return {
     log: (level, message, meta) => write(level, message, meta),

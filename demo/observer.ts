@@ -1,0 +1,26 @@
+/** What kubectl would show of the demo's Nodes. */
+import { CoreV1Api } from '@kubernetes/client-node';
+import { messageAnnotation, phaseLabel, poolLabel, publicIpv4Annotation } from '../kubernetes/keys.ts';
+import type { World } from '../sandbox/world.ts';
+
+export interface NodeRow {
+  readonly node: string;
+  readonly pool: string;
+  readonly phase: string;
+  readonly address: string;
+  readonly note: string;
+}
+
+/** @returns a row for each Node, by name */
+export async function observeNodes(world: World): Promise<NodeRow[]> {
+  const { items } = await world.kubernetes.kubeConfig.makeApiClient(CoreV1Api).listNode();
+  return items
+    .map(({ metadata, spec }) => ({
+      node: metadata?.name ?? '',
+      pool: metadata?.labels?.[poolLabel] ?? '',
+      phase: metadata?.labels?.[phaseLabel] ?? 'new',
+      address: metadata?.annotations?.[publicIpv4Annotation] ?? '',
+      note: metadata?.annotations?.[messageAnnotation] ?? (spec?.taints?.length ? 'tainted' : ''),
+    }))
+    .sort((a, b) => (a.node < b.node ? -1 : 1));
+}

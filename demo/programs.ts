@@ -1,0 +1,50 @@
+/** The real worker and watcher, as processes that can be killed. */
+import { join } from 'node:path';
+import type { ManagedProcess } from '../sandbox/processes/child-process.ts';
+import { startProgram } from '../sandbox/processes/program.ts';
+import type { World } from '../sandbox/world.ts';
+import type { Stage } from './stage.ts';
+
+export class Programs {
+  readonly #world: World;
+  readonly #stage: Stage;
+  readonly #running = new Map<'worker' | 'watcher', ManagedProcess>();
+  #started = 0;
+  workerKills = 0;
+
+  constructor(world: World, stage: Stage) {
+    this.#world = world;
+    this.#stage = stage;
+  }
+
+  async start(name: 'worker' | 'watcher'): Promise<void> {
+    const program = await startProgram({
+      name,
+      script: `${name}/main.ts`,
+      args: ['--config', this.#stage.configFile],
+      env: this.#world.env,
+      logFile: join(this.#world.dir, `${name}-${++this.#started}.log`),
+    });
+    this.#running.set(name, program);
+  }
+
+  /** As a node that loses power would do it. */
+  async killWorker(): Promise<void> {
+    const worker = this.#running.get('worker');
+    worker?.kill('SIGKILL');
+    await worker?.exited;
+    this.workerKills += 1;
+  }
+
+  /** @throws Error if a program ended by itself; the message shows what it said */
+  assertAlive(): void {
+    for (const [name, program] of this.#running) {
+      if (!program.running())
+        throw new Error(`The ${name} ended by itself:\n${program.output().slice(-2_000)}`);
+    }
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.#running.values()].map((program) => program.stop(25_000)));
+  }
+}
