@@ -1,0 +1,54 @@
+/** `npm run watcher`: starts and signals a workflow for each Node that a pool selects. */
+import { loadConfig } from '../config/config.ts';
+import { connectKubernetes } from '../kubernetes/client.ts';
+import { startHttpServer } from '../program/http-server.ts';
+import { createLogger } from '../program/logger.ts';
+import {
+  type CommonOptions,
+  createCommand,
+  type ProgramContext,
+  runProgram,
+} from '../program/run-program.ts';
+import { connectClient } from '../program/temporal-connection.ts';
+import { checkSearchAttributes } from '../worker/search-attributes.ts';
+import { createWatcherMetrics } from './metrics.ts';
+import { createWatcher } from './watcher.ts';
+
+const options = createCommand(
+  'npm run watcher --',
+  'Watches the Nodes of a cluster and tells Temporal of them. Any number may run side by side.',
+)
+  .addHelpText('after', '\nExample: TEMPORAL_ADDRESS=temporal:7233 npm run watcher -- --config kubeip.yaml')
+  .parse()
+  .opts<CommonOptions>();
+
+await runProgram('watcher', main, options);
+
+async function main({ signal, useLogger }: ProgramContext): Promise<void> {
+  const config = loadConfig({ file: options.config, env: process.env });
+  const logger = createLogger({ name: 'watcher', ...config.log, fields: { cluster: config.cluster } });
+  useLogger(logger);
+  for (const notice of config.notices) logger.warn(notice);
+
+  // Whatever is missing is found before anything is watched.
+  const temporal = await connectClient({ signal });
+  await checkSearchAttributes(temporal.connection, temporal.namespace);
+  const kubernetes = await connectKubernetes();
+
+  const metrics = createWatcherMetrics();
+  const watcher = createWatcher({ config, kubernetes, client: temporal.client, metrics, logger });
+  const http = await startHttpServer({
+    host: config.http.host,
+    port: config.http.watcherPort,
+    ready: () => watcher.readiness(),
+    metrics: metrics.registry,
+  });
+  logger.info(
+    { http: http.url, temporal: temporal.address, kubernetes: kubernetes.server },
+    'watcher started',
+  );
+  await watcher.run(signal);
+  await http.close();
+  await temporal.close();
+  logger.info('watcher stopped');
+}

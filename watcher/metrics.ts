@@ -1,0 +1,63 @@
+import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+
+export type WatcherMetrics = ReturnType<typeof createWatcherMetrics>;
+
+/** What the watcher counts. */
+export function createWatcherMetrics() {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const registers = [registry];
+  return {
+    registry,
+    lastReconcile: new Gauge({
+      name: 'kubeip_watcher_reconcile_last_success_timestamp_seconds',
+      help: 'When the last complete reconcile ended, in Unix time. Its age is time() minus this.',
+      registers,
+    }),
+    reconcileDuration: new Histogram({
+      name: 'kubeip_watcher_reconcile_duration_seconds',
+      help: 'How long complete reconciles took.',
+      buckets: [0.1, 0.5, 1, 2, 5, 10, 30, 60],
+      registers,
+    }),
+    reconciles: new Counter({
+      name: 'kubeip_watcher_reconciles_total',
+      help: 'Reconciles by outcome: ok or failed.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    starts: new Counter({
+      name: 'kubeip_watcher_workflow_starts_total',
+      help: 'Starts that were asked for by the reconcile. A workflow that runs already is not started again.',
+      registers,
+    }),
+    signals: new Counter({
+      name: 'kubeip_watcher_signals_total',
+      help: 'Signals sent to node workflows, by signal and by what caused them: event or reconcile.',
+      labelNames: ['signal', 'cause'],
+      registers,
+    }),
+    watchRestarts: new Counter({
+      name: 'kubeip_watcher_watch_restarts_total',
+      help: 'How often the watch on Nodes broke and was started again.',
+      registers,
+    }),
+    failures: new Counter({
+      name: 'kubeip_watcher_event_failures_total',
+      help: 'Node events that could not be handed to Temporal, by what became of them: retried or left to the reconcile.',
+      labelNames: ['outcome'],
+      registers,
+    }),
+    nodes: new Gauge({
+      name: 'kubeip_watcher_nodes',
+      help: 'Nodes at the last reconcile, by whether a pool selects them.',
+      labelNames: ['selected'],
+      registers,
+    }),
+    queue: new Gauge({
+      name: 'kubeip_watcher_queue_length',
+      help: 'Nodes with events that are not handed to Temporal yet.',
+      registers,
+    }),
+  };
+}

@@ -1,0 +1,76 @@
+/** One look at all Nodes and all workflows, and what sets them right. The truth, where the watch is a hint. */
+import type { Config } from '../config/config.ts';
+import { selectPool } from '../config/select-pool.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import { listNodes, readNode } from '../kubernetes/nodes.ts';
+import type { Logger } from '../program/logger.ts';
+import { forEachLimited } from './for-each-limited.ts';
+import type { WatcherMetrics } from './metrics.ts';
+import type { NodeWorkflows } from './node-workflows.ts';
+import { type OpenRun, planReconcile } from './plan-reconcile.ts';
+
+const concurrency = 10;
+/** Sent where a workflow does not tell which Node it is for: it looks itself, and finds none. */
+const unknownUid = 'unknown';
+
+export interface ReconcileDependencies {
+  readonly config: Config;
+  readonly kubernetes: KubernetesClient;
+  readonly workflows: NodeWorkflows;
+  readonly metrics: WatcherMetrics;
+  readonly logger: Logger;
+}
+
+/**
+ * Starts the workflows that are missing, and signals those whose Node is another or gone. Doing it twice does no harm.
+ *
+ * @throws KubernetesError or an error of the Temporal client, when a list is incomplete (nothing is concluded from it then)
+ * or at least one node could not be set right (the others are)
+ */
+export async function reconcile(dependencies: ReconcileDependencies, signal: AbortSignal): Promise<void> {
+  const { config, kubernetes, workflows, metrics, logger } = dependencies;
+  // Nodes first: a run that was started for a Node since then is no orphan, as the direct read shows.
+  const nodes = await listNodes(kubernetes);
+  const runs = await workflows.listOpen();
+  const plan = planReconcile(nodes, runs, config.pools);
+  const selected = nodes.filter((node) => selectPool(config.pools, node.labels) !== undefined).length;
+  metrics.nodes.set({ selected: 'true' }, selected);
+  metrics.nodes.set({ selected: 'false' }, nodes.length - selected);
+
+  await forEachLimited(plan.start, { concurrency, signal }, async ({ node, pool }) => {
+    await workflows.start(node, pool);
+    metrics.starts.inc();
+    logger.info({ node: node.name, pool: pool.name }, 'no workflow ran for the node: started one');
+  });
+  await forEachLimited(plan.nudge, { concurrency, signal }, async (node) => {
+    if (await workflows.nudge(node)) metrics.signals.inc({ signal: 'nodeChanged', cause: 'reconcile' });
+  });
+  await forEachLimited(plan.orphans, { concurrency, signal }, (run) => signalOrphan(dependencies, run));
+  logger.debug(
+    {
+      nodes: nodes.length,
+      selected,
+      runs: runs.length,
+      started: plan.start.length,
+      orphans: plan.orphans.length,
+    },
+    'reconciled',
+  );
+}
+
+/** Lists lag: a release follows from a direct read only. */
+async function signalOrphan(dependencies: ReconcileDependencies, run: OpenRun): Promise<void> {
+  const { kubernetes, workflows, metrics, logger } = dependencies;
+  const name = run.node;
+  const present = await readNode(kubernetes, name);
+  if (present !== undefined && present.uid === run.uid) return;
+  if (present !== undefined || run.uid === undefined) {
+    const nudged = await workflows.nudge({ name, uid: present?.uid ?? unknownUid });
+    if (nudged) metrics.signals.inc({ signal: 'nodeChanged', cause: 'reconcile' });
+    return;
+  }
+  if (await workflows.signalDeleted({ name, uid: run.uid })) {
+    metrics.signals.inc({ signal: 'nodeDeleted', cause: 'reconcile' });
+    logger.info({ node: name, uid: run.uid }, 'the Node is gone: told its workflow');
+  }
+}

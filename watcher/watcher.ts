@@ -1,0 +1,126 @@
+/**
+ * The watcher without its process: a watch on Nodes for speed, and a reconcile at start and at an interval for the truth.
+ * It has no state worth keeping and elects no leader: two of them send the same signals twice, which changes nothing.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import type { Config } from '../config/config.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import { type NodeInformer, startNodeInformer } from '../kubernetes/node-informer.ts';
+import type { Readiness } from '../program/http-server.ts';
+import type { Logger } from '../program/logger.ts';
+import type { WatcherMetrics } from './metrics.ts';
+import { NodeEvents } from './node-events.ts';
+import { createNodeWorkflows } from './node-workflows.ts';
+import { reconcile, type ReconcileDependencies } from './reconcile.ts';
+
+const firstRetryMs = 1_000;
+const longestRetryMs = 60_000;
+
+export interface WatcherOptions {
+  readonly config: Config;
+  readonly kubernetes: KubernetesClient;
+  readonly client: Client;
+  readonly metrics: WatcherMetrics;
+  readonly logger: Logger;
+}
+
+export interface Watcher {
+  /** Ready once everything was compared at least once, while the last comparison did not fail and Temporal answers. */
+  readiness(): Promise<Readiness>;
+  /** Runs until the signal is aborted; what is under way is ended first. Failures elsewhere never end it. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createWatcher(options: WatcherOptions): Watcher {
+  const { config, metrics, logger, kubernetes } = options;
+  const workflows = createNodeWorkflows(options.client, config.cluster);
+  const dependencies = { config, kubernetes, workflows, metrics, logger };
+  const progress: Progress = { lastSuccess: undefined, lastFailure: undefined };
+  let informer: NodeInformer | undefined;
+
+  return {
+    readiness: async () => {
+      const readiness = describe(progress, informer?.isConnected() === true);
+      if (readiness.ok) await workflows.ping();
+      return readiness;
+    },
+    run: async (signal) => {
+      const events = new NodeEvents(dependencies);
+      informer = startNodeInformer(kubernetes, {
+        onNode: (node, initial) => events.onNode(node, initial),
+        onDeleted: (node) => events.onDeleted(node),
+        onError: (error, delayMs) => {
+          metrics.watchRestarts.inc();
+          logger.warn({ reason: error.message, retryInMs: delayMs }, 'the watch on Nodes broke');
+        },
+      });
+      await reconcileForEver(dependencies, progress, informer.synced, signal);
+      await informer.stop();
+      await events.close();
+    },
+  };
+}
+
+interface Progress {
+  lastSuccess: Date | undefined;
+  /** Of the last reconcile, if it failed. */
+  lastFailure: string | undefined;
+}
+
+/**
+ * The Nodes of the watch's first list are left to the reconcile, so one follows that list. It does not wait for it: while
+ * the watch cannot be had, the reconcile is all there is.
+ */
+async function reconcileForEver(
+  dependencies: ReconcileDependencies,
+  progress: Progress,
+  synced: Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
+  const { config, metrics, logger } = dependencies;
+  const firstList = new AbortController();
+  void synced.then(() => firstList.abort());
+  await pause(firstRetryMs, AbortSignal.any([signal, firstList.signal]));
+  let failures = 0;
+  while (!signal.aborted) {
+    const wake = firstList.signal.aborted ? signal : AbortSignal.any([signal, firstList.signal]);
+    const endTimer = metrics.reconcileDuration.startTimer();
+    try {
+      await reconcile(dependencies, signal);
+      endTimer();
+      failures = 0;
+      progress.lastSuccess = new Date();
+      progress.lastFailure = undefined;
+      metrics.lastReconcile.setToCurrentTime();
+      metrics.reconciles.inc({ outcome: 'ok' });
+      await pause(config.watcher.reconcileIntervalMs, wake);
+    } catch (error) {
+      if (signal.aborted) return;
+      const retryInMs = Math.min(
+        firstRetryMs * 2 ** Math.min(failures++, 10),
+        longestRetryMs,
+        config.watcher.reconcileIntervalMs,
+      );
+      progress.lastFailure = error instanceof Error ? error.message : String(error);
+      metrics.reconciles.inc({ outcome: 'failed' });
+      logger.warn({ reason: progress.lastFailure, retryInMs }, 'the reconcile failed');
+      await pause(retryInMs, wake);
+    }
+  }
+}
+
+function describe({ lastSuccess, lastFailure }: Progress, connected: boolean): Readiness {
+  const watch = connected ? 'watch: connected' : 'watch: broken (the reconcile goes on)';
+  if (lastFailure !== undefined) return { ok: false, detail: `reconcile: failed (${lastFailure})\n${watch}` };
+  if (lastSuccess === undefined) return { ok: false, detail: `reconcile: not done yet\n${watch}` };
+  return { ok: true, detail: `reconcile: done at ${lastSuccess.toISOString()}\n${watch}` };
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, { signal });
+  } catch {
+    // Aborted: the caller looks at the signal.
+  }
+}
