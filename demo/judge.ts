@@ -6,7 +6,9 @@ import type { NodeRow } from './observer.ts';
 import type { Stage } from './stage.ts';
 
 export interface Verdict {
+  /** Nodes that the demo made: assigned, waiting, released by hand or deleted. */
   readonly nodes: number;
+  readonly deleted: number;
   readonly assigned: number;
   readonly waiting: number;
   readonly released: number;
@@ -76,7 +78,8 @@ export function verdictOf(
   const foreign = journal.filter((e) => e.by === 'api' && !pooled.has(e.allocationId));
   const inPhase = (phase: string): number => rows.filter((row) => row.phase === phase).length;
   return {
-    nodes: rows.length,
+    nodes: nodeOf.size,
+    deleted: nodeOf.size - rows.length,
     assigned: inPhase('assigned'),
     waiting: inPhase('waiting'),
     released: inPhase('released'),

@@ -88,7 +88,7 @@ function report(view: View, verdict: Verdict, world: World): boolean {
   ];
   view.say(
     `EC2's own answer: ${verdict.nodes} nodes, ${verdict.assigned} assigned, ${verdict.waiting} waiting, ` +
-      `${verdict.released} released by hand.`,
+      `${verdict.released} released by hand, ${verdict.deleted} deleted.`,
   );
   for (const [what, count] of checks) view.say(`  ${count === 0 ? 'ok  ' : 'FAIL'} ${count} ${what}`);
   const calls = Object.entries(world.ec2.calls().counts)

@@ -12,7 +12,6 @@ import {
   runProgram,
 } from '../program/run-program.ts';
 import { connectClient, connectWorker } from '../program/temporal-connection.ts';
-import { untilAborted } from '../program/shutdown.ts';
 import { createWorkerMetrics, freeLoopbackPort, sdkMetrics } from './metrics.ts';
 import { openProviders } from './providers.ts';
 import { createWorkers, workflowBundle } from './run-workers.ts';
@@ -48,11 +47,11 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   await checkSearchAttributes(temporal.connection, temporal.namespace);
   const kubernetes = await connectKubernetes();
   const providers = await openProviders(config, logger, metrics.countCloudCall);
-  const { connection, close } = await connectWorker({ signal });
+  const worker = await connectWorker({ signal });
   const workers = await createWorkers({
     config,
     client: temporal.client,
-    connection,
+    connection: worker.connection,
     namespace: temporal.namespace,
     kubernetes,
     providers,
@@ -73,7 +72,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   );
   await runUntilStopped(workers, signal, logger);
   await http.close();
-  await close();
+  await worker.close();
   await temporal.close();
   for (const provider of providers.byScope.values()) provider.close();
   logger.info('worker stopped');
@@ -84,7 +83,7 @@ async function runUntilStopped(workers: Worker[], signal: AbortSignal, logger: L
   const stop = (): void => {
     for (const worker of workers) if (worker.getState() === 'RUNNING') worker.shutdown();
   };
-  void untilAborted(signal).then(() => {
+  signal.addEventListener('abort', () => {
     logger.info('stopping: no new tasks; what is under way may end');
     stop();
   });

@@ -74,6 +74,8 @@ async function createWorker(options: WorkersOptions, taskQueue: string, activiti
     interceptors: { activity: [heartbeatInterceptor] },
     // Below the pod's grace period: what is under way may end, and the rest is taken up by another worker.
     shutdownGraceTime: options.config.worker.shutdownGraceTimeMs,
+    // How long a task waits for the worker that has the workflow in its cache, in case that one was killed.
+    stickyQueueScheduleToStartTimeout: '4 seconds',
     maxConcurrentActivityTaskExecutions: 100,
   };
   return Worker.create(workerOptions);
