@@ -1,0 +1,162 @@
+import { describe, expect, test } from '@jest/globals';
+import * as fc from 'fast-check';
+import type { PoolConfig } from '../../config/config.ts';
+import type { NodeView } from '../../kubernetes/nodes.ts';
+import { mergeNews, type NodeNews } from '../../watcher/node-events.ts';
+import { interestOf, isOfInterest } from '../../watcher/node-interest.ts';
+import { type OpenRun, planReconcile } from '../../watcher/plan-reconcile.ts';
+
+const pool: PoolConfig = {
+  name: 'public',
+  provider: 'aws',
+  region: 'eu-west-1',
+  nodeSelector: { matchLabels: { kubeip: 'use' } },
+  query: { family: 'ipv4', filter: 'Name=tag:kubeip,Values=use', orderBy: '' },
+  priority: 0,
+  retries: { attempts: 3, intervalMs: 1_000 },
+  release: { onNodeDelete: true, gracePeriodMs: 0 },
+  taintKey: 'kubeip.example/no-address',
+};
+const pools = [pool];
+
+function node(name: string, over: Partial<NodeView> = {}): NodeView {
+  return {
+    name,
+    uid: `uid-${name}`,
+    labels: { kubeip: 'use' },
+    annotations: {},
+    taints: [],
+    resourceVersion: '1',
+    providerID: 'aws:///eu-west-1a/i-1',
+    ...over,
+  };
+}
+
+describe('the plan of a reconcile', () => {
+  test('a selected Node without a workflow gets one, a Node of no pool does not', () => {
+    const plan = planReconcile([node('a'), node('b', { labels: {} })], [], pools);
+    expect(plan.start.map(({ node: { name } }) => name)).toEqual(['a']);
+    expect(plan.nudge).toEqual([]);
+  });
+
+  test('a workflow for an earlier Node of the name, or of no pool any more, is told to look', () => {
+    const nodes = [node('a'), node('b', { labels: {} }), node('c')];
+    const runs = [
+      { node: 'a', uid: 'uid-earlier' },
+      { node: 'b', uid: 'uid-b' },
+      { node: 'c', uid: 'uid-c' },
+    ];
+    const plan = planReconcile(nodes, runs, pools);
+    expect(plan.nudge.map(({ name }) => name)).toEqual(['a', 'b']);
+    expect(plan.start).toEqual([]);
+    expect(plan.orphans).toEqual([]);
+  });
+
+  const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'));
+  const world = fc.record({
+    nodes: names.chain((all) =>
+      fc.tuple(
+        ...all.map((name) =>
+          fc
+            .record({ uid: fc.constantFrom('1', '2'), selected: fc.boolean() })
+            .map(({ uid, selected }) => node(name, { uid, labels: selected ? { kubeip: 'use' } : {} })),
+        ),
+      ),
+    ),
+    runs: names.chain((all) =>
+      fc.tuple(
+        ...all.map((name) =>
+          fc.record({
+            node: fc.constant(name),
+            uid: fc.constantFrom<string | undefined>('1', '2', undefined),
+          }),
+        ),
+      ),
+    ),
+  });
+
+  test('every node name is in at most one list, and what is right is in none', () => {
+    fc.assert(
+      fc.property(world, ({ nodes, runs }: { nodes: NodeView[]; runs: OpenRun[] }) => {
+        const { start, nudge, orphans } = planReconcile(nodes, runs, pools);
+        const planned = [
+          ...start.map((entry) => entry.node.name),
+          ...nudge.map(({ name }) => name),
+          ...orphans.map((run) => run.node),
+        ];
+        expect(new Set(planned).size).toBe(planned.length);
+        for (const present of nodes) {
+          const run = runs.find((open) => open.node === present.name);
+          const selected = present.labels['kubeip'] === 'use';
+          const right = selected ? run?.uid === present.uid && run !== undefined : run === undefined;
+          expect(planned.includes(present.name)).toBe(!right);
+          expect(orphans.some((orphan) => orphan.node === present.name)).toBe(false);
+        }
+        for (const run of runs) {
+          const present = nodes.some(({ name }) => name === run.node);
+          expect(orphans.includes(run)).toBe(!present);
+        }
+      }),
+    );
+  });
+});
+
+describe('changes of a Node', () => {
+  const of = (over: Partial<NodeView>) => interestOf(node('a', over), pools);
+  const plain = of({});
+
+  test.each([
+    ['the first sight of a selected Node', undefined, plain, true],
+    ['the first sight of a Node of no pool', undefined, of({ labels: {} }), false],
+    ['a heartbeat', plain, of({ resourceVersion: '2' }), false],
+    [
+      'our own label and annotation',
+      plain,
+      of({ labels: { kubeip: 'use', 'kubeip-temporal.io/phase': 'assigned' }, annotations: { x: 'y' } }),
+      false,
+    ],
+    ['another uid', plain, of({ uid: 'other' }), true],
+    ['the providerID that arrives', of({ providerID: '' }), plain, true],
+    ['the region that arrives', plain, of({ region: 'eu-west-1' }), true],
+    ['a Node that leaves its pool', plain, of({ labels: {} }), true],
+    ['a Node that comes into a pool', of({ labels: {} }), plain, true],
+    [
+      'the taint that appears',
+      plain,
+      of({ taints: [{ key: 'kubeip.example/no-address', effect: 'NoSchedule' }] }),
+      true,
+    ],
+    [
+      'the taint that goes',
+      of({ taints: [{ key: 'kubeip.example/no-address', effect: 'NoSchedule' }] }),
+      plain,
+      false,
+    ],
+    ['a taint of somebody else', plain, of({ taints: [{ key: 'other', effect: 'NoSchedule' }] }), false],
+  ] as const)('%s', (_, before, after, expected) => {
+    expect(isOfInterest(before, after)).toBe(expected);
+  });
+});
+
+describe('news of one node that wait', () => {
+  const uid = fc.constantFrom('1', '2', '3');
+  const news: fc.Arbitrary<NodeNews> = fc.oneof(
+    uid.map((deleted) => ({ deletedUids: [deleted], seen: undefined })),
+    uid.map((id) => ({ deletedUids: [], seen: node('a', { uid: id }) })),
+  );
+
+  test('no deletion is lost, and the Node that is told of is the last that was seen and not deleted since', () => {
+    fc.assert(
+      fc.property(fc.array(news, { minLength: 1, maxLength: 8 }), (all) => {
+        const merged = all.reduce(mergeNews);
+        expect(new Set(merged.deletedUids)).toEqual(new Set(all.flatMap((entry) => entry.deletedUids)));
+        const lastSeen = all.findLastIndex((entry) => entry.seen !== undefined);
+        const seen = all[lastSeen]?.seen;
+        const deletedSince = all
+          .slice(lastSeen + 1)
+          .some((entry) => entry.deletedUids.includes(seen?.uid ?? ''));
+        expect(merged.seen).toBe(deletedSince ? undefined : seen);
+      }),
+    );
+  });
+});
