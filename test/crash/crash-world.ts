@@ -1,0 +1,79 @@
+/** One world for all cases of a file. Each case plays in a region of its own, so that their mutexes and addresses are apart. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { startWorld, type World } from '../../sandbox/world.ts';
+import { Scene } from './scene.ts';
+
+const regions = [
+  'eu-west-1',
+  'eu-west-2',
+  'eu-west-3',
+  'eu-central-1',
+  'eu-north-1',
+  'us-east-1',
+  'us-east-2',
+  'us-west-1',
+  'us-west-2',
+  'ap-south-1',
+  'ap-northeast-1',
+  'ap-southeast-1',
+  'ap-southeast-2',
+  'ca-central-1',
+  'sa-east-1',
+];
+
+export class CrashWorld {
+  readonly world: World;
+  readonly client: Client;
+  readonly #bundleFile: string;
+  readonly #free = [...regions];
+  #failed = false;
+
+  private constructor(world: World, client: Client, bundleFile: string) {
+    this.world = world;
+    this.client = client;
+    this.#bundleFile = bundleFile;
+  }
+
+  /** The workflows are bundled once, not by each of many workers. */
+  static async start(): Promise<CrashWorld> {
+    const world = await startWorld();
+    const connection = await Connection.connect({ address: world.temporal.address });
+    const workflowsPath = fileURLToPath(new URL('../../workflows/workflows.ts', import.meta.url));
+    const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
+    const bundleFile = join(world.dir, 'workflows.js');
+    writeFileSync(bundleFile, code);
+    return new CrashWorld(world, new Client({ connection }), bundleFile);
+  }
+
+  /**
+   * Plays one case, and judges at its end: the mutex has nothing under way, nothing was taken, leaked or touched that is
+   * somebody else's, and each Node that is there has one address.
+   *
+   * @param name also the cluster's
+   */
+  async play(name: string, story: (scene: Scene) => Promise<void>): Promise<void> {
+    const region = this.#free.shift();
+    if (region === undefined) throw new Error('More cases than regions: add a region.');
+    const { world, client } = this;
+    const scene = await Scene.open({ world, client, region, cluster: name, bundleFile: this.#bundleFile });
+    try {
+      await story(scene);
+      await scene.judge();
+    } catch (error) {
+      this.#failed = true;
+      const message = error instanceof Error ? error.message : String(error);
+      throw new Error(`${message}\nThe programs' logs: ${world.dir}/${name}-*.log`, { cause: error });
+    } finally {
+      await scene.close();
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.client.connection.close();
+    await this.world.stop({ keepLogs: this.#failed });
+  }
+}

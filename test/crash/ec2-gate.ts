@@ -1,0 +1,136 @@
+/**
+ * Stands between a program and the EC2 emulator and holds single calls, on their way there or back, for as long as a test
+ * likes. So a program can be killed at an exact point, which no latency and no sleeping gives.
+ */
+import { once } from 'node:events';
+import {
+  createServer,
+  request,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { eventually } from './eventually.ts';
+
+/** `request`: EC2 has not heard of it. `answer`: EC2 has carried it out, and the caller has not heard of it. */
+export type HeldAt = 'request' | 'answer';
+
+export interface HeldCall {
+  /** Resolves once a call is held. */
+  reached(): Promise<void>;
+  /** Sends it on, whether its caller still lives or not: what was on its way arrives. */
+  letGo(): void;
+  /** Cuts the connection. A request is never carried out then. */
+  discard(): void;
+}
+
+export interface Ec2Gate {
+  readonly url: string;
+  /** Holds the next call of this action; earlier holds strike first, each one call. */
+  hold(action: string, at: HeldAt): HeldCall;
+  close(): Promise<void>;
+}
+
+interface Hold {
+  readonly action: string;
+  readonly at: HeldAt;
+  readonly held: PromiseWithResolvers<void>;
+  readonly decided: PromiseWithResolvers<'letGo' | 'discard'>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+export async function startEc2Gate(target: string): Promise<Ec2Gate> {
+  const holds: Hold[] = [];
+  const take = (action: string | null): Hold | undefined => {
+    const index = holds.findIndex((hold) => hold.action === action);
+    return index < 0 ? undefined : holds.splice(index, 1)[0];
+  };
+  const server = createServer((incoming, outgoing) => {
+    pass(target, take, incoming, outgoing).catch(() => outgoing.destroy());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    hold: (action, at) => {
+      const hold = { action, at, held: Promise.withResolvers<void>(), decided: newDecision() };
+      holds.push(hold);
+      return handleOf(hold);
+    },
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+function newDecision(): Hold['decided'] {
+  return Promise.withResolvers();
+}
+
+function handleOf({ action, at, held, decided }: Hold): HeldCall {
+  let isHeld = false;
+  void held.promise.then(() => (isHeld = true));
+  return {
+    reached: () => eventually(`a call of ${action} held at its ${at}`, () => isHeld),
+    letGo: () => decided.resolve('letGo'),
+    discard: () => decided.resolve('discard'),
+  };
+}
+
+async function pass(
+  target: string,
+  take: (action: string | null) => Hold | undefined,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const body = await read(incoming);
+  const hold = take(new URLSearchParams(body.toString()).get('Action'));
+  if (hold?.at === 'request' && (await decision(hold)) === 'discard') {
+    outgoing.destroy();
+    return;
+  }
+  const answer = await forward(target, incoming, body);
+  if (hold?.at === 'answer' && (await decision(hold)) === 'discard') {
+    outgoing.destroy();
+    return;
+  }
+  if (outgoing.destroyed) return;
+  outgoing.writeHead(answer.status, answer.headers);
+  outgoing.end(answer.body);
+}
+
+async function decision({ held, decided }: Hold): Promise<'letGo' | 'discard'> {
+  held.resolve();
+  return decided.promise;
+}
+
+async function forward(target: string, incoming: IncomingMessage, body: Buffer): Promise<Answer> {
+  const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+  const { method, headers } = incoming;
+  const outgoing = request(
+    new URL(incoming.url ?? '/', target),
+    { method, headers, agent: false },
+    (answer) => {
+      read(answer).then(
+        (content) => resolve({ status: answer.statusCode ?? 502, headers: answer.headers, body: content }),
+        reject,
+      );
+    },
+  );
+  outgoing.on('error', reject);
+  outgoing.end(body);
+  return promise;
+}
+
+async function read(stream: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}

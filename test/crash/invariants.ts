@@ -1,0 +1,41 @@
+/** The project's invariants, judged by the emulator's own memory, which no program under test can write to. */
+import { findThefts, type AssociationEvent } from '../../sandbox/cloud/association-journal.ts';
+import type { AddressInfo } from '../../sandbox/ec2/owner.ts';
+
+export interface Judged {
+  /** Of one region, from the beginning. */
+  readonly journal: readonly AssociationEvent[];
+  /** Of one region, as they are now. */
+  readonly addresses: readonly Pick<AddressInfo, 'allocationId' | 'publicIp' | 'instanceId'>[];
+  /** Allocation ids of the pools. */
+  readonly pool: ReadonlySet<string>;
+  /** Node by instance: those that must have an address, exactly one. No other instance may have one of the pool. */
+  readonly served: ReadonlyMap<string, string>;
+}
+
+/** @returns a sentence for each violation */
+export function violations({ journal, addresses, pool, served }: Judged): string[] {
+  const found: string[] = [];
+  for (const { kind, event } of findThefts(journal)) {
+    found.push(`${event.publicIp} was ${kind}: ${event.previousInstanceId} → ${event.instanceId}`);
+  }
+  for (const event of journal) {
+    if (event.by === 'api' && !pool.has(event.allocationId)) {
+      found.push(`${event.publicIp} is of no pool, and was ${event.cause}`);
+    }
+  }
+  const held = new Map<string, string[]>();
+  for (const { allocationId, publicIp, instanceId } of addresses) {
+    if (!pool.has(allocationId) || instanceId === undefined) continue;
+    held.set(instanceId, [...(held.get(instanceId) ?? []), publicIp]);
+  }
+  for (const [instanceId, ips] of held) {
+    if (!served.has(instanceId))
+      found.push(`${ips.join()} leaked: ${instanceId} is no node's that is served`);
+    if (ips.length > 1) found.push(`${instanceId} has ${ips.join()}`);
+  }
+  for (const [instanceId, node] of served) {
+    if (!held.has(instanceId)) found.push(`${node} (${instanceId}) has no address`);
+  }
+  return found;
+}

@@ -1,0 +1,304 @@
+/** What one case plays with: a cluster, its Nodes and instances, a pool of addresses, and the programs as processes. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect } from '@jest/globals';
+import { CoreV1Api, type V1Node } from '@kubernetes/client-node';
+import type { Client, WorkflowHandle } from '@temporalio/client';
+import { parse, stringify } from 'yaml';
+import { phaseLabel, publicIpv4Annotation } from '../../kubernetes/keys.ts';
+import type { Scope } from '../../model/scope.ts';
+import type { AddressInfo } from '../../sandbox/ec2/owner.ts';
+import { createNode, deleteNode } from '../../sandbox/nodes.ts';
+import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
+import { startProgram } from '../../sandbox/processes/program.ts';
+import type { World } from '../../sandbox/world.ts';
+import {
+  type AddressPoolStatus,
+  addressPoolWorkflowId,
+  type AssignIpStatus,
+  assignIpWorkflowId,
+  clusterTaskQueue,
+  nodeDeletedSignal,
+  poolStatusQuery,
+  statusQuery,
+} from '../../workflows/messages.ts';
+import { type Ec2Gate, startEc2Gate } from './ec2-gate.ts';
+import { eventually } from './eventually.ts';
+import { violations } from './invariants.ts';
+import { type KubernetesGate, startKubernetesGate } from './kubernetes-gate.ts';
+
+interface SceneOptions {
+  readonly world: World;
+  readonly client: Client;
+  readonly region: string;
+  readonly cluster: string;
+  readonly bundleFile: string;
+}
+
+interface SceneNode {
+  readonly uid: string;
+  readonly instanceId: string;
+}
+
+export class Scene {
+  readonly cluster: string;
+  readonly scope: Scope;
+  /** The programs reach EC2 and Kubernetes through these only. */
+  readonly ec2: Ec2Gate;
+  readonly kubernetes: KubernetesGate;
+  readonly #options: SceneOptions;
+  readonly #env: Record<string, string>;
+  readonly #configFile: string;
+  readonly #pool = new Set<string>();
+  /** Those that exist now. */
+  readonly #nodes = new Map<string, SceneNode>();
+  readonly #nodeOf = new Map<string, string>();
+  readonly #programs: ManagedProcess[] = [];
+
+  private constructor(options: SceneOptions, ec2: Ec2Gate, kubernetes: KubernetesGate) {
+    const { world, cluster, region } = options;
+    this.#options = options;
+    this.cluster = cluster;
+    this.scope = { provider: 'aws', account: world.ec2.accountId, region };
+    this.ec2 = ec2;
+    this.kubernetes = kubernetes;
+    this.#configFile = writeConfig(world.dir, cluster, region);
+    this.#env = {
+      ...world.env,
+      AWS_ENDPOINT_URL: ec2.url,
+      KUBECONFIG: writeKubeconfig(world, cluster, kubernetes.url),
+      KUBEIP_WORKFLOW_BUNDLE: options.bundleFile,
+    };
+    const bystander = world.ec2.runInstance({ zone: `${region}a` });
+    const foreign = world.ec2.allocateAddress({ region, tags: { owner: 'somebody else' } });
+    world.ec2.associateByHand({ allocationId: foreign.allocationId, instanceId: bystander.instanceId });
+  }
+
+  static async open(options: SceneOptions): Promise<Scene> {
+    const { world } = options;
+    return new Scene(
+      options,
+      await startEc2Gate(world.ec2.url),
+      await startKubernetesGate(world.kubernetes.url),
+    );
+  }
+
+  addAddresses(count: number): void {
+    const { world, region } = this.#options;
+    for (let index = 0; index < count; index++) {
+      this.#pool.add(world.ec2.allocateAddress({ region, tags: { kubeip: this.cluster } }).allocationId);
+    }
+  }
+
+  /** Launches an instance and registers its Node. @param name unique in the world's Kubernetes with the cluster's before it */
+  async addNode(name: string): Promise<string> {
+    const { world, region } = this.#options;
+    const zone = `${region}a`;
+    const { instanceId } = world.ec2.runInstance({ zone, publicIp: true });
+    const full = `${this.cluster}-${name}`;
+    const node = await createNode(world.kubernetes, {
+      name: full,
+      region,
+      zone,
+      providerID: `aws:///${zone}/${instanceId}`,
+      labels: { nodegroup: this.cluster },
+    });
+    this.#nodes.set(full, { uid: node.metadata?.uid ?? '', instanceId });
+    this.#nodeOf.set(instanceId, full);
+    return full;
+  }
+
+  /** The Node only: its instance lives on, so that its address must be released by a call. */
+  async deleteNode(node: string): Promise<void> {
+    await deleteNode(this.#options.world.kubernetes, node);
+    this.#nodes.delete(node);
+  }
+
+  // ---- what the watcher does, for the cases without one ----
+
+  async startWorkflow(node: string): Promise<void> {
+    const uid = this.#nodes.get(node)?.uid ?? '';
+    await this.#options.client.workflow.start('AssignIpWorkflow', {
+      workflowId: assignIpWorkflowId(this.cluster, node),
+      taskQueue: clusterTaskQueue(this.cluster),
+      args: [
+        { cluster: this.cluster, node: { name: node, uid }, retries: { attempts: 60, intervalMs: 2_000 } },
+      ],
+      memo: { uid },
+    });
+  }
+
+  /** Deletes the Node and says so. */
+  async deleteNodeAndTell(node: string): Promise<void> {
+    const uid = this.#nodes.get(node)?.uid ?? '';
+    await this.deleteNode(node);
+    await this.workflow(node).signal(nodeDeletedSignal, { uid });
+  }
+
+  // ---- programs ----
+
+  /** @returns once it says that it has started */
+  async start(program: 'worker' | 'watcher'): Promise<ManagedProcess> {
+    const running = await startProgram({
+      name: program,
+      script: `${program}/main.ts`,
+      args: ['--config', this.#configFile],
+      env: this.#env,
+      logFile: join(this.#options.world.dir, `${this.cluster}-${program}-${this.#programs.length + 1}.log`),
+    });
+    this.#programs.push(running);
+    await eventually(`${program} started`, () => {
+      if (!running.running()) throw new Error(running.output());
+      return running.output().includes(`"${program} started"`);
+    });
+    return running;
+  }
+
+  /** Where a program serves health and metrics. */
+  httpOf(program: ManagedProcess): string {
+    return /"http":"([^"]+)"/.exec(program.output())?.[1] ?? '';
+  }
+
+  // ---- what can be seen ----
+
+  workflow(node: string): WorkflowHandle {
+    return this.#options.client.workflow.getHandle(assignIpWorkflowId(this.cluster, node));
+  }
+
+  status(node: string): Promise<AssignIpStatus> {
+    return this.workflow(node).query(statusQuery);
+  }
+
+  mutex(): Promise<AddressPoolStatus> {
+    return this.#options.client.workflow.getHandle(addressPoolWorkflowId(this.scope)).query(poolStatusQuery);
+  }
+
+  /** Waits until a worker has taken up this activity of the node's workflow. */
+  async activityUnderWay(node: string, type: string): Promise<void> {
+    await eventually(`${type} of ${node} under way`, async () => {
+      const { raw } = await this.workflow(node).describe();
+      // Of temporal.api.enums.v1.PendingActivityState.
+      const started = 2;
+      return (raw.pendingActivities ?? []).some((a) => a.activityType?.name === type && a.state === started);
+    });
+  }
+
+  /** What clients changed on EC2, in order: `associated <node>`, `disassociated <node>`. */
+  changes(): string[] {
+    const events = this.#options.world.ec2.journal().filter((e) => e.scope === this.scope.region);
+    return events
+      .filter((event) => event.by === 'api')
+      .map(({ cause, instanceId, previousInstanceId }) => {
+        return `${cause} ${this.#nodeOf.get(instanceId ?? previousInstanceId ?? '') ?? 'nobody'}`;
+      });
+  }
+
+  /** Calls of this action in this region, however they ended. Mutations only. */
+  calls(action: string): number {
+    const { mutations } = this.#options.world.ec2.calls();
+    return mutations.filter((call) => call.scope === this.scope.region && call.action === action).length;
+  }
+
+  addressOf(node: string): string | undefined {
+    const instanceId = this.#nodes.get(node)?.instanceId;
+    return this.#addresses().find((address) => address.instanceId === instanceId)?.publicIp;
+  }
+
+  /** Waits until Node, workflow and EC2 agree that each of these nodes has its address. */
+  async assigned(...nodes: string[]): Promise<void> {
+    for (const node of nodes) {
+      let seen: unknown;
+      await eventually(
+        `${node} assigned`,
+        async () => {
+          const { metadata } = await this.#readNode(node);
+          const ip = metadata?.annotations?.[publicIpv4Annotation];
+          const phase = metadata?.labels?.[phaseLabel];
+          seen = { node: { phase, ip }, ec2: this.addressOf(node) ?? 'none' };
+          if (phase !== 'assigned' || ip === undefined || ip !== this.addressOf(node)) return false;
+          const { phase: reached, address } = await this.status(node);
+          return reached === 'assigned' && address?.ip === ip;
+        },
+        { lastSeen: () => seen },
+      );
+    }
+  }
+
+  /** Waits until the workflow of a Node that is gone has ended, its address released. */
+  async released(...nodes: string[]): Promise<void> {
+    for (const node of nodes) {
+      await eventually(`the workflow of ${node} completed`, async () => {
+        return (await this.workflow(node).describe()).status.name === 'COMPLETED';
+      });
+      expect(await this.workflow(node).result()).toMatchObject({ phase: 'released' });
+    }
+  }
+
+  // ---- the end ----
+
+  async judge(): Promise<void> {
+    let mutex: AddressPoolStatus | undefined;
+    await eventually(
+      'the mutex has nothing under way',
+      async () => {
+        mutex = await this.mutex();
+        return mutex.waiting.length === 0 && mutex.claims.every((claim) => claim.state !== 'granted');
+      },
+      { lastSeen: () => mutex },
+    );
+    const served = new Map([...this.#nodes].map(([node, { instanceId }]) => [instanceId, node]));
+    const { region } = this.scope;
+    const journal = this.#options.world.ec2.journal().filter((event) => event.scope === region);
+    expect(violations({ journal, addresses: this.#addresses(), pool: this.#pool, served })).toEqual([]);
+  }
+
+  async close(): Promise<void> {
+    // One that was stopped by SIGSTOP hears of nothing else.
+    for (const program of this.#programs) program.kill('SIGKILL');
+    await Promise.all(this.#programs.map((program) => program.exited));
+    await Promise.all([this.ec2.close(), this.kubernetes.close()]);
+  }
+
+  #addresses(): AddressInfo[] {
+    return this.#options.world.ec2.addresses(this.scope.region);
+  }
+
+  #readNode(name: string): Promise<V1Node> {
+    return this.#options.world.kubernetes.kubeConfig.makeApiClient(CoreV1Api).readNode({ name });
+  }
+}
+
+function writeConfig(dir: string, cluster: string, region: string): string {
+  const file = join(dir, `${cluster}.yaml`);
+  const config = {
+    cluster,
+    defaults: {
+      region,
+      retries: { attempts: 60, interval: '2s' },
+      release: { gracePeriod: '0s' },
+    },
+    pools: [
+      {
+        name: 'public',
+        nodeSelector: { matchLabels: { nodegroup: cluster } },
+        filter: `Name=tag:kubeip,Values=${cluster}`,
+      },
+    ],
+    watcher: { reconcileInterval: '3s' },
+    worker: { shutdownGraceTime: '20s' },
+    http: { workerPort: 0, watcherPort: 0 },
+    log: { format: 'json' },
+  };
+  writeFileSync(file, stringify(config));
+  return file;
+}
+
+function writeKubeconfig(world: World, cluster: string, server: string): string {
+  const file = join(world.dir, `${cluster}.kubeconfig`);
+  const config = parse(readFileSync(world.kubernetes.kubeconfigFile, 'utf8')) as {
+    clusters: { cluster: { server: string } }[];
+  };
+  for (const entry of config.clusters) entry.cluster.server = server;
+  writeFileSync(file, stringify(config, { lineWidth: 0 }), { mode: 0o600 });
+  return file;
+}
