@@ -1,0 +1,254 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { DescribeAddressesCommand, EC2Client } from '@aws-sdk/client-ec2';
+import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+import { Client, Connection } from '@temporalio/client';
+import { searchAttributeTypes } from '../../workflows/messages.ts';
+import { createNode, deleteNode } from '../../sandbox/nodes.ts';
+import { ProcessStartError, type ManagedProcess } from '../../sandbox/processes/child-process.ts';
+import { startProgram } from '../../sandbox/processes/program.ts';
+import { startWorld, type World } from '../../sandbox/world.ts';
+import { eventually, processesNaming } from './sandbox-processes.ts';
+
+// Real servers start and stop here, on a machine that may be busy with other suites.
+jest.setTimeout(240_000);
+
+const root = resolve(import.meta.dirname, '../..');
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'kubeip-sandbox-test-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function coreApi(kubeconfigFile: string): CoreV1Api {
+  const config = new KubeConfig();
+  config.loadFromFile(kubeconfigFile);
+  return config.makeApiClient(CoreV1Api);
+}
+
+describe('a world that runs', () => {
+  let world: World;
+  beforeAll(async () => {
+    world = await startWorld();
+  });
+  afterAll(() => world.stop());
+
+  test('Temporal answers a client, knows the search attributes, and serves its UI', async () => {
+    const connection = await Connection.connect({ address: world.env.TEMPORAL_ADDRESS ?? '' });
+    const client = new Client({ connection, namespace: world.env.TEMPORAL_NAMESPACE ?? '' });
+    const names = Object.keys(searchAttributeTypes);
+    const query = names.map((name) => `${name} = 'x'`).join(' AND ');
+
+    expect(await client.workflow.count(query)).toMatchObject({ count: 0 });
+    await expect(client.workflow.count("NoSuchAttribute = 'x'")).rejects.toThrow();
+    expect((await fetch(world.temporal.uiUrl)).status).toBe(200);
+    await connection.close();
+  });
+
+  test('EC2 answers the AWS SDK that is configured by the environment alone', async () => {
+    const { AWS_ENDPOINT_URL = '', AWS_REGION = '', AWS_ACCESS_KEY_ID = '' } = world.env;
+    const secretAccessKey = world.env.AWS_SECRET_ACCESS_KEY ?? '';
+    const credentials = { accessKeyId: AWS_ACCESS_KEY_ID, secretAccessKey };
+    const ec2 = new EC2Client({ endpoint: AWS_ENDPOINT_URL, region: AWS_REGION, credentials });
+
+    expect((await ec2.send(new DescribeAddressesCommand())).Addresses ?? []).toEqual([]);
+    ec2.destroy();
+  });
+
+  test('a Node keeps exactly the labels, provider id and taints that it was made with, until it is deleted', async () => {
+    const api = coreApi(world.env.KUBECONFIG ?? '');
+    const taints = [{ key: 'kubeip', effect: 'NoSchedule', value: 'wait' }];
+    const providerID = 'aws:///eu-west-1a/i-0123456789abcdef0';
+    const place = { region: 'eu-west-1', zone: 'eu-west-1a' };
+    await createNode(world.kubernetes, {
+      name: 'node-a',
+      labels: { group: 'web' },
+      providerID,
+      taints,
+      ...place,
+    });
+
+    const node = await api.readNode({ name: 'node-a' });
+    expect(node.spec).toMatchObject({ providerID, taints });
+    expect(node.metadata?.labels).toEqual({
+      group: 'web',
+      'kubernetes.io/hostname': 'node-a',
+      'topology.kubernetes.io/region': 'eu-west-1',
+      'topology.kubernetes.io/zone': 'eu-west-1a',
+    });
+
+    await deleteNode(world.kubernetes, 'node-a');
+    await deleteNode(world.kubernetes, 'node-a'); // a second time changes nothing
+    await expect(api.readNode({ name: 'node-a' })).rejects.toMatchObject({ code: 404 });
+  });
+
+  test('RBAC denies a ServiceAccount all that it was not granted', async () => {
+    const account = { namespace: 'kubeip', serviceAccount: 'reader' };
+    const rules = [{ apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list'] }];
+    const unprivileged = coreApi(await world.kubernetes.kubeconfigFor(account));
+    await expect(unprivileged.listNode()).rejects.toMatchObject({ code: 403 });
+
+    const reader = coreApi(await world.kubernetes.kubeconfigFor({ ...account, rules }));
+    expect((await reader.listNode()).items).toEqual([]);
+    await expect(reader.deleteNode({ name: 'node-a' })).rejects.toMatchObject({ code: 403 });
+  });
+
+  test('kubeconfigs are readable by their owner only', async () => {
+    const other = await world.kubernetes.kubeconfigFor({ namespace: 'kubeip', serviceAccount: 'other' });
+    for (const file of [world.kubernetes.kubeconfigFile, other]) {
+      expect(statSync(file).mode & 0o777).toBe(0o600);
+    }
+  });
+});
+
+describe('no process is left', () => {
+  test('after stop, nor a temporary folder', async () => {
+    const world = await startWorld({ temporal: true, kubernetes: true });
+    expect(processesNaming(world.dir).length).toBeGreaterThanOrEqual(6); // three servers, three supervisors
+
+    await world.stop();
+    expect(await eventually(() => processesNaming(world.dir).length === 0)).toBe(true);
+    expect(existsSync(world.dir)).toBe(false);
+  });
+
+  test('after Ctrl-C in the terminal of `npm run sandbox`, which exits with 0', async () => {
+    const sandbox = await runSandbox(folder);
+    process.kill(-(sandbox.pid ?? 0), 'SIGINT'); // as a terminal does: the whole foreground group
+
+    expect(await once(sandbox, 'exit')).toEqual([0, null]);
+    expect(await eventually(() => processesNaming(folder).length === 0)).toBe(true);
+  });
+
+  test('after the parent was killed by SIGKILL, and the folder can be used again', async () => {
+    const first = await runSandbox(folder);
+    expect(processesNaming(folder).length).toBeGreaterThanOrEqual(6);
+    const nodes = coreApi(join(folder, 'kubeconfig'));
+    await nodes.createNode({ body: { metadata: { name: 'survivor' } } });
+
+    first.kill('SIGKILL');
+    await once(first, 'exit');
+    expect(await eventually(() => processesNaming(folder).length === 0)).toBe(true);
+
+    const second = await startWorld({ kubernetes: true, dir: folder });
+    const { items } = await coreApi(second.kubernetes.kubeconfigFile).listNode();
+    await second.stop();
+    expect(items.map((node) => node.metadata?.name)).toEqual(['survivor']);
+  });
+
+  test('after a start that failed, and the error names the log and shows its end', async () => {
+    const broken = join(folder, 'broken-apiserver');
+    const body = 'if [ "$1" = --version ]; then echo Kubernetes v1.34.2; exit; fi; echo no such luck; exit 3';
+    writeFileSync(broken, `#!/bin/sh\n${body}\n`, { mode: 0o755 });
+    process.env.KUBEIP_SANDBOX_KUBE_APISERVER = broken;
+    const dir = join(folder, 'data');
+
+    const error = await startWorld({ dir }).catch((reason: unknown) => reason);
+    delete process.env.KUBEIP_SANDBOX_KUBE_APISERVER;
+
+    expect(error).toBeInstanceOf(ProcessStartError);
+    expect((error as Error).message).toBe(
+      `kube-apiserver did not start: exit code 3\n  log: ${dir}/kube-apiserver.log\n  | no such luck`,
+    );
+    expect(readFileSync(join(dir, 'kube-apiserver.log'), 'utf8')).toBe('no such luck\n');
+    expect(await eventually(() => processesNaming(dir).length === 0)).toBe(true);
+  });
+});
+
+test('a fixed port that is taken is an error, not another port', async () => {
+  const squatter = createServer().listen(0, '127.0.0.1');
+  await once(squatter, 'listening');
+  const { port } = squatter.address() as AddressInfo;
+
+  await expect(startWorld({ kubernetes: true, dir: folder, ports: { kubernetes: port } })).rejects.toThrow(
+    /kube-apiserver did not start: .*\n.*(.|\n)*address already in use/,
+  );
+  squatter.close();
+  expect(await eventually(() => processesNaming(folder).length === 0)).toBe(true);
+});
+
+test('a data folder that a sandbox uses is refused to another one', async () => {
+  const world = await startWorld({ ec2: true, dir: folder });
+  await expect(startWorld({ ec2: true, dir: folder })).rejects.toThrow(/is used by another sandbox/);
+  await world.stop();
+  await (await startWorld({ ec2: true, dir: folder })).stop();
+});
+
+describe('a program of the project as a process', () => {
+  const scripts = {
+    'waits.ts': `process.on('SIGTERM', () => { console.log('bye'); process.exit(7); });
+      console.log('up', process.env.GREETING, process.env.AWS_PROFILE ?? 'no profile'); setInterval(() => {}, 1000);`,
+    'stubborn.ts': `process.on('SIGTERM', () => {}); console.log('up'); setInterval(() => {}, 1000);`,
+    'parent.ts': `import { spawn } from 'node:child_process';
+      spawn(process.execPath, [import.meta.dirname + '/stubborn.ts'], { stdio: 'inherit' });
+      setInterval(() => {}, 1000);`,
+  };
+
+  async function start(name: keyof typeof scripts): Promise<ManagedProcess> {
+    const script = join(folder, name);
+    writeFileSync(script, scripts[name]);
+    const logFile = join(folder, 'logs', `${name}.log`);
+    const program = await startProgram({ name, script, logFile, env: { GREETING: 'hello' } });
+    expect(await eventually(() => program.output().includes('up'))).toBe(true);
+    return program;
+  }
+
+  test("has the given environment, and not the caller's cloud settings", async () => {
+    process.env.AWS_PROFILE = 'production';
+    const program = await start('waits.ts');
+    delete process.env.AWS_PROFILE;
+
+    expect(program.output()).toBe('up hello no profile\n');
+    expect(await program.stop()).toEqual({ code: 7, signal: null });
+    expect(program.output()).toContain('bye');
+    expect(program.running()).toBe(false);
+  });
+
+  test('dies at once of SIGKILL, and says so', async () => {
+    const program = await start('waits.ts');
+    program.kill('SIGKILL');
+
+    expect(await program.exited).toEqual({ code: null, signal: 'SIGKILL' });
+    expect(() => process.kill(program.pid, 0)).toThrow('ESRCH');
+  });
+
+  test('that ignores SIGTERM is killed after the grace time', async () => {
+    const program = await start('stubborn.ts');
+    expect(await program.stop(200)).toEqual({ code: null, signal: 'SIGKILL' });
+  });
+
+  test('takes its own children with it', async () => {
+    writeFileSync(join(folder, 'stubborn.ts'), scripts['stubborn.ts']);
+    const program = await start('parent.ts');
+    process.kill(program.pid, 'SIGKILL'); // this one only
+
+    await program.exited;
+    expect(await eventually(() => processesNaming(folder).length === 0)).toBe(true);
+  });
+
+  test('does not outlive its supervisor', async () => {
+    const program = await start('waits.ts');
+    process.kill(program.supervisorPid, 'SIGKILL');
+
+    expect(await program.exited).toEqual({ code: null, signal: null });
+    expect(await eventually(() => processesNaming(folder).length === 0)).toBe(true);
+  });
+});
+
+/** `npm run sandbox` in a process group of its own, up and ready. */
+async function runSandbox(data: string): Promise<ChildProcess> {
+  const sandbox = spawn(process.execPath, ['sandbox/main.ts', '--data', data], {
+    cwd: root,
+    detached: true,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  sandbox.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  expect(await eventually(() => output.includes('describe-addresses'))).toBe(true);
+  return sandbox;
+}
