@@ -18,8 +18,8 @@ interface Options {
 
 const options = new Command('npm run sandbox --')
   .description(
-    'Starts a real Temporal server, a real Kubernetes API and an EC2 emulator on loopback, prints how to reach each,\n' +
-      'and stops them upon Ctrl-C.',
+    'Starts a real Temporal server, a real Kubernetes API and an EC2 emulator on loopback, prints how to ' +
+      'reach each, and stops them upon Ctrl-C.',
   )
   .option(
     '--data <folder>',
@@ -60,17 +60,18 @@ async function run(): Promise<void> {
   if (!world) process.exit(130);
 
   console.log(instructions(world));
-  await Promise.race([interrupted.promise, aPartEnded(world)]);
+  const ended = await Promise.race([interrupted.promise, nameOfPartThatEnds(world)]);
+  if (ended !== undefined) {
+    console.error(`${ended} ended by itself: see the logs in ${world.dir}.`);
+    process.exitCode = 1;
+  }
   console.log('\nStopping …');
-  await world.stop();
+  await world.stop({ keepLogs: ended !== undefined });
 }
 
-/** Resolves when a server ends that nobody told to. */
-async function aPartEnded({ temporal, kubernetes }: World): Promise<void> {
+function nameOfPartThatEnds({ temporal, kubernetes }: World): Promise<string> {
   const servers = [temporal.process, kubernetes.processes.etcd, kubernetes.processes.apiServer];
-  const name = await Promise.race(servers.map((server) => server.exited.then(() => server.name)));
-  console.error(`${name} ended by itself: see the logs.`);
-  process.exitCode = 1;
+  return Promise.race(servers.map((server) => server.exited.then(() => server.name)));
 }
 
 function instructions(world: World): string {
@@ -88,7 +89,7 @@ In another shell:
 ${exports.join('\n')}
 
 and then, for example:
-  temporal workflow list
+  ${world.temporal.cli} workflow list
   kubectl get nodes
   aws --endpoint-url ${world.ec2.url} ec2 describe-addresses
 `;

@@ -39,8 +39,8 @@ export interface World {
   readonly ec2: Ec2Emulator;
   /** With these variables the project's programs, `temporal`, `kubectl` and `aws` reach the parts that run. */
   readonly env: Readonly<Record<string, string>>;
-  /** Stops every part; may be called again. */
-  stop(): Promise<void>;
+  /** Stops every part; may be called again. A temporary folder goes too, unless its logs are to be kept. */
+  stop(options?: { keepLogs?: boolean }): Promise<void>;
 }
 
 /**
@@ -133,9 +133,9 @@ async function stopParts(parts: Parts): Promise<void> {
 
 function describeWorld(folder: DataFolder, parts: Parts): World {
   let stopped: Promise<void> | undefined;
-  const stop = async (): Promise<void> => {
+  const stop = async (keep: boolean): Promise<void> => {
     await stopParts(parts);
-    folder.release();
+    folder.release({ keep });
   };
   return {
     dir: folder.path,
@@ -149,7 +149,7 @@ function describeWorld(folder: DataFolder, parts: Parts): World {
       return started(parts.ec2, 'ec2');
     },
     env: worldEnvironment(parts),
-    stop: () => (stopped ??= stop()),
+    stop: ({ keepLogs = false } = {}) => (stopped ??= stop(keepLogs)),
   };
 }
 

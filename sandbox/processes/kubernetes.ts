@@ -51,8 +51,10 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
   mkdirSync(join(dir, 'pki'), { recursive: true, mode: 0o700 });
   const credentials = prepareCredentials(join(dir, 'pki'));
   const etcd = await startEtcd({ binary: options.etcdBinary, dir });
+  let apiServer: ManagedProcess | undefined;
   try {
     const { url, child } = await startApiServer(options, credentials, etcd.url);
+    apiServer = child;
     const certificateAuthority = readFileSync(credentials.servingCertificateFile, 'utf8');
     const kubeconfigFile = join(dir, 'kubeconfig');
     const { adminToken: token } = credentials;
@@ -78,6 +80,7 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
       },
     };
   } catch (error) {
+    await apiServer?.stop();
     await etcd.process.stop();
     throw error;
   }

@@ -26,6 +26,8 @@ export interface TemporalServer {
   readonly namespace: string;
   /** Base URL of the Web UI. */
   readonly uiUrl: string;
+  /** Path of the `temporal` command that it was started with: a CLI of the right version. */
+  readonly cli: string;
   readonly process: ManagedProcess;
   stop(): Promise<void>;
 }
@@ -60,6 +62,7 @@ export function startTemporal(options: TemporalServerOptions): Promise<TemporalS
       address,
       namespace: temporalNamespace,
       uiUrl: `http://${loopback}:${uiPort}`,
+      cli: options.binary,
       process: child,
       stop: async () => void (await child.stop()),
     };

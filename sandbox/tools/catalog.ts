@@ -5,6 +5,8 @@ export type ToolName = 'temporal' | 'kube-apiserver' | 'etcd';
 /** A Go build; those with the same `queue` run one after another, others side by side. */
 export interface GoBuild {
   readonly queue: string;
+  /** The Go that the module asks for. Since 1.21 an older Go fetches it by itself, unless told not to. */
+  readonly go: string;
   /** Folder under sandbox/tools with the go.mod to build from; undefined: none is needed. */
   readonly module?: string;
   /** Arguments of `go`, given the path of the binary to write. */
@@ -34,9 +36,6 @@ export interface Tool {
   readonly build: GoBuild;
 }
 
-/** The oldest Go that builds all tools. A newer one that a module asks for, Go fetches itself. */
-export const minimumGo = '1.24';
-
 const kubernetesVersion = 'v1.34.2';
 
 export const tools: Readonly<Record<ToolName, Tool>> = {
@@ -53,6 +52,7 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
     isCompatible: (version) => atLeast(version, 1, 29),
     build: {
       queue: 'temporal',
+      go: '1.25',
       gobin: true,
       args: () => [
         'install',
@@ -74,6 +74,7 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
     isCompatible: (version) => version.startsWith('1.34.'),
     build: {
       queue: 'kubernetes',
+      go: '1.24',
       module: 'kubernetes',
       args: (output) => [
         'build',
@@ -98,6 +99,7 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
     isCompatible: (version) => /^3\.[56]\./.test(version),
     build: {
       queue: 'kubernetes',
+      go: '1.24',
       module: 'kubernetes',
       args: (output) => ['build', '-trimpath', '-ldflags=-s -w', '-o', output, 'go.etcd.io/etcd/server/v3'],
       usually: '15 s after kube-apiserver',

@@ -7,7 +7,7 @@ import { cacheRoot, fillOnce, platformName } from './cache.ts';
 import { toolNames, tools, type Tool, type ToolName } from './catalog.ts';
 import { findOnPath, isExecutable, tryCommand } from './command.ts';
 import { downloadBaseVariable, downloadTool } from './download.ts';
-import { buildTool } from './go-build.ts';
+import { buildTool, findGo } from './go-build.ts';
 import { createProgress, type Progress } from './progress.ts';
 import { ToolError } from './tool-error.ts';
 
@@ -132,9 +132,10 @@ async function makeTool(tool: Tool, file: string, { env, progress }: Context): P
     return 'download';
   }
   progress.detail(`${tool.name}: no download, ${downloadBaseVariable} is not set`);
+  const go = await findGo(tool, env);
   const why = `${tool.purpose}; not on this machine yet, so built from Go modules, once`;
   const done = progress.task(`building ${what}`, why, tool.build.usually);
-  await buildTool(tool, file, env).finally(done);
+  await buildTool(tool, file, go, env).finally(done);
   return 'build';
 }
 

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { minimumGo, type Tool } from './catalog.ts';
+import type { Tool } from './catalog.ts';
 import { findOnPath, runLongCommand, tryCommand } from './command.ts';
 import { ToolError } from './tool-error.ts';
 
@@ -11,10 +11,10 @@ const here = fileURLToPath(new URL('.', import.meta.url));
 /**
  * Builds the tool into the file. The compiler ends when this process ends.
  *
- * @throws ToolError with what to install, or the compiler's last lines
+ * @param go path of the `go` command, see {@link findGo}
+ * @throws ToolError with the compiler's last lines
  */
-export async function buildTool(tool: Tool, file: string, env: NodeJS.ProcessEnv): Promise<void> {
-  const go = await findGo(tool, env);
+export async function buildTool(tool: Tool, file: string, go: string, env: NodeJS.ProcessEnv): Promise<void> {
   const what = `building ${tool.name} ${tool.version}`;
   try {
     await runLongCommand({
@@ -31,22 +31,33 @@ export async function buildTool(tool: Tool, file: string, env: NodeJS.ProcessEnv
   if (!existsSync(file)) throw new ToolError(`${what} gave no ${file}. ${otherwise(tool)}`);
 }
 
-async function findGo(tool: Tool, env: NodeJS.ProcessEnv): Promise<string> {
+/**
+ * @returns the path of a `go` that can build the tool
+ * @throws ToolError with what to install
+ */
+export async function findGo(tool: Tool, env: NodeJS.ProcessEnv): Promise<string> {
   const [go] = findOnPath('go', env);
-  const wanted = `${tool.name} ${tool.version} (${tool.purpose}) must be built, which needs Go ${minimumGo} or later`;
+  const wanted = `${tool.name} ${tool.version} (${tool.purpose}) must be built, which needs Go ${tool.build.go} or later`;
   if (go === undefined) throw new ToolError(`${wanted}; there is no \`go\` on the PATH. ${otherwise(tool)}`);
+
   // In a folder without a go.mod this is the installed Go, not one that a module asks for.
-  const output = await tryCommand(go, ['version'], env);
-  const [, major = '0', minor = '0'] = /go version go(\d+)\.(\d+)/.exec(output ?? '') ?? [];
-  const [minimumMajor, minimumMinor] = minimumGo.split('.').map(Number) as [number, number];
-  const newEnough = Number(major) === minimumMajor && Number(minor) >= minimumMinor;
-  if (!newEnough) throw new ToolError(`${wanted}; ${go} is Go ${major}.${minor}. ${otherwise(tool)}`);
+  const version =
+    /go version go(\d+\.\d+)/.exec((await tryCommand(go, ['version'], env)) ?? '')?.[1] ?? '0.0';
+  const toolchain = (await tryCommand(go, ['env', 'GOTOOLCHAIN'], env)) ?? 'local';
+  const fetchesNewer = minorVersion(version) >= 21 && !toolchain.startsWith('local');
+  if (minorVersion(version) < minorVersion(tool.build.go) && !fetchesNewer) {
+    throw new ToolError(`${wanted}; ${go} is Go ${version}. ${otherwise(tool)}`);
+  }
   return go;
+}
+
+function minorVersion(version: string): number {
+  return Number(version.split('.')[1]);
 }
 
 function otherwise(tool: Tool): string {
   return (
-    `Install Go ${minimumGo} or later (your package manager's \`go\` or \`golang\`), ` +
-    `or set ${tool.pathVariable} to the path of a ${tool.name} binary: ${tool.accepts}.`
+    `Install Go ${tool.build.go} or later (your package manager's \`go\` or \`golang\`), ` +
+    `or set ${tool.pathVariable} to the path of a binary: ${tool.accepts}.`
   );
 }

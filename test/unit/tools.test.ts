@@ -43,10 +43,11 @@ function script(file: string, body: string): string {
 }
 
 /** A `go` that writes an etcd where `-o` says, and a line for each build it was asked for. */
-function fakeGo(version = '1.25.1'): void {
+function fakeGo(version = '1.25.1', toolchain = 'local'): void {
   script(
     'bin/go',
     `if [ "$1" = version ]; then echo 'go version go${version} linux/amd64'; exit; fi
+if [ "$1" = env ]; then echo ${toolchain}; exit; fi
 echo build >> '${machine}/builds'
 while [ "$1" != -o ]; do shift; done
 printf '#!/bin/sh\\necho etcd Version: 3.6.4\\n' > "$2"
@@ -135,13 +136,20 @@ describe('a build', () => {
     await expect(error).rejects.toThrow(
       /etcd v3\.6\.4 .* needs Go 1\.24 or later; there is no `go` on the PATH/,
     );
-    await expect(error).rejects.toThrow(/set KUBEIP_SANDBOX_TEMPORAL to the path of a temporal binary/);
+    await expect(error).rejects.toThrow(
+      /set KUBEIP_SANDBOX_TEMPORAL to the path of a binary: a Temporal CLI/,
+    );
   });
 
   test('with a Go that is too old says so', async () => {
     fakeGo('1.21.3');
     await expect(resolveEtcd()).rejects.toThrow(/bin\/go is Go 1\.21\. Install Go 1\.24 or later/);
     expect(cacheContent()).toEqual([]);
+  });
+
+  test('with an older Go that may fetch a newer one goes ahead', async () => {
+    fakeGo('1.21.3', 'auto');
+    expect(await resolveEtcd()).toMatchObject({ source: 'build' });
   });
 
   test('that fails shows the end of what the compiler said and leaves nothing', async () => {
