@@ -179,7 +179,9 @@ export class Scene {
       const { raw } = await this.workflow(node).describe();
       // Of temporal.api.enums.v1.PendingActivityState.
       const started = 2;
-      return (raw.pendingActivities ?? []).some((a) => a.activityType?.name === type && a.state === started);
+      return (raw.pendingActivities ?? []).some(
+        (a) => a.activityType?.name === type && Number(a.state) === started,
+      );
     });
   }
 
