@@ -9,8 +9,9 @@ const RETRYABLE: readonly (CloudErrorKind | KubernetesErrorKind)[] = ['Throttled
 const EXPECTED: readonly (CloudErrorKind | KubernetesErrorKind)[] = ['InUse', 'ForeignAddress', 'Throttled'];
 
 /**
- * @returns the failure with the error's kind as its type, its message, and the cloud's own code in the details. Anything
- * else is returned as it is: a bug, which Temporal retries
+ * @returns the failure with the error's kind as its type, its message, and the cloud's own code in the details. Its causes
+ * are left out: they would put stack traces and whole HTTP answers into the history. Anything else is returned as it is: a
+ * bug, which Temporal retries
  */
 export function toFailure(error: unknown): unknown {
   if (error instanceof CloudError) {
@@ -21,7 +22,6 @@ export function toFailure(error: unknown): unknown {
       details: error.code === undefined ? [] : [{ code: error.code }],
       ...(error.retryAfterMs === undefined ? {} : { nextRetryDelay: error.retryAfterMs }),
       ...(EXPECTED.includes(error.kind) ? { category: 'BENIGN' } : {}),
-      cause: error,
     });
   }
   if (error instanceof KubernetesError) {
@@ -30,7 +30,6 @@ export function toFailure(error: unknown): unknown {
       message: error.message,
       nonRetryable: !RETRYABLE.includes(error.kind),
       details: error.status === undefined ? [] : [{ status: error.status }],
-      cause: error,
     });
   }
   return error;

@@ -1,13 +1,17 @@
 /** Activities on a scope's task queue: thin, over the provider of that scope. */
+import { Context } from '@temporalio/activity';
 import { ApplicationFailure, type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { CloudProvider } from '../clouds/provider.ts';
 import { CloudError } from '../clouds/provider.ts';
-import type { Address } from '../model/address.ts';
+import type { Address, AddressRef, Association, InstanceRef } from '../model/address.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
 import type { ScopeActivities, SelectedPool, SelectInput, SelectResult } from './contract.ts';
 import { withFailures } from './failures.ts';
 import { activityLogger } from './activity-logger.ts';
+
+/** By then some seconds have passed, as the workflows retry `verify`. */
+const BELIEVED_FROM_ATTEMPT = 5;
 
 export interface ScopeActivityDependencies {
   readonly provider: CloudProvider;
@@ -51,18 +55,7 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
         checkScope(provider, scope);
         const association = (await provider.readAddress(query, address.id))?.association;
         if (association?.instanceId === instance.id) return association;
-        if (association !== undefined) {
-          const holder = association.instanceId ?? association.networkInterfaceId ?? 'another interface';
-          throw new CloudError(
-            'InUse',
-            `${address.ip} is associated with ${holder}, not with ${instance.id}`,
-          );
-        }
-        throw ApplicationFailure.create({
-          type: 'NotVisibleYet',
-          message: `${address.ip} is not shown on ${instance.id} (yet)`,
-          category: 'BENIGN',
-        });
+        throw notOn(instance, address, association, Context.current().info.attempt);
       }),
 
     // Conditional on this instance's own association, by its id, which is new for each association: a second run finds
@@ -86,6 +79,27 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
   };
 }
 
+/**
+ * The provider's lists are some seconds old: one that shows the address with its last holder is believed only when it is
+ * still shown so at a later attempt. Otherwise a node would give up an address that it has.
+ */
+function notOn(
+  instance: InstanceRef,
+  address: AddressRef,
+  association: Association | undefined,
+  attempt: number,
+): Error {
+  if (association !== undefined && attempt >= BELIEVED_FROM_ATTEMPT) {
+    const holder = association.instanceId ?? association.networkInterfaceId ?? 'another interface';
+    return new CloudError('InUse', `${address.ip} is associated with ${holder}, not with ${instance.id}`);
+  }
+  return ApplicationFailure.create({
+    type: 'NotVisibleYet',
+    message: `${address.ip} is not shown on ${instance.id} (yet)`,
+    category: 'BENIGN',
+  });
+}
+
 /** A task of another scope on this queue would be answered with another account's addresses. */
 function checkScope(provider: CloudProvider, scope: Scope): void {
   if (formatScope(scope) === formatScope(provider.scope)) return;
@@ -97,7 +111,9 @@ function checkScope(provider: CloudProvider, scope: Scope): void {
 
 async function isOpen(client: Client, workflowId: string): Promise<boolean> {
   try {
-    return (await client.workflow.getHandle(workflowId).describe()).status.name === 'RUNNING';
+    const { status } = await client.workflow.getHandle(workflowId).describe();
+    // A paused one goes on when somebody resumes it: what it claims is still its own.
+    return status.name === 'RUNNING' || status.name === 'PAUSED';
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
     throw error;

@@ -39,7 +39,11 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
     logger: toTemporalLogger(logger),
     // runProgram listens to signals.
     shutdownSignals: [],
-    telemetryOptions: { metrics: { prometheus: { bindAddress: `127.0.0.1:${sdkMetricsPort}` } } },
+    telemetryOptions: {
+      metrics: { prometheus: { bindAddress: `127.0.0.1:${sdkMetricsPort}` } },
+      // Otherwise the SDK's native part writes lines of its own among the JSON.
+      logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } },
+    },
   });
 
   // Whatever is missing is found before the first task is taken.

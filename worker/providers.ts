@@ -26,12 +26,14 @@ export async function openProviders(
 ): Promise<Providers> {
   const byScope = new Map<string, CloudProvider>();
   const byPool = new Map<string, CloudProvider>();
+  const endpoints = new Map<string, string | undefined>();
   for (const pool of config.pools) {
     await inPool(pool, async () => {
       const { provider, region, account, endpoint } = pool;
       const opened = await openProvider({ provider, region, account, endpoint, onCall });
       const scope = formatScope(opened.scope);
       const known = byScope.get(scope);
+      checkEndpoint(endpoints, scope, pool);
       if (known === undefined) byScope.set(scope, opened);
       else opened.close();
       const used = known ?? opened;
@@ -40,6 +42,18 @@ export async function openProviders(
     });
   }
   return { byScope, byPool };
+}
+
+/** One scope has one mutex and one provider: two endpoints for it would be two clouds under one name. */
+function checkEndpoint(endpoints: Map<string, string | undefined>, scope: string, pool: PoolConfig): void {
+  if (!endpoints.has(scope)) endpoints.set(scope, pool.endpoint);
+  const first = endpoints.get(scope);
+  if (first === pool.endpoint) return;
+  throw new CloudError(
+    'Invalid',
+    `its endpoint (${pool.endpoint ?? 'the default'}) is not that of an earlier pool of ${scope} ` +
+      `(${first ?? 'the default'}). Give all pools of an account and region the same endpoint`,
+  );
 }
 
 async function checkPool(pool: PoolConfig, provider: CloudProvider, logger: Logger): Promise<void> {

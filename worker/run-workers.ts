@@ -1,4 +1,5 @@
 /** The Temporal Workers of one process: one for the cluster's queue, one for each scope's. */
+import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import {
@@ -69,6 +70,8 @@ async function createWorker(options: WorkersOptions, taskQueue: string, activiti
     connection: options.connection,
     namespace: options.namespace,
     taskQueue,
+    // In histories and in the UI: which program of which cluster, and where it ran.
+    identity: `kubeip-worker/${options.config.cluster}@${hostname()}:${process.pid}`,
     workflowBundle: options.bundle,
     activities,
     interceptors: { activity: [heartbeatInterceptor] },

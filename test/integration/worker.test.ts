@@ -1,0 +1,83 @@
+/** The worker as a process: what it serves, and how it ends. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { parse, stringify } from 'yaml';
+import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
+import { startProgram } from '../../sandbox/processes/program.ts';
+import { addressPoolWorkflowId, poolStatusQuery, scopeTaskQueue } from '../../workflows/messages.ts';
+import { logLine, type NodeWorld, startNodeWorld, until } from './node-world.ts';
+
+let here: NodeWorld;
+let worker: ManagedProcess;
+let url: string;
+
+beforeAll(async () => {
+  here = await startNodeWorld('5s');
+  here.world.ec2.allocateAddress({ tags: { kubeip: 'use' } });
+  worker = await here.start('worker');
+  await until('the worker has started', () => logLine(worker, 'worker started') !== undefined);
+  url = String(logLine(worker, 'worker started')?.['http']);
+});
+
+afterAll(async () => {
+  await here?.stop();
+});
+
+test('starts the mutex of its scope and tells it the pacing', async () => {
+  const scope = {
+    provider: 'aws',
+    account: here.world.ec2.accountId,
+    region: here.world.ec2.region,
+  } as const;
+  const mutex = here.client.workflow.getHandle(addressPoolWorkflowId(scope));
+  const { taskQueue, status } = await mutex.describe();
+  expect({ taskQueue, status: status.name }).toEqual({ taskQueue: scopeTaskQueue(scope), status: 'RUNNING' });
+  expect(await mutex.query(poolStatusQuery)).toMatchObject({ pacing: { burst: 48, perSecond: 4.75 } });
+});
+
+test('is ready once it polls both task queues, and says which', async () => {
+  await until('the worker is ready', async () => (await fetch(`${url}/readyz`)).status === 200);
+  const detail = await (await fetch(`${url}/readyz`)).text();
+  expect(detail).toContain('kubeip/cluster/test: RUNNING');
+  expect(detail).toMatch(/kubeip\/scope\/aws\/\d{12}\/eu-west-1: RUNNING/);
+});
+
+test('counts its calls to the cloud, and passes on the metrics of the Temporal SDK', async () => {
+  const metrics = await (await fetch(`${url}/metrics`)).text();
+  expect(metrics).toMatch(/kubeip_cloud_requests_total\{action="ec2:DescribeAddresses",code="ok"\} [1-9]/);
+  expect(metrics).toContain('temporal_worker_start');
+});
+
+test('every line of its log is JSON, and none shows a credential', () => {
+  const lines = worker.output().trim().split('\n');
+  expect(lines.filter((line) => !line.startsWith('{'))).toEqual([]);
+  expect(worker.output()).not.toContain('secretAccessKey');
+});
+
+test('refuses one account and region at two endpoints, which would be two clouds with one mutex', async () => {
+  const config = parse(readFileSync(here.configFile, 'utf8')) as { pools: Record<string, unknown>[] };
+  const elsewhere = {
+    ...config.pools[0],
+    name: 'elsewhere',
+    account: here.world.ec2.accountId,
+    endpoint: 'http://127.0.0.1:1',
+  };
+  const configFile = join(here.world.dir, 'two-endpoints.yaml');
+  writeFileSync(configFile, stringify({ ...config, pools: [...config.pools, elsewhere] }));
+  const refused = await startProgram({
+    name: 'worker',
+    script: 'worker/main.ts',
+    args: ['--config', configFile],
+    env: here.world.env,
+    logFile: join(here.world.dir, 'two-endpoints.log'),
+  });
+  expect(await refused.exited).toMatchObject({ code: 5 });
+  expect(refused.output()).toContain('Give all pools of an account and region the same endpoint');
+});
+
+test('ends with 0 when it is told to stop', async () => {
+  worker.kill('SIGTERM');
+  expect(await worker.exited).toMatchObject({ code: 0 });
+  expect(logLine(worker, 'worker stopped')).toBeDefined();
+});

@@ -1,0 +1,54 @@
+import { expect, test } from '@jest/globals';
+import { ApiException } from '@kubernetes/client-node';
+import { toKubernetesError } from '../../kubernetes/errors.ts';
+import { parseProviderId } from '../../kubernetes/provider-id.ts';
+
+test.each([
+  [
+    'aws:///eu-west-1a/i-0123456789abcdef0',
+    { provider: 'aws', id: 'i-0123456789abcdef0', zone: 'eu-west-1a' },
+  ],
+  ['aws://x/us-west-2-lax-1a/i-0a', { provider: 'aws', id: 'i-0a', zone: 'us-west-2-lax-1a' }],
+  ['gce://project/europe-west1-b/node-1', { provider: 'gcp', id: 'node-1', zone: 'europe-west1-b' }],
+  [
+    'gce://example.com:project/europe-west1-b/node-1',
+    { provider: 'gcp', id: 'node-1', zone: 'europe-west1-b' },
+  ],
+])('%s is an instance', (providerID, instance) => {
+  expect(parseProviderId(providerID)).toEqual({ instance });
+});
+
+test.each([
+  ['aws:///eu-west-1a/fargate-ip-10-0-0-1.eu-west-1.compute.internal', /is not an EC2 instance/],
+  ['aws:///i-0123456789abcdef0', /is not an EC2 instance/],
+  ['gce://project/node-1', /is not a GCE instance/],
+  ['kind://docker/kind/kind-worker', /of a cloud that is not supported/],
+  ['', /of a cloud that is not supported/],
+])('%s is none, and the error says why', (providerID, message) => {
+  const parsed = parseProviderId(providerID);
+  expect('error' in parsed ? parsed.error : undefined).toMatch(message);
+});
+
+test.each([
+  [401, 'Denied'],
+  [403, 'Denied'],
+  [404, 'NotFound'],
+  [409, 'Conflict'],
+  [410, 'Unavailable'],
+  [422, 'Invalid'],
+  [429, 'Unavailable'],
+  [503, 'Unavailable'],
+] as const)('an answer with status %i is %s', (status, kind) => {
+  const exception = new ApiException(status, 'x', '{"message":"what the API says"}', {});
+  const error = toKubernetesError(exception, { verb: 'patch', resource: 'nodes', name: 'a' });
+  expect(error).toMatchObject({ kind, status });
+  expect(error.message).toContain('patch nodes a');
+  expect(error.message).toContain('what the API says');
+});
+
+test('no answer at all is Unavailable, with the reason at the bottom of the chain', () => {
+  const error = new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED 127.0.0.1:1') });
+  const mapped = toKubernetesError(error, { verb: 'list', resource: 'nodes' });
+  expect(mapped).toMatchObject({ kind: 'Unavailable', status: undefined });
+  expect(mapped.message).toContain('ECONNREFUSED');
+});
