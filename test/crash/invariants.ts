@@ -31,7 +31,7 @@ export function violations({ journal, addresses, pool, served }: Judged): string
   }
   for (const [instanceId, ips] of held) {
     if (!served.has(instanceId))
-      found.push(`${ips.join()} leaked: ${instanceId} is no node's that is served`);
+      found.push(`${ips.join()} leaked: ${instanceId} is no node’s that is served`);
     if (ips.length > 1) found.push(`${instanceId} has ${ips.join()}`);
   }
   for (const [instanceId, node] of served) {

@@ -1,0 +1,75 @@
+/** Temporal and Kubernetes die with everything under way, and come back with their data, under programs that go on running. */
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { CrashWorld } from './crash-world.ts';
+import { eventually } from './eventually.ts';
+
+const CASE_MS = 400_000;
+
+let crash: CrashWorld;
+beforeAll(async () => {
+  crash = await CrashWorld.start();
+}, 900_000);
+afterAll(() => crash.stop());
+
+// One after the other: each takes a server away that all cases use.
+
+test(
+  'Temporal killed and restarted in mid-associate: the node has its address, once, and the programs carry on',
+  () =>
+    crash.play('temporal', async (scene) => {
+      scene.addAddresses(3);
+      const worker = await scene.start('worker');
+      const watcher = await scene.start('watcher');
+      const settled = await scene.addNode('settled');
+      await scene.assigned(settled);
+
+      const associate = scene.ec2.hold('AssociateAddress', 'request');
+      const node = await scene.addNode('a');
+      await associate.reached();
+      await crash.killTemporal();
+      associate.letGo();
+      // While nobody can be told of it, a Node goes and another one comes.
+      await scene.deleteNode(settled);
+      const late = await scene.addNode('late');
+      await crash.restartTemporal();
+
+      await scene.released(settled);
+      await scene.assigned(node, late);
+      expect(scene.changes().toSorted()).toEqual(
+        [...[settled, node, late].map((name) => `associated ${name}`), `disassociated ${settled}`].sort(),
+      );
+      expect([worker.running(), watcher.running()]).toEqual([true, true]);
+    }),
+  CASE_MS,
+);
+
+test(
+  'kube-apiserver and etcd killed and restarted: nothing is released meanwhile, and Nodes are seen again',
+  () =>
+    crash.play('apiserver', async (scene) => {
+      scene.addAddresses(3);
+      const worker = await scene.start('worker');
+      const watcher = await scene.start('watcher');
+      const [stays, goes] = [await scene.addNode('stays'), await scene.addNode('goes')];
+      await scene.assigned(stays, goes);
+      const readyz = `${scene.httpOf(watcher)}/readyz`;
+      await eventually('the watcher is ready', async () => (await fetch(readyz)).ok);
+
+      await crash.killKubernetes();
+      // It has looked, and found nothing to look at.
+      await eventually('the watcher is not ready', async () => (await fetch(readyz)).status === 503);
+      const before = [stays, goes].map((node) => `associated ${node}`);
+      expect(scene.changes().toSorted()).toEqual(before.toSorted());
+      await crash.restartKubernetes();
+
+      await scene.deleteNode(goes);
+      const comes = await scene.addNode('comes');
+      await scene.released(goes);
+      await scene.assigned(stays, comes);
+      expect(scene.changes().toSorted()).toEqual(
+        [...before, `associated ${comes}`, `disassociated ${goes}`].sort(),
+      );
+      expect([worker.running(), watcher.running()]).toEqual([true, true]);
+    }),
+  CASE_MS,
+);
