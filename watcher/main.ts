@@ -10,7 +10,7 @@ import {
   runProgram,
 } from '../program/run-program.ts';
 import { connectClient } from '../program/temporal-connection.ts';
-import { checkSearchAttributes } from '../worker/search-attributes.ts';
+import { checkSearchAttributes } from '../program/search-attributes.ts';
 import { createWatcherMetrics } from './metrics.ts';
 import { createWatcher } from './watcher.ts';
 

@@ -15,7 +15,7 @@ import { connectClient, connectWorker } from '../program/temporal-connection.ts'
 import { createWorkerMetrics, freeLoopbackPort, sdkMetrics } from './metrics.ts';
 import { openProviders } from './providers.ts';
 import { createWorkers, workflowBundle } from './run-workers.ts';
-import { checkSearchAttributes } from './search-attributes.ts';
+import { checkSearchAttributes } from '../program/search-attributes.ts';
 
 const options = createCommand(
   'npm run worker --',

@@ -96,7 +96,7 @@ export function decide(state: PoolState, look: Look, found: Found, now: number):
   }
   const messages: Message[] = [];
   const waits: Waiting[] = [];
-  for (const waiter of [...state.queue]) {
+  for (const waiter of state.queue.slice()) {
     const outcome = offers.get(waiter.poolKey)?.answer(waiter, now) ?? 'later';
     if (typeof outcome === 'string') waits.push(outcome);
     else messages.push({ workflowId: waiter.workflowId, grant: outcome });

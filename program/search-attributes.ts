@@ -1,5 +1,5 @@
 import { type Connection, isGrpcServiceError } from '@temporalio/client';
-import { exitCodes, StartupError } from '../program/exit-codes.ts';
+import { exitCodes, StartupError } from './exit-codes.ts';
 import { searchAttributeTypes } from '../workflows/messages.ts';
 
 /** As the server numbers the type in its answer (temporal.api.enums.v1.IndexedValueType). */
