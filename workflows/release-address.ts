@@ -36,6 +36,14 @@ export async function releaseAddress(run: NodeRun, why: string): Promise<string>
     throw error;
   }
   run.assignment = undefined;
+  if (outcome === 'released' || outcome === 'alreadyFree') forgetAddress(run, address.ip);
   await reportFreed(pool.scope, address.id, outcome === 'released');
   return `${address.ip} ${OUTCOMES[outcome]}.`;
+}
+
+/** The instance as it was seen before the release would be taken for one that holds a foreign address. */
+function forgetAddress(run: NodeRun, ip: string): void {
+  if (run.instance?.publicIp?.ip !== ip) return;
+  const { publicIp: _, ...instance } = run.instance;
+  run.instance = instance;
 }
