@@ -34,8 +34,11 @@ import {
   type Command,
   type Phase,
   poolStatusQuery,
+  scopeTaskQueue,
   statusQuery,
 } from '../../workflows/messages.ts';
+import { pack } from '../../workflows/pool/packed-state.ts';
+import { newPoolState, type PoolState } from '../../workflows/pool/state.ts';
 import { TestNodes, type TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -139,6 +142,10 @@ export class Harness {
       { length: count },
       () => this.ec2.allocateAddress({ tags: { [poolTag]: pool } }).allocationId,
     );
+  }
+
+  ipOf(allocationId: string | undefined): string {
+    return this.ec2.addresses().find((a) => a.allocationId === allocationId)?.publicIp ?? '';
   }
 
   /** The address of an instance's primary interface that EC2 shows now, if it is an Elastic IP. */
@@ -250,6 +257,22 @@ export class Harness {
   async startMutex(): Promise<void> {
     const pacing = this.#clusters[0]?.config.pacing.aws ?? { burst: 48, perSecond: 4.75 };
     await startAddressPool(this.client, this.scope, pacing);
+  }
+
+  /**
+   * Terminates the mutex and starts it with a state of the test's making, as if it had continued as new with it: so time
+   * that would have to pass has passed.
+   */
+  async restartMutexWith(change: (state: PoolState) => void): Promise<void> {
+    await this.mutex.terminate('restarted by a test');
+    const pacing = { burst: 1_000, perSecond: 1_000 };
+    const state = newPoolState(pacing, Date.now());
+    change(state);
+    await this.client.workflow.start('AddressPoolWorkflow', {
+      workflowId: addressPoolWorkflowId(this.scope),
+      taskQueue: scopeTaskQueue(this.scope),
+      args: [{ scope: this.scope, pacing, state: pack(state) }],
+    });
   }
 
   /** The tag's value of the addresses that a pool's filter selects. */
