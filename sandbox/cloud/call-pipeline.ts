@@ -4,7 +4,7 @@
  */
 import type { CallLog } from './call-log.ts';
 import type { Clock } from './clock.ts';
-import type { Fault, FaultPlan } from './faults.ts';
+import type { AnyFault, FaultPlan, OperationFault } from './faults.ts';
 import type { RateLimiter } from './rate-limits.ts';
 import type { CloudSwitches } from './switches.ts';
 import { matchesAny } from './wildcard.ts';
@@ -19,7 +19,8 @@ export interface CloudAnswer {
 }
 
 export type Rejection =
-  | { readonly kind: 'denied' }
+  /** `permission`: the one that is missing. */
+  | { readonly kind: 'denied'; readonly permission: string }
   | { readonly kind: 'throttled' }
   | {
       readonly kind: 'fault';
@@ -37,8 +38,16 @@ export interface CloudCall {
   readonly scope: string;
   readonly parameters: ReadonlyMap<string, string>;
   readonly mutating: boolean;
-  /** Carries it out. Synchronous: a call is applied at one instant. Answers errors, throws none. */
-  apply(): CloudAnswer;
+  /** What the caller must be allowed to do beside the action. */
+  readonly permissions?: readonly string[];
+  /** For a call that blocks: resolves when it is to be carried out. */
+  readonly ready?: () => Promise<void>;
+  /**
+   * Carries it out. Synchronous: a call is applied at one instant. Answers errors, throws none.
+   *
+   * @param failure how the operation ends that the call starts, in a cloud that has operations
+   */
+  apply(failure?: OperationFault): CloudAnswer;
   /** The cloud's way to say no. */
   reject(rejection: Rejection): CloudAnswer;
 }
@@ -46,7 +55,7 @@ export interface CloudCall {
 export interface PipelineParts {
   readonly clock: Clock;
   readonly random: () => number;
-  readonly faults: FaultPlan;
+  readonly faults: Pick<FaultPlan<AnyFault>, 'next'>;
   readonly limiter: RateLimiter;
   readonly log: CallLog;
   readonly switches: () => CloudSwitches;
@@ -67,23 +76,25 @@ export class CallPipeline {
     if (half > 0) await clock.sleep(half);
     const fault = faults.next(call.action, call.parameters);
     if (fault?.kind === 'hang') await clock.sleep(fault.ms);
-    const answer = this.#decide(call, fault);
+    const answer = await this.#decide(call, fault);
     if (half > 0) await clock.sleep(half);
     return answer;
   }
 
-  #decide(call: CloudCall, fault: Fault | undefined): CloudAnswer | undefined {
+  async #decide(call: CloudCall, fault: AnyFault | undefined): Promise<CloudAnswer | undefined> {
     if (fault?.kind === 'dropRequest') {
       this.#record(call, 'droppedRequest');
       return undefined;
     }
-    const answer = this.#refuse(call, fault) ?? call.apply();
+    const refusal = this.#refuse(call, fault);
+    if (refusal === undefined && call.ready !== undefined) await call.ready();
+    const answer = refusal ?? call.apply(fault?.kind === 'operationError' ? fault : undefined);
     const lost = fault?.kind === 'lostAnswer';
     this.#record(call, lost ? 'lostAnswer' : answer.outcome);
     return lost ? undefined : answer;
   }
 
-  #refuse(call: CloudCall, fault: Fault | undefined): CloudAnswer | undefined {
+  #refuse(call: CloudCall, fault: AnyFault | undefined): CloudAnswer | undefined {
     if (fault?.kind === 'error') {
       return call.reject({ kind: 'fault', code: fault.code, message: fault.message, status: fault.status });
     }
@@ -91,9 +102,9 @@ export class CallPipeline {
     if (limiter.take(call.scope, call.limitKeys, clock.now()) !== undefined) {
       return call.reject({ kind: 'throttled' });
     }
-    return matchesAny(this.#parts.switches().denied, call.action)
-      ? call.reject({ kind: 'denied' })
-      : undefined;
+    const { denied } = this.#parts.switches();
+    const missing = [call.action, ...(call.permissions ?? [])].find((one) => matchesAny(denied, one));
+    return missing === undefined ? undefined : call.reject({ kind: 'denied', permission: missing });
   }
 
   #record(call: CloudCall, outcome: string): void {

@@ -35,23 +35,38 @@ export const faultSchema = z.discriminatedUnion('kind', [
 
 export type Fault = z.infer<typeof faultSchema>;
 
-interface ArmedFault {
-  readonly fault: Fault;
+/**
+ * For clouds that answer with an operation: the call is accepted and answered, and its operation ends with this error,
+ * with nothing applied.
+ */
+export const operationFaultSchema = z.strictObject({
+  ...target,
+  kind: z.literal('operationError'),
+  code: z.string().min(1),
+  message: z.string().optional(),
+});
+
+export type OperationFault = z.infer<typeof operationFaultSchema>;
+
+export type AnyFault = Fault | OperationFault;
+
+interface ArmedFault<Kind extends AnyFault> {
+  readonly fault: Kind;
   readonly matches: (action: string, parameters: ReadonlyMap<string, string>) => boolean;
   toSkip: number;
   left: number;
 }
 
 /** The faults in force, in the order they were added: the first that matches a call strikes it. */
-export class FaultPlan {
+export class FaultPlan<Kind extends AnyFault = Fault> {
   readonly #random: () => number;
-  #armed: ArmedFault[] = [];
+  #armed: ArmedFault<Kind>[] = [];
 
   constructor(random: () => number) {
     this.#random = random;
   }
 
-  add(fault: Fault): void {
+  add(fault: Kind): void {
     this.#armed.push({
       fault,
       matches: compileMatch(fault),
@@ -65,12 +80,12 @@ export class FaultPlan {
   }
 
   /** The faults that can still strike; `times` is what is left of it. */
-  list(): Fault[] {
+  list(): Kind[] {
     return this.#armed.map(({ fault, left }) => (Number.isFinite(left) ? { ...fault, times: left } : fault));
   }
 
   /** Uses up one strike. @returns the fault that strikes this call, if any */
-  next(action: string, parameters: ReadonlyMap<string, string>): Fault | undefined {
+  next(action: string, parameters: ReadonlyMap<string, string>): Kind | undefined {
     for (const armed of this.#armed) {
       if (!armed.matches(action, parameters)) continue;
       if (armed.toSkip > 0) {
@@ -86,7 +101,7 @@ export class FaultPlan {
   }
 }
 
-function compileMatch(fault: Fault): ArmedFault['matches'] {
+function compileMatch(fault: AnyFault): ArmedFault<AnyFault>['matches'] {
   const isAction = compileWildcard(fault.action);
   const wanted = Object.entries(fault.match ?? {}).map(
     ([name, pattern]) => [name, compileWildcard(pattern)] as const,
