@@ -11,6 +11,7 @@ import { FaultPlan, type AnyFault } from '../cloud/faults.ts';
 import { startHttpServer, type HttpAnswer, type HttpRequest } from '../cloud/http-server.ts';
 import { RateLimiter } from '../cloud/rate-limits.ts';
 import { definedOnly, resolveLimits, type LimitsSetting } from '../cloud/switches.ts';
+import { answerBatch, isBatch } from './batch.ts';
 import { controlEndpoints } from './control-endpoints.ts';
 import { GceProject } from './gce-project.ts';
 import {
@@ -117,12 +118,15 @@ export async function startGceEmulator(options: GceEmulatorOptions = {}): Promis
     switches: () => project.switches,
   });
   const endpoints = controlEndpoints({ ...core, projectId, region });
-  const handle = async (request: HttpRequest): Promise<HttpAnswer | undefined> => {
-    if (isControlRequest(request)) return answerControl(endpoints, request);
+  const answer = async (request: HttpRequest): Promise<HttpAnswer | undefined> => {
     const read = readCall(project, request);
     if (isCall(read)) return pipeline.run(read);
     log.recordUnreadable(read.outcome);
     return read;
+  };
+  const handle = async (request: HttpRequest): Promise<HttpAnswer | undefined> => {
+    if (isControlRequest(request)) return answerControl(endpoints, request);
+    return isBatch(request) ? answerBatch(request, answer) : answer(request);
   };
   const server = await startHttpServer({
     host: options.host ?? '127.0.0.1',

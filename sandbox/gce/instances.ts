@@ -116,33 +116,45 @@ export function removeInstance(project: GceProject, instance: InstanceRecord, by
 /**
  * Gives an interface IPv6 beside IPv4, with an external address, or takes it away with the address.
  *
- * @param ipv6 the config of the new external address; without it: an ephemeral one
+ * @param ipv6 the config of the external address. Without it: an ephemeral one for an interface that was IPv4 only
+ * @throws GceError as {@link addAccessConfig}; then nothing has changed
  */
 export function setStackType(
   project: GceProject,
   instance: InstanceRecord,
   interfaceName: string,
   stackType: StackType,
-  ipv6: AccessConfigRequest = { type: 'DIRECT_IPV6' },
-  by: ChangedBy = 'api',
+  ipv6: AccessConfigRequest | undefined,
+  by: ChangedBy,
 ): InstanceRecord {
   const networkInterface = findInterface(instance, interfaceName);
-  if (networkInterface.stackType === stackType) return instance;
-  if (stackType === 'IPV4_IPV6') {
-    const dual = replaceInterface(project, instance, { ...networkInterface, stackType });
-    try {
-      return addAccessConfig(project, dual, interfaceName, ipv6, by);
-    } catch (error) {
-      project.state.putInstance(instance);
-      throw error;
-    }
+  const changes = networkInterface.stackType !== stackType;
+  if (stackType === 'IPV4_ONLY')
+    return changes ? removeIpv6(project, instance, networkInterface, by) : instance;
+  const wanted = ipv6 ?? (changes ? ({ type: 'DIRECT_IPV6' } as const) : undefined);
+  if (wanted === undefined) return instance;
+  const dual = replaceInterface(project, instance, { ...networkInterface, stackType });
+  try {
+    return addAccessConfig(project, dual, interfaceName, wanted, by);
+  } catch (error) {
+    project.state.putInstance(instance);
+    throw error;
   }
+}
+
+function removeIpv6(
+  project: GceProject,
+  instance: InstanceRecord,
+  networkInterface: NetworkInterfaceRecord,
+  by: ChangedBy,
+): InstanceRecord {
   const external = networkInterface.accessConfigs.find((one) => one.type === 'DIRECT_IPV6');
   const bare =
     external === undefined
       ? instance
       : dropConfig(project, instance, networkInterface, external, 'disassociated', by);
-  return replaceInterface(project, bare, { ...findInterface(bare, interfaceName), stackType });
+  const present = findInterface(bare, networkInterface.name);
+  return replaceInterface(project, bare, { ...present, stackType: 'IPV4_ONLY' });
 }
 
 /** @throws GceError `notFound` */

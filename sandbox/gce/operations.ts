@@ -140,15 +140,20 @@ export class OperationLog {
 
   find(location: Location, nameOrId: string): OperationRecord | undefined {
     const byName = this.#operations.get(nameOrId);
-    const found = byName ?? [...this.#operations.values()].find((one) => one.id === nameOrId);
+    const found = byName ?? this.all().find((one) => one.id === nameOrId);
     return found?.location.kind === location.kind && found.location.name === location.name
       ? found
       : undefined;
   }
 
   /** Oldest first. */
+  all(): OperationRecord[] {
+    return [...this.#operations.values()];
+  }
+
+  /** Those of a place, oldest first. */
   list(location: Location): OperationRecord[] {
-    return [...this.#operations.values()].filter(
+    return this.all().filter(
       (one) => one.location.kind === location.kind && one.location.name === location.name,
     );
   }

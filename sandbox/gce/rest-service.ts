@@ -20,13 +20,12 @@ export const gceMethods: Readonly<Record<string, GceMethod>> = {
 
 const API_ROOT = '/compute/v1/';
 
-/** "Query parameters" that every method takes ("System parameters", Google Cloud APIs). */
+/** What every method takes ("System parameters", Google Cloud APIs), but for `fields`: the emulator answers all of them. */
 const STANDARD_QUERY = [
   'alt',
   '$alt',
   'prettyPrint',
   '$prettyPrint',
-  'fields',
   'key',
   'quotaUser',
   'userIp',
@@ -114,12 +113,20 @@ function matchPath(segments: readonly string[], here: readonly string[]): Record
   if (segments.length !== here.length) return undefined;
   const variables: Record<string, string> = {};
   for (const [index, segment] of segments.entries()) {
-    const actual = decodeURIComponent(here[index] ?? '');
+    const actual = decodeSegment(here[index] ?? '');
     const variable = /^\{(\w+)\}$/.exec(segment)?.[1];
     if (variable === undefined ? actual !== segment : actual === '') return undefined;
     if (variable !== undefined) variables[variable] = actual;
   }
   return variables;
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment);
+  } catch {
+    throw new GceError('badRequest', `The path segment '${segment}' is not well encoded.`);
+  }
 }
 
 function readBody({ body }: HttpRequest): unknown {

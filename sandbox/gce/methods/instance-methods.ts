@@ -167,7 +167,7 @@ export const instanceMethods: Readonly<Record<string, GceMethod>> = {
           checkAccessConfig(project, instance.zone, { ...findInterface(instance, nic), stackType }, ipv6);
         }
         return (present) => {
-          if (stackType !== undefined) setStackType(project, present, nic, stackType, ipv6);
+          if (stackType !== undefined) setStackType(project, present, nic, stackType, ipv6, 'api');
         };
       }),
   },

@@ -1,9 +1,10 @@
 /** The methods of `zoneOperations` and `regionOperations`. */
-import { resourceNotFound } from '../gce-error.ts';
+import { GceError, resourceNotFound } from '../gce-error.ts';
 import { operationFields } from '../list-filter.ts';
 import type { OperationRecord } from '../operations.ts';
 import { checkRegion, checkZone, inRegion, inZone, type Location } from '../places.ts';
 import { locationPath, renderOperation } from '../render.ts';
+import { runAggregatedList } from './aggregated-list.ts';
 import { LIST_QUERY, runList, type GceMethod, type MethodCall } from './method.ts';
 
 function methodsOf(kind: Location['kind']): Record<string, GceMethod> {
@@ -36,12 +37,7 @@ function methodsOf(kind: Location['kind']): Record<string, GceMethod> {
       http: 'POST',
       path: `${get.path}/wait`,
       permissions: () => [`${service}.get`],
-      ready: async (call) => {
-        const operation = peek(call, operationIn);
-        if (operation === undefined) return;
-        const { clock, switches } = call.project;
-        await clock.sleep(Math.min(operation.endsAt - clock.now(), switches.waitLimitMs));
-      },
+      ready: (call) => untilDone(call, operationIn),
     },
     [`${service}.list`]: {
       http: 'GET',
@@ -61,17 +57,40 @@ function methodsOf(kind: Location['kind']): Record<string, GceMethod> {
   };
 }
 
-/** The operation to wait for; none if the request is wrong, which its answer will say. */
-function peek(call: MethodCall, find: (call: MethodCall) => OperationRecord): OperationRecord | undefined {
+/** Blocks while the operation runs, but no longer than a wait may. A wrong request is not waited for: its answer tells. */
+async function untilDone(call: MethodCall, find: (call: MethodCall) => OperationRecord): Promise<void> {
+  const { clock, switches } = call.project;
+  const until = Math.min(endOf(call, find), clock.now() + switches.waitLimitMs);
+  // A timer may fire a moment too early.
+  for (let left = until - clock.now(); left > 0; left = until - clock.now()) {
+    await clock.sleep(Math.ceil(left));
+  }
+}
+
+function endOf(call: MethodCall, find: (call: MethodCall) => OperationRecord): number {
   try {
-    const found = find(call);
-    return found.done ? undefined : found;
-  } catch {
-    return undefined;
+    return find(call).endsAt;
+  } catch (error) {
+    if (error instanceof GceError) return 0;
+    throw error;
   }
 }
 
 export const operationMethods: Readonly<Record<string, GceMethod>> = {
+  'globalOperations.aggregatedList': {
+    http: 'GET',
+    path: 'projects/{project}/aggregated/operations',
+    query: [...LIST_QUERY, 'includeAllScopes', 'serviceProjectNumber'],
+    mutating: false,
+    run: (call) =>
+      runAggregatedList(call, call.project.operations.all(), {
+        kind: 'compute#operationAggregatedList',
+        collection: 'operations',
+        fields: operationFields,
+        locationOf: ({ location }) => location,
+        render: (operation) => renderOperation(call.project, operation),
+      }),
+  },
   ...methodsOf('zones'),
   ...methodsOf('regions'),
 };
