@@ -97,9 +97,9 @@ describe('EC2', () => {
   test('answers with errors of its own for a while: the node is served when that is over', async () => {
     harness.reserve('lost');
     harness.ec2.addFaults(
-      { kind: 'error', action: 'AssociateAddress', code: 'InternalError', times: 3 },
-      { kind: 'dropRequest', action: 'DescribeAddresses', times: 2 },
-      { kind: 'error', action: 'DescribeInstances', code: 'ServiceUnavailable', times: 2 },
+      { kind: 'error', action: 'AssociateAddress', code: 'InternalError', times: 2 },
+      { kind: 'dropRequest', action: 'DescribeAddresses', times: 1 },
+      { kind: 'error', action: 'DescribeInstances', code: 'ServiceUnavailable', times: 1 },
     );
     const node = await harness.addNode('lost-2', { pool: 'lost' });
     await harness.waitUntilAssigned(node);

@@ -1,0 +1,206 @@
+/**
+ * `npm run replay:record`: plays a few flows in the embedded world and writes the histories of their workflows, in the
+ * JSON that `temporal workflow show --output json` prints, for replay.test.ts. See README.md for when to run it.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { WorkflowHandle } from '@temporalio/client';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Command } from 'commander';
+import { assignSignal, configureSignal, releaseSignal } from '../../workflows/messages.ts';
+import { type Harness, openHarness } from '../integration/harness.ts';
+import type { TestNode } from '../integration/test-nodes.ts';
+
+/** The queue of one worker process, named for its machine. */
+const sticky = 'TASK_QUEUE_KIND_STICKY';
+const taintKey = 'example.com/no-address';
+const { version } = new Command('npm run replay:record --')
+  .description('Records histories of the present workflows for the replay tests.')
+  .option('--version <folder>', 'the folder of test/replay/histories to write to', 'v1')
+  .parse()
+  .opts<{ version: string }>();
+const folder = join(import.meta.dirname, 'histories', version);
+mkdirSync(folder, { recursive: true });
+
+const harness = await openHarness({
+  pools: [
+    { name: 'plain', taintKey, release: { gracePeriod: '3s' } },
+    { name: 'short' },
+    { name: 'next' },
+    { name: 'grace', release: { gracePeriod: '10m' } },
+    { name: 'faults', retries: { attempts: 3, interval: '1s' } },
+  ],
+});
+try {
+  const flows = [deleted, commanded, inherited, moved, registeredAgain, foreign, troubled, denied, cancelled];
+  for (const flow of flows) await flow(harness);
+  await mutexContinued(harness);
+} finally {
+  await harness.close();
+}
+
+/** Assigned, its taint removed; deleted by rumour, then in earnest. */
+async function deleted(h: Harness): Promise<void> {
+  h.reserve('plain');
+  const node = await h.addNode('deleted', {
+    pool: 'plain',
+    taints: [{ key: taintKey, effect: 'NoSchedule' }],
+  });
+  await h.waitUntilAssigned(node);
+  await h.tellDeleted(node);
+  await h.waitForPhase(node, 'releasing');
+  await h.waitUntilAssigned(node);
+  await h.deleteNode(node);
+  await h.waitForEnd(node);
+  await keep('assign-ip-deleted', h.handle(node));
+}
+
+/** Not ready at first; released and assigned by signal and by Update. */
+async function commanded(h: Harness): Promise<void> {
+  const node = await h.addNode('commanded', { pool: 'plain', initialised: false });
+  await h.waitForPhase(node, 'waiting');
+  await h.nodes.initialise(node);
+  await h.tellChanged(node);
+  await h.waitUntilAssigned(node);
+  await h.handle(node).signal(releaseSignal, { reason: 'recorded' });
+  await h.waitForPhase(node, 'released');
+  await h.handle(node).signal(assignSignal);
+  await h.waitUntilAssigned(node);
+  await h.release(node);
+  await h.assign(node);
+  await h.waitUntilAssigned(node);
+  await h.deleteNode(node);
+  await h.waitForEnd(node);
+  await keep('assign-ip-commanded', h.handle(node));
+}
+
+/** The pool is empty; served when another node gives its address back. */
+async function inherited(h: Harness): Promise<void> {
+  h.reserve('short');
+  const holder = await h.addNode('holder', { pool: 'short' });
+  await h.waitUntilAssigned(holder);
+  const heir = await h.addNode('heir', { pool: 'short' });
+  await told(h, heir);
+  await h.deleteNode(holder);
+  await h.waitUntilAssigned(heir);
+  await keep('assign-ip-inherited', h.handle(heir));
+}
+
+/** To another pool, then to none. */
+async function moved(h: Harness): Promise<void> {
+  h.reserve('next');
+  const node = await h.addNode('moved', { pool: 'plain' });
+  await h.waitUntilAssigned(node);
+  for (const pool of ['next', 'none']) {
+    await h.nodes.patch(node, { metadata: { labels: { pool } } });
+    await h.tellChanged(node);
+    if (pool === 'next') {
+      await h.waitForStatus(node, 'moved', (s) => s.phase === 'assigned' && s.pool === 'next');
+    }
+  }
+  await h.waitForEnd(node);
+  await keep('assign-ip-moved', h.handle(node));
+}
+
+/** By the same instance, which keeps its address; then by another one, in a new run. */
+async function registeredAgain(h: Harness): Promise<void> {
+  h.reserve('grace', 2);
+  const node = await h.addNode('again', { pool: 'grace' });
+  await h.waitUntilAssigned(node);
+  await h.deleteNode(node);
+  await h.waitForPhase(node, 'releasing');
+  const again = await h.addNode('again', { pool: 'grace', instanceId: node.instanceId });
+  await h.waitUntilAssigned(again);
+  const { runId } = await h.handle(again).describe();
+  await h.nodes.delete(again);
+  const other = await h.addNode('again', { pool: 'grace' });
+  await h.waitForStatus(other, 'assigned', (s) => s.phase === 'assigned' && s.node.uid === other.uid);
+  await keep('assign-ip-registered-again', h.client.workflow.getHandle(h.workflowId(node), runId));
+  await keep('assign-ip-another-instance', h.handle(other));
+}
+
+/** Holds an address of somebody; served once it is detached. */
+async function foreign(h: Harness): Promise<void> {
+  const { allocationId } = h.ec2.allocateAddress({ tags: { owner: 'somebody' } });
+  const { instanceId } = h.ec2.runInstance({});
+  h.ec2.associateByHand({ allocationId, instanceId });
+  const node = await h.addNode('foreign', { pool: 'plain', instanceId });
+  await told(h, node);
+  h.ec2.disassociateByHand(allocationId);
+  await h.handle(node).signal(assignSignal);
+  await h.waitUntilAssigned(node);
+  await keep('assign-ip-foreign', h.handle(node));
+}
+
+/** Throttled, then a lost answer. */
+async function troubled(h: Harness): Promise<void> {
+  h.reserve('faults');
+  h.ec2.addFaults(
+    { kind: 'error', action: 'AssociateAddress', code: 'RequestLimitExceeded', times: 1 },
+    { kind: 'lostAnswer', action: 'AssociateAddress', times: 1 },
+  );
+  const node = await h.addNode('troubled', { pool: 'faults' });
+  await h.waitUntilAssigned(node);
+  await keep('assign-ip-troubled', h.handle(node));
+}
+
+async function denied(h: Harness): Promise<void> {
+  h.reserve('faults');
+  h.ec2.configure({ denied: ['AssociateAddress'] });
+  const node = await h.addNode('denied', { pool: 'faults' });
+  await h.waitForEnd(node);
+  h.ec2.configure({ denied: [] });
+  await keep('assign-ip-denied', h.handle(node));
+}
+
+async function cancelled(h: Harness): Promise<void> {
+  const node = await h.addNode('cancelled', { pool: 'short' });
+  await told(h, node);
+  await h.handle(node).cancel();
+  await h.waitForEnd(node);
+  await keep('assign-ip-cancelled', h.handle(node));
+}
+
+/** All that the mutex did for the others; and a run of it that begins with the state of an earlier one. */
+async function mutexContinued(h: Harness): Promise<void> {
+  await h.mutex.signal(configureSignal, { pacing: { burst: 10, perSecond: 2 } });
+  await h.mutexStatus();
+  await keep('address-pool', h.mutex);
+
+  const [allocationId = ''] = h.reserve('short');
+  await h.restartMutexWith((state) => {
+    state.claims.push({
+      address: { id: allocationId, ip: h.ipOf(allocationId) },
+      token: state.nextToken++,
+      workflowId: 'assign-ip/test/terminated',
+      runId: 'terminated',
+      instanceId: 'i-00000000000000000',
+      state: 'granted',
+      deadline: Date.now(),
+    });
+  });
+  h.reserve('plain');
+  const next = await h.addNode('after-the-mutex', { pool: 'plain' });
+  await h.waitUntilAssigned(next);
+  await keep('address-pool-continued', h.mutex);
+}
+
+async function told(h: Harness, node: TestNode): Promise<void> {
+  await h.waitForStatus(node, 'told', ({ lastError }) => lastError !== undefined);
+}
+
+async function keep(name: string, handle: WorkflowHandle): Promise<void> {
+  const history = JSON.parse(historyToJSON(await handle.fetchHistory()), withoutMachine) as {
+    events: unknown[];
+  };
+  writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(history, undefined, 1)}\n`);
+  console.log(`${name}: ${history.events.length} events`);
+}
+
+/** Replay needs neither who recorded it nor where the code lay: only what a reviewer should see is written. */
+function withoutMachine(key: string, value: unknown): unknown {
+  if (key === 'identity') return 'recorder';
+  if (key === 'stackTrace') return '';
+  const isSticky = typeof value === 'object' && value !== null && 'kind' in value && value.kind === sticky;
+  return isSticky ? { ...value, name: 'sticky' } : value;
+}
