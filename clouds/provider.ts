@@ -3,6 +3,7 @@ import type {
   AddressQuery,
   AddressRef,
   Association,
+  Family,
   Instance,
   InstanceRef,
   ReleaseOutcome,
@@ -45,10 +46,14 @@ export interface CloudProvider {
    * second call, or a call after a lost answer, changes nothing); refuses if it holds another static address.
    * Never takes an address from another holder.
    *
+   * Where the cloud demands that an ephemeral address is removed first (GCE), that is done once the static one is seen to
+   * be free. A call that ends in between leaves the instance with neither: the next call, or
+   * {@link CloudProvider.restoreEphemeral}, mends that.
+   *
    * @throws CloudError `InUse` if another interface holds the address; `ForeignAddress` if the instance holds another
    * static address; `NotFound` if the instance or the address is gone; `Throttled`; `Denied`
    */
-  associate(ref: InstanceRef, address: AddressRef): Promise<Association>;
+  associate(ref: InstanceRef, address: AddressRef, options?: ChangeOptions): Promise<Association>;
 
   /**
    * Reads one address of a pool back. Concurrent calls with one query share one request.
@@ -60,11 +65,55 @@ export interface CloudProvider {
   /**
    * Takes the address from the instance, if and only if this instance still holds it and it still matches the query.
    * A second call answers `alreadyFree` or `heldByOther` and changes nothing.
+   *
+   * An instance that lives on gets an ephemeral address in its place, as {@link CloudProvider.restoreEphemeral} says,
+   * unless the options say otherwise.
    */
-  release(ref: InstanceRef, address: AddressRef, query: AddressQuery): Promise<ReleaseOutcome>;
+  release(
+    ref: InstanceRef,
+    address: AddressRef,
+    query: AddressQuery,
+    options?: ReleaseOptions,
+  ): Promise<ReleaseOutcome>;
+
+  /**
+   * Gives a living instance that has no external address of the family an ephemeral one, as it had before a static one
+   * was to take its place. To be called only for an instance that had one then. A second call changes nothing.
+   *
+   * @returns `notNeeded` if it has one, static or not, if it is gone or shuts down, if it cannot have one, and where the
+   * cloud does this by itself (EC2)
+   * @throws CloudError `Throttled`, `Unavailable`, `Denied`, `Exhausted`
+   */
+  restoreEphemeral(ref: InstanceRef, family: Family, options?: ChangeOptions): Promise<RestoreOutcome>;
 
   /** Frees sockets. The provider is not used afterwards. */
   close(): void;
+}
+
+export interface ChangeOptions {
+  /**
+   * The same for all tries of one request, as a workflow's id and the token of its claim: the cloud knows a repeated
+   * request by it, where it can. Without it each call is a request of its own.
+   */
+  readonly requestKey?: string;
+  /** Called while the cloud is at work, at least every few seconds. Must not throw. */
+  readonly heartbeat?: () => void;
+}
+
+export interface ReleaseOptions extends ChangeOptions {
+  /** False for an instance that had no ephemeral address before it got the static one. @default true */
+  readonly restoreEphemeral?: boolean;
+}
+
+export type RestoreOutcome = 'restored' | 'notNeeded';
+
+/** One finished call to a cloud, for metrics. */
+export interface CloudCallEvent {
+  /** As the cloud's permission for it is called: `ec2:AssociateAddress`, `compute.instances.get`. */
+  readonly action: string;
+  /** `ok`, or the cloud's error code. */
+  readonly outcome: string;
+  readonly seconds: number;
 }
 
 /** The one set of errors that the rest of the project knows. */

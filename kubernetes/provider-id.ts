@@ -11,7 +11,7 @@ export function parseProviderId(providerID: string): { instance: InstanceRef } |
   if (aws) return instance('aws', aws['id'], aws['zone']);
 
   const gce = /^gce:\/\/(?<project>[^/]+)\/(?<zone>[a-z0-9-]+)\/(?<id>[a-z0-9-]+)$/.exec(providerID)?.groups;
-  if (gce) return instance('gcp', gce['id'], gce['zone']);
+  if (gce) return instance('gcp', gce['id'], gce['zone'], gce['project']);
 
   if (providerID.startsWith('aws:')) {
     return {
@@ -28,6 +28,8 @@ function instance(
   provider: InstanceRef['provider'],
   id: string | undefined,
   zone: string | undefined,
+  account?: string,
 ): { instance: InstanceRef } {
-  return { instance: { provider, id: id ?? '', zone: zone ?? '' } };
+  const named = account === undefined ? {} : { account };
+  return { instance: { provider, id: id ?? '', zone: zone ?? '', ...named } };
 }

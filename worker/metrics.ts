@@ -1,11 +1,11 @@
 /** What the worker counts, beside the metrics of the Temporal SDK. */
 import { createServer } from 'node:net';
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
-import type { AwsCallEvent } from '../clouds/aws/client.ts';
+import type { CloudCallEvent } from '../clouds/provider.ts';
 
 export interface WorkerMetrics {
   readonly registry: Registry;
-  readonly countCloudCall: (event: AwsCallEvent) => void;
+  readonly countCloudCall: (event: CloudCallEvent) => void;
 }
 
 export function createWorkerMetrics(): WorkerMetrics {

@@ -1,7 +1,6 @@
 /** The clouds that this worker's pools need: one provider for each scope. */
 import { openProvider } from '../clouds/open-provider.ts';
-import type { AwsCallEvent } from '../clouds/aws/client.ts';
-import { CloudError, type CloudProvider } from '../clouds/provider.ts';
+import { CloudError, type CloudCallEvent, type CloudProvider } from '../clouds/provider.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { formatScope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
@@ -22,7 +21,7 @@ export interface Providers {
 export async function openProviders(
   config: Config,
   logger: Logger,
-  onCall: (event: AwsCallEvent) => void,
+  onCall: (event: CloudCallEvent) => void,
 ): Promise<Providers> {
   const byScope = new Map<string, CloudProvider>();
   const byPool = new Map<string, CloudProvider>();

@@ -2,7 +2,7 @@
 import { DescribeAddressesCommand, type Address as Ec2Address, type EC2Client } from '@aws-sdk/client-ec2';
 import type { Address, Association } from '../../model/address.ts';
 import { CloudError } from '../provider.ts';
-import { batchLookups } from './batch.ts';
+import { batchLookups } from '../batch.ts';
 import { present, type AwsCall } from './client.ts';
 import { groupByDistinctNames, maxFilterValues, parseFilter, type AddressFilter } from './filter.ts';
 

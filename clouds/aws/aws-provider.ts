@@ -168,6 +168,11 @@ class AwsProvider implements CloudProvider {
     }
   }
 
+  /** EC2 gives an instance its auto-assigned address back by itself, and never takes it before the static one is there. */
+  async restoreEphemeral() {
+    return 'notNeeded' as const;
+  }
+
   close(): void {
     this.#client.destroy();
   }

@@ -8,7 +8,7 @@ import {
 import type { Instance, InstanceRef } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
 import { CloudError } from '../provider.ts';
-import { batchLookups } from './batch.ts';
+import { batchLookups } from '../batch.ts';
 import { present, type AwsCall } from './client.ts';
 import { maxFilterValues } from './filter.ts';
 

@@ -1,12 +1,14 @@
 /** Giving an address to an instance. */
 import { expect } from '@jest/globals';
+import { publicIpOf } from './cloud-backend.ts';
 import type { ContractCase } from './provider-contract.ts';
 
 export const associatingCases: readonly ContractCase[] = [
   {
     name: "an address is associated with the instance's primary interface",
     async run({ provider, createInstance, createPool, reserve, holderOf }) {
-      const [ref, address] = [await createInstance(), await reserve(createPool())];
+      const pool = createPool();
+      const [ref, address] = [await createInstance(), await reserve(pool)];
       const association = await provider.associate(ref, address);
       const instance = await provider.findInstance(ref);
       expect(association).toEqual({
@@ -15,7 +17,7 @@ export const associatingCases: readonly ContractCase[] = [
         networkInterfaceId: instance.networkInterfaceId,
       });
       expect(await holderOf(address)).toBe(instance.networkInterfaceId);
-      expect(instance.publicIp).toEqual({ ip: address.ip, static: true });
+      expect(publicIpOf(instance, pool.family)).toEqual({ ip: address.ip, static: true });
     },
   },
   {

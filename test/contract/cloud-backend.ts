@@ -1,5 +1,5 @@
 /** What the contract suite needs of a cloud besides the provider under test: a hand that makes, attaches and removes things. */
-import type { AddressQuery, AddressRef, InstanceRef } from '../../model/address.ts';
+import type { AddressQuery, AddressRef, Family, Instance, InstanceRef } from '../../model/address.ts';
 import type { CloudProvider } from '../../clouds/provider.ts';
 
 /** Functions rather than methods, so that a case can take out those that it uses. */
@@ -45,4 +45,8 @@ export interface FaultyCloudBackend extends CloudBackend {
   readonly loseNextAnswer: (call: ChangingCall) => void;
   /** The next such call is not applied and fails. */
   readonly failNext: (call: ChangingCall, how: 'throttled' | 'denied' | 'unavailable') => void;
+}
+
+export function publicIpOf(instance: Instance, family: Family): Instance['publicIp'] {
+  return family === 'ipv4' ? instance.publicIp : instance.publicIpv6;
 }

@@ -1,5 +1,6 @@
 /** Taking an address from an instance. */
 import { expect } from '@jest/globals';
+import { publicIpOf } from './cloud-backend.ts';
 import type { ContractCase } from './provider-contract.ts';
 
 export const releasingCases: readonly ContractCase[] = [
@@ -11,7 +12,7 @@ export const releasingCases: readonly ContractCase[] = [
       await provider.associate(ref, address);
       expect(await provider.release(ref, address, pool)).toBe('released');
       expect(await holderOf(address)).toBeUndefined();
-      expect((await provider.findInstance(ref)).publicIp?.ip).not.toBe(address.ip);
+      expect(publicIpOf(await provider.findInstance(ref), pool.family)?.ip).not.toBe(address.ip);
       expect(await provider.release(ref, address, pool)).toBe('alreadyFree');
     },
   },

@@ -9,10 +9,13 @@ test.each([
     { provider: 'aws', id: 'i-0123456789abcdef0', zone: 'eu-west-1a' },
   ],
   ['aws://x/us-west-2-lax-1a/i-0a', { provider: 'aws', id: 'i-0a', zone: 'us-west-2-lax-1a' }],
-  ['gce://project/europe-west1-b/node-1', { provider: 'gcp', id: 'node-1', zone: 'europe-west1-b' }],
+  [
+    'gce://project/europe-west1-b/node-1',
+    { provider: 'gcp', id: 'node-1', zone: 'europe-west1-b', account: 'project' },
+  ],
   [
     'gce://example.com:project/europe-west1-b/node-1',
-    { provider: 'gcp', id: 'node-1', zone: 'europe-west1-b' },
+    { provider: 'gcp', id: 'node-1', zone: 'europe-west1-b', account: 'example.com:project' },
   ],
 ])('%s is an instance', (providerID, instance) => {
   expect(parseProviderId(providerID)).toEqual({ instance });

@@ -1,0 +1,147 @@
+/**
+ * KubeIP's filter syntax for addresses of Compute Engine: filters joined by `;`, each an expression of the list methods'
+ * `filter` parameter ("Method: addresses.list", Compute Engine API). All of them must match, together with KubeIP's own
+ * conditions on the kind of address.
+ *
+ * The expressions are Compute Engine's to read. What is checked here is what would otherwise fail late or mean something
+ * else than it says.
+ */
+import { closest, distance } from 'fastest-levenshtein';
+import type { Family } from '../../model/address.ts';
+import { CloudError } from '../provider.ts';
+
+/** Fields of an address, from "REST Resource: addresses". */
+const fields = [
+  'address',
+  'addressType',
+  'creationTimestamp',
+  'description',
+  'id',
+  'ipCollection',
+  'ipVersion',
+  'ipv6EndpointType',
+  'kind',
+  'labelFingerprint',
+  'labels',
+  'name',
+  'network',
+  'networkTier',
+  'prefixLength',
+  'purpose',
+  'region',
+  'selfLink',
+  'subnetwork',
+] as const;
+
+/** What an association changes: an address would leave its pool as soon as it is in use. */
+const changingFields = ['status', 'users'];
+
+const conditions: Readonly<Record<Family, string>> = {
+  // Addresses that were reserved before there was IPv6 have no ipVersion.
+  ipv4: '(addressType=EXTERNAL) (ipVersion!=IPV6)',
+  ipv6: '(addressType=EXTERNAL) (ipVersion=IPV6)',
+};
+
+/**
+ * @param text the filter as a user wrote it
+ * @returns the value of the `filter` parameter: all addresses of the pool, whether they are in use or not
+ * @throws CloudError `Invalid`, naming the filter and what is expected there
+ */
+export function toListFilter(text: string, family: Family): string {
+  const expressions = parseFilter(text).map((expression) => `(${expression})`);
+  return [conditions[family], ...expressions].join(' ');
+}
+
+/**
+ * @returns the expressions, in the order written; at least one
+ * @throws CloudError `Invalid`
+ */
+export function parseFilter(text: string): string[] {
+  const expressions = split(text).filter((expression) => expression !== '');
+  if (expressions.length === 0) {
+    throw new CloudError(
+      'Invalid',
+      'The filter is empty, so the pool would be every address of the project. Write one such as labels.kubeip=reserved.',
+    );
+  }
+  expressions.forEach((expression, index) => check(expression, index + 1));
+  return expressions;
+}
+
+function check(expression: string, ordinal: number): void {
+  const fail = (problem: string): never => {
+    throw new CloudError(
+      'Invalid',
+      `Filter ${ordinal} (${expression}): ${problem}. The form is <field><operator><value>, as labels.kubeip=reserved; filters are joined by a semicolon.`,
+    );
+  };
+  if (/^Name\s*=\s*(tag:|[a-z-]+\s*,\s*Values)/.test(expression)) {
+    fail('this is a filter of AWS');
+  }
+  const unbalanced = balanceProblem(expression);
+  if (unbalanced !== undefined) fail(unbalanced);
+  const names = fieldNames(expression);
+  if (names.length === 0) fail('there is no comparison in it');
+  for (const name of names) {
+    const problem = fieldProblem(name);
+    if (problem !== undefined) fail(problem);
+  }
+}
+
+/** Quoted text is no part of the structure: its content is taken out. */
+function withoutQuoted(expression: string): string {
+  return expression.replaceAll(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, '""');
+}
+
+function balanceProblem(expression: string): string | undefined {
+  const text = withoutQuoted(expression);
+  if (/["']/.test(text.replaceAll('""', ''))) return 'a quotation mark is not closed';
+  let depth = 0;
+  for (const char of text) {
+    if (char === '(') depth++;
+    if (char === ')' && --depth < 0) return 'a parenthesis is closed that was not opened';
+  }
+  return depth === 0 ? undefined : 'a parenthesis is not closed';
+}
+
+/** What stands before each operator, `labels.kubeip` in `labels.kubeip=reserved`; values may hold operators themselves. */
+function fieldNames(expression: string): string[] {
+  const comparison = /([A-Za-z_][\w.-]*(?:"")?)\s*(?:!=|<=|>=|[=<>:]|\s(?:eq|ne)\s)\s*[^\s()]*/g;
+  return Array.from(withoutQuoted(expression).matchAll(comparison), (match) => match[1] ?? '');
+}
+
+function fieldProblem(name: string): string | undefined {
+  const top = name.split('.')[0] ?? name;
+  if (changingFields.includes(top)) {
+    return `"${top}" changes with every association, so it cannot tell what is of the pool; leave it out, free addresses are found without it`;
+  }
+  if ((fields as readonly string[]).includes(top)) {
+    return top === 'labels' && !/^labels\.[^.]/.test(name)
+      ? '"labels" needs a key, as labels.kubeip'
+      : undefined;
+  }
+  const candidate = closest(top, fields);
+  const hint = distance(top, candidate) <= 3 ? `; did you mean "${name.replace(top, candidate)}"?` : '';
+  return `"${top}" is no field of an address${hint} (there are labels.<key>, ${fields.filter((field) => field !== 'labels').join(', ')})`;
+}
+
+/** Splits at each semicolon outside of quotation marks. */
+function split(text: string): string[] {
+  const parts: string[] = [''];
+  let quote = '';
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charAt(i);
+    if (char === '\\') {
+      parts.push(`${parts.pop() ?? ''}${char}${text.charAt(++i)}`);
+      continue;
+    }
+    if (quote === '' && char === ';') {
+      parts.push('');
+      continue;
+    }
+    if (quote === '' && (char === '"' || char === "'")) quote = char;
+    else if (char === quote) quote = '';
+    parts.push(`${parts.pop() ?? ''}${char}`);
+  }
+  return parts.map((part) => part.trim());
+}

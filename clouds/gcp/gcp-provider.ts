@@ -1,0 +1,295 @@
+/** Reserved addresses for GCE instances, by the contract of {@link CloudProvider}. */
+import type {
+  Address,
+  AddressQuery,
+  AddressRef,
+  Association,
+  Family,
+  Instance,
+  InstanceRef,
+  ReleaseOutcome,
+} from '../../model/address.ts';
+import type { Scope } from '../../model/scope.ts';
+import {
+  CloudError,
+  type ChangeOptions,
+  type CloudProvider,
+  type ReleaseOptions,
+  type RestoreOutcome,
+} from '../provider.ts';
+import { createAccessConfigs, type AccessConfigs, type Target } from './access-configs.ts';
+import { associationWith, createAddressReader, type AddressReader } from './addresses.ts';
+import { createGcpCall, createGcpClients, type GcpClientOptions, type GcpClients } from './client.ts';
+import { accessConfigExists, isOutdated } from './errors.ts';
+import { toListFilter } from './filter.ts';
+import {
+  createInstanceReader,
+  interfaceWith,
+  networkInterfaceId,
+  type FoundInstance,
+  type InstanceReader,
+} from './instances.ts';
+import { familyOf, sameIp } from './ip.ts';
+import { createChangeMaker } from './operations.ts';
+import { parseOrder } from './order.ts';
+import { checkFits, checkFree, livingTarget } from './preconditions.ts';
+
+export interface GcpProviderOptions extends GcpClientOptions {
+  /** The project that the pools and the nodes are of. */
+  readonly project: string;
+  readonly region: string;
+  /** How long a lookup waits for others to share its request, in milliseconds. @default 20 */
+  readonly batchWindowMs?: number | undefined;
+  /** How long one wait for an operation blocks, and so the longest pause between heartbeats. @default 4000 */
+  readonly waitSliceMs?: number | undefined;
+  /** After so long an operation is no longer waited for; a repeated request goes on with it. @default 20000 */
+  readonly operationTimeoutMs?: number | undefined;
+}
+
+/** @returns the provider of one project and region. Makes no call yet. */
+export function createGcpProvider(options: GcpProviderOptions): CloudProvider {
+  return new GcpProvider(options);
+}
+
+class GcpProvider implements CloudProvider {
+  readonly scope: Scope;
+  readonly #clients: GcpClients;
+  readonly #addresses: AddressReader;
+  readonly #instances: InstanceReader;
+  readonly #configs: AccessConfigs;
+
+  constructor(options: GcpProviderOptions) {
+    const { project, region, endpoint, batchWindowMs: windowMs = 20 } = options;
+    this.scope = { provider: 'gcp', account: project, region };
+    this.#clients = createGcpClients(options);
+    const call = createGcpCall(options, project);
+    this.#addresses = createAddressReader(this.#clients, call, this.scope, windowMs);
+    this.#instances = createInstanceReader(this.#clients, call, this.scope, windowMs);
+    const change = createChangeMaker(this.#clients, call, {
+      project,
+      endpoint,
+      waitSliceMs: options.waitSliceMs ?? 4_000,
+      operationTimeoutMs: options.operationTimeoutMs ?? 20_000,
+    });
+    this.#configs = createAccessConfigs(this.#clients, change, project);
+  }
+
+  validateQuery(query: AddressQuery): void {
+    toListFilter(query.filter, query.family);
+    parseOrder(query.orderBy);
+  }
+
+  async findInstance(ref: InstanceRef): Promise<Instance> {
+    const found = await this.#instances.read(ref);
+    const { primary } = found;
+    const ips = Object.values(primary?.accessConfigs ?? {}).flatMap(({ ip }) => (ip === '' ? [] : [ip]));
+    const reserved = await this.#addresses.reserved(ips);
+    const publicOf = (family: Family) => {
+      const ip = primary?.accessConfigs[family]?.ip;
+      return ip ? { ip, static: reserved.has(ip) } : undefined;
+    };
+    const [publicIp, publicIpv6] = [publicOf('ipv4'), publicOf('ipv6')];
+    return {
+      provider: 'gcp',
+      id: found.name,
+      zone: found.zone,
+      account: this.scope.account,
+      region: this.scope.region,
+      alive: found.alive,
+      networkInterfaceId: primary === undefined ? '' : networkInterfaceId(found, primary),
+      privateIp: primary?.privateIp ?? '',
+      ...(publicIp && { publicIp }),
+      ...(publicIpv6 && { publicIpv6 }),
+    };
+  }
+
+  async listAddresses(query: AddressQuery): Promise<Address[]> {
+    return (await this.#addresses.list(query)).map(({ address }) => address);
+  }
+
+  async readAddress(query: AddressQuery, addressId: string): Promise<Address | undefined> {
+    const found = await this.#addresses.read(query, addressId);
+    if (found?.holder === undefined) return found?.address;
+    const instance = await this.#readIfThere({
+      provider: 'gcp',
+      id: found.holder.instance,
+      zone: found.holder.zone,
+    });
+    if (instance === undefined) return found.address;
+    const nic = interfaceWith(instance, found.address.ip);
+    if (nic === undefined) {
+      throw new CloudError(
+        'Unavailable',
+        `Compute Engine's answers do not agree yet on whether instance ${instance.name} has ${found.address.ip}.`,
+      );
+    }
+    return {
+      ...found.address,
+      association: associationWith(found.holder, networkInterfaceId(instance, nic)),
+    };
+  }
+
+  async associate(ref: InstanceRef, address: AddressRef, options: ChangeOptions = {}): Promise<Association> {
+    return await onPresentState(() => this.#associate(ref, address, options));
+  }
+
+  async #associate(ref: InstanceRef, address: AddressRef, options: ChangeOptions): Promise<Association> {
+    const family = familyOf(address.ip);
+    const target = livingTarget(await this.#instances.read(ref), ref);
+    const present = target.nic.accessConfigs[family];
+    if (present !== undefined) {
+      if (sameIp(present.ip, address.ip)) return associationOf(target);
+      await this.#refuseForeign(target.found, present.ip);
+    }
+    const reserved = await this.#addresses.get(address.id);
+    // As it is now: only an address that can be given is worth the loss of an ephemeral one.
+    checkFree(reserved, address, target);
+    checkFits(target, reserved);
+    try {
+      const cleared = present === undefined ? target : await this.#clear(ref, target, family, options);
+      await this.#configs.addStatic(cleared, reserved, options);
+      return associationOf(cleared);
+    } catch (error) {
+      if (!(error instanceof CloudError)) throw error;
+      return await this.#afterFailure(ref, address, error, present !== undefined, options);
+    }
+  }
+
+  /** A static address is never taken off for another one. */
+  async #refuseForeign({ name }: FoundInstance, ip: string): Promise<void> {
+    if (!(await this.#addresses.reserved(ip === '' ? [] : [ip])).has(ip)) return;
+    throw new CloudError(
+      'ForeignAddress',
+      `Instance ${name} already has the static address ${ip}, which was not assigned for its pool; it is left alone. Delete its access config to have one of the pool.`,
+    );
+  }
+
+  /** Removes the ephemeral address, and reads the interface anew: a deletion under a wrong name is answered like a right one. */
+  async #clear(ref: InstanceRef, target: Target, family: Family, options: ChangeOptions): Promise<Target> {
+    const config = target.nic.accessConfigs[family];
+    if (config !== undefined) await this.#configs.remove(target, family, config, options);
+    const cleared = livingTarget(await this.#instances.read(ref), ref);
+    if (cleared.nic.accessConfigs[family] === undefined) return cleared;
+    throw new CloudError(
+      'Unavailable',
+      `The external address of instance ${ref.id} was changed by somebody else.`,
+      {
+        code: accessConfigExists,
+      },
+    );
+  }
+
+  /**
+   * The address may be there all the same, by an earlier call whose answer was lost. If it surely is not, and cannot be by
+   * trying again, the instance gets an ephemeral address in place of the one it lost.
+   *
+   * @throws CloudError the error, unless the instance has the address
+   */
+  async #afterFailure(
+    ref: InstanceRef,
+    address: AddressRef,
+    error: CloudError,
+    cleared: boolean,
+    options: ChangeOptions,
+  ): Promise<Association> {
+    if (error.kind === 'InUse' || error.code === accessConfigExists) {
+      const found = await this.#readIfThere(ref);
+      const holding = found?.primary?.accessConfigs[familyOf(address.ip)];
+      if (found?.primary && holding && sameIp(holding.ip, address.ip)) {
+        return associationOf({ found, nic: found.primary });
+      }
+    }
+    const passing = error.kind === 'Unavailable' || error.kind === 'Throttled';
+    // If this fails too, restoreEphemeral is still to be called for the instance: its failure would hide the reason.
+    if (cleared && !passing) await this.#restore(ref, familyOf(address.ip), options).catch(() => undefined);
+    throw error;
+  }
+
+  async release(
+    ref: InstanceRef,
+    address: AddressRef,
+    query: AddressQuery,
+    options: ReleaseOptions = {},
+  ): Promise<ReleaseOutcome> {
+    this.validateQuery(query);
+    const outcome = await onPresentState(() => this.#release(ref, address, query, options));
+    // Whatever the outcome: an earlier call may have died after its deletion, and another node may have the address now.
+    if (options.restoreEphemeral !== false) await this.restoreEphemeral(ref, query.family, options);
+    return outcome;
+  }
+
+  async #release(
+    ref: InstanceRef,
+    address: AddressRef,
+    query: AddressQuery,
+    options: ChangeOptions,
+  ): Promise<ReleaseOutcome> {
+    const reserved = await this.#addresses.read(query, address.id);
+    if (reserved === undefined) return 'notInPool';
+    const { holder } = reserved;
+    if (reserved.address.association === undefined) return 'alreadyFree';
+    if (holder?.instance !== ref.id || holder.zone !== ref.zone) return 'heldByOther';
+    const found = await this.#readIfThere(ref);
+    const nic = found && interfaceWith(found, reserved.address.ip);
+    // The instance was read after the address, so it is right: the address is on its way to be free.
+    if (found === undefined || nic === undefined) return 'alreadyFree';
+    const config = nic.accessConfigs[query.family];
+    if (nic.name !== found.primary?.name || config === undefined) return 'heldByOther';
+    await this.#configs.remove({ found, nic }, query.family, config, options);
+    return 'released';
+  }
+
+  async restoreEphemeral(
+    ref: InstanceRef,
+    family: Family,
+    options: ChangeOptions = {},
+  ): Promise<RestoreOutcome> {
+    return await this.#restore(ref, family, options);
+  }
+
+  async #restore(ref: InstanceRef, family: Family, options: ChangeOptions): Promise<RestoreOutcome> {
+    const found = await this.#readIfThere(ref);
+    const nic = found?.primary;
+    if (!found?.alive || nic === undefined || nic.accessConfigs[family] !== undefined) return 'notNeeded';
+    const impossible =
+      family === 'ipv6' ? nic.stackType === 'IPV4_ONLY' || nic.internalIpv6 : nic.stackType === 'IPV6_ONLY';
+    if (impossible) return 'notNeeded';
+    try {
+      await this.#configs.addEphemeral({ found, nic }, family, options);
+      return 'restored';
+    } catch (error) {
+      const settled =
+        error instanceof CloudError && (error.code === accessConfigExists || error.kind === 'NotFound');
+      if (settled) return 'notNeeded';
+      throw error;
+    }
+  }
+
+  async #readIfThere(ref: InstanceRef): Promise<FoundInstance | undefined> {
+    try {
+      return await this.#instances.read(ref);
+    } catch (error) {
+      if (error instanceof CloudError && error.kind === 'NotFound') return undefined;
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.#clients.close();
+  }
+}
+
+/** Decides once more, on what is now, if the interface changed between its reading and a request with its fingerprint. */
+async function onPresentState<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt === 3 || !isOutdated(error)) throw error;
+    }
+  }
+}
+
+function associationOf({ found, nic }: Target): Association {
+  return associationWith({ zone: found.zone, instance: found.name }, networkInterfaceId(found, nic));
+}

@@ -1,0 +1,42 @@
+/**
+ * The IAM permissions that the GCP provider uses: all that a custom role for the worker must contain. Each is named
+ * with the call that needs it ("Compute Engine IAM roles and permissions" and the REST reference, Google Cloud
+ * documentation).
+ */
+export const gcpPermissions = {
+  'compute.instances.get': 'instances.get',
+  'compute.instances.addAccessConfig': 'instances.addAccessConfig',
+  'compute.instances.deleteAccessConfig': 'instances.deleteAccessConfig',
+  'compute.addresses.get': 'addresses.get',
+  'compute.addresses.list': 'addresses.list',
+  /** For the address that goes into the access config. */
+  'compute.addresses.use': 'instances.addAccessConfig',
+  /** For the subnetwork of the node's interface; in a shared VPC it is granted in the host project. */
+  'compute.subnetworks.useExternalIp': 'instances.addAccessConfig',
+  /** `wait` has no permission of its own. */
+  'compute.zoneOperations.get': 'zoneOperations.wait',
+} as const;
+
+/**
+ * Needed in addition by IPv6 pools that serve nodes whose interface is IPv4 only: its stack type is changed.
+ * Dual-stack nodes need none of these.
+ */
+export const gcpStackTypePermissions = {
+  'compute.instances.updateNetworkInterface': 'instances.updateNetworkInterface',
+  'compute.subnetworks.use': 'instances.updateNetworkInterface',
+} as const;
+
+type Permissions = typeof gcpPermissions & typeof gcpStackTypePermissions;
+
+/** A permission by its name. */
+export type GcpPermission = keyof Permissions;
+
+/** Every method of the Compute Engine API that is called. */
+export type GcpAction = `compute.${Permissions[GcpPermission]}`;
+
+/** @returns the permissions that a call cannot do without, in the order of the lists above */
+export function permissionsOf(action: GcpAction): string[] {
+  return Object.entries({ ...gcpPermissions, ...gcpStackTypePermissions })
+    .filter(([, method]) => `compute.${method}` === action)
+    .map(([permission]) => permission);
+}
