@@ -146,6 +146,8 @@ export interface ScopeActivities {
     query: AddressQuery;
   }): Promise<ReleaseOutcome>;
 
-  /** Which of these workflows run no more: closed, terminated or unknown. Reads only. */
-  findClosed(input: { workflowIds: readonly string[] }): Promise<string[]>;
+  /** Which of these runs run no more: closed, terminated or unknown, by their run ids. Reads only. */
+  findClosed(input: {
+    holders: readonly { readonly workflowId: string; readonly runId: string }[];
+  }): Promise<string[]>;
 }

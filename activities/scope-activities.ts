@@ -72,9 +72,9 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
       }),
 
     // Reads only.
-    findClosed: async ({ workflowIds }) => {
-      const open = await Promise.all(workflowIds.map((workflowId) => isOpen(client, workflowId)));
-      return workflowIds.filter((_, index) => !open[index]);
+    findClosed: async ({ holders }) => {
+      const open = await Promise.all(holders.map((holder) => isOpen(client, holder)));
+      return holders.filter((_, index) => !open[index]).map(({ runId }) => runId);
     },
   };
 }
@@ -109,9 +109,9 @@ function checkScope(provider: CloudProvider, scope: Scope): void {
   );
 }
 
-async function isOpen(client: Client, workflowId: string): Promise<boolean> {
+async function isOpen(client: Client, run: { workflowId: string; runId: string }): Promise<boolean> {
   try {
-    const { status } = await client.workflow.getHandle(workflowId).describe();
+    const { status } = await client.workflow.getHandle(run.workflowId, run.runId).describe();
     // A paused one goes on when somebody resumes it: what it claims is still its own.
     return status.name === 'RUNNING' || status.name === 'PAUSED';
   } catch (error) {

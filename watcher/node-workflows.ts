@@ -15,6 +15,7 @@ import type { OpenRun } from './plan-reconcile.ts';
 const workflowType = 'AssignIpWorkflow';
 const clusterAttribute = defineSearchAttributeKey('KubeipCluster', 'KEYWORD');
 const nodeAttribute = defineSearchAttributeKey('KubeipNode', 'KEYWORD');
+const poolAttribute = defineSearchAttributeKey('KubeipPool', 'KEYWORD');
 const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
 
 /** The longest that one call to Temporal may take, the SDK's own retries included. */
@@ -111,11 +112,12 @@ async function listOpen(client: Client, cluster: string): Promise<OpenRun[]> {
   // By name: a workflow that continues as new between two pages is listed twice.
   const runs = new Map<string, OpenRun>();
   const query = `WorkflowType = '${workflowType}' AND ExecutionStatus = 'Running' AND KubeipCluster = '${cluster}'`;
-  for await (const { workflowId, memo } of client.workflow.list({ query })) {
+  for await (const { workflowId, memo, typedSearchAttributes } of client.workflow.list({ query })) {
     if (!workflowId.startsWith(prefix)) continue;
     const node = workflowId.slice(prefix.length);
     const uid = memo?.['uid'];
-    runs.set(node, { node, uid: typeof uid === 'string' ? uid : undefined });
+    const pool = typedSearchAttributes.get(poolAttribute);
+    runs.set(node, { node, uid: typeof uid === 'string' ? uid : undefined, pool });
   }
   return [...runs.values()];
 }

@@ -8,12 +8,14 @@ export interface OpenRun {
   readonly node: string;
   /** The uid of the Node that it is for; undefined if its memo does not tell (started by hand). */
   readonly uid: string | undefined;
+  /** The pool that it asked or has an address of; undefined before its first look. */
+  readonly pool?: string | undefined;
 }
 
 export interface ReconcilePlan {
   /** Selected Nodes without a workflow. */
   readonly start: readonly { readonly node: NodeView; readonly pool: PoolConfig }[];
-  /** Nodes whose workflow must look again: it is for an earlier Node of the name, or no pool selects the Node any more. */
+  /** Nodes whose workflow must look again: it is for an earlier Node of the name, or the Node has another pool now, or none. */
   readonly nudge: readonly NodeView[];
   /** Workflows whose Node is not in the list. Suspects only: each must be confirmed by a direct read. */
   readonly orphans: readonly OpenRun[];
@@ -37,7 +39,7 @@ export function planReconcile(
     const pool = selectPool(pools, node.labels);
     if (run === undefined) {
       if (pool !== undefined) start.push({ node, pool });
-    } else if (pool === undefined || run.uid !== node.uid) {
+    } else if (pool === undefined || run.uid !== node.uid || (run.pool ?? pool.name) !== pool.name) {
       nudge.push(node);
     }
   }

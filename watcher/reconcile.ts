@@ -37,15 +37,26 @@ export async function reconcile(dependencies: ReconcileDependencies, signal: Abo
   metrics.nodes.set({ selected: 'true' }, selected);
   metrics.nodes.set({ selected: 'false' }, nodes.length - selected);
 
-  await forEachLimited(plan.start, { concurrency, signal }, async ({ node, pool }) => {
-    await workflows.start(node, pool);
-    metrics.starts.inc();
-    logger.info({ node: node.name, pool: pool.name }, 'no workflow ran for the node: started one');
-  });
-  await forEachLimited(plan.nudge, { concurrency, signal }, async (node) => {
-    if (await workflows.nudge(node)) metrics.signals.inc({ signal: 'nodeChanged', cause: 'reconcile' });
-  });
-  await forEachLimited(plan.orphans, { concurrency, signal }, (run) => signalOrphan(dependencies, run));
+  const errors: unknown[] = [];
+  /** One that cannot be set right must not keep the others. */
+  const collect = (part: Promise<void>): Promise<void> =>
+    part.catch((error: unknown) => void errors.push(error));
+  await collect(
+    forEachLimited(plan.start, { concurrency, signal }, async ({ node, pool }) => {
+      await workflows.start(node, pool);
+      metrics.starts.inc();
+      logger.info({ node: node.name, pool: pool.name }, 'no workflow ran for the node: started one');
+    }),
+  );
+  await collect(
+    forEachLimited(plan.nudge, { concurrency, signal }, async (node) => {
+      if (await workflows.nudge(node)) metrics.signals.inc({ signal: 'nodeChanged', cause: 'reconcile' });
+    }),
+  );
+  await collect(
+    forEachLimited(plan.orphans, { concurrency, signal }, (run) => signalOrphan(dependencies, run)),
+  );
+  if (errors.length > 0) throw errors[0];
   logger.debug(
     {
       nodes: nodes.length,

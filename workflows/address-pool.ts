@@ -6,6 +6,7 @@
  */
 import {
   allHandlersFinished,
+  CancellationScope,
   condition,
   continueAsNew,
   getExternalWorkflowHandle,
@@ -33,6 +34,7 @@ import { configureBucket } from './pool/pacing.ts';
 import {
   checkedHolders,
   freed,
+  type Holder,
   newPoolState,
   overdueHolders,
   type PoolState,
@@ -40,14 +42,21 @@ import {
   settle,
   undelivered,
   withdraw,
+  withdrawRequest,
 } from './pool/state.ts';
 import { poolDetails, poolStatus } from './pool/status.ts';
 import { isFreed, isPacing, isRequest, isSettlement, isWithdrawal } from './signal-input.ts';
 
 /** History is kept this short, so that a worker that takes over has little to replay. */
 const LONGEST_HISTORY = 4_000;
+const SIGNALS_AT_ONCE = 500;
 
 export async function AddressPoolWorkflow(input: AddressPoolInput): Promise<void> {
+  // A cancelled mutex would drop those who wait. Who wants to end it terminates it.
+  return CancellationScope.nonCancellable(() => serve(input));
+}
+
+async function serve(input: AddressPoolInput): Promise<void> {
   const { scope } = input;
   const state =
     input.state === undefined
@@ -115,10 +124,10 @@ export async function AddressPoolWorkflow(input: AddressPoolInput): Promise<void
     }
   };
 
-  const findSilentHolders = async (workflowIds: string[]): Promise<void> => {
+  const findSilentHolders = async (holders: Holder[]): Promise<void> => {
     try {
       const closed = await activities.findClosed.executeWithOptions({ summary: 'silent holders of claims' }, [
-        { workflowIds },
+        { holders },
       ]);
       checkedHolders(state, closed, Date.now());
     } catch (error) {
@@ -149,19 +158,24 @@ function isDue(at: number | undefined): boolean {
   return at !== undefined && at <= Date.now();
 }
 
-/** Sends grants in parallel. A workflow that runs no more frees what was claimed for it; the others are served all the same. */
+/** Sends grants in parallel, in groups: the server takes 2,000 signals in flight from one workflow. */
 async function deliver(state: PoolState, messages: Message[]): Promise<void> {
-  await Promise.all(
-    messages.map(async ({ workflowId, grant }) => {
-      try {
-        await getExternalWorkflowHandle(workflowId).signal(grantSignal, grant);
-      } catch (error) {
-        log.warn('a waiting workflow runs no more', { workflowId, error: messageOf(error) });
-        if (grant.kind === 'granted') undelivered(state, grant.token);
-        else withdraw(state, workflowId);
-      }
-    }),
-  );
+  for (let from = 0; from < messages.length; from += SIGNALS_AT_ONCE) {
+    await Promise.all(
+      messages.slice(from, from + SIGNALS_AT_ONCE).map((message) => deliverOne(state, message)),
+    );
+  }
+}
+
+/** A workflow that runs no more frees what was claimed for it; the others are served all the same. */
+async function deliverOne(state: PoolState, { workflowId, grant }: Message): Promise<void> {
+  try {
+    await getExternalWorkflowHandle(workflowId).signal(grantSignal, grant);
+  } catch (error) {
+    log.warn('a waiting workflow runs no more', { workflowId, error: messageOf(error) });
+    if (grant.kind === 'granted') undelivered(state, grant.token);
+    else withdrawRequest(state, workflowId, grant.requestId);
+  }
 }
 
 function messageOf(error: unknown): string {

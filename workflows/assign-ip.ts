@@ -20,7 +20,7 @@ import { formatScope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { claimAddress } from './claim-address.ts';
 import { failureMessage, failureType } from './failures.ts';
-import type { AssignIpInput, AssignIpStatus, NodeRef } from './messages.ts';
+import type { AssignIpInput, AssignIpResume, AssignIpStatus, NodeRef } from './messages.ts';
 import { clusterActivities, publish, verifyActivity } from './node-activities.ts';
 import { setNodeHandlers } from './node-handlers.ts';
 import { enterPhase, isInterrupted, newNodeRun, type NodeRun, statusOf } from './node-run.ts';
@@ -42,7 +42,8 @@ export async function AssignIpWorkflow(input: AssignIpInput): Promise<AssignIpSt
   try {
     while ((await step(run)) === 'onward') {
       await giveBackUnwantedGrants(run);
-      if (isLongHistory()) await continueAsNode(run, run.node);
+      // An Update that waits for its answer is served first: the next run would not know of it.
+      if (isLongHistory() && allHandlersFinished()) await continueAsNode(run, run.node);
     }
     await finish(run);
     return statusOf(run);
@@ -54,8 +55,12 @@ export async function AssignIpWorkflow(input: AssignIpInput): Promise<AssignIpSt
 }
 
 async function step(run: NodeRun): Promise<Next> {
-  if (run.deletedUid !== undefined) return afterDeletion(run, run.deletedUid);
-  if (run.changed) return look(run);
+  const { deletedUid } = run;
+  if (deletedUid !== undefined) return untilItWorks(run, () => afterDeletion(run, deletedUid));
+  if (run.changed) {
+    const hasSomething = run.assignment !== undefined || run.releasedByHand;
+    return hasSomething ? untilItWorks(run, () => look(run)) : look(run);
+  }
   if (run.releasedByHand) return holdReleased(run);
   if (run.assignment !== undefined) {
     await condition(() => isInterrupted(run) || run.grants.length > 0);
@@ -66,8 +71,36 @@ async function step(run: NodeRun): Promise<Next> {
     return 'onward';
   }
   await claimAddress(run, run.pool, run.instance);
-  if (run.assignment !== undefined) await announce(run, 'AddressAssigned');
+  const isWanted = run.deletedUid === undefined && !run.releasedByHand;
+  if (run.assignment !== undefined && isWanted) await announce(run, 'AddressAssigned');
   return 'onward';
+}
+
+/**
+ * A node that has an address, or whose operator holds it released, must not end because of an error: nobody else
+ * would know what to give back. So the step is tried again, after a pause that grows, for as long as it takes.
+ */
+async function untilItWorks(run: NodeRun, work: () => Promise<Next>): Promise<Next> {
+  try {
+    const next = await work();
+    run.looks = 0;
+    return next;
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof TemporalFailure)) throw error;
+    run.lastError = failureMessage(error);
+    const pauseMs = growingPause(run);
+    enterPhase(run, run.phase, `Trying again in ${Math.round(pauseMs / 1000)} s: ${run.lastError}`);
+    log.warn('trying again', { node: run.node.name, phase: run.phase, error: run.lastError });
+    const { deletedUid, releasedByHand } = run;
+    const isOtherwise = (): boolean => run.deletedUid !== deletedUid || run.releasedByHand !== releasedByHand;
+    await condition(isOtherwise, pauseMs);
+    run.changed = true;
+    return 'onward';
+  }
+}
+
+function growingPause(run: NodeRun): number {
+  return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(run.looks++, 10));
 }
 
 async function discover(run: NodeRun): Promise<Discovery> {
@@ -106,9 +139,9 @@ async function awaitReadiness(run: NodeRun, reason: string): Promise<void> {
   run.lastError = reason;
   // What it has it keeps: an instance that is gone has lost it anyway, and the Node's deletion will follow.
   if (run.assignment !== undefined || run.releasedByHand) return;
+  await withdrawRequest(run);
   enterPhase(run, 'waiting', `Not ready: ${reason}.`);
-  const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(run.failures++, 10));
-  await condition(() => isInterrupted(run), pauseMs);
+  await condition(() => isInterrupted(run), growingPause(run));
   run.changed = true;
 }
 
@@ -117,6 +150,7 @@ async function useDiscovery(run: NodeRun, found: Ready): Promise<void> {
   if (run.pool !== undefined && !isSamePool(run.pool, found.pool)) await withdrawRequest(run);
   run.pool = found.pool;
   run.instance = found.instance;
+  run.looks = 0;
   if (before === undefined) return;
   if (before.instance.id !== found.instance.id) {
     await giveBack(run, `the Node is ${found.instance.id} now`);
@@ -168,17 +202,22 @@ async function announce(run: NodeRun, reason?: string): Promise<void> {
 
 /** A Node of this name with another uid: the same machine registered again keeps its address, another one starts anew. */
 async function adoptNode(run: NodeRun, found: Exclude<Discovery, { kind: 'gone' }>): Promise<Next> {
-  const sameMachine = found.kind === 'ready' && run.assignment?.instance.id === found.instance.id;
-  if (sameMachine) {
+  if (found.kind === 'ready' && run.assignment?.instance.id === found.instance.id) {
     run.node = found.node;
     run.deletedUid = undefined;
+    run.graceUntil = undefined;
     run.changed = false;
     upsertMemo({ uid: found.node.uid });
     await useDiscovery(run, found);
     return 'onward';
   }
+  // Whether it is the same machine shows only when it is ready: until then the grace period counts.
+  if (found.kind === 'notReady' && run.assignment !== undefined && run.deletedUid === undefined) {
+    run.deletedUid = run.node.uid;
+    return 'onward';
+  }
   await withdrawRequest(run);
-  await giveBack(run, 'another Node has taken over the name');
+  await giveBack(run, 'another Node has taken over the name', { nodeDeleted: true });
   if (found.kind === 'notSelected') return 'ended';
   return continueAsNode(run, found.node);
 }
@@ -189,44 +228,50 @@ async function adoptNode(run: NodeRun, found: Exclude<Discovery, { kind: 'gone' 
  */
 async function afterDeletion(run: NodeRun, deletedUid: string): Promise<Next> {
   await withdrawRequest(run);
-  const graceMs = run.assignment?.pool.release.gracePeriodMs ?? 0;
-  if (graceMs > 0 && run.assignment !== undefined) {
-    const { ip } = run.assignment.address;
-    const seconds = Math.round(graceMs / 1000);
-    enterPhase(
-      run,
-      'releasing',
-      `The Node is deleted. ${ip} is released in ${seconds} s unless it comes back.`,
-    );
-    run.changed = false;
-    await condition(() => run.changed, graceMs);
-  }
-  const found = await discover(run);
+  const found = await lookUntilGraceEnds(run, deletedUid);
   if (found.kind !== 'gone' && found.node.uid === deletedUid) {
     log.warn('the Node is said to be deleted but exists: nothing is released', { uid: deletedUid });
     run.deletedUid = undefined;
+    run.graceUntil = undefined;
     run.changed = true;
     return 'onward';
   }
   if (found.kind !== 'gone') return adoptNode(run, found);
-  await giveBack(run, 'the Node is deleted');
+  await giveBack(run, 'the Node is deleted', { nodeDeleted: true });
   return 'ended';
 }
 
-/** Releases the address, unless the pool's policy leaves it where it is. */
-async function giveBack(run: NodeRun, why: string): Promise<void> {
+/** Looks whenever something changes, until it is clear what became of the Node, or the grace period is over. */
+async function lookUntilGraceEnds(run: NodeRun, deletedUid: string): Promise<Discovery> {
+  const graceMs = run.assignment?.pool.release.gracePeriodMs ?? 0;
+  run.graceUntil ??= new Date(Date.now() + graceMs).toISOString();
+  const until = Date.parse(run.graceUntil);
+  for (;;) {
+    const leftMs = until - Date.now();
+    if (leftMs > 0 && run.assignment !== undefined) {
+      const { ip } = run.assignment.address;
+      const message = `The Node is deleted. ${ip} is released at ${run.graceUntil} unless it comes back.`;
+      enterPhase(run, 'releasing', message);
+      run.changed = false;
+      await condition(() => run.changed, leftMs);
+    }
+    const found = await discover(run);
+    const undecided = found.kind === 'gone' || (found.kind === 'notReady' && found.node.uid !== deletedUid);
+    if (!undecided || run.assignment === undefined || Date.now() >= until) return found;
+  }
+}
+
+/** Releases the address; the pool's policy may leave it on the machine of a Node that is deleted. */
+async function giveBack(run: NodeRun, why: string, { nodeDeleted = false } = {}): Promise<void> {
   if (run.assignment === undefined) {
     enterPhase(run, 'released', `Nothing to release: ${why}.`);
     return;
   }
   const { address, pool } = run.assignment;
-  if (!pool.release.onNodeDelete) {
+  if (nodeDeleted && !pool.release.onNodeDelete) {
     run.assignment = undefined;
-    enterPhase(
-      run,
-      'released',
-      `${address.ip} stays where it is, as pool ${pool.name} is configured: ${why}.`,
-    );
+    const message = `${address.ip} stays where it is, as pool ${pool.name} is configured: ${why}.`;
+    enterPhase(run, 'released', message);
     return;
   }
   const became = await releaseAddress(run, why);
@@ -237,7 +282,8 @@ async function giveBack(run: NodeRun, why: string): Promise<void> {
 async function holdReleased(run: NodeRun): Promise<Next> {
   await withdrawRequest(run);
   if (run.phase !== 'released' && !(await releaseByHand(run))) return 'onward';
-  await condition(() => !run.releasedByHand || run.deletedUid !== undefined || run.changed);
+  const isOver = (): boolean => !run.releasedByHand || run.deletedUid !== undefined || run.changed;
+  await condition(() => isOver() || run.grants.length > 0);
   return 'onward';
 }
 
@@ -262,10 +308,11 @@ async function releaseByHand(run: NodeRun): Promise<boolean> {
 
 /** Answers of the mutex that came too late: what they claim goes back at once. */
 async function giveBackUnwantedGrants(run: NodeRun): Promise<void> {
-  const stillWanted = run.asked && run.deletedUid === undefined && !run.releasedByHand;
-  if (stillWanted || run.askedScope === undefined) return;
+  const stillWanted = run.requestId !== undefined && run.deletedUid === undefined && !run.releasedByHand;
+  if (stillWanted) return;
   for (const grant of run.grants.splice(0)) {
-    if (grant.kind === 'granted') await settleClaim(run.askedScope, grant, 'abandoned');
+    if (grant.kind !== 'granted' || run.askedScope === undefined) continue;
+    await settleClaim(run.askedScope, grant, 'abandoned');
   }
 }
 
@@ -305,16 +352,24 @@ function isLongHistory(): boolean {
 
 /** Starts over with a short history: for this Node with all that it has, for another one from the beginning. */
 async function continueAsNode(run: NodeRun, node: NodeRef): Promise<never> {
+  await giveBackUnwantedGrants(run);
   await condition(allHandlersFinished);
-  const same = node.uid === run.node.uid;
   const next = makeContinueAsNewFunc<typeof AssignIpWorkflow>({ memo: { uid: node.uid } });
-  return next({
-    cluster: run.cluster,
-    node,
-    retries: run.input.retries,
-    resume: {
-      releasedByHand: same && run.releasedByHand,
-      ...(same && run.assignment !== undefined ? { assignment: run.assignment } : {}),
-    },
-  });
+  const { cluster, input } = run;
+  const resume = node.uid === run.node.uid ? resumeOf(run) : { releasedByHand: false };
+  return next({ cluster, node, retries: input.retries, resume });
+}
+
+function resumeOf(run: NodeRun): AssignIpResume {
+  const { releasedByHand, assignment, requestId, askedScope, deletedUid, graceUntil } = run;
+  return {
+    releasedByHand,
+    ...(assignment === undefined ? {} : { assignment }),
+    ...(requestId === undefined || askedScope === undefined
+      ? {}
+      : { request: { id: requestId, scope: askedScope } }),
+    ...(deletedUid === undefined
+      ? {}
+      : { deleted: { uid: deletedUid, ...(graceUntil === undefined ? {} : { graceUntil }) } }),
+  };
 }

@@ -60,6 +60,10 @@ export interface AssignIpResume {
   /** An operator released the address by hand: nothing is assigned until `assign`. */
   readonly releasedByHand: boolean;
   readonly assignment?: Assignment;
+  /** The request that is with the mutex. */
+  readonly request?: { readonly id: string; readonly scope: Scope };
+  /** The Node is deleted, and until when (ISO 8601) it may come back. */
+  readonly deleted?: { readonly uid: string; readonly graceUntil?: string };
 }
 
 export type Phase =
@@ -114,10 +118,13 @@ export const statusQuery = defineQuery<AssignIpStatus>('status');
 
 // ---- AddressPoolWorkflow ----
 
-/** A node's request for an address. Deduplicated by workflow id: a newer run replaces an older one in its place. */
+/** A node's request for an address. Deduplicated by workflow id: a later request replaces an earlier one in its place. */
 export interface AddressRequest {
   readonly workflowId: string;
+  /** To tell whether the holder of a claim still runs. */
   readonly runId: string;
+  /** Names this request: what is granted to an earlier one must not be used for a later one. */
+  readonly requestId: string;
   readonly pool: string;
   readonly query: AddressQuery;
   readonly priority: number;
@@ -130,15 +137,15 @@ export interface AddressRequest {
 export type Grant =
   | {
       readonly kind: 'granted';
-      readonly runId: string;
+      readonly requestId: string;
       readonly address: AddressRef;
       readonly token: number;
       /** The instance was seen to hold it already: nothing to associate, only to verify. */
       readonly held: boolean;
     }
-  | { readonly kind: 'foreign'; readonly runId: string; readonly ip: string }
-  | { readonly kind: 'empty'; readonly runId: string; readonly size: number }
-  | { readonly kind: 'refused'; readonly runId: string; readonly error: string };
+  | { readonly kind: 'foreign'; readonly requestId: string; readonly ip: string }
+  | { readonly kind: 'empty'; readonly requestId: string; readonly size: number }
+  | { readonly kind: 'refused'; readonly requestId: string; readonly error: string };
 
 /**
  * How a claim ended. `associated`: verified. `throttled`: not applied, the mutex slows down. `inUse`: somebody else has

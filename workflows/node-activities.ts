@@ -8,6 +8,8 @@ import { clusterTaskQueue, scopeTaskQueue } from './messages.ts';
 import { isInterrupted, type NodeRun } from './node-run.ts';
 
 const FIRST_PAUSE_MS = 1_000;
+const FIRST_LOOK_MS = 250;
+const LEAST_LOOKS = 10;
 /** The worker heartbeats for every activity: one that was killed is noticed within this time. */
 const HEARTBEAT_TIMEOUT = '8 seconds';
 
@@ -74,9 +76,11 @@ export function verifyActivity(
     startToCloseTimeout: '30 seconds',
     heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry: {
-      ...retryPolicy(retries),
-      initialInterval: 250,
+      initialInterval: Math.min(FIRST_LOOK_MS, retries.intervalMs),
+      backoffCoefficient: 2,
       maximumInterval: Math.min(10_000, retries.intervalMs),
+      // However few attempts the pool has: its lists lag by seconds, and the address may well be there.
+      maximumAttempts: Math.max(LEAST_LOOKS, retries.attempts),
     },
   }).verify;
 }

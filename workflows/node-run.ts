@@ -37,20 +37,24 @@ export interface NodeRun {
   // What signals and updates ask for; the run acts on it at the next safe place.
   /** The uid of the Node that was deleted. */
   deletedUid: string | undefined;
+  /** Until when (ISO 8601) a deleted Node may come back and keep its address; undefined: not asked yet. */
+  graceUntil: string | undefined;
   /** The Node changed, or an operator wants another try: look at it again. */
   changed: boolean;
   releasedByHand: boolean;
   /** Answers of the mutex that were not read yet. */
   readonly grants: Grant[];
 
-  /** A request is with the mutex and not answered. */
-  asked: boolean;
-  /** Whose mutex was asked last. */
+  /** The request that is with the mutex and not answered for good. */
+  requestId: string | undefined;
+  /** Whose mutex was asked last: what it granted too late goes back to it. */
   askedScope: Scope | undefined;
   /** Numbers what is published, so that a repeated write is the same Event. */
   published: number;
   /** Failed tries since the last success. */
   failures: number;
+  /** Looks at the Node since it was last ready. */
+  looks: number;
 }
 
 export function newNodeRun(input: AssignIpInput): NodeRun {
@@ -65,14 +69,16 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     pool: input.resume?.assignment?.pool,
     instance: undefined,
     assignment: input.resume?.assignment,
-    deletedUid: undefined,
+    deletedUid: input.resume?.deleted?.uid,
+    graceUntil: input.resume?.deleted?.graceUntil,
     changed: true,
     releasedByHand: input.resume?.releasedByHand ?? false,
     grants: [],
-    asked: false,
-    askedScope: undefined,
+    requestId: input.resume?.request?.id,
+    askedScope: input.resume?.request?.scope,
     published: 0,
     failures: 0,
+    looks: 0,
   };
 }
 

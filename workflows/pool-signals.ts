@@ -1,5 +1,5 @@
 /** What a node says to the mutex of its scope. */
-import { getExternalWorkflowHandle, log, workflowInfo } from '@temporalio/workflow';
+import { getExternalWorkflowHandle, log, uuid4, workflowInfo } from '@temporalio/workflow';
 import type { Scope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { failureMessage } from './failures.ts';
@@ -15,14 +15,19 @@ import {
 import { clusterActivities } from './node-activities.ts';
 import type { NodeRun } from './node-run.ts';
 
-/** Asks for an address. Where no mutex runs, starts it and asks again. Asking twice is asking once. */
+/**
+ * Asks for an address. Where no mutex runs, starts it and asks again. Asking twice is asking once: the request keeps its id
+ * until it is answered or withdrawn.
+ */
 export async function requestAddress(run: NodeRun, pool: PoolSpec): Promise<void> {
   const { instance } = run;
   if (instance === undefined) return;
   const holds = instance.publicIp?.static === true ? instance.publicIp.ip : undefined;
+  run.requestId ??= uuid4().slice(0, 8);
   const request = {
     workflowId: workflowInfo().workflowId,
     runId: workflowInfo().runId,
+    requestId: run.requestId,
     pool: pool.name,
     query: pool.query,
     priority: pool.priority,
@@ -30,7 +35,6 @@ export async function requestAddress(run: NodeRun, pool: PoolSpec): Promise<void
     ...(holds === undefined ? {} : { holds }),
   };
   const mutex = getExternalWorkflowHandle(addressPoolWorkflowId(pool.scope));
-  run.asked = true;
   run.askedScope = pool.scope;
   try {
     await mutex.signal(requestSignal, request);
@@ -43,8 +47,8 @@ export async function requestAddress(run: NodeRun, pool: PoolSpec): Promise<void
 
 /** Takes the request back. A grant that crosses it is settled as abandoned when it is read. */
 export async function withdrawRequest(run: NodeRun): Promise<void> {
-  if (!run.asked || run.askedScope === undefined) return;
-  run.asked = false;
+  if (run.requestId === undefined || run.askedScope === undefined) return;
+  run.requestId = undefined;
   await tell(run.askedScope, (mutex) =>
     mutex.signal(withdrawSignal, { workflowId: workflowInfo().workflowId }),
   );

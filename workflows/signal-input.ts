@@ -29,6 +29,7 @@ export function isRequest(value: unknown): value is AddressRequest {
   return (
     isText(value['workflowId']) &&
     isText(value['runId']) &&
+    isText(value['requestId']) &&
     isText(value['pool']) &&
     typeof value['priority'] === 'number' &&
     Number.isFinite(value['priority']) &&
@@ -81,7 +82,7 @@ export function isCommand(value: unknown): value is Command | undefined | null {
 }
 
 export function isGrant(value: unknown): value is Grant {
-  if (!isFields(value) || !isText(value['runId'])) return false;
+  if (!isFields(value) || !isText(value['requestId'])) return false;
   switch (value['kind']) {
     case 'granted':
       return (

@@ -30,6 +30,7 @@ function asked(node: string, more: Partial<AddressRequest> = {}): AddressRequest
   return {
     workflowId: `assign-ip/test/${node}`,
     runId: `run-of-${node}`,
+    requestId: `request-${more.runId ?? node}`,
     pool: 'a',
     query,
     priority: 0,
@@ -88,7 +89,7 @@ describe('the mutex', () => {
     const state = newPoolState(fast, 0);
     request(state, asked('n1'), 0);
     expect(look(state, [], 0)).toEqual([
-      { workflowId: 'assign-ip/test/n1', grant: { kind: 'empty', runId: 'run-of-n1', size: 0 } },
+      { workflowId: 'assign-ip/test/n1', grant: { kind: 'empty', requestId: 'request-n1', size: 0 } },
     ]);
     const first = nextLookAt(state)!;
     expect(look(state, [], first)).toEqual([]);
@@ -125,7 +126,10 @@ describe('the mutex', () => {
     const state = newPoolState(fast, 0);
     request(state, asked('n1', { holds: '198.51.100.9' }), 0);
     expect(look(state, [address(1)], 0)).toEqual([
-      { workflowId: 'assign-ip/test/n1', grant: { kind: 'foreign', runId: 'run-of-n1', ip: '198.51.100.9' } },
+      {
+        workflowId: 'assign-ip/test/n1',
+        grant: { kind: 'foreign', requestId: 'request-n1', ip: '198.51.100.9' },
+      },
     ]);
     expect(state.queue).toEqual([]);
   });
@@ -156,8 +160,8 @@ describe('the mutex', () => {
     request(state, asked('slow'), 0);
     look(state, [address(1), address(2)], 0);
     expect(overdueHolders(state, CLAIM_MS - 1)).toEqual([]);
-    expect(overdueHolders(state, CLAIM_MS)).toEqual(['assign-ip/test/dead', 'assign-ip/test/slow']);
-    checkedHolders(state, ['assign-ip/test/dead'], CLAIM_MS);
+    expect(overdueHolders(state, CLAIM_MS).map((h) => h.runId)).toEqual(['run-of-dead', 'run-of-slow']);
+    checkedHolders(state, ['run-of-dead'], CLAIM_MS);
     expect(overdueHolders(state, CLAIM_MS)).toEqual([]);
     expect(state.claims.map((c) => c.state)).toEqual(['lingering', 'granted']);
   });
@@ -211,6 +215,7 @@ describe('the mutex', () => {
         state,
         asked(`ip-10-0-${n >> 8}-${n & 255}.eu-west-1.compute.internal`, {
           runId: '01234567-89ab-cdef-0123-456789abcdef',
+          requestId: '01234567',
           instance: { provider: 'aws', id: 'i-0123456789abcdef0', zone: 'eu-west-1a' },
         }),
         1_763_900_000_000 + n,
@@ -298,7 +303,9 @@ describe('the mutex, over random histories', () => {
             case 'die':
               checkedHolders(
                 state,
-                overdueHolders(state, now).filter((w) => w === id(s.node)),
+                overdueHolders(state, now)
+                  .filter((h) => h.workflowId === id(s.node))
+                  .map((h) => h.runId),
                 now,
               );
               break;

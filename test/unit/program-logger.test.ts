@@ -61,19 +61,15 @@ describe('the logger', () => {
     expect(text()).not.toContain('\u001B');
   });
 
-  test('takes the Temporal SDK’s lines, errors in full', () => {
+  test('takes the Temporal SDK’s lines, errors in full, its routine for debuggers only', () => {
     const { logger, lines } = capture();
     const sdk = toTemporalLogger(logger);
-    sdk.info('Worker state changed', { state: 'RUNNING' });
+    sdk.info('Worker state changed', { sdkComponent: 'worker', state: 'RUNNING' });
+    sdk.info('said by a workflow', { sdkComponent: 'workflow' });
     sdk.warn('Activity failed', { error: new Error('throttled') });
     sdk.debug('not shown');
     expect(lines()).toEqual([
-      expect.objectContaining({
-        level: 'info',
-        sdk: 'temporal',
-        state: 'RUNNING',
-        msg: 'Worker state changed',
-      }),
+      expect.objectContaining({ level: 'info', sdk: 'temporal', msg: 'said by a workflow' }),
       expect.objectContaining({ level: 'warn', err: expect.objectContaining({ message: 'throttled' }) }),
     ]);
   });

@@ -10,6 +10,7 @@ export interface Claim {
   readonly token: number;
   readonly workflowId: string;
   readonly runId: string;
+  readonly requestId: string;
   readonly instanceId: string;
   /**
    * `granted`: its holder works on it. `lingering`: its holder is done, but the provider's lists may not show yet what

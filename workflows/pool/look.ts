@@ -131,7 +131,7 @@ class Offer {
     const { state, found } = this;
     if (found.error !== undefined) {
       remove(state.queue, waiter.workflowId);
-      return { kind: 'refused', runId: waiter.runId, error: found.error };
+      return { kind: 'refused', requestId: waiter.requestId, error: found.error };
     }
     if (waiter.holds !== undefined) return this.keep(waiter, waiter.holds, now);
     this.skipClaimed();
@@ -149,7 +149,7 @@ class Offer {
     const address = this.held.get(waiter.workflowId);
     if (address === undefined) {
       remove(this.state.queue, waiter.workflowId);
-      return { kind: 'foreign', runId: waiter.runId, ip };
+      return { kind: 'foreign', requestId: waiter.requestId, ip };
     }
     const present = this.state.claims.find((c) => c.address.id === address.id);
     // Somebody else works on it and will find that it is taken; then it is this one's.
@@ -166,7 +166,7 @@ class Offer {
   private tellEmpty(waiter: Waiter): Grant | Waiting {
     if (waiter.toldEmpty) return 'empty';
     waiter.toldEmpty = true;
-    return { kind: 'empty', runId: waiter.runId, size: this.found.size };
+    return { kind: 'empty', requestId: waiter.requestId, size: this.found.size };
   }
 }
 
@@ -182,11 +182,12 @@ function claim(state: PoolState, waiter: Waiter, address: AddressRef, now: numbe
     token,
     workflowId: waiter.workflowId,
     runId: waiter.runId,
+    requestId: waiter.requestId,
     instanceId: waiter.instance.id,
     state: 'granted',
     deadline: now + CLAIM_MS,
   });
-  return { kind: 'granted', runId: waiter.runId, address, token, held };
+  return { kind: 'granted', requestId: waiter.requestId, address, token, held };
 }
 
 /** A list that shows who has an address ends the wait for it. A list that shows nobody may be old, and proves nothing. */

@@ -6,6 +6,7 @@ type PackedWaiter = [
   string,
   string,
   string,
+  string,
   number,
   number,
   number,
@@ -27,6 +28,7 @@ export function pack(state: PoolState): PackedPoolState {
     queue: state.queue.map((w) => [
       w.workflowId,
       w.runId,
+      w.requestId,
       w.poolKey,
       w.priority,
       w.seq,
@@ -44,9 +46,23 @@ export function unpack(packed: PackedPoolState): PoolState {
   return {
     ...packed,
     queue: packed.queue.map(
-      ([workflowId, runId, poolKey, priority, seq, since, provider, id, zone, holds, toldEmpty]) => ({
+      ([
         workflowId,
         runId,
+        requestId,
+        poolKey,
+        priority,
+        seq,
+        since,
+        provider,
+        id,
+        zone,
+        holds,
+        toldEmpty,
+      ]) => ({
+        workflowId,
+        runId,
+        requestId,
         poolKey,
         priority,
         seq,

@@ -7,6 +7,7 @@ import type { InstanceRef } from '../../model/address.ts';
 export interface Waiter {
   readonly workflowId: string;
   readonly runId: string;
+  readonly requestId: string;
   /** Key of the pool in the state's pools. */
   readonly poolKey: string;
   readonly priority: number;

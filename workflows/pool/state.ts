@@ -48,16 +48,17 @@ export function newPoolState(pacing: RateLimit, now: number): PoolState {
   };
 }
 
-/** A node asks. The same run asking again changes nothing; a newer run takes the place of the older one. */
+/** A node asks. The same request again changes nothing; a later one takes the place of an earlier one. */
 export function request(state: PoolState, asked: AddressRequest, now: number): void {
   const granted = state.claims.find((c) => c.workflowId === asked.workflowId && c.state === 'granted');
-  if (granted?.runId === asked.runId) return;
-  // The run that had the claim is closed, since this one runs: whether it associated, a list will show.
+  if (granted?.requestId === asked.requestId) return;
+  // Its holder does not act on the claim any more: whether it associated, a list will show.
   if (granted !== undefined) linger(granted, now);
   const before = remove(state.queue, asked.workflowId);
   insert(state.queue, {
     workflowId: asked.workflowId,
     runId: asked.runId,
+    requestId: asked.requestId,
     poolKey: poolKey(state, asked),
     priority: asked.priority,
     seq: before?.seq ?? state.nextSeq++,
@@ -86,11 +87,20 @@ export function withdraw(state: PoolState, workflowId: string): void {
   remove(state.queue, workflowId);
 }
 
+/** As {@link withdraw}, unless the node has asked anew since. */
+export function withdrawRequest(state: PoolState, workflowId: string, requestId: string): void {
+  if (state.queue.some((w) => w.workflowId === workflowId && w.requestId === requestId)) {
+    remove(state.queue, workflowId);
+  }
+}
+
 /** A node says how its claim ended. A settlement without its claim is old or repeated, and changes nothing. */
 export function settle(state: PoolState, settlement: Settlement, now: number): void {
   const { workflowId, addressId, token, outcome } = settlement;
   const claim = state.claims.find((c) => c.token === token);
-  if (claim === undefined || claim.state !== 'granted') return;
+  if (claim === undefined) return;
+  // A lingering claim waits for a list, and for its holder's word that it did nothing.
+  if (claim.state !== 'granted' && outcome !== 'abandoned') return;
   if (claim.workflowId !== workflowId || claim.address.id !== addressId) return;
   if (outcome === 'throttled') slowDown(state.bucket, now);
   if (outcome === 'throttled' || outcome === 'abandoned') {
@@ -114,16 +124,22 @@ function lookSoon(state: PoolState): void {
   state.emptyBackoffMs = FIRST_EMPTY_BACKOFF_MS;
 }
 
-/** Holders whose claims are past their deadline. Ask whether their workflows are open, then {@link checkedHolders}. */
-export function overdueHolders(state: PoolState, now: number): string[] {
-  return [...new Set(overdue(state.claims, now).map((claim) => claim.workflowId))];
+/** A run of a node's workflow, by its ids. */
+export interface Holder {
+  readonly workflowId: string;
+  readonly runId: string;
 }
 
-/** @param closed those of the overdue holders whose workflows run no more; the others get more time */
+/** Holders whose claims are past their deadline. Ask whether those runs are open, then {@link checkedHolders}. */
+export function overdueHolders(state: PoolState, now: number): Holder[] {
+  return overdue(state.claims, now).map(({ workflowId, runId }) => ({ workflowId, runId }));
+}
+
+/** @param closed run ids of those overdue holders that run no more; the others get more time */
 export function checkedHolders(state: PoolState, closed: readonly string[], now: number): void {
   const gone = new Set(closed);
   for (const claim of overdue(state.claims, now)) {
-    if (gone.has(claim.workflowId)) linger(claim, now);
+    if (gone.has(claim.runId)) linger(claim, now);
     else claim.deadline = now + CLAIM_MS;
   }
 }
