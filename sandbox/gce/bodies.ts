@@ -200,7 +200,8 @@ function toAccessConfig(
 }
 
 function parse<Schema extends z.ZodType>(schema: Schema, body: unknown): z.infer<Schema> {
-  const result = schema.safeParse(body);
+  // A request without a body is one of an empty resource.
+  const result = schema.safeParse(body ?? {});
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   const path = ['resource', ...(issue?.path ?? [])].map(String).join('.');

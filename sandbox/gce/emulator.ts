@@ -139,6 +139,9 @@ export async function startGceEmulator(options: GceEmulatorOptions = {}): Promis
     CLOUDSDK_CORE_PROJECT: projectId,
     CLOUDSDK_COMPUTE_REGION: region,
     CLOUDSDK_COMPUTE_ZONE: `${region}-b`,
+    // Nothing of it leaves the machine.
+    CLOUDSDK_CORE_DISABLE_USAGE_REPORTING: 'true',
+    CLOUDSDK_COMPONENT_MANAGER_DISABLE_UPDATE_CHECK: 'true',
   };
   return { ...core, url: server.url, projectId, region, environment, close: () => server.close() };
 }

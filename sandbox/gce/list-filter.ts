@@ -124,8 +124,7 @@ function compileComparison(node: Comparison, fields: FilterFields): ResourcePred
   const [head, key] = dot === -1 ? [field] : [field.slice(0, dot), field.slice(dot + 1)];
   if (key === undefined && fields.lists.includes(head)) {
     if (operator !== ':') throw new FilterSyntaxError(`${field} is a list`);
-    const matches = compileTest(node);
-    return (resource) => asList(resource[head]).some((value) => matches(value));
+    return (resource) => asList(resource[head]).includes(node.value);
   }
   if (key === undefined && !fields.scalars.includes(head)) throw new FilterSyntaxError(`no field ${field}`);
   if (key !== undefined && (key === '' || !fields.maps.includes(head))) {

@@ -70,7 +70,7 @@ const step: fc.Arbitrary<(world: World) => void> = fc.oneof(
       accessConfig: wanted.configName,
       requestId: randomUUID(),
     });
-    send(world, 'POST', `${ZONE}/instances/${wanted.node}/deleteAccessConfig?${query}`);
+    send(world, 'POST', `${ZONE}/instances/${wanted.node}/deleteAccessConfig?${query.toString()}`);
   }),
   node.map((name) => (world: World) => send(world, 'DELETE', `${ZONE}/instances/${name}`)),
   fc.record({ name: node, dual: fc.boolean() }).map(({ name, dual }) => (world: World) => {
