@@ -58,8 +58,7 @@ export function createChangeMaker(
       if (failure === undefined) return await finish(clients, call, settings, change, started);
       // An operation that has failed before it can have begun is that of an earlier try: under its id the failure
       // would be answered for ever, also when what hindered it has passed.
-      const passing = failure.kind === 'Unavailable' || failure.kind === 'Throttled';
-      if (!passing || change.requestKey === undefined || nth >= rememberedFailures) throw failure;
+      if (change.requestKey === undefined || nth >= rememberedFailures) throw failure;
     }
   };
 }

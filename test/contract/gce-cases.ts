@@ -1,0 +1,204 @@
+/** What only the GCP provider promises: names, tiers and stacks, KubeIP's filter and order syntax, shared requests, projects. */
+import { randomUUID } from 'node:crypto';
+import { expect } from '@jest/globals';
+import type { GceBackend } from './gce-backend.ts';
+import type { ContractCase } from './provider-contract.ts';
+
+async function callsDuring<T>({ calls }: GceBackend, act: () => Promise<T>): Promise<[T, string[]]> {
+  const before = calls.length;
+  const result = await act();
+  return [result, calls.slice(before).map(({ action }) => action)];
+}
+
+export const gceCases: readonly ContractCase<GceBackend>[] = [
+  {
+    name: 'the filters of a pool, joined by semicolons, must all match; stars and quoted values count',
+    async run({ provider, reserveLabelled, family }) {
+      const pool = randomUUID();
+      const both = reserveLabelled({ pool, env: 'prod-1' });
+      reserveLabelled({ pool, env: 'test' });
+      reserveLabelled({ env: 'prod-1' });
+      const ids = async (filter: string) =>
+        (await provider.listAddresses({ family, filter, orderBy: '' })).map(({ id }) => id);
+      expect(await ids(`labels.pool=${pool};labels.env=prod-*`)).toEqual([both.id]);
+      expect(await ids(`labels.pool="${pool}" ; (labels.env=prod-1 OR labels.env=prod-2)`)).toEqual([
+        both.id,
+      ]);
+      expect(await ids(`labels.pool=${pool};labels.env:*;NOT labels.env=test`)).toEqual([both.id]);
+    },
+  },
+  {
+    name: 'a list is ordered by name, or with the newest first',
+    async run({ provider, reserveLabelled, family }) {
+      const pool = randomUUID();
+      const made = ['a', 'b', 'c'].map(() => reserveLabelled({ pool }).id);
+      const ids = async (orderBy: string) =>
+        (await provider.listAddresses({ family, filter: `labels.pool=${pool}`, orderBy })).map(
+          ({ id }) => id,
+        );
+      expect(await ids('')).toEqual(made.toSorted());
+      expect(await ids('name')).toEqual(made.toSorted());
+      // The emulator's times are those of its clock: within one millisecond, names decide.
+      expect((await ids('creationTimestamp desc')).toSorted()).toEqual(made.toSorted());
+    },
+  },
+  {
+    name: 'lookups at the same time share the requests that can be shared',
+    async run(backend) {
+      const provider = backend.openProvider({ batchWindowMs: 50 });
+      const create = () => backend.createInstance({ autoAssignedIp: true });
+      const refs = await Promise.all([create(), create(), create()]);
+      const [found, calls] = await callsDuring(backend, () =>
+        Promise.all([...refs, ...refs].map((ref) => provider.findInstance(ref))),
+      );
+      expect(found.map(({ id }) => id)).toEqual([...refs, ...refs].map(({ id }) => id));
+      expect(calls.toSorted()).toEqual([
+        'compute.addresses.list',
+        ...refs.map(() => 'compute.instances.get'),
+      ]);
+    },
+  },
+  {
+    name: 'an instance of another project or region, or with a name that is none, is refused without a call',
+    async run(backend) {
+      const ref = await backend.createInstance();
+      const [, calls] = await callsDuring(backend, async () => {
+        for (const [wrong, message] of [
+          [{ ...ref, account: 'other-project' }, /of project other-project/],
+          [{ ...ref, zone: 'us-east1-b' }, /in zone us-east1-b/],
+          [{ ...ref, id: '../x' }, /no name of a GCE instance/],
+          [{ ...ref, provider: 'aws' as const }, /of provider aws/],
+        ] as const) {
+          await expect(backend.provider.findInstance(wrong)).rejects.toMatchObject({
+            kind: 'Invalid',
+            message: expect.stringMatching(message),
+          });
+        }
+      });
+      expect(calls).toEqual([]);
+    },
+  },
+  {
+    name: 'an instance of the same name in another zone does not have the address',
+    async run({ provider, emulator, refOf, createPool, reserve, holderOf }) {
+      const pool = createPool();
+      const [name, address] = [`twin-${randomUUID().slice(0, 8)}`, await reserve(pool)];
+      const [here, there] = ['b', 'c'].map((zone) =>
+        refOf(emulator.insertInstance({ name, zone: `${emulator.region}-${zone}` })),
+      );
+      await provider.associate(here!, address);
+      const before = await holderOf(address);
+      expect(await provider.release(there!, address, pool)).toBe('heldByOther');
+      await expect(provider.associate(there!, address)).rejects.toMatchObject({ kind: 'InUse' });
+      expect(await holderOf(address)).toBe(before);
+    },
+  },
+  // The last one: whoever lists all addresses after it gets two pages.
+  {
+    name: 'a pool of more addresses than a page has is listed whole',
+    async run(backend) {
+      const pool = randomUUID();
+      for (let i = 0; i < 501; i++) backend.reserveLabelled({ pool });
+      const query = { family: backend.family, filter: `labels.pool=${pool}`, orderBy: '' };
+      const [found, calls] = await callsDuring(backend, () => backend.provider.listAddresses(query));
+      expect(new Set(found.map(({ id }) => id)).size).toBe(501);
+      expect(calls).toEqual(['compute.addresses.list', 'compute.addresses.list']);
+    },
+  },
+];
+
+export const gceIpv4Cases: readonly ContractCase<GceBackend>[] = [
+  ...['External NAT', 'external-nat', "the admin's own & only"].map(
+    (accessConfigName): ContractCase<GceBackend> => ({
+      name: `an ephemeral access config named "${accessConfigName}" gives way`,
+      async run({ provider, emulator, refOf, createPool, reserve, externalOf }) {
+        const ref = refOf(emulator.insertInstance({ accessConfigName }));
+        const address = await reserve(createPool());
+        await provider.associate(ref, address);
+        expect(externalOf(ref)).toEqual([address.id]);
+      },
+    }),
+  ),
+  {
+    name: 'an address of the standard tier is given with its tier',
+    async run({ provider, emulator, refOf, externalOf }) {
+      const ref = refOf(emulator.insertInstance());
+      const made = emulator.reserveAddress({ networkTier: 'STANDARD' });
+      await provider.associate(ref, { id: made.name, ip: made.address });
+      expect(externalOf(ref)).toEqual([made.name]);
+    },
+  },
+  {
+    name: 'addresses of load balancers, internal ones and those of the other family are not of the pool',
+    async run({ provider, emulator, reserveLabelled }) {
+      const pool = randomUUID();
+      const mine = reserveLabelled({ pool });
+      emulator.reserveAddress({ labels: { pool }, ipVersion: 'IPV6' });
+      emulator.reserveAddress({ labels: { pool }, addressType: 'INTERNAL' });
+      const listed = await provider.listAddresses({
+        family: 'ipv4',
+        filter: `labels.pool=${pool}`,
+        orderBy: '',
+      });
+      expect(listed.map(({ id }) => id)).toEqual([mine.id]);
+    },
+  },
+];
+
+export const gceIpv6Cases: readonly ContractCase<GceBackend>[] = [
+  {
+    name: 'an IPv4-only interface becomes dual-stack for its address, and is IPv4-only again after the release',
+    async run({ provider, emulator, createInstance, createPool, reserve }) {
+      const pool = createPool();
+      const [ref, address] = [await createInstance(), await reserve(pool)];
+      const stackType = () => emulator.instances(ref.zone).find(({ name }) => name === ref.id)?.stackType;
+      expect(stackType()).toBe('IPV4_ONLY');
+      await provider.associate(ref, address);
+      expect(stackType()).toBe('IPV4_IPV6');
+      expect(await provider.release(ref, address, pool)).toBe('released');
+      expect(stackType()).toBe('IPV4_ONLY');
+    },
+  },
+  {
+    name: 'a dual-stack interface stays dual-stack after the release',
+    async run({ provider, emulator, createInstance, createPool, reserve }) {
+      const pool = createPool();
+      const [ref, address] = [await createInstance({ autoAssignedIp: true }), await reserve(pool)];
+      await provider.associate(ref, address);
+      expect(await provider.release(ref, address, pool)).toBe('released');
+      expect(emulator.instances(ref.zone).find(({ name }) => name === ref.id)?.stackType).toBe('IPV4_IPV6');
+    },
+  },
+  {
+    name: "an address of another subnetwork is refused before the instance's ephemeral one is touched",
+    async run({ provider, emulator, refOf, createPool, reserve, externalOf }) {
+      const ref = refOf(emulator.insertInstance({ stackType: 'IPV4_IPV6', subnetwork: 'other' }));
+      const address = await reserve(createPool());
+      await expect(provider.associate(ref, address)).rejects.toMatchObject({
+        kind: 'Invalid',
+        message: expect.stringMatching(/its own subnetwork only, default; the instance is in other/),
+      });
+      expect(externalOf(ref)).toEqual(['ephemeral']);
+    },
+  },
+  {
+    name: 'both families of one node come and go without touching each other',
+    async run({ provider, emulator, refOf, createPool, reserve }) {
+      const ref = refOf(emulator.insertInstance({ stackType: 'IPV4_IPV6' }));
+      const [pool, v6] = [createPool(), await reserve(createPool())];
+      const made = emulator.reserveAddress({ labels: { pool: pool.filter.slice('labels.pool='.length) } });
+      const v4 = { id: made.name, ip: made.address };
+      await provider.associate(ref, v4);
+      await provider.associate(ref, v6);
+      expect(await provider.findInstance(ref)).toMatchObject({
+        publicIp: { ip: v4.ip, static: true },
+        publicIpv6: { ip: v6.ip, static: true },
+      });
+      expect(await provider.release(ref, v4, { ...pool, family: 'ipv4' })).toBe('released');
+      expect(await provider.findInstance(ref)).toMatchObject({
+        publicIp: { static: false },
+        publicIpv6: { ip: v6.ip, static: true },
+      });
+    },
+  },
+];

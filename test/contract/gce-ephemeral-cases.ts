@@ -1,0 +1,212 @@
+/** The ephemeral address, which Compute Engine wants removed before a static one can be added: when it goes, and that it comes back. */
+import { expect } from '@jest/globals';
+import type { AddressRef } from '../../model/address.ts';
+import type { AssociationEvent } from '../../sandbox/cloud/association-journal.ts';
+import type { AnyFault } from '../../sandbox/cloud/faults.ts';
+import type { GceBackend } from './gce-backend.ts';
+import type { ContractCase } from './provider-contract.ts';
+
+const withEphemeral = { autoAssignedIp: true };
+
+/** What may become of a call: not applied, applied and the answer lost, accepted and failed. */
+const accidents: readonly { readonly what: string; readonly fault: (action: string) => AnyFault }[] = [
+  { what: 'is dropped', fault: (action) => ({ kind: 'dropRequest', action, times: 1 }) },
+  { what: 'is applied and its answer lost', fault: (action) => ({ kind: 'lostAnswer', action, times: 1 }) },
+  {
+    what: 'ends in an operation that fails for now',
+    fault: (action) => ({ kind: 'operationError', action, code: 'RESOURCE_NOT_READY', times: 10 }),
+  },
+  {
+    what: 'ends in an operation that fails for good',
+    fault: (action) => ({ kind: 'operationError', action, code: 'QUOTA_EXCEEDED', times: 10 }),
+  },
+];
+
+function isAssociationOf({ id }: AddressRef) {
+  return ({ allocationId, cause }: AssociationEvent) => allocationId === id && cause === 'associated';
+}
+
+const steps = ['instances.deleteAccessConfig', 'instances.addAccessConfig'];
+
+export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
+  {
+    name: 'the ephemeral address stays while the static one is not to be had',
+    async run(backend) {
+      const { provider, emulator, createInstance, createPool, reserve, unknownAddress } = backend;
+      const [ref, holder, taken] = [
+        await createInstance(withEphemeral),
+        await createInstance(withEphemeral),
+        await reserve(createPool()),
+      ];
+      await provider.associate(holder, taken);
+      const before = emulator.instances(ref.zone).find(({ name }) => name === ref.id);
+      await expect(provider.associate(ref, taken)).rejects.toMatchObject({ kind: 'InUse' });
+      await expect(provider.associate(ref, unknownAddress)).rejects.toMatchObject({ kind: 'NotFound' });
+      const free = await reserve(createPool());
+      const reservedAnew = { ...free, ip: unknownAddress.ip };
+      await expect(provider.associate(ref, reservedAnew)).rejects.toMatchObject({ kind: 'NotFound' });
+      expect(emulator.instances(ref.zone).find(({ name }) => name === ref.id)).toEqual(before);
+    },
+  },
+  ...steps.flatMap((step) =>
+    accidents.map(({ what, fault }): ContractCase<GceBackend> => ({
+      name: `where ${step} ${what}, the next try or the compensation leaves the node with an address`,
+      async run({
+        provider,
+        openProvider,
+        emulator,
+        createInstance,
+        createPool,
+        reserve,
+        externalOf,
+        family,
+      }) {
+        const pool = createPool();
+        for (const next of ['associate', 'restoreEphemeral'] as const) {
+          const [ref, address] = [await createInstance(withEphemeral), await reserve(pool)];
+          const options = { requestKey: `${ref.id}/1` };
+          emulator.addFaults(fault(step));
+          await expect(provider.associate(ref, address, options)).rejects.toMatchObject({
+            name: 'CloudError',
+          });
+          emulator.clearFaults();
+          // Another worker: it knows nothing but what the workflow knows.
+          const another = openProvider();
+          if (next === 'associate') {
+            await another.associate(ref, address, options);
+            expect(externalOf(ref)).toEqual([address.id]);
+          } else {
+            const had = externalOf(ref).length > 0;
+            expect(await another.restoreEphemeral(ref, family)).toBe(had ? 'notNeeded' : 'restored');
+            expect(externalOf(ref)).toHaveLength(1);
+            expect(await another.restoreEphemeral(ref, family)).toBe('notNeeded');
+          }
+        }
+      },
+    })),
+  ),
+  {
+    name: 'an association that fails for good after the deletion puts an ephemeral address back at once',
+    async run({ provider, emulator, createInstance, createPool, reserve, externalOf }) {
+      const [ref, address] = [await createInstance(withEphemeral), await reserve(createPool())];
+      const code = 'IP_IN_USE_BY_ANOTHER_RESOURCE';
+      emulator.addFaults({ kind: 'operationError', action: 'instances.addAccessConfig', code, times: 1 });
+      await expect(provider.associate(ref, address)).rejects.toMatchObject({ kind: 'InUse', code });
+      expect(externalOf(ref)).toEqual(['ephemeral']);
+    },
+  },
+  {
+    name: 'a failure that passes is not answered for ever to the repeated request',
+    async run({ provider, emulator, createInstance, createPool, reserve, externalOf }) {
+      const [ref, address] = [await createInstance(withEphemeral), await reserve(createPool())];
+      const options = { requestKey: `${ref.id}/1` };
+      const [action, code] = ['instances.addAccessConfig', 'RESOURCE_NOT_READY'];
+      emulator.configure({ operationMs: 20 });
+      emulator.addFaults({ kind: 'operationError', action, code, times: 6 });
+      for (let tries = 1; tries <= 6; tries++) {
+        await provider.associate(ref, address, options).catch((error: unknown) => {
+          expect(error).toMatchObject({ kind: 'Unavailable', code });
+        });
+      }
+      emulator.clearFaults();
+      emulator.configure({ operationMs: 0 });
+      await provider.associate(ref, address, options);
+      expect(externalOf(ref)).toEqual([address.id]);
+    },
+  },
+  {
+    name: 'a repeated request whose answer was lost goes on with the operation that runs',
+    async run({ provider, openProvider, emulator, createInstance, createPool, reserve }) {
+      const [ref, address] = [await createInstance(), await reserve(createPool())];
+      const options = { requestKey: `${ref.id}/1` };
+      const action = 'instances.*';
+      emulator.configure({ operationMs: 1_000 });
+      emulator.addFaults({ kind: 'lostAnswer', action, times: 1, match: { requestId: '*' } });
+      await expect(provider.associate(ref, address, options)).rejects.toMatchObject({ kind: 'Unavailable' });
+      // Without the same request id, Compute Engine says that the instance is not ready.
+      await openProvider().associate(ref, address, options);
+      emulator.configure({ operationMs: 0 });
+      expect(emulator.journal().filter(isAssociationOf(address))).toHaveLength(1);
+    },
+  },
+  {
+    name: 'a long operation is waited for with heartbeats, and given up as Unavailable in its time',
+    async run({ openProvider, emulator, createInstance, createPool, reserve, externalOf }) {
+      const [ref, address] = [await createInstance(), await reserve(createPool())];
+      const provider = openProvider({ waitSliceMs: 100, operationTimeoutMs: 400 });
+      let beats = 0;
+      const options = { requestKey: `${ref.id}/1`, heartbeat: () => (beats += 1) };
+      emulator.configure({ operationMs: 1_000 });
+      await expect(provider.associate(ref, address, options)).rejects.toMatchObject({
+        kind: 'Unavailable',
+        code: 'OPERATION_RUNNING',
+      });
+      expect(beats).toBeGreaterThan(2);
+      await openProvider().associate(ref, address, options);
+      emulator.configure({ operationMs: 0 });
+      expect(externalOf(ref)).toEqual([address.id]);
+    },
+  },
+  {
+    name: 'a release gives the living instance an ephemeral address, unless it had none before',
+    async run({ provider, createInstance, createPool, reserve, externalOf }) {
+      const pool = createPool();
+      const [one, other] = [await createInstance(withEphemeral), await createInstance(withEphemeral)];
+      const [a, b] = [await reserve(pool), await reserve(pool)];
+      await provider.associate(one, a);
+      await provider.associate(other, b);
+      expect(await provider.release(one, a, pool)).toBe('released');
+      expect(await provider.release(other, b, pool, { restoreEphemeral: false })).toBe('released');
+      expect([externalOf(one), externalOf(other)]).toEqual([['ephemeral'], []]);
+    },
+  },
+  ...accidents.map(({ what, fault }): ContractCase<GceBackend> => ({
+    name: `where the ephemeral address of a release ${what}, a second release sees to it, also when another has the address`,
+    async run({ provider, openProvider, emulator, createInstance, createPool, reserve, externalOf }) {
+      const pool = createPool();
+      const [ref, second, address] = [
+        await createInstance(withEphemeral),
+        await createInstance(withEphemeral),
+        await reserve(pool),
+      ];
+      await provider.associate(ref, address);
+      emulator.addFaults(fault('instances.addAccessConfig'));
+      await expect(provider.release(ref, address, pool)).rejects.toMatchObject({ name: 'CloudError' });
+      emulator.clearFaults();
+      await openProvider().associate(second, address);
+      expect(await openProvider().release(ref, address, pool)).toBe('heldByOther');
+      expect([externalOf(ref), externalOf(second)]).toEqual([['ephemeral'], [address.id]]);
+    },
+  })),
+  {
+    name: 'an instance that is gone needs no ephemeral address',
+    async run({ provider, createInstance, terminate, unknownInstance, family }) {
+      const ref = await createInstance(withEphemeral);
+      await terminate(ref);
+      expect(await provider.restoreEphemeral(ref, family)).toBe('notNeeded');
+      expect(await provider.restoreEphemeral(unknownInstance, family)).toBe('notNeeded');
+    },
+  },
+  {
+    name: 'each association and each ephemeral address has an access config of a name of its own',
+    async run({ provider, emulator, createInstance, createPool, reserve, family }) {
+      const pool = createPool();
+      const [ref, address] = [await createInstance(withEphemeral), await reserve(pool)];
+      const names: (string | undefined)[] = [];
+      const note = () => {
+        const type = family === 'ipv4' ? 'ONE_TO_ONE_NAT' : 'DIRECT_IPV6';
+        const found = emulator.instances(ref.zone).find(({ name }) => name === ref.id);
+        names.push(found?.externalIps.find((ip) => ip.type === type)?.accessConfig);
+      };
+      note();
+      for (const token of ['1', '2']) {
+        await provider.associate(ref, address, { requestKey: `${ref.id}/${token}` });
+        note();
+        await provider.release(ref, address, pool);
+        note();
+      }
+      expect(new Set(names).size).toBe(5);
+      expect(names).not.toContain(undefined);
+    },
+  },
+];
