@@ -5,8 +5,26 @@ import type { NodeSelector } from './config.ts';
 import type { PlacedPool, PoolDraft } from './resolve-pools.ts';
 import { validateQuery } from './validate-query.ts';
 
-const regionPattern = /^[a-z]{2,}(-[a-z]+)+-[0-9]+$/;
-const zonePattern = /^([a-z]{2,}(-[a-z]+)+-[0-9]+)[a-z]$/;
+/** What regions, zones and accounts look like, and where a region comes from that the file does not name. */
+const places = {
+  aws: {
+    region: /^[a-z]{2,}(-[a-z]+)+-[0-9]+$/,
+    zone: /^([a-z]{2,}(-[a-z]+)+-[0-9]+)[a-z]$/,
+    regionAdvice: 'is not an AWS region: write one such as eu-west-1.',
+    regionVariables: 'the variable AWS_REGION or AWS_DEFAULT_REGION',
+    account: /^[0-9]{12}$/,
+    accountAdvice: 'is not an AWS account id: write its 12 digits in quotes, or leave it out.',
+  },
+  gcp: {
+    region: /^[a-z]+-[a-z]+[0-9]+$/,
+    zone: /^([a-z]+-[a-z]+[0-9]+)-[a-z]$/,
+    regionAdvice: 'is not a Google Cloud region: write one such as europe-west1.',
+    regionVariables: 'the variable CLOUDSDK_COMPUTE_REGION',
+    // "Creating and managing projects", Google Cloud documentation; older ones have a domain in front.
+    account: /^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/,
+    accountAdvice: 'is not a Google Cloud project id (not its name or number): write it, or leave it out.',
+  },
+} as const;
 
 /**
  * Reports what is wrong with each pool and between them. A part that is missing or has the wrong shape is passed over:
@@ -23,32 +41,21 @@ export function checkPools(pools: readonly PlacedPool[], report: Report): string
 
 function checkPool(placed: PlacedPool, report: Report): void {
   const { pool, pathOf } = placed;
-  if (pool.provider === 'gcp') {
-    report(
-      pathOf('provider'),
-      pool.provider,
-      '"gcp" is not supported by this version yet: it serves aws (Amazon EC2) only.',
-    );
-    return;
-  }
   checkRegion(placed, report);
-  if (pool.account !== undefined && !/^[0-9]{12}$/.test(pool.account)) {
-    report(
-      pathOf('account'),
-      pool.account,
-      `${showValue(pool.account)} is not an AWS account id: write its 12 digits in quotes, or leave it out.`,
-    );
+  const { account, accountAdvice } = places[pool.provider];
+  if (pool.account !== undefined && !account.test(pool.account)) {
+    report(pathOf('account'), pool.account, `${showValue(pool.account)} ${accountAdvice}`);
   }
   checkQuery(placed, report);
 }
 
 function checkQuery({ pool, pathOf }: PlacedPool, report: Report): void {
   const { family, filter, orderBy } = pool.query;
-  if (family === 'ipv6') {
+  if (family === 'ipv6' && pool.provider === 'aws') {
     report(
       pathOf('family'),
       family,
-      'IPv6 is not supported by this version yet: EC2 has no Elastic IPs for it. Use ipv4.',
+      'IPv6 is not supported on AWS by this version yet: EC2 has no Elastic IPs for it. Use ipv4.',
     );
   }
   for (const problem of validateQuery(pool.provider, { filter, orderBy })) {
@@ -58,21 +65,22 @@ function checkQuery({ pool, pathOf }: PlacedPool, report: Report): void {
 
 function checkRegion({ pool, pathOf }: PlacedPool, report: Report): void {
   if (pool.region === undefined) return;
+  const place = places[pool.provider];
   if (pool.region === '') {
     report(
       pathOf('region'),
       undefined,
-      'is missing. Set it here, for all pools in defaults.region, or by the variable AWS_REGION or AWS_DEFAULT_REGION.',
+      `is missing. Set it here, for all pools in defaults.region, or by ${place.regionVariables}.`,
     );
     return;
   }
-  if (regionPattern.test(pool.region)) return;
-  const zone = zonePattern.exec(pool.region);
+  if (place.region.test(pool.region)) return;
+  const zone = place.zone.exec(pool.region);
   report(
     pathOf('region'),
     pool.region,
     zone === null
-      ? `${showValue(pool.region)} is not an AWS region: write one such as eu-west-1.`
+      ? `${showValue(pool.region)} ${place.regionAdvice}`
       : `${showValue(pool.region)} is a zone: its region is ${zone[1]}.`,
   );
 }

@@ -7,6 +7,7 @@ import { formatPath, type ConfigDraft } from './config-file.ts';
 import { defaults } from './defaults.ts';
 import { parseGoBoolean } from './go-boolean.ts';
 import { parseLabelSelector } from './label-selector.ts';
+import { providerOfFilter } from './validate-query.ts';
 
 /** Which variable a path of the file's shape comes from, so that a problem names what the user wrote. */
 const variableOfPath: Readonly<Record<string, string>> = {
@@ -59,6 +60,8 @@ export function configFromKubeipEnv(env: NodeJS.ProcessEnv): ConfigDraft {
       {
         name: 'default',
         filter: env['FILTER'],
+        // KubeIP saw the cloud by its node; the filter's syntax tells it as well.
+        ...optional('provider', providerOfFilter(env['FILTER'])),
         nodeSelector: nodeSelector(env, report, notices),
         ...optional('orderBy', env['ORDER_BY']),
         ...optional('region', env['REGION']),

@@ -1,4 +1,5 @@
 /** A pool joined from what it says itself, what `defaults` says and what the environment says. */
+import type { ProviderName } from '../model/scope.ts';
 import type { RetrySettings } from '../model/settings.ts';
 import { checkShape, readKey, validParts, type Report } from './check-shape.ts';
 import type { ConfigPath } from './config-file.ts';
@@ -70,11 +71,12 @@ export function completePool(draft: PoolDraft): PoolConfig {
 
 function draftPool(input: Partial<PoolInput>, shared: DefaultsInput, env: NodeJS.ProcessEnv) {
   const fallback = defaults.pool;
+  const provider = input.provider ?? shared.provider ?? fallback.provider;
   return {
     name: input.name,
-    provider: input.provider ?? shared.provider ?? fallback.provider,
+    provider,
     account: input.account ?? shared.account,
-    region: input.region ?? shared.region ?? (env['AWS_REGION'] || env['AWS_DEFAULT_REGION'] || ''),
+    region: input.region ?? shared.region ?? env[regionVariable(provider, env) ?? ''] ?? '',
     endpoint: input.endpoint ?? shared.endpoint,
     nodeSelector: input.nodeSelector === undefined ? undefined : selectorOf(input.nodeSelector),
     query: {
@@ -130,7 +132,17 @@ function originOf(
 ): ConfigPath {
   if (input[key] !== undefined) return [...at, key];
   if (readKey(shared, key) !== undefined) return ['defaults', key];
-  if (key === 'region' && env['AWS_REGION']) return ['AWS_REGION'];
-  if (key === 'region' && env['AWS_DEFAULT_REGION']) return ['AWS_DEFAULT_REGION'];
-  return [...at, key];
+  const provider = input.provider ?? shared.provider ?? defaults.pool.provider;
+  const variable = key === 'region' ? regionVariable(provider, env) : undefined;
+  return variable === undefined ? [...at, key] : [variable];
+}
+
+/** The variables by which a cloud's own tools are told a region, the first one first. */
+const regionVariables: Readonly<Record<ProviderName, readonly string[]>> = {
+  aws: ['AWS_REGION', 'AWS_DEFAULT_REGION'],
+  gcp: ['CLOUDSDK_COMPUTE_REGION'],
+};
+
+function regionVariable(provider: ProviderName, env: NodeJS.ProcessEnv): string | undefined {
+  return regionVariables[provider].find((name) => env[name]);
 }

@@ -107,12 +107,13 @@ const shared = {
   provider: z
     .enum(['aws', 'gcp'])
     .optional()
-    .meta({ description: 'The cloud. This version serves aws.', default: defaults.pool.provider }),
+    .meta({ description: 'The cloud: aws (EC2) or gcp (Compute Engine).', default: defaults.pool.provider }),
   region: z.string().min(1, 'must not be empty').optional().meta({
-    description: 'Region of the addresses and nodes. Default: AWS_REGION, then AWS_DEFAULT_REGION.',
+    description:
+      'Region of the addresses and nodes. Default: AWS_REGION, then AWS_DEFAULT_REGION; on gcp CLOUDSDK_COMPUTE_REGION.',
   }),
   account: z.string().min(1, 'must not be empty').optional().meta({
-    description: 'AWS account id, in quotes. Default: the account of the credentials.',
+    description: 'AWS account id, in quotes, or GCP project id. Default: that of the credentials.',
   }),
   endpoint: z
     .url({ protocol: /^https?$/, error: 'is not an address such as https://ec2.example.com' })
@@ -121,10 +122,10 @@ const shared = {
   family: z
     .enum(['ipv4', 'ipv6'])
     .optional()
-    .meta({ description: 'IP family. This version serves ipv4.', default: defaults.pool.family }),
+    .meta({ description: 'IP family. ipv6 is served on gcp only.', default: defaults.pool.family }),
   orderBy: z.string().optional().meta({
     description:
-      'Which free address is given first: Tag:<key> or a field of DescribeAddresses, such as PublicIp.',
+      'Which free address is given first. aws: Tag:<key> or a field of DescribeAddresses, such as PublicIp. gcp: name, or creationTimestamp desc.',
     default: defaults.pool.orderBy,
   }),
   priority: z.int().optional().meta({
@@ -155,7 +156,8 @@ export const poolSchema = z.strictObject({
     .string()
     .regex(/\S/, 'must not be empty: a pool without a filter would be the whole account')
     .meta({
-      description: 'Which reserved addresses make up the pool: Name=tag:kubeip,Values=a,b;Name=...',
+      description:
+        'Which reserved addresses make up the pool. aws: Name=tag:kubeip,Values=a,b;Name=... gcp: labels.kubeip=reserved;...',
     }),
   ...shared,
 });

@@ -1,6 +1,8 @@
 /** The one place where the configuration asks a cloud's own parsers about a filter and an order. No call is made. */
-import { parseFilter } from '../clouds/aws/filter.ts';
-import { parseOrder } from '../clouds/aws/order.ts';
+import * as aws from '../clouds/aws/filter.ts';
+import * as awsOrder from '../clouds/aws/order.ts';
+import * as gcp from '../clouds/gcp/filter.ts';
+import * as gcpOrder from '../clouds/gcp/order.ts';
 import { CloudError } from '../clouds/provider.ts';
 import type { ProviderName } from '../model/scope.ts';
 
@@ -9,31 +11,42 @@ export interface QueryProblem {
   readonly message: string;
 }
 
+const parsers = {
+  aws: { filter: aws.parseFilter, order: awsOrder.parseOrder },
+  gcp: { filter: gcp.parseFilter, order: gcpOrder.parseOrder },
+} as const satisfies Record<ProviderName, unknown>;
+
 /**
  * @param query its filter may be missing, which is for others to report
- * @returns what is wrong with it in the provider's syntax; nothing for a provider that is not served yet
+ * @returns what is wrong with it in the provider's syntax
  */
 export function validateQuery(
   provider: ProviderName,
   query: { readonly filter: string | undefined; readonly orderBy: string },
 ): QueryProblem[] {
-  if (provider !== 'aws') return [];
   const problems: QueryProblem[] = [];
   const { filter } = query;
-  const filterProblem = filter === undefined ? undefined : messageOf(() => parseFilter(filter));
+  const filterProblem = filter === undefined ? undefined : messageOf(() => parsers[provider].filter(filter));
   if (filter !== undefined && filterProblem !== undefined) {
-    problems.push({ key: 'filter', message: filterProblem + gcpHint(filter) });
+    problems.push({ key: 'filter', message: filterProblem + otherCloudHint(provider, filter) });
   }
-  const orderProblem = messageOf(() => parseOrder(query.orderBy));
+  const orderProblem = messageOf(() => parsers[provider].order(query.orderBy));
   if (orderProblem !== undefined) problems.push({ key: 'orderBy', message: orderProblem });
   return problems;
 }
 
-/** A user of KubeIP on Google Cloud brings a filter such as `labels.kubeip=reserved`. */
-function gcpHint(filter: string): string {
-  return /^\s*\(?\s*(labels\.|status|addressType|name\s*[=:~])/.test(filter)
-    ? ' This looks like a filter of Google Cloud, which this version does not serve yet.'
-    : '';
+/** @returns the cloud whose filters look like this one; undefined if that cannot be told */
+export function providerOfFilter(filter: string): ProviderName | undefined {
+  if (/^\s*Name\s*=.*,\s*Values\s*=/s.test(filter)) return 'aws';
+  return /^\s*\(?\s*(labels\.|status|addressType|networkTier|name\s*[=:~])/.test(filter) ? 'gcp' : undefined;
+}
+
+function otherCloudHint(provider: ProviderName, filter: string): string {
+  const other = providerOfFilter(filter);
+  if (other === undefined || other === provider) return '';
+  return other === 'gcp'
+    ? ' This looks like a filter of Google Cloud: set provider to gcp.'
+    : ' This looks like a filter of AWS: set provider to aws.';
 }
 
 function messageOf(parse: () => unknown): string | undefined {

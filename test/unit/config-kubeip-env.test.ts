@@ -124,7 +124,7 @@ describe('KubeIP’s environment variables', () => {
 
   test('are named in the problems, all of them at once', () => {
     const { problems } = errorOf({
-      FILTER: 'labels.env=dev;labels.app=streamer',
+      FILTER: 'tag:env=dev',
       ORDER_BY: 'Size',
       RETRY_ATTEMPTS: 'many',
       RETRY_INTERVAL: '1',
@@ -149,7 +149,31 @@ describe('KubeIP’s environment variables', () => {
       'RETRY_INTERVAL',
       'TAINT_KEY',
     ]);
-    expect(problems.find(({ path }) => path === 'FILTER')?.message).toContain('Google Cloud');
+  });
+
+  test('of Google Cloud are known by their filter', () => {
+    const { pools } = loadConfig({
+      env: {
+        KUBEIP_CLUSTER: 'prod',
+        FILTER: 'labels.env=dev;labels.app=streamer',
+        ORDER_BY: 'creationTimestamp desc',
+        PROJECT: 'my-project',
+        REGION: 'europe-west1',
+        IPV6: 'true',
+      },
+    });
+    expect(pools).toMatchObject([
+      {
+        provider: 'gcp',
+        account: 'my-project',
+        region: 'europe-west1',
+        query: {
+          family: 'ipv6',
+          filter: 'labels.env=dev;labels.app=streamer',
+          orderBy: 'creationTimestamp desc',
+        },
+      },
+    ]);
   });
 
   test('are not enough without FILTER: the error tells how to start', () => {

@@ -231,8 +231,8 @@ pools:
     ['filter: "tag:kubeip=reserved"', 'pools[0].filter', 'Name='],
     ['filter: labels.kubeip=reserved', 'pools[0].filter', 'Google Cloud'],
     ['orderBy: Size', 'pools[0].orderBy', 'PublicIp'],
-    ['provider: gcp', 'pools[0].provider', 'not supported'],
-    ['family: ipv6', 'pools[0].family', 'not supported'],
+    ['provider: azure', 'pools[0].provider', 'gcp'],
+    ['family: ipv6', 'pools[0].family', 'not supported on AWS'],
     ['priority: high', 'pools[0].priority', 'a number'],
     ['retries: { attempts: 0 }', 'pools[0].retries.attempts', '1 or more'],
     ['retries: { interval: 0s }', 'pools[0].retries.interval', '1ms or more'],
@@ -253,6 +253,27 @@ pools:
     expect(problems).toHaveLength(1);
     expect(problems[0]?.path).toBe(path);
     expect(problems[0]?.message).toContain(remedy);
+  });
+
+  test.each([
+    ['region: eu-west-1', 'pools[0].region', 'europe-west1'],
+    ['region: europe-west1-b', 'pools[0].region', 'its region is europe-west1'],
+    ['account: "123456789012"', 'pools[0].account', 'project id'],
+    ['filter: Name=tag:kubeip,Values=reserved', 'pools[0].filter', 'set provider to aws'],
+    ['filter: label.kubeip=reserved', 'pools[0].filter', 'did you mean "labels.kubeip"'],
+    ['orderBy: PublicIp', 'pools[0].orderBy', 'creationTimestamp desc'],
+  ])('refuses %s for Google Cloud', (line, path, remedy) => {
+    const lines: Record<string, string> = {
+      name: 'name: public',
+      provider: 'provider: gcp',
+      region: 'region: europe-west1',
+      nodeSelector: 'nodeSelector: {}',
+      filter: 'filter: labels.kubeip=reserved',
+    };
+    const written = (changed: Record<string, string>) =>
+      `cluster: prod\npools:\n  - ${Object.values({ ...lines, ...changed }).join('\n    ')}\n`;
+    const problems = problemsOf(written({ [line.split(':', 1)[0] ?? '']: line }));
+    expect(problems).toMatchObject([{ path, message: expect.stringContaining(remedy) }]);
   });
 
   test.each([
