@@ -169,39 +169,16 @@ describe('the mutex', () => {
   });
 
   test('frees the claim of a holder that was terminated with its grant in hand', async () => {
-    const [allocationId] = harness.reserve('holder');
-    // Without a worker nobody acts on the grant, which the mutex is made to remember as long overdue.
-    const workflowId = 'assign-ip/test/terminated';
-    const now = Date.now();
-    await harness.restartMutexWith((state) => {
-      state.claims.push({
-        address: { id: allocationId ?? '', ip: harness.ipOf(allocationId) },
-        token: state.nextToken++,
-        workflowId,
-        runId: 'terminated',
-        instanceId: 'i-00000000000000000',
-        state: 'granted',
-        deadline: now - 1_000,
-      });
-    });
-    const claimOf = async () => {
+    const [allocationId = ''] = harness.reserve('holder');
+    await harness.restartMutexWithOverdueClaim(allocationId, 'granted');
+    const claim = async () => {
       const { claims } = await harness.mutexStatus();
-      return claims.find((claim) => claim.address.id === allocationId);
+      return claims.find(({ address }) => address.id === allocationId);
     };
-    await waitFor('the claim to linger', claimOf, (claim) => claim?.state === 'lingering');
+    await waitFor('the claim to linger', claim, (seen) => seen?.state === 'lingering');
 
     // It lingers for a minute, in case the call was made. That minute is over:
-    await harness.restartMutexWith((state) => {
-      state.claims.push({
-        address: { id: allocationId ?? '', ip: harness.ipOf(allocationId) },
-        token: state.nextToken++,
-        workflowId,
-        runId: 'terminated',
-        instanceId: 'i-00000000000000000',
-        state: 'lingering',
-        deadline: now - 1_000,
-      });
-    });
+    await harness.restartMutexWithOverdueClaim(allocationId, 'lingering');
     const node = await harness.addNode('holder-1', { pool: 'holder' });
     expect((await harness.waitUntilAssigned(node)).address.id).toBe(allocationId);
   });

@@ -37,8 +37,9 @@ import {
   scopeTaskQueue,
   statusQuery,
 } from '../../workflows/messages.ts';
+import type { Claim } from '../../workflows/pool/claims.ts';
 import { pack } from '../../workflows/pool/packed-state.ts';
-import { newPoolState, type PoolState } from '../../workflows/pool/state.ts';
+import { newPoolState } from '../../workflows/pool/state.ts';
 import { TestNodes, type TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -260,18 +261,27 @@ export class Harness {
   }
 
   /**
-   * Terminates the mutex and starts it with a state of the test's making, as if it had continued as new with it: so time
-   * that would have to pass has passed.
+   * Terminates the mutex and starts it with one claim that is past its deadline, as if it had continued as new with it:
+   * so time that would have to pass has passed. The claim's holder is a workflow that does not exist.
    */
-  async restartMutexWith(change: (state: PoolState) => void): Promise<void> {
+  async restartMutexWithOverdueClaim(allocationId: string, state: Claim['state']): Promise<void> {
     await this.mutex.terminate('restarted by a test');
     const pacing = { burst: 1_000, perSecond: 1_000 };
-    const state = newPoolState(pacing, Date.now());
-    change(state);
+    const pool = newPoolState(pacing, Date.now());
+    pool.claims.push({
+      address: { id: allocationId, ip: this.ipOf(allocationId) },
+      token: pool.nextToken++,
+      workflowId: 'assign-ip/test/terminated',
+      runId: 'terminated',
+      requestId: 'terminated',
+      instanceId: 'i-00000000000000000',
+      state,
+      deadline: Date.now() - 1_000,
+    });
     await this.client.workflow.start('AddressPoolWorkflow', {
       workflowId: addressPoolWorkflowId(this.scope),
       taskQueue: scopeTaskQueue(this.scope),
-      args: [{ scope: this.scope, pacing, state: pack(state) }],
+      args: [{ scope: this.scope, pacing, state: pack(pool) }],
     });
   }
 

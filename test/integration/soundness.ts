@@ -5,6 +5,7 @@
 import { expect } from '@jest/globals';
 import { publicIpv4Annotation } from '../../kubernetes/keys.ts';
 import { findThefts } from '../../sandbox/cloud/association-journal.ts';
+import type { Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
 import type { AddressInfo } from '../../sandbox/ec2/owner.ts';
 import type { AddressPoolStatus, AssignIpStatus } from '../../workflows/messages.ts';
 import { type Harness, poolTag } from './harness.ts';
@@ -12,18 +13,18 @@ import { waitFor } from './wait-for.ts';
 
 /** To be called after every test. */
 export async function expectSound(harness: Harness): Promise<void> {
-  const deeds = findMisdeeds(harness);
+  const deeds = findMisdeeds(harness.ec2);
   expect(deeds).toEqual([]);
   await waitFor(
     'nothing left to be put right',
     () => findUnsettled(harness),
     (problems) => problems.length === 0,
   );
-  expect(findMisdeeds(harness)).toEqual([]);
+  expect(findMisdeeds(harness.ec2)).toEqual([]);
 }
 
 /** What must never have happened, at any time. */
-function findMisdeeds({ ec2 }: Harness): string[] {
+export function findMisdeeds(ec2: Pick<Ec2Emulator, 'journal' | 'addresses'>): string[] {
   const journal = ec2.journal();
   const pooled = new Set(ec2.addresses().flatMap((a) => (a.tags[poolTag] ? [a.allocationId] : [])));
   const thefts = findThefts(journal).map(({ kind, event }) => `${event.publicIp} was ${kind}`);
@@ -41,7 +42,7 @@ async function findUnsettled(harness: Harness): Promise<string[]> {
   return [
     ...statuses.flatMap(inMotion),
     ...mutex.claims.filter(isGranted).map((claim) => `${claim.address.ip} is claimed by ${claim.workflowId}`),
-    ...leaks(harness, addresses, statuses),
+    ...findLeaks(harness, addresses, statuses),
     ...untrueStatuses(addresses, statuses),
     ...idle(harness, addresses, mutex),
     ...(await untrueNodes(harness, addresses)),
@@ -66,14 +67,14 @@ function inMotion({ phase, node }: AssignIpStatus): string[] {
 const isGranted = (claim: AddressPoolStatus['claims'][number]): boolean => claim.state === 'granted';
 
 /** A client gave the address to an instance, and no workflow knows of it. */
-function leaks(
-  harness: Harness,
+export function findLeaks(
+  { ec2, kept }: { ec2: Pick<Ec2Emulator, 'journal'>; kept: ReadonlySet<string> },
   addresses: readonly AddressInfo[],
-  statuses: readonly AssignIpStatus[],
+  statuses: readonly Pick<AssignIpStatus, 'address' | 'instance'>[],
 ): string[] {
-  const journal = harness.ec2.journal();
+  const journal = ec2.journal();
   return addresses.flatMap(({ allocationId, publicIp, instanceId }) => {
-    if (instanceId === undefined || harness.kept.has(allocationId)) return [];
+    if (instanceId === undefined || kept.has(allocationId)) return [];
     const last = journal.findLast((event) => event.allocationId === allocationId);
     if (last?.by !== 'api') return [];
     const owned = statuses.some((s) => s.address?.id === allocationId && s.instance === instanceId);

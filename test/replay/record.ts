@@ -168,17 +168,7 @@ async function mutexContinued(h: Harness): Promise<void> {
   await keep('address-pool', h.mutex);
 
   const [allocationId = ''] = h.reserve('short');
-  await h.restartMutexWith((state) => {
-    state.claims.push({
-      address: { id: allocationId, ip: h.ipOf(allocationId) },
-      token: state.nextToken++,
-      workflowId: 'assign-ip/test/terminated',
-      runId: 'terminated',
-      instanceId: 'i-00000000000000000',
-      state: 'granted',
-      deadline: Date.now(),
-    });
-  });
+  await h.restartMutexWithOverdueClaim(allocationId, 'granted');
   h.reserve('plain');
   const next = await h.addNode('after-the-mutex', { pool: 'plain' });
   await h.waitUntilAssigned(next);
