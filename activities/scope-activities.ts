@@ -1,6 +1,12 @@
 /** Activities on a scope's task queue: thin, over the provider of that scope. */
 import { Context } from '@temporalio/activity';
-import { ApplicationFailure, type Client, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  ApplicationFailure,
+  type Client,
+  isGrpcServiceError,
+  ServiceError,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import type { CloudProvider } from '../clouds/provider.ts';
 import { CloudError } from '../clouds/provider.ts';
 import type { Address, AddressRef, Association, InstanceRef } from '../model/address.ts';
@@ -12,6 +18,8 @@ import { activityLogger } from './activity-logger.ts';
 
 /** By then some seconds have passed, as the workflows retry `verify`. */
 const BELIEVED_FROM_ATTEMPT = 5;
+// Of the gRPC status codes ("Status codes and their use in gRPC").
+const GRPC_INVALID_ARGUMENT = 3;
 
 export interface ScopeActivityDependencies {
   readonly provider: CloudProvider;
@@ -115,9 +123,17 @@ async function isOpen(client: Client, run: { workflowId: string; runId: string }
     // A paused one goes on when somebody resumes it: what it claims is still its own.
     return status.name === 'RUNNING' || status.name === 'PAUSED';
   } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
+    if (error instanceof WorkflowNotFoundError || isInvalidArgument(error)) return false;
     throw error;
   }
+}
+
+/** A run id that is none, as anybody may send in a signal: no such run is open. */
+function isInvalidArgument(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  if (!isGrpcServiceError(cause)) return false;
+  const code: number = cause.code;
+  return code === GRPC_INVALID_ARGUMENT;
 }
 
 /** One list for each pool, all at once. */
