@@ -25,6 +25,11 @@ export interface GcpClients {
   readonly instances: InstancesClient;
   readonly addresses: AddressesClient;
   readonly operations: ZoneOperationsClient;
+  /**
+   * To be awaited before each call. The clients would look for credentials by themselves, but if there are none, theirs is
+   * a rejection that nobody can catch, which ends the process.
+   */
+  ready(): Promise<void>;
   close(): void;
 }
 
@@ -63,7 +68,8 @@ export function createGcpAuth({ endpoint }: GcpClientOptions): GoogleAuth {
 
 /** @throws CloudError `Invalid` if the endpoint is no URL that can be used */
 export function createGcpClients(options: GcpClientOptions): GcpClients {
-  const shared = { ...endpointOptions(options.endpoint), auth: createGcpAuth(options) };
+  const auth = createGcpAuth(options);
+  const shared = { ...endpointOptions(options.endpoint), auth };
   const clients = {
     // Each adds defaults of its own to the options it is given.
     instances: new InstancesClient({ ...shared }, transport),
@@ -72,6 +78,11 @@ export function createGcpClients(options: GcpClientOptions): GcpClients {
   };
   return {
     ...clients,
+    async ready() {
+      // Both are remembered once they have succeeded.
+      await auth.getClient();
+      await Promise.all(Object.values(clients).map((client) => client.initialize()));
+    },
     close() {
       // Resolves at once if no call was made; there is nothing to do about a failure.
       for (const client of Object.values(clients)) client.close().catch(() => undefined);
@@ -123,12 +134,17 @@ export type GcpCall = <T>(
   timeoutMs?: number,
 ) => Promise<T>;
 
-export function createGcpCall(options: GcpClientOptions, project: string): GcpCall {
+export function createGcpCall(
+  clients: Pick<GcpClients, 'ready'>,
+  options: GcpClientOptions,
+  project: string,
+): GcpCall {
   return async (action, send, timeoutMs) => {
     const begun = performance.now();
     const report = (outcome: string) =>
       options.onCall?.({ action, outcome, seconds: (performance.now() - begun) / 1000 });
     try {
+      await clients.ready();
       const answer = await send({ timeout: timeoutMs ?? options.requestTimeoutMs ?? 10_000, retry: null });
       report('ok');
       return answer;

@@ -62,7 +62,7 @@ class GcpProvider implements CloudProvider {
     const { project, region, endpoint, batchWindowMs: windowMs = 20 } = options;
     this.scope = { provider: 'gcp', account: project, region };
     this.#clients = createGcpClients(options);
-    const call = createGcpCall(options, project);
+    const call = createGcpCall(this.#clients, options, project);
     this.#addresses = createAddressReader(this.#clients, call, this.scope, windowMs);
     this.#instances = createInstanceReader(this.#clients, call, this.scope, windowMs);
     const change = createChangeMaker(this.#clients, call, {

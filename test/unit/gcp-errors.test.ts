@@ -1,0 +1,288 @@
+/** What becomes of the answers of Compute Engine, and of those that are none: on canned answers over HTTP. */
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { operationError, toCloudError } from '../../clouds/gcp/errors.ts';
+import { createGcpProvider, type GcpProviderOptions } from '../../clouds/gcp/gcp-provider.ts';
+import { gcpPermissions, gcpStackTypePermissions, permissionsOf } from '../../clouds/gcp/permissions.ts';
+import { openProvider } from '../../clouds/open-provider.ts';
+import type { CloudCallEvent, CloudProvider } from '../../clouds/provider.ts';
+
+const query = { family: 'ipv4', filter: 'labels.kubeip=reserved', orderBy: '' } as const;
+const context = { action: 'compute.instances.addAccessConfig', project: 'p' } as const;
+
+let server: Server;
+let answer: RequestListener;
+let requests: string[];
+let events: CloudCallEvent[];
+const opened: CloudProvider[] = [];
+
+beforeEach(async () => {
+  requests = [];
+  events = [];
+  server = createServer((request, response) => {
+    requests.push(`${request.method} ${request.url}`);
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+});
+
+afterEach(async () => {
+  for (const provider of opened.splice(0)) provider.close();
+  server.closeAllConnections();
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+});
+
+function open(options: Partial<GcpProviderOptions> = {}): CloudProvider {
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const provider = createGcpProvider({
+    endpoint: `http://127.0.0.1:${port}`,
+    project: 'p',
+    region: 'europe-west1',
+    batchWindowMs: 0,
+    onCall: (event) => events.push(event),
+    ...options,
+  });
+  opened.push(provider);
+  return provider;
+}
+
+function answering(status: number, body: unknown): RequestListener {
+  return (_, response) => {
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(typeof body === 'string' ? body : JSON.stringify(body));
+  };
+}
+
+function errorAnswer(status: number, reason: string, message = 'why', more: object = {}): RequestListener {
+  return answering(status, { error: { code: status, message, errors: [{ reason, message }], ...more } });
+}
+
+const rateDetails = {
+  details: [
+    {
+      '@type': 'type.googleapis.com/google.rpc.ErrorInfo',
+      reason: 'RATE_LIMIT_EXCEEDED',
+      domain: 'googleapis.com',
+    },
+  ],
+};
+
+describe('an answer that refuses', () => {
+  test.each([
+    [403, 'rateLimitExceeded', 'Throttled', rateDetails],
+    [403, 'userRateLimitExceeded', 'Throttled', {}],
+    [429, 'resourceOperationRateExceeded', 'Throttled', {}],
+    [429, 'somethingNew', 'Throttled', {}],
+    [403, 'quotaExceeded', 'Exhausted', {}],
+    [403, 'forbidden', 'Denied', {}],
+    [401, 'authError', 'Denied', {}],
+    [404, 'notFound', 'NotFound', {}],
+    [409, 'ipInUseByAnotherResource', 'InUse', {}],
+    [412, 'conditionNotMet', 'Unavailable', {}],
+    [400, 'resourceNotReady', 'Unavailable', {}],
+    [400, 'invalid', 'Invalid', {}],
+    [500, 'internalError', 'Unavailable', {}],
+    [503, 'backendError', 'Unavailable', {}],
+  ] as const)('with %i and %s is %s, its reason kept, and asked once', async (status, reason, kind, more) => {
+    answer = errorAnswer(status, reason, 'what Google says', more);
+    await expect(open().listAddresses(query)).rejects.toMatchObject({
+      name: 'CloudError',
+      kind,
+      code: reason,
+      message: expect.stringContaining('what Google says'),
+    });
+    expect(requests).toHaveLength(1);
+    expect(events).toMatchObject([{ action: 'compute.addresses.list', outcome: reason }]);
+  });
+
+  test("names the permission that Google names, or else the call's own", async () => {
+    answer = errorAnswer(403, 'forbidden', "Required 'compute.addresses.use' permission for 'x'");
+    await expect(open().listAddresses(query)).rejects.toThrow(
+      /permission "compute.addresses.use" is missing/,
+    );
+    answer = errorAnswer(403, 'forbidden', 'no');
+    await expect(open().listAddresses(query)).rejects.toThrow(
+      /permission "compute.addresses.list" is missing/,
+    );
+  });
+
+  test.each([
+    ['accessNotConfigured', 'x', /API is not enabled in project p/],
+    ['insufficientPermissions', 'Request had insufficient authentication scopes.', /access scopes/],
+  ])('by %s says what to do about it', async (reason, message, advice) => {
+    answer = errorAnswer(403, reason, message);
+    await expect(open().listAddresses(query)).rejects.toMatchObject({
+      kind: 'Denied',
+      message: expect.stringMatching(advice),
+    });
+  });
+
+  test('by an organization policy is Denied, although its status is that of a stale fingerprint', async () => {
+    const message = 'Constraint constraints/compute.vmExternalIpAccess violated for project p.';
+    answer = errorAnswer(412, 'conditionNotMet', message);
+    await expect(open().listAddresses(query)).rejects.toMatchObject({
+      kind: 'Denied',
+      message: expect.stringContaining('organization policy'),
+    });
+  });
+});
+
+describe('an answer that is none', () => {
+  test.each([
+    ['a page of a proxy', 200, '<html>Sign in</html>'],
+    ['JSON of something else', 200, {}],
+    ['a list of something else', 200, { kind: 'compute#instanceList' }],
+    ['a page that says 502', 502, '<html>Bad gateway</html>'],
+    ['nothing', 503, ''],
+  ])('%s is Unavailable, never an empty list', async (_, status, body) => {
+    answer = answering(status, body);
+    await expect(open().listAddresses(query)).rejects.toMatchObject({ kind: 'Unavailable' });
+  });
+
+  test('a cut connection is Unavailable', async () => {
+    answer = (request) => request.socket.destroy();
+    await expect(open().listAddresses(query)).rejects.toMatchObject({ kind: 'Unavailable' });
+    expect(requests).toHaveLength(1);
+  });
+
+  test('silence ends at the time limit, as Unavailable', async () => {
+    answer = () => undefined;
+    await expect(open({ requestTimeoutMs: 100 }).listAddresses(query)).rejects.toMatchObject({
+      kind: 'Unavailable',
+      code: 'DEADLINE_EXCEEDED',
+    });
+    expect(requests).toHaveLength(1);
+  });
+
+  test('an endpoint where nobody listens is Unavailable, and named', async () => {
+    await expect(open({ endpoint: 'http://127.0.0.1:9' }).listAddresses(query)).rejects.toMatchObject({
+      kind: 'Unavailable',
+      message: expect.stringContaining('http://127.0.0.1:9'),
+    });
+  });
+});
+
+describe('an operation', () => {
+  test('that is done with an error has failed, by its code', () => {
+    const codes = {
+      IP_IN_USE_BY_ANOTHER_RESOURCE: 'InUse',
+      RESOURCE_NOT_READY: 'Unavailable',
+      RESOURCE_OPERATION_RATE_EXCEEDED: 'Throttled',
+      QUOTA_EXCEEDED: 'Exhausted',
+      IP_SPACE_EXHAUSTED: 'Exhausted',
+      ZONE_RESOURCE_POOL_EXHAUSTED_WITH_DETAILS: 'Exhausted',
+      PERMISSIONS_ERROR: 'Denied',
+      RESOURCE_NOT_FOUND: 'NotFound',
+      INVALID_FIELD_VALUE: 'Invalid',
+    };
+    for (const [code, kind] of Object.entries(codes)) {
+      const error = { errors: [{ code, message: 'why' }] };
+      expect(operationError({ status: 'DONE', error }, context)).toMatchObject({ kind, code });
+    }
+  });
+
+  test('that is done without one, or still runs, has not', () => {
+    expect(operationError({ status: 'DONE', httpErrorStatusCode: 0, error: null }, context)).toBeUndefined();
+    expect(operationError({ status: 'RUNNING' }, context)).toBeUndefined();
+  });
+
+  test('that says no more than a status has failed too', () => {
+    const failed = { status: 'DONE', httpErrorStatusCode: 500, httpErrorMessage: 'INTERNAL' } as const;
+    expect(operationError(failed, context)).toMatchObject({ kind: 'Unavailable' });
+  });
+
+  test('that finds another access config asks to look again, not to give up', () => {
+    const error = {
+      errors: [{ code: 'INVALID_USAGE', message: 'At most one access config currently supported.' }],
+    };
+    expect(operationError({ status: 'DONE', error }, context)).toMatchObject({
+      kind: 'Unavailable',
+      code: 'ACCESS_CONFIG_EXISTS',
+    });
+  });
+});
+
+describe('toCloudError', () => {
+  test('anything that is thrown becomes a CloudError; one stays as it is', () => {
+    for (const thrown of [undefined, 'x', {}, new TypeError('y')]) {
+      const error = toCloudError(thrown, context);
+      expect(error).toMatchObject({ name: 'CloudError', kind: 'Unavailable', cause: thrown });
+      expect(toCloudError(error, context)).toBe(error);
+    }
+  });
+});
+
+describe('openProvider', () => {
+  test('takes the project that is given, and makes no call', async () => {
+    const provider = await openProvider({ provider: 'gcp', region: 'europe-west1', account: 'my-project' });
+    expect(provider.scope).toEqual({ provider: 'gcp', account: 'my-project', region: 'europe-west1' });
+    provider.close();
+  });
+
+  test('takes the project of the environment where none is given', async () => {
+    const before = process.env['GOOGLE_CLOUD_PROJECT'];
+    process.env['GOOGLE_CLOUD_PROJECT'] = 'from-environment';
+    try {
+      const endpoint = 'http://127.0.0.1:9';
+      const provider = await openProvider({ provider: 'gcp', region: 'europe-west1', endpoint });
+      expect(provider.scope.account).toBe('from-environment');
+      provider.close();
+    } finally {
+      if (before === undefined) delete process.env['GOOGLE_CLOUD_PROJECT'];
+      else process.env['GOOGLE_CLOUD_PROJECT'] = before;
+    }
+  });
+
+  test.each(['compute.googleapis.com', 'ftp://x', 'http://127.0.0.1:1/v2'])(
+    'refuses the endpoint %s',
+    (endpoint) => {
+      const open = () => createGcpProvider({ endpoint, project: 'p', region: 'r' });
+      expect(open).toThrow(expect.objectContaining({ kind: 'Invalid' }));
+    },
+  );
+
+  test("takes an endpoint as gcloud's setting has it", async () => {
+    answer = answering(200, { kind: 'compute#addressList' });
+    const address = server.address();
+    const port = typeof address === 'object' && address !== null ? address.port : 0;
+    const provider = open({ endpoint: `http://127.0.0.1:${port}/compute/v1/` });
+    expect(await provider.listAddresses(query)).toEqual([]);
+    expect(requests[0]).toMatch(/^GET \/compute\/v1\/projects\/p\/regions\/europe-west1\/addresses\?/);
+  });
+
+  test('without credentials says how to give some', async () => {
+    const names = ['GOOGLE_APPLICATION_CREDENTIALS', 'HOME', 'METADATA_SERVER_DETECTION', 'CLOUDSDK_CONFIG'];
+    const before = Object.fromEntries(names.map((name) => [name, process.env[name]]));
+    delete process.env['GOOGLE_APPLICATION_CREDENTIALS'];
+    Object.assign(process.env, { HOME: '/nowhere', METADATA_SERVER_DETECTION: 'none' });
+    try {
+      // Not http://, which would need none.
+      const provider = open({ endpoint: 'https://127.0.0.1:9' });
+      await expect(provider.listAddresses(query)).rejects.toMatchObject({
+        kind: 'Denied',
+        message: expect.stringContaining('Workload Identity'),
+      });
+    } finally {
+      for (const [name, value] of Object.entries(before)) {
+        if (value === undefined) delete process.env[name];
+        else process.env[name] = value;
+      }
+    }
+  });
+});
+
+test('each permission is known by the call that needs it', () => {
+  expect(permissionsOf('compute.instances.addAccessConfig')).toEqual([
+    'compute.instances.addAccessConfig',
+    'compute.addresses.use',
+    'compute.subnetworks.useExternalIp',
+  ]);
+  expect(permissionsOf('compute.zoneOperations.wait')).toEqual(['compute.zoneOperations.get']);
+  const all = Object.keys({ ...gcpPermissions, ...gcpStackTypePermissions });
+  expect(new Set(all).size).toBe(all.length);
+});
