@@ -42,6 +42,8 @@ test('70 nodes at once, while others use up the limits that EC2 publishes: throt
     `${count} associations`,
     () => harness.ec2.addresses().filter(({ instanceId }) => instanceId !== undefined).length,
     (held) => held === count,
+    // At this rate the calls alone take half a minute.
+    200_000,
   );
   await Promise.all(nodes.map((node) => harness.waitUntilAssigned(node)));
   const { ok = 0, RequestLimitExceeded = 0 } = harness.ec2.calls().counts['AssociateAddress'] ?? {};

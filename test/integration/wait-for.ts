@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Far more than anything here takes on a machine that has other things to do. */
-export const patienceMs = 90_000;
+const usualPatienceMs = 90_000;
 const pauseMs = 50;
 
 /**
@@ -15,6 +15,7 @@ export async function waitFor<T>(
   what: string,
   read: () => T | Promise<T>,
   isSo: (seen: T) => boolean,
+  patienceMs = usualPatienceMs,
 ): Promise<T> {
   const deadline = Date.now() + patienceMs;
   for (;;) {
