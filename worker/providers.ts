@@ -29,6 +29,7 @@ export async function openProviders(
   for (const pool of config.pools) {
     await inPool(pool, async () => {
       const { provider, region, account, endpoint } = pool;
+      if (provider !== 'aws') throw notServedYet(pool);
       const opened = await openProvider({ provider, region, account, endpoint, onCall });
       const scope = formatScope(opened.scope);
       const known = byScope.get(scope);
@@ -52,6 +53,14 @@ function checkEndpoint(endpoints: Map<string, string | undefined>, scope: string
     'Invalid',
     `its endpoint (${pool.endpoint ?? 'the default'}) is not that of an earlier pool of ${scope} ` +
       `(${first ?? 'the default'}). Give all pools of an account and region the same endpoint`,
+  );
+}
+
+/** The provider is there, but the workflows do not put back an ephemeral address yet: a failure would leave a node without. */
+function notServedYet({ provider }: PoolConfig): CloudError {
+  return new CloudError(
+    'Invalid',
+    `nodes on ${provider} are not served by this version yet; those on aws are.`,
   );
 }
 

@@ -101,7 +101,8 @@ describe('a configuration that cannot be used ends both programs with 2, naming 
     ['a filter that EC2 does not know', { filter: 'Name=tagg:kubeip,Values=use' }, [/pools\[0\]\.filter/]],
     ['an order by nothing that there is', { orderBy: 'Colour' }, [/pools\[0\]\.orderBy/, 'Tag:']],
     ['a zone for a region', { region: 'eu-west-1a' }, [/pools\[0\]\.region/, 'its region is eu-west-1']],
-    ['another cloud', { provider: 'gcp' }, [/pools\[0\]\.provider/, 'not supported']],
+    ['an unknown cloud', { provider: 'azure' }, [/pools\[0\]\.provider/]],
+    ['a filter of another cloud', { provider: 'gcp' }, [/pools\[0\]\.filter/, 'a filter of AWS']],
   ])('%s', async (_, pool, texts) => {
     const file = configWith(pool);
     await bothSay(file, {}, exitCodes.configuration, file, ...texts);
