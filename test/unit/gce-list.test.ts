@@ -154,7 +154,7 @@ describe('the pages of a list', () => {
   test('show what stays once, whatever comes and goes between two of them', () => {
     // The same name is the same thing here: one that is made anew under its old name would have another sequence number.
     const sequenceOf = (name: string): number =>
-      [...name].reduce((sum, letter) => sum * 27 + letter.charCodeAt(0) - 96, 0);
+      Array.from(name).reduce((sum, letter) => sum * 27 + letter.charCodeAt(0) - 96, 0);
     const lasting = list.map((items) => items.map(({ name }) => ({ name, sequence: sequenceOf(name) })));
     fc.assert(
       fc.property(lasting, lasting, fc.integer({ min: 1, max: 5 }), (before, after, max) => {
