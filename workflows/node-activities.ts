@@ -1,4 +1,5 @@
 /** The activities of a node's workflow, with the retries that its pool's settings ask for. */
+import type { RetryPolicy } from '@temporalio/common';
 import { CancellationScope, condition, log, proxyActivities, workflowInfo } from '@temporalio/workflow';
 import type { ClusterActivities, PublishInput, ScopeActivities } from '../activities/contract.ts';
 import type { Scope } from '../model/scope.ts';
@@ -13,12 +14,7 @@ const LEAST_LOOKS = 10;
 /** The worker heartbeats for every activity: one that was killed is noticed within this time. */
 const HEARTBEAT_TIMEOUT = '8 seconds';
 
-function retryPolicy(retries: RetrySettings): {
-  initialInterval: number;
-  backoffCoefficient: number;
-  maximumInterval: number;
-  maximumAttempts: number;
-} {
+function retryPolicy(retries: RetrySettings): RetryPolicy {
   return {
     initialInterval: Math.min(FIRST_PAUSE_MS, retries.intervalMs),
     backoffCoefficient: 2,
@@ -37,51 +33,38 @@ export function clusterActivities(run: NodeRun): ReturnType<typeof proxyActiviti
   });
 }
 
+type OnScopeQueue = ReturnType<typeof proxyActivities<ScopeActivities>>;
+
+function onScopeQueue(scope: Scope, retry: RetryPolicy): OnScopeQueue {
+  return proxyActivities<ScopeActivities>({
+    taskQueue: scopeTaskQueue(scope),
+    startToCloseTimeout: '30 seconds',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    retry,
+  });
+}
+
 /**
  * Activities on the scope's queue. Throttling is not retried here: the node goes back to the mutex, which slows down
  * for all.
  */
-export function scopeActivities(
-  scope: Scope,
-  retries: RetrySettings,
-): ReturnType<typeof proxyActivities<ScopeActivities>> {
-  return proxyActivities<ScopeActivities>({
-    taskQueue: scopeTaskQueue(scope),
-    startToCloseTimeout: '30 seconds',
-    heartbeatTimeout: HEARTBEAT_TIMEOUT,
-    retry: { ...retryPolicy(retries), nonRetryableErrorTypes: ['Throttled'] },
-  });
+export function scopeActivities(scope: Scope, retries: RetrySettings): OnScopeQueue {
+  return onScopeQueue(scope, { ...retryPolicy(retries), nonRetryableErrorTypes: ['Throttled'] });
 }
 
 /** As {@link scopeActivities}, for calls that no mutex paces: a throttled one waits and is tried again. */
-export function unpacedScopeActivities(
-  scope: Scope,
-  retries: RetrySettings,
-): ReturnType<typeof proxyActivities<ScopeActivities>> {
-  return proxyActivities<ScopeActivities>({
-    taskQueue: scopeTaskQueue(scope),
-    startToCloseTimeout: '30 seconds',
-    heartbeatTimeout: HEARTBEAT_TIMEOUT,
-    retry: retryPolicy(retries),
-  });
+export function unpacedScopeActivities(scope: Scope, retries: RetrySettings): OnScopeQueue {
+  return onScopeQueue(scope, retryPolicy(retries));
 }
 
 /** The first looks at an address that was just associated come quickly: the provider shows it within seconds. */
-export function verifyActivity(
-  scope: Scope,
-  retries: RetrySettings,
-): ReturnType<typeof proxyActivities<ScopeActivities>>['verify'] {
-  return proxyActivities<ScopeActivities>({
-    taskQueue: scopeTaskQueue(scope),
-    startToCloseTimeout: '30 seconds',
-    heartbeatTimeout: HEARTBEAT_TIMEOUT,
-    retry: {
-      initialInterval: Math.min(FIRST_LOOK_MS, retries.intervalMs),
-      backoffCoefficient: 2,
-      maximumInterval: Math.min(10_000, retries.intervalMs),
-      // However few attempts the pool has: its lists lag by seconds, and the address may well be there.
-      maximumAttempts: Math.max(LEAST_LOOKS, retries.attempts),
-    },
+export function verifyActivity(scope: Scope, retries: RetrySettings): OnScopeQueue['verify'] {
+  return onScopeQueue(scope, {
+    initialInterval: Math.min(FIRST_LOOK_MS, retries.intervalMs),
+    backoffCoefficient: 2,
+    maximumInterval: Math.min(10_000, retries.intervalMs),
+    // However few attempts the pool has: its lists lag by seconds, and the address may well be there.
+    maximumAttempts: Math.max(LEAST_LOOKS, retries.attempts),
   }).verify;
 }
 
