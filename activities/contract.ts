@@ -7,6 +7,7 @@ import type {
   AddressQuery,
   AddressRef,
   Association,
+  Family,
   Instance,
   InstanceRef,
   ReleaseOutcome,
@@ -22,6 +23,8 @@ export type Discovery =
       readonly node: NodeRef;
       readonly instance: Instance;
       readonly pool: PoolSpec;
+      /** The addresses that annotations of the Node ask for, by IP or id. */
+      readonly pinned: Readonly<Partial<Record<Family, string>>>;
     }
   /** Something is missing that may still come (a providerID, a region label, the instance): `reason` says what. */
   | { readonly kind: 'notReady'; readonly node: NodeRef; readonly reason: string }
@@ -36,7 +39,8 @@ export interface PublishInput {
   readonly key: string;
   readonly phase: Phase;
   readonly pool?: string;
-  readonly address?: AddressRef;
+  /** What the node has, at most one of each family. */
+  readonly addresses: readonly AddressRef[];
   /** Removed if and only if the phase is `assigned`. */
   readonly taintKey?: string;
   readonly event?: {
@@ -81,8 +85,10 @@ export interface SelectInput {
     readonly query: AddressQuery;
     /** How many free addresses at most. */
     readonly want: number;
-    /** Waiting nodes whose instance was seen to hold a static address. */
-    readonly holders: readonly { readonly workflowId: string; readonly ip: string }[];
+    /** Waiting nodes whose instance was seen to hold static addresses. */
+    readonly holders: readonly { readonly workflowId: string; readonly ips: readonly string[] }[];
+    /** Waiting nodes that want one address and no other, by its IP or id. */
+    readonly pinned: readonly { readonly workflowId: string; readonly wanted: string }[];
   }[];
 }
 
@@ -94,6 +100,12 @@ export interface SelectedPool {
   readonly free: readonly AddressRef[];
   /** The holders whose address is one of this pool. */
   readonly held: readonly { readonly workflowId: string; readonly address: AddressRef }[];
+  /** What the pinned ones want, as far as it is of this pool. */
+  readonly pinned: readonly {
+    readonly workflowId: string;
+    readonly address: AddressRef;
+    readonly free: boolean;
+  }[];
   /** A permanent error of this pool's query; the other pools are served all the same. */
   readonly error?: string;
 }
@@ -123,7 +135,7 @@ export interface ScopeActivities {
   }): Promise<Association>;
 
   /**
-   * Reads the address back. Reads only.
+   * Reads the address back: is it where `association` says? Reads only.
    *
    * @throws ApplicationFailure `NotVisibleYet` (retryable) until the provider shows the address on this instance;
    * `InUse` (non-retryable) if another holds it
@@ -133,6 +145,7 @@ export interface ScopeActivities {
     instance: InstanceRef;
     address: AddressRef;
     query: AddressQuery;
+    association: Association;
   }): Promise<Association>;
 
   /**
@@ -144,7 +157,21 @@ export interface ScopeActivities {
     instance: InstanceRef;
     address: AddressRef;
     query: AddressQuery;
+    association: Association;
+    token: number;
+    /** The instance had an ephemeral address before: where the cloud does not see to it, it gets one again. */
+    restoreEphemeral: boolean;
   }): Promise<ReleaseOutcome>;
+
+  /**
+   * Gives an instance an ephemeral address in place of the one that it lost on the way to a static one. A second run finds
+   * it there, and changes nothing.
+   */
+  restoreEphemeral(input: {
+    scope: Scope;
+    instance: InstanceRef;
+    family: Family;
+  }): Promise<'restored' | 'notNeeded'>;
 
   /** Which of these runs run no more: closed, terminated or unknown, by their run ids. Reads only. */
   findClosed(input: {

@@ -36,8 +36,11 @@ export interface CloudProvider {
   /**
    * Lists all addresses of a pool, free and associated, in the query's order (stable: ties by id).
    * The cloud's list may be some seconds old.
+   *
+   * A pool of IPv6 on EC2 is a range that is too large to be listed: then all that are associated are in the list, and so
+   * many free ones that nobody needs more.
    */
-  listAddresses(query: AddressQuery): Promise<Address[]>;
+  listAddresses(query: AddressQuery, options?: ListOptions): Promise<Address[]>;
 
   /**
    * Associates the address with the instance's primary interface.
@@ -90,6 +93,11 @@ export interface CloudProvider {
   close(): void;
 }
 
+export interface ListOptions {
+  /** How many free addresses are of use; a list may end when it has so many. @default 1000 */
+  readonly wantFree?: number;
+}
+
 export interface ChangeOptions {
   /**
    * The same for all tries of one request, as a workflow's id and the token of its claim: the cloud knows a repeated
@@ -103,6 +111,11 @@ export interface ChangeOptions {
 export interface ReleaseOptions extends ChangeOptions {
   /** False for an instance that had no ephemeral address before it got the static one. @default true */
   readonly restoreEphemeral?: boolean;
+  /**
+   * The association that the caller made. Where the cloud has ids for them, it is ended by its id even if a list, which may
+   * be old, shows the address as free.
+   */
+  readonly association?: Association;
 }
 
 export type RestoreOutcome = 'restored' | 'notNeeded';

@@ -2,6 +2,9 @@ import type { ProviderName } from './scope.ts';
 
 export type Family = 'ipv4' | 'ipv6';
 
+/** The order in which a pool's families stand wherever they are listed. */
+export const families = ['ipv4', 'ipv6'] as const satisfies readonly Family[];
+
 /** Which reserved addresses make up a pool, in the provider's own filter and order syntax. */
 export interface AddressQuery {
   readonly family: Family;
@@ -15,11 +18,16 @@ export interface AddressQuery {
    * own order.
    */
   readonly orderBy: string;
+  /**
+   * Only addresses of this subnet (EC2 subnet id, name of a GCE subnetwork). Of no use for IPv4. An IPv6 address serves its
+   * own subnet only, so a node's query names the subnet of its instance.
+   */
+  readonly subnet?: string;
 }
 
 /** One reserved static address: an EIP by its allocation id, a GCE address by its name. */
 export interface AddressRef {
-  /** EC2 allocation id (`eipalloc-…`), name of a GCE address. */
+  /** EC2 allocation id (`eipalloc-…`), name of a GCE address; of IPv6 on EC2 the address itself, in its canonical form. */
   readonly id: string;
   readonly ip: string;
 }
@@ -62,17 +70,31 @@ export interface Instance extends InstanceRef {
   /** The primary network interface (EC2: device index 0; GCE: `<zone>/<instance>/nic0`). Empty, as `privateIp`, if an instance that is gone has none. */
   readonly networkInterfaceId: string;
   readonly privateIp: string;
-  /** The public address on the primary interface's primary private address. */
-  readonly publicIp?: {
-    readonly ip: string;
-    /** True for an Elastic IP, false for an auto-assigned one, which an association may replace. */
-    readonly static: boolean;
-  };
-  /** As `publicIp`, for IPv6: the external address of a dual-stack interface. */
-  readonly publicIpv6?: {
-    readonly ip: string;
-    readonly static: boolean;
-  };
+  /** The subnet of the primary interface (EC2 subnet id, name of a GCE subnetwork). Empty if it is not known. */
+  readonly subnet: string;
+  /** The public addresses of the primary interface: of IPv4 that of its primary private address. */
+  readonly publicIps: readonly PublicIp[];
+}
+
+/** A public address that an instance was seen with. */
+export interface PublicIp {
+  readonly ip: string;
+  readonly family: Family;
+  /**
+   * `static`: reserved by the user; another one of the family cannot be associated beside it. `ephemeral`: the cloud's own,
+   * which gives way to a static one. `additional`: the interface may have several (IPv6 on EC2), so it is in nobody's way.
+   */
+  readonly kind: 'static' | 'ephemeral' | 'additional';
+}
+
+/** @returns the address of the family that another one would replace, or that is in its way; undefined if there is none */
+export function solePublicIp(instance: Pick<Instance, 'publicIps'>, family: Family): PublicIp | undefined {
+  return instance.publicIps.find((it) => it.family === family && it.kind !== 'additional');
+}
+
+/** @returns the family of an address by how it is written */
+export function familyOf(ip: string): Family {
+  return ip.includes(':') ? 'ipv6' : 'ipv4';
 }
 
 /**

@@ -9,11 +9,18 @@ export interface RetrySettings {
   readonly intervalMs: number;
 }
 
+export type FamilyRequirement = 'all' | 'any';
+
 /** A pool as the workflows see it: configuration resolved for one node, recorded in its history by `discover`. */
 export interface PoolSpec {
   readonly name: string;
   readonly scope: Scope;
-  readonly query: AddressQuery;
+  /** Which addresses a node gets: one of each query, which are of different families. At least one; IPv4 first. */
+  readonly queries: readonly AddressQuery[];
+  /** What a node of a pool with two families needs to be `assigned`: both addresses, or one of them. */
+  readonly require: FamilyRequirement;
+  /** Changes whenever the pool's settings do: a node whose workflow knows another one must be looked at again. */
+  readonly hash: string;
   /** Higher is served first when addresses are short. */
   readonly priority: number;
   readonly retries: RetrySettings;

@@ -3,7 +3,7 @@
  * Everything the CLI can do goes through these, and so can the `temporal` command.
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { AddressQuery, AddressRef, InstanceRef } from '../model/address.ts';
+import type { AddressQuery, AddressRef, Association, Family, InstanceRef } from '../model/address.ts';
 import type { PoolSpec, RateLimit, RetrySettings } from '../model/settings.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 
@@ -51,19 +51,30 @@ export interface Assignment {
   readonly address: AddressRef;
   /** The claim's token under which it was associated. */
   readonly token: number;
+  readonly association: Association;
   readonly instance: InstanceRef;
   readonly pool: PoolSpec;
+  /** That of the pool which the address came from. */
+  readonly query: AddressQuery;
 }
 
 /** What a run of AssignIpWorkflow hands to the next. */
 export interface AssignIpResume {
   /** An operator released the address by hand: nothing is assigned until `assign`. */
   readonly releasedByHand: boolean;
+  readonly families: readonly FamilyResume[];
+  /** The Node is deleted, and until when (ISO 8601) it may come back. */
+  readonly deleted?: { readonly uid: string; readonly graceUntil?: string };
+}
+
+/** What a run hands on about one address family. */
+export interface FamilyResume {
+  readonly family: Family;
   readonly assignment?: Assignment;
   /** The request that is with the mutex. */
   readonly request?: { readonly id: string; readonly scope: Scope };
-  /** The Node is deleted, and until when (ISO 8601) it may come back. */
-  readonly deleted?: { readonly uid: string; readonly graceUntil?: string };
+  /** The instance that had an ephemeral address before it was to get a static one: it must not end without any. */
+  readonly hadEphemeral?: InstanceRef;
 }
 
 export type Phase =
@@ -87,10 +98,21 @@ export interface AssignIpStatus {
   readonly pool?: string;
   readonly scope?: string;
   readonly instance?: string;
+  /** Where it stands with each family that the pool asks for; empty before the pool is known. */
+  readonly addresses: readonly AddressStatus[];
+  readonly releasedByHand: boolean;
+  readonly lastError?: string;
+}
+
+/** Where a node stands with its address of one family. */
+export interface AddressStatus {
+  readonly family: Family;
+  readonly phase: Phase;
+  /** One sentence, as in the node's status. */
+  readonly message: string;
   readonly address?: AddressRef;
   /** The claim's token under which the address was associated. */
   readonly token?: number;
-  readonly releasedByHand: boolean;
   readonly lastError?: string;
 }
 
@@ -118,7 +140,10 @@ export const statusQuery = defineQuery<AssignIpStatus>('status');
 
 // ---- AddressPoolWorkflow ----
 
-/** A node's request for an address. Deduplicated by workflow id: a later request replaces an earlier one in its place. */
+/**
+ * A node's request for an address of one family. Deduplicated by workflow id and family: a later request replaces an earlier
+ * one in its place.
+ */
 export interface AddressRequest {
   readonly workflowId: string;
   /** To tell whether the holder of a claim still runs. */
@@ -129,8 +154,16 @@ export interface AddressRequest {
   readonly query: AddressQuery;
   readonly priority: number;
   readonly instance: InstanceRef;
-  /** The static address that the instance was seen to hold: kept if it is of the pool, otherwise reported. */
-  readonly holds?: string;
+  /** What of this family the instance was seen to hold: kept if it is of the pool. */
+  readonly holds?: Holding;
+  /** The one address that the node is to have, by its IP or id: it waits for it, and takes no other. */
+  readonly pinned?: string;
+}
+
+export interface Holding {
+  readonly ips: readonly string[];
+  /** Nothing can be associated beside it: what is not of the pool is reported. */
+  readonly exclusive: boolean;
 }
 
 /** The mutex's word to a node: one address is for it, or why none can be. */
@@ -145,6 +178,13 @@ export type Grant =
     }
   | { readonly kind: 'foreign'; readonly requestId: string; readonly ip: string }
   | { readonly kind: 'empty'; readonly requestId: string; readonly size: number }
+  /** The address that the node is pinned to is not to be had now. It stays in the queue, as with `empty`. */
+  | {
+      readonly kind: 'pinned';
+      readonly requestId: string;
+      readonly wanted: string;
+      readonly reason: 'notInPool' | 'inUse';
+    }
   | { readonly kind: 'refused'; readonly requestId: string; readonly error: string };
 
 /**
@@ -172,6 +212,7 @@ export interface AddressPoolStatus {
   readonly waiting: readonly {
     readonly position: number;
     readonly workflowId: string;
+    readonly family: Family;
     readonly pool: string;
     readonly priority: number;
     readonly since: string;
@@ -190,8 +231,8 @@ export interface AddressPoolStatus {
 
 export const requestSignal = defineSignal<[AddressRequest]>('request');
 export const settleSignal = defineSignal<[Settlement]>('settle');
-/** A waiting node does not want an address any more. */
-export const withdrawSignal = defineSignal<[{ workflowId: string }]>('withdraw');
+/** A waiting node does not want the address any more that it asked for by this request; without one: by any. */
+export const withdrawSignal = defineSignal<[{ workflowId: string; requestId?: string }]>('withdraw');
 /** An address came back. `disassociated`: a call was made, so it counts against the rate limit. */
 export const freedSignal = defineSignal<[{ addressId: string; disassociated: boolean }]>('freed');
 /** A worker's pacing settings, at its start. */
@@ -205,6 +246,9 @@ export const searchAttributeTypes = {
   KubeipCluster: 'KEYWORD',
   KubeipNode: 'KEYWORD',
   KubeipPool: 'KEYWORD',
-  KubeipAddress: 'KEYWORD',
+  /** Changes with the settings of the pool. */
+  KubeipPoolHash: 'KEYWORD',
+  /** One of each family. */
+  KubeipAddress: 'KEYWORD_LIST',
   KubeipPhase: 'KEYWORD',
 } as const;

@@ -1,12 +1,13 @@
 /** Elastic IPs for EC2 instances, by the contract of {@link CloudProvider}. */
 import { AssociateAddressCommand, DisassociateAddressCommand, EC2Client } from '@aws-sdk/client-ec2';
-import type {
-  AddressQuery,
-  AddressRef,
-  Association,
-  Instance,
-  InstanceRef,
-  ReleaseOutcome,
+import {
+  type AddressQuery,
+  type AddressRef,
+  type Association,
+  type Instance,
+  type InstanceRef,
+  type ReleaseOutcome,
+  solePublicIp,
 } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
 import { CloudError, type CloudProvider } from '../provider.ts';
@@ -73,10 +74,11 @@ class AwsProvider implements CloudProvider {
     if (!instance.alive) {
       throw new CloudError('NotFound', `Instance ${ref.id} is terminated, so it gets no address.`);
     }
-    if (instance.publicIp?.static) {
+    const present = solePublicIp(instance, 'ipv4');
+    if (present?.kind === 'static') {
       const held = await this.#addresses.readAny(address.id);
       if (held && isHeldBy(held, instance)) return associationOf(held);
-      if (instance.publicIp.ip !== address.ip) throw await this.#refusal(instance, instance.publicIp.ip);
+      if (present.ip !== address.ip) throw await this.#refusal(instance, present.ip);
     }
     try {
       return await this.#associate(instance, address);

@@ -5,7 +5,7 @@ import {
   type Instance as Ec2Instance,
   type InstanceNetworkInterface,
 } from '@aws-sdk/client-ec2';
-import type { Instance, InstanceRef } from '../../model/address.ts';
+import type { Instance, InstanceRef, PublicIp } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
 import { CloudError } from '../provider.ts';
 import { batchLookups } from '../batch.ts';
@@ -137,17 +137,18 @@ function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope
       alive,
       networkInterfaceId: networkInterfaceId ?? '',
       privateIp: primary?.PrivateIpAddress ?? '',
-      ...publicIpOf(primary),
+      subnet: primary?.SubnetId ?? '',
+      publicIps: publicIpsOf(primary),
     },
   };
 }
 
 /** The public address of the interface's primary private address; others on the interface do not count. */
-function publicIpOf(nic: InstanceNetworkInterface | undefined): Pick<Instance, 'publicIp'> {
+function publicIpsOf(nic: InstanceNetworkInterface | undefined): PublicIp[] {
   const onPrimary = nic?.PrivateIpAddresses?.find((address) => address.Primary);
   const association = onPrimary === undefined ? nic?.Association : onPrimary.Association;
   const ip = association?.PublicIp ?? association?.CarrierIp;
-  if (ip === undefined || ip === '') return {};
+  if (ip === undefined || ip === '') return [];
   // An auto-assigned address is owned by "amazon", an Elastic IP by an account. When unsure it is not ours to replace.
-  return { publicIp: { ip, static: association?.IpOwnerId !== 'amazon' } };
+  return [{ ip, family: 'ipv4', kind: association?.IpOwnerId === 'amazon' ? 'ephemeral' : 'static' }];
 }

@@ -1,12 +1,12 @@
 /** Reads reserved addresses from Compute Engine: a pool, one address by its name, and which addresses are reserved at all. */
 import type { protos } from '@google-cloud/compute';
-import type { Address, AddressQuery, Association, Family } from '../../model/address.ts';
+import { type Address, type AddressQuery, type Association, type Family, familyOf } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
 import { batchLookups } from '../batch.ts';
 import { CloudError } from '../provider.ts';
 import { checkKind, type GcpCall, type GcpClients } from './client.ts';
 import { toListFilter } from './filter.ts';
-import { canonicalIp, familyOf } from './ip.ts';
+import { canonicalIp } from './ip.ts';
 import { parseOrder } from './order.ts';
 
 type GceAddress = protos.google.cloud.compute.v1.IAddress;
@@ -71,10 +71,12 @@ export function createAddressReader(
       return new Map(filters.map((filter, index) => [filter, resultOf(lists[index])]));
     },
   });
-  const list: AddressReader['list'] = async ({ filter, family, orderBy }) => {
+  const list: AddressReader['list'] = async ({ filter, family, orderBy, subnet }) => {
     const order = parseOrder(orderBy);
     const found = (await listOnce(toListFilter(filter, family))) ?? [];
-    return found.toSorted(order).flatMap((raw) => toFoundAddress(raw, scope) ?? []);
+    const ofPool = found.toSorted(order).flatMap((raw) => toFoundAddress(raw, scope) ?? []);
+    const isBound = family === 'ipv6' && subnet !== undefined;
+    return isBound ? ofPool.filter(({ subnetwork }) => subnetwork === subnet) : ofPool;
   };
 
   return {

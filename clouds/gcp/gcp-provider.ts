@@ -1,13 +1,16 @@
 /** Reserved addresses for GCE instances, by the contract of {@link CloudProvider}. */
-import type {
-  Address,
-  AddressQuery,
-  AddressRef,
-  Association,
-  Family,
-  Instance,
-  InstanceRef,
-  ReleaseOutcome,
+import {
+  type Address,
+  type AddressQuery,
+  type AddressRef,
+  type Association,
+  families,
+  type Family,
+  familyOf,
+  type Instance,
+  type InstanceRef,
+  type PublicIp,
+  type ReleaseOutcome,
 } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
 import {
@@ -29,7 +32,7 @@ import {
   type FoundInstance,
   type InstanceReader,
 } from './instances.ts';
-import { familyOf, sameIp } from './ip.ts';
+import { sameIp } from './ip.ts';
 import { createChangeMaker } from './operations.ts';
 import { parseOrder } from './order.ts';
 import { checkFits, checkFree, livingTarget } from './preconditions.ts';
@@ -84,11 +87,10 @@ class GcpProvider implements CloudProvider {
     const { primary } = found;
     const ips = Object.values(primary?.accessConfigs ?? {}).flatMap(({ ip }) => (ip === '' ? [] : [ip]));
     const reserved = await this.#addresses.reserved(ips);
-    const publicOf = (family: Family) => {
+    const publicIps = families.flatMap((family): PublicIp[] => {
       const ip = primary?.accessConfigs[family]?.ip;
-      return ip ? { ip, static: reserved.has(ip) } : undefined;
-    };
-    const [publicIp, publicIpv6] = [publicOf('ipv4'), publicOf('ipv6')];
+      return ip ? [{ ip, family, kind: reserved.has(ip) ? 'static' : 'ephemeral' }] : [];
+    });
     return {
       provider: 'gcp',
       id: found.name,
@@ -98,8 +100,8 @@ class GcpProvider implements CloudProvider {
       alive: found.alive,
       networkInterfaceId: primary === undefined ? '' : networkInterfaceId(found, primary),
       privateIp: primary?.privateIp ?? '',
-      ...(publicIp && { publicIp }),
-      ...(publicIpv6 && { publicIpv6 }),
+      subnet: primary?.subnetwork ?? '',
+      publicIps,
     };
   }
 

@@ -1,9 +1,4 @@
 import { isIPv6 } from 'node:net';
-import type { Family } from '../../model/address.ts';
-
-export function familyOf(ip: string): Family {
-  return isIPv6(ip) ? 'ipv6' : 'ipv4';
-}
 
 /** Compute Engine writes one IPv6 address in more than one way: `2600:1900:0:0::` and `2600:1900::`. */
 export function sameIp(a: string, b: string): boolean {

@@ -1,6 +1,6 @@
 /** Giving an address to an instance. */
 import { expect } from '@jest/globals';
-import { publicIpOf } from './cloud-backend.ts';
+import { publicIpsOf } from './cloud-backend.ts';
 import type { ContractCase } from './provider-contract.ts';
 
 export const associatingCases: readonly ContractCase[] = [
@@ -17,7 +17,7 @@ export const associatingCases: readonly ContractCase[] = [
         networkInterfaceId: instance.networkInterfaceId,
       });
       expect(await holderOf(address)).toBe(instance.networkInterfaceId);
-      expect(publicIpOf(instance, pool.family)).toEqual({ ip: address.ip, static: true });
+      expect(publicIpsOf(instance, pool.family)).toEqual([{ ip: address.ip, kind: 'static' }]);
     },
   },
   {

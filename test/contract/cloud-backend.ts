@@ -1,5 +1,12 @@
 /** What the contract suite needs of a cloud besides the provider under test: a hand that makes, attaches and removes things. */
-import type { AddressQuery, AddressRef, Family, Instance, InstanceRef } from '../../model/address.ts';
+import type {
+  AddressQuery,
+  AddressRef,
+  Family,
+  Instance,
+  InstanceRef,
+  PublicIp,
+} from '../../model/address.ts';
 import type { CloudProvider } from '../../clouds/provider.ts';
 
 /** Functions rather than methods, so that a case can take out those that it uses. */
@@ -47,6 +54,7 @@ export interface FaultyCloudBackend extends CloudBackend {
   readonly failNext: (call: ChangingCall, how: 'throttled' | 'denied' | 'unavailable') => void;
 }
 
-export function publicIpOf(instance: Instance, family: Family): Instance['publicIp'] {
-  return family === 'ipv4' ? instance.publicIp : instance.publicIpv6;
+/** The public addresses of one family, without saying again which. */
+export function publicIpsOf(instance: Instance, family: Family): Pick<PublicIp, 'ip' | 'kind'>[] {
+  return instance.publicIps.flatMap(({ ip, kind, ...of }) => (of.family === family ? [{ ip, kind }] : []));
 }

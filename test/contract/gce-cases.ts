@@ -191,13 +191,17 @@ export const gceIpv6Cases: readonly ContractCase<GceBackend>[] = [
       await provider.associate(ref, v4);
       await provider.associate(ref, v6);
       expect(await provider.findInstance(ref)).toMatchObject({
-        publicIp: { ip: v4.ip, static: true },
-        publicIpv6: { ip: v6.ip, static: true },
+        publicIps: [
+          { ip: v4.ip, family: 'ipv4', kind: 'static' },
+          { ip: v6.ip, family: 'ipv6', kind: 'static' },
+        ],
       });
       expect(await provider.release(ref, v4, { ...pool, family: 'ipv4' })).toBe('released');
       expect(await provider.findInstance(ref)).toMatchObject({
-        publicIp: { static: false },
-        publicIpv6: { ip: v6.ip, static: true },
+        publicIps: [
+          { family: 'ipv4', kind: 'ephemeral' },
+          { ip: v6.ip, family: 'ipv6', kind: 'static' },
+        ],
       });
     },
   },

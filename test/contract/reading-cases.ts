@@ -1,7 +1,7 @@
 /** Finding instances, listing and reading addresses. */
 import { expect } from '@jest/globals';
 import { CloudError } from '../../clouds/provider.ts';
-import { publicIpOf } from './cloud-backend.ts';
+import { publicIpsOf } from './cloud-backend.ts';
 import type { ContractCase } from './provider-contract.ts';
 
 const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1);
@@ -20,7 +20,7 @@ export const readingCases: readonly ContractCase[] = [
         networkInterfaceId: expect.stringMatching(/./),
         privateIp: expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/),
       });
-      expect(instance.publicIp).toBeUndefined();
+      expect(instance.publicIps).toEqual([]);
     },
   },
   {
@@ -55,13 +55,12 @@ export const readingCases: readonly ContractCase[] = [
     async run({ provider, createInstance, createPool, reserve }) {
       const ref = await createInstance({ autoAssignedIp: true });
       const pool = createPool();
-      expect(publicIpOf(await provider.findInstance(ref), pool.family)?.static).toBe(false);
+      expect(publicIpsOf(await provider.findInstance(ref), pool.family)).toMatchObject([{ kind: 'ephemeral' }]);
       const address = await reserve(pool);
       await provider.associate(ref, address);
-      expect(publicIpOf(await provider.findInstance(ref), pool.family)).toEqual({
-        ip: address.ip,
-        static: true,
-      });
+      expect(publicIpsOf(await provider.findInstance(ref), pool.family)).toEqual([
+        { ip: address.ip, kind: 'static' },
+      ]);
     },
   },
   {
