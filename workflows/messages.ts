@@ -72,7 +72,7 @@ export interface FamilyResume {
   readonly family: Family;
   readonly assignment?: Assignment;
   /** The request that is with the mutex. */
-  readonly request?: { readonly id: string; readonly scope: Scope };
+  readonly request?: { readonly id: string; readonly scope: Scope; readonly pinned?: string };
   /** The instance that had an ephemeral address before it was to get a static one: it must not end without any. */
   readonly hadEphemeral?: InstanceRef;
 }

@@ -1,22 +1,17 @@
 /** What one run of AssignIpWorkflow knows of its node, and how it shows that. */
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
-import type { Instance } from '../model/address.ts';
-import { formatScope, type Scope } from '../model/scope.ts';
+import { condition, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import type { Family, Instance } from '../model/address.ts';
+import { formatScope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
-import {
-  type AssignIpInput,
-  type AssignIpStatus,
-  type Assignment,
-  type Grant,
-  type NodeRef,
-  type Phase,
-} from './messages.ts';
+import { addressStatus, type FamilyRun, newFamilyRun, nodeMessage, nodePhase } from './family-run.ts';
+import type { AssignIpInput, AssignIpStatus, Assignment, Grant, NodeRef, Phase } from './messages.ts';
 import { nodeDetails } from './node-details.ts';
 
 const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
 const poolAttribute = defineSearchAttributeKey('KubeipPool', 'KEYWORD');
-const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD');
+const poolHashAttribute = defineSearchAttributeKey('KubeipPoolHash', 'KEYWORD');
+const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST');
 
 /** Phases that last: only these are written to visibility, so that a fast assignment costs few history events. */
 const LASTING: readonly Phase[] = ['waiting', 'assigned', 'released', 'failed'];
@@ -32,7 +27,9 @@ export interface NodeRun {
   lastError: string | undefined;
   pool: PoolSpec | undefined;
   instance: Instance | undefined;
-  assignment: Assignment | undefined;
+  pinned: Readonly<Partial<Record<Family, string>>>;
+  /** One for each family that the pool asks for. */
+  families: FamilyRun[];
 
   // What signals and updates ask for; the run acts on it at the next safe place.
   /** The uid of the Node that was deleted. */
@@ -42,22 +39,23 @@ export interface NodeRun {
   /** The Node changed, or an operator wants another try: look at it again. */
   changed: boolean;
   releasedByHand: boolean;
-  /** Answers of the mutex that were not read yet. */
-  readonly grants: Grant[];
+  /** Answers of the mutex to requests that no family waits for. */
+  readonly strayGrants: Grant[];
 
-  /** The request that is with the mutex and not answered for good. */
-  requestId: string | undefined;
-  /** Whose mutex was asked last: what it granted too late goes back to it. */
-  askedScope: Scope | undefined;
+  /** The instance is being changed: for one family at a time. */
+  readonly changing: Lock;
+  /** The Node is being written to: what is written last must be what was known last. */
+  readonly publishing: Lock;
   /** Numbers what is published, so that a repeated write is the same Event. */
   published: number;
-  /** Failed tries since the last success. */
-  failures: number;
   /** Looks at the Node since it was last ready. */
   looks: number;
+  /** What visibility shows. */
+  shown: string;
 }
 
 export function newNodeRun(input: AssignIpInput): NodeRun {
+  const families = (input.resume?.families ?? []).map((resume) => newFamilyRun(resume.family, resume));
   return {
     cluster: input.cluster,
     input,
@@ -66,19 +64,20 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     since: workflowInfo().runStartTime.toISOString(),
     message: 'Looking for the Node, its instance and its pool.',
     lastError: undefined,
-    pool: input.resume?.assignment?.pool,
+    pool: families.find(({ assignment }) => assignment !== undefined)?.assignment?.pool,
     instance: undefined,
-    assignment: input.resume?.assignment,
+    pinned: {},
+    families,
     deletedUid: input.resume?.deleted?.uid,
     graceUntil: input.resume?.deleted?.graceUntil,
     changed: true,
     releasedByHand: input.resume?.releasedByHand ?? false,
-    grants: [],
-    requestId: input.resume?.request?.id,
-    askedScope: input.resume?.request?.scope,
+    strayGrants: [],
+    changing: { held: false },
+    publishing: { held: false },
     published: 0,
-    failures: 0,
     looks: 0,
+    shown: '',
   };
 }
 
@@ -87,35 +86,83 @@ export function isInterrupted(run: NodeRun): boolean {
   return run.deletedUid !== undefined || run.releasedByHand || run.changed;
 }
 
-/** Moves to a phase: in the status, in the Temporal UI, and, where it lasts, in visibility. */
+/** What the node has, IPv4 first. */
+export function assignmentsOf(run: NodeRun): Assignment[] {
+  return run.families.flatMap(({ assignment }) => assignment ?? []);
+}
+
+/** The node and each of its families move to a phase. */
 export function enterPhase(run: NodeRun, phase: Phase, message: string): void {
+  for (const of of run.families) Object.assign(of, { phase, message });
+  show(run, phase, message);
+}
+
+/** One family moves to a phase, and the node with it as far as its pool's policy says. */
+export function enterFamilyPhase(run: NodeRun, of: FamilyRun, phase: Phase, message: string): void {
+  of.phase = phase;
+  of.message = message;
+  const phases = run.families.map((family) => family.phase);
+  show(run, nodePhase(phases, run.pool?.require ?? 'all'), nodeMessage(run.families));
+}
+
+/** Says something else about the phase that the node is in. */
+export function explain(run: NodeRun, message: string): void {
+  show(run, run.phase, message);
+}
+
+/** In the status, in the Temporal UI, and, where it lasts, in visibility. */
+function show(run: NodeRun, phase: Phase, message: string): void {
   if (run.phase !== phase) run.since = new Date().toISOString();
-  const moved = run.phase !== phase;
   run.phase = phase;
   run.message = message;
   setCurrentDetails(nodeDetails(statusOf(run)));
-  if (moved && LASTING.includes(phase)) {
-    upsertSearchAttributes([
-      { key: phaseAttribute, value: phase },
-      { key: poolAttribute, value: run.assignment?.pool.name ?? run.pool?.name ?? null },
-      { key: addressAttribute, value: run.assignment?.address.ip ?? null },
-    ]);
-  }
+  if (!LASTING.includes(phase)) return;
+  const assignments = assignmentsOf(run);
+  const pool = assignments[0]?.pool ?? run.pool;
+  const ips = assignments.map(({ address }) => address.ip);
+  const shown = [phase, pool?.name, pool?.hash, ...ips].join(' ');
+  if (shown === run.shown) return;
+  run.shown = shown;
+  upsertSearchAttributes([
+    { key: phaseAttribute, value: phase },
+    { key: poolAttribute, value: pool?.name ?? null },
+    { key: poolHashAttribute, value: pool?.hash ?? null },
+    { key: addressAttribute, value: ips.length === 0 ? null : ips },
+  ]);
 }
 
 export function statusOf(run: NodeRun): AssignIpStatus {
-  const pool = run.assignment?.pool ?? run.pool;
-  const instance = run.assignment?.instance ?? run.instance;
+  const [assignment] = assignmentsOf(run);
+  const pool = assignment?.pool ?? run.pool;
+  const instance = assignment?.instance ?? run.instance;
+  const lastError = run.lastError ?? run.families.find((of) => of.lastError !== undefined)?.lastError;
   return {
     phase: run.phase,
     cluster: run.cluster,
     node: run.node,
     since: run.since,
     message: run.message,
+    addresses: run.families.map(addressStatus),
     releasedByHand: run.releasedByHand,
     ...(pool === undefined ? {} : { pool: pool.name, scope: formatScope(pool.scope) }),
     ...(instance === undefined ? {} : { instance: instance.id }),
-    ...(run.assignment === undefined ? {} : { address: run.assignment.address, token: run.assignment.token }),
-    ...(run.lastError === undefined ? {} : { lastError: run.lastError }),
+    ...(lastError === undefined ? {} : { lastError }),
   };
+}
+
+/** Held by one of the run's two families at most. */
+export interface Lock {
+  held: boolean;
+}
+
+/** Does the work when nobody else holds the lock. */
+export async function holding<T>(lock: Lock, work: () => Promise<T>): Promise<T> {
+  // More than one may wait: whoever wakes first takes it, and the others see that.
+  while (lock.held) await condition(() => !lock.held);
+  lock.held = true;
+  try {
+    return await work();
+  } finally {
+    lock.held = false;
+  }
 }

@@ -1,13 +1,17 @@
 /** What a node says to the mutex of its scope. */
 import { getExternalWorkflowHandle, log, uuid4, workflowInfo } from '@temporalio/workflow';
+import type { AddressQuery, Instance } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { failureMessage } from './failures.ts';
+import type { FamilyRun } from './family-run.ts';
 import {
   addressPoolWorkflowId,
+  type AddressRequest,
   type ClaimOutcome,
   freedSignal,
   type Grant,
+  type Holding,
   requestSignal,
   settleSignal,
   withdrawSignal,
@@ -16,26 +20,33 @@ import { clusterActivities } from './node-activities.ts';
 import type { NodeRun } from './node-run.ts';
 
 /**
- * Asks for an address. Where no mutex runs, starts it and asks again. Asking twice is asking once: the request keeps its id
- * until it is answered or withdrawn.
+ * Asks for an address of one family. Where no mutex runs, starts it and asks again. Asking twice is asking once: the request
+ * keeps its id until it is answered or withdrawn.
  */
-export async function requestAddress(run: NodeRun, pool: PoolSpec): Promise<void> {
-  const { instance } = run;
-  if (instance === undefined) return;
-  const holds = instance.publicIp?.static === true ? instance.publicIp.ip : undefined;
-  run.requestId ??= uuid4().slice(0, 8);
-  const request = {
+export async function requestAddress(
+  run: NodeRun,
+  of: FamilyRun,
+  pool: PoolSpec,
+  query: AddressQuery,
+  instance: Instance,
+): Promise<void> {
+  const holds = holdingOf(instance, of);
+  const pinned = run.pinned[of.family];
+  of.requestId ??= uuid4().slice(0, 8);
+  of.requestPinned = pinned;
+  of.askedScope = pool.scope;
+  const request: AddressRequest = {
     workflowId: workflowInfo().workflowId,
     runId: workflowInfo().runId,
-    requestId: run.requestId,
+    requestId: of.requestId,
     pool: pool.name,
-    query: pool.query,
+    query,
     priority: pool.priority,
     instance: { provider: instance.provider, id: instance.id, zone: instance.zone },
     ...(holds === undefined ? {} : { holds }),
+    ...(pinned === undefined ? {} : { pinned }),
   };
   const mutex = getExternalWorkflowHandle(addressPoolWorkflowId(pool.scope));
-  run.askedScope = pool.scope;
   try {
     await mutex.signal(requestSignal, request);
   } catch (error) {
@@ -45,13 +56,25 @@ export async function requestAddress(run: NodeRun, pool: PoolSpec): Promise<void
   }
 }
 
+/** An ephemeral address is nothing that a node could keep. */
+function holdingOf({ publicIps }: Instance, { family }: FamilyRun): Holding | undefined {
+  const held = publicIps.filter((it) => it.family === family && it.kind !== 'ephemeral');
+  if (held.length === 0) return undefined;
+  return { ips: held.map(({ ip }) => ip), exclusive: held.some(({ kind }) => kind === 'static') };
+}
+
+/** Takes all requests back, as {@link withdrawRequest}. */
+export async function withdrawRequests(run: NodeRun): Promise<void> {
+  for (const of of run.families) await withdrawRequest(of);
+}
+
 /** Takes the request back. A grant that crosses it is settled as abandoned when it is read. */
-export async function withdrawRequest(run: NodeRun): Promise<void> {
-  if (run.requestId === undefined || run.askedScope === undefined) return;
-  run.requestId = undefined;
-  await tell(run.askedScope, (mutex) =>
-    mutex.signal(withdrawSignal, { workflowId: workflowInfo().workflowId }),
-  );
+export async function withdrawRequest(of: FamilyRun): Promise<void> {
+  const { requestId, askedScope } = of;
+  if (requestId === undefined || askedScope === undefined) return;
+  of.requestId = undefined;
+  const { workflowId } = workflowInfo();
+  await tell(askedScope, (mutex) => mutex.signal(withdrawSignal, { workflowId, requestId }));
 }
 
 /** Ends a claim, or gives back a grant that nobody waits for. */
@@ -63,6 +86,27 @@ export async function settleClaim(
   const { workflowId } = workflowInfo();
   const settlement = { workflowId, addressId: granted.address.id, token: granted.token, outcome };
   await tell(scope, (mutex) => mutex.signal(settleSignal, settlement));
+}
+
+/** Gives back what was granted to requests that were withdrawn or answered otherwise since. */
+export async function giveBackUnwantedGrants(run: NodeRun): Promise<void> {
+  const isWanted = (grant: Grant): boolean =>
+    run.deletedUid === undefined &&
+    !run.releasedByHand &&
+    run.families.some((of) => of.requestId === grant.requestId);
+  const unread = [run.strayGrants, ...run.families.map(({ grants }) => grants)];
+  for (const grants of unread) {
+    for (const grant of grants.splice(0)) {
+      if (isWanted(grant)) grants.push(grant);
+      else await giveBackGrant(run, grant);
+    }
+  }
+}
+
+/** A grant does not tell whose it is; a node's pool is of one scope, so whoever was asked is the one. */
+async function giveBackGrant(run: NodeRun, grant: Grant): Promise<void> {
+  const scope = run.pool?.scope ?? run.families.find((of) => of.askedScope !== undefined)?.askedScope;
+  if (grant.kind === 'granted' && scope !== undefined) await settleClaim(scope, grant, 'abandoned');
 }
 
 /** @param disassociated a call was made, which counts against the provider's rate limit */

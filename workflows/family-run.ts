@@ -1,0 +1,108 @@
+/** What one run of AssignIpWorkflow knows of a node's address of one family. Pure but for the failure that it may hold. */
+import type { TemporalFailure } from '@temporalio/common';
+import type { Family, InstanceRef } from '../model/address.ts';
+import type { FamilyRequirement } from '../model/settings.ts';
+import type { Scope } from '../model/scope.ts';
+import type { AddressStatus, Assignment, FamilyResume, Grant, Phase } from './messages.ts';
+
+export interface FamilyRun {
+  readonly family: Family;
+  phase: Phase;
+  message: string;
+  lastError: string | undefined;
+  assignment: Assignment | undefined;
+  /** The request that is with the mutex and not answered for good, and what it pins the node to. */
+  requestId: string | undefined;
+  requestPinned: string | undefined;
+  /** Whose mutex was asked last: what it granted too late goes back to it. */
+  askedScope: Scope | undefined;
+  /** Answers of the mutex that were not read yet. */
+  readonly grants: Grant[];
+  /**
+   * The instance that had an ephemeral address before it was to get a static one. Noted before the first association, since
+   * some clouds demand that it goes first: whatever happens then, the instance must not end without any.
+   */
+  hadEphemeral: InstanceRef | undefined;
+  /** The ephemeral address may be gone and no static one be there. */
+  mayLackEphemeral: boolean;
+  /** Failed tries since the last success. */
+  failures: number;
+  /** It failed for good, as far as one can tell; tried again as long as the other family goes on. */
+  failure: TemporalFailure | undefined;
+}
+
+export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
+  return {
+    family,
+    phase: resume?.assignment === undefined ? 'discovering' : 'assigned',
+    message: 'Looking for the Node, its instance and its pool.',
+    lastError: undefined,
+    assignment: resume?.assignment,
+    requestId: resume?.request?.id,
+    requestPinned: resume?.request?.pinned,
+    askedScope: resume?.request?.scope,
+    grants: [],
+    hadEphemeral: resume?.hadEphemeral,
+    mayLackEphemeral: false,
+    failures: 0,
+    failure: undefined,
+  };
+}
+
+/** What the next run must know. A family of which nothing is to be known is left out. */
+export function familyResume(of: FamilyRun): FamilyResume[] {
+  const { family, assignment, requestId, requestPinned, askedScope, hadEphemeral } = of;
+  const request =
+    requestId === undefined || askedScope === undefined
+      ? undefined
+      : { id: requestId, scope: askedScope, ...(requestPinned === undefined ? {} : { pinned: requestPinned }) };
+  if (assignment === undefined && request === undefined && hadEphemeral === undefined) return [];
+  return [
+    {
+      family,
+      ...(assignment === undefined ? {} : { assignment }),
+      ...(request === undefined ? {} : { request }),
+      ...(hadEphemeral === undefined ? {} : { hadEphemeral }),
+    },
+  ];
+}
+
+export function addressStatus(of: FamilyRun): AddressStatus {
+  const { family, phase, message, assignment, lastError } = of;
+  return {
+    family,
+    phase,
+    message,
+    ...(assignment === undefined ? {} : { address: assignment.address, token: assignment.token }),
+    ...(lastError === undefined ? {} : { lastError }),
+  };
+}
+
+/** Which phase of a family is the node's, the first one found. */
+const PRECEDENCE: readonly Phase[] = [
+  'releasing',
+  'failed',
+  'waiting',
+  'discovering',
+  'associating',
+  'verifying',
+  'released',
+];
+
+/** @returns the node's phase: `assigned` when it has what its pool requires, else that of the family which is behind */
+export function nodePhase(phases: readonly Phase[], require: FamilyRequirement): Phase {
+  const isEnough = require === 'any' ? phases.includes('assigned') && !phases.includes('releasing') : false;
+  if (isEnough) return 'assigned';
+  return PRECEDENCE.find((phase) => phases.includes(phase)) ?? 'assigned';
+}
+
+/** @returns one sentence or two: with two families each says its own */
+export function nodeMessage(families: readonly Pick<FamilyRun, 'family' | 'message'>[]): string {
+  const [first, second] = families;
+  if (second === undefined || first?.message === second.message) return first?.message ?? '';
+  return families.map(({ family, message }) => `${familyName(family)}: ${message}`).join(' ');
+}
+
+export function familyName(family: Family): string {
+  return family === 'ipv4' ? 'IPv4' : 'IPv6';
+}
