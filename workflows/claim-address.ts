@@ -1,14 +1,28 @@
-/** From a node without an address to one that has it: request, grant, associate, verify, settle. */
-import { ApplicationFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
-import type { Instance, InstanceRef } from '../model/address.ts';
+/** From a node without an address of a family to one that has it: request, grant, associate, verify, settle. */
+import {
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+} from '@temporalio/workflow';
+import type { AddressQuery, Instance, InstanceRef } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { failureMessage, failureType } from './failures.ts';
+import { familyName, type FamilyRun } from './family-run.ts';
 import type { ClaimOutcome, Grant } from './messages.ts';
 import { publish, scopeActivities, verifyActivity } from './node-activities.ts';
-import { enterPhase, isInterrupted, type NodeRun } from './node-run.ts';
-import { requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
+import { enterFamilyPhase, holding, isInterrupted, type NodeRun } from './node-run.ts';
+import { giveBackUnwantedGrants, requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
+import { restoreEphemeral } from './restore-ephemeral.ts';
 
 type Granted = Extract<Grant, { kind: 'granted' }>;
+
+/** Whose address is to be claimed, and from where. */
+export interface ClaimTarget {
+  readonly pool: PoolSpec;
+  readonly query: AddressQuery;
+  readonly instance: Instance;
+}
 
 /** A node that waits asks again after this long, in case the mutex was terminated and forgot it. */
 const ASK_AGAIN_MS = 10 * 60_000;
@@ -19,64 +33,83 @@ const LONGEST_PAUSE_MS = 60_000;
 const TRY_AGAIN: readonly string[] = ['InUse', 'ForeignAddress', 'NotFound', 'NotVisibleYet'];
 
 /**
- * Tries once. Returns when the node has its address (`run.assignment`), or when the node must be looked at again.
+ * Tries once. Returns when the node has its address (`of.assignment`), or when the node must be looked at again.
  *
  * @throws ApplicationFailure (non-retryable) when it fails for good
  */
-export async function claimAddress(run: NodeRun, pool: PoolSpec, instance: Instance): Promise<void> {
-  enterPhase(run, 'waiting', `Asked for an address of pool ${pool.name}.`);
-  await requestAddress(run, pool);
-  const granted = await awaitGrant(run, pool);
+export async function claimAddress(run: NodeRun, of: FamilyRun, target: ClaimTarget): Promise<void> {
+  const { pool, query, instance } = target;
+  enterFamilyPhase(run, of, 'waiting', `Asked for an address of pool ${pool.name}.`);
+  await requestAddress(run, of, pool, query, instance);
+  const granted = await awaitGrant(run, of, target);
   if (granted === undefined) {
-    if (run.deletedUid !== undefined || run.releasedByHand) await withdrawRequest(run);
+    if (run.deletedUid !== undefined || run.releasedByHand) await withdrawRequest(of);
     else run.changed = true;
     return;
   }
-  if (isInterrupted(run)) {
-    await settleClaim(pool.scope, granted, 'abandoned');
-    return;
-  }
-  await useGrant(run, pool, instance, granted);
+  await holding(run.changing, async () => {
+    if (isInterrupted(run)) await settleClaim(pool.scope, granted, 'abandoned');
+    else await useGrant(run, of, target, granted);
+  });
 }
 
 /** @returns undefined when the node must be looked at again first */
-async function awaitGrant(run: NodeRun, pool: PoolSpec): Promise<Granted | undefined> {
+async function awaitGrant(
+  run: NodeRun,
+  of: FamilyRun,
+  { pool, query }: ClaimTarget,
+): Promise<Granted | undefined> {
+  const isCalled = (): boolean =>
+    of.grants.length > 0 || run.strayGrants.length > 0 || isInterrupted(run);
   for (;;) {
-    await condition(() => run.grants.length > 0 || isInterrupted(run), ASK_AGAIN_MS);
-    const grant = run.grants.shift();
+    await condition(isCalled, ASK_AGAIN_MS);
+    // Meant for a request that was withdrawn or replaced: of another pool, perhaps.
+    await giveBackUnwantedGrants(run);
+    const grant = of.grants.shift();
     if (grant === undefined) return undefined;
-    if (grant.requestId !== run.requestId) {
-      // Meant for a request that was withdrawn or replaced: of another pool, perhaps.
-      if (grant.kind === 'granted') await settleClaim(pool.scope, grant, 'abandoned');
+    if (grant.kind === 'empty') {
+      await waitVisibly(run, of, emptyMessage(pool, query, grant.size), 'WaitingForAddress');
       continue;
     }
-    if (grant.kind === 'empty') {
-      await waitVisibly(run, emptyMessage(pool, grant.size), 'WaitingForAddress');
+    if (grant.kind === 'pinned') {
+      await waitVisibly(run, of, pinnedMessage(pool, grant), 'WaitingForAddress');
       continue;
     }
     // Answered for good: the next request is another one.
-    run.requestId = undefined;
+    of.requestId = undefined;
     if (grant.kind === 'granted') return grant;
     if (grant.kind === 'refused') throw ApplicationFailure.nonRetryable(grant.error, 'Refused');
-    await waitVisibly(run, foreignMessage(pool, grant.ip), 'ForeignAddress');
+    await waitVisibly(run, of, foreignMessage(pool, grant.ip), 'ForeignAddress');
     await condition(() => isInterrupted(run), FOREIGN_AGAIN_MS);
     return undefined;
   }
 }
 
-async function waitVisibly(run: NodeRun, message: string, reason: string): Promise<void> {
-  enterPhase(run, 'waiting', message);
+async function waitVisibly(run: NodeRun, of: FamilyRun, message: string, reason: string): Promise<void> {
+  enterFamilyPhase(run, of, 'waiting', message);
   // The same is said once, however often the node asks again.
-  if (run.lastError === message) return;
-  run.lastError = message;
+  if (of.lastError === message) return;
+  of.lastError = message;
   // An address that comes meanwhile does not wait for Kubernetes to take the Event.
-  const giveUp = (): boolean => isInterrupted(run) || run.grants.length > 0;
+  const giveUp = (): boolean => isInterrupted(run) || of.grants.length > 0;
   await publish(run, { event: { type: 'Warning', reason, message }, giveUp });
 }
 
-function emptyMessage(pool: PoolSpec, size: number): string {
-  const found = size === 0 ? 'no address matches its filter' : `all ${size} addresses are in use`;
-  return `Pool ${pool.name} has no free address: ${found} (${pool.query.filter}). It is served when one is freed or added.`;
+function emptyMessage(pool: PoolSpec, { family, filter, subnet }: AddressQuery, size: number): string {
+  const where = subnet === undefined ? '' : ` in subnet ${subnet}, which alone can serve this node`;
+  const found = size === 0 ? `nothing matches its filter${where}` : `all ${size} addresses are in use${where}`;
+  return (
+    `Pool ${pool.name} has no free ${familyName(family)} address: ${found} (${filter}). ` +
+    'It is served when one is freed or added.'
+  );
+}
+
+function pinnedMessage(pool: PoolSpec, { wanted, reason }: Extract<Grant, { kind: 'pinned' }>): string {
+  const why =
+    reason === 'inUse'
+      ? 'is in use; it is served when that address is freed'
+      : `is not an address of pool ${pool.name}; it is served when it is added`;
+  return `The Node is pinned by an annotation to ${wanted}, which ${why}. Change the annotation to have another.`;
 }
 
 function foreignMessage(pool: PoolSpec, ip: string): string {
@@ -91,47 +124,62 @@ class Overtaken extends Error {
   override readonly name = 'Overtaken';
 }
 
-async function useGrant(run: NodeRun, pool: PoolSpec, instance: Instance, granted: Granted): Promise<void> {
-  const { address, token } = granted;
-  const ref = refOf(instance);
-  const target = { scope: pool.scope, instance: ref, address };
-  const summary = `${address.ip} → ${instance.id}`;
-  // Known before the calls are made: however they end, the mutex hears of it, and 'unknown' is what it hears at worst.
+async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, granted: Granted): Promise<void> {
+  const { pool } = target;
+  // Known before the calls are made: however they end, the mutex hears of it, and 'unknown' is what it hears at worst;
+  // and an ephemeral address that had to go comes back.
   let outcome: ClaimOutcome = 'unknown';
   let failure: unknown;
+  of.mayLackEphemeral = of.hadEphemeral !== undefined;
   try {
-    enterPhase(run, 'associating', `Associating ${address.ip} with ${instance.id}.`);
-    // Also where the instance was seen to hold it: the provider looks first, and makes no call if it does.
-    const { associate } = scopeActivities(pool.scope, pool.retries);
-    await associate.executeWithOptions({ summary }, [{ ...target, token }]);
-    // From here on there is something to give back, whatever becomes of the rest.
-    run.assignment = { address, token, instance: ref, pool };
-    enterPhase(run, 'verifying', `Reading ${address.ip} back.`);
-    await unlessOvertaken(run, () =>
-      verifyActivity(pool.scope, pool.retries).executeWithOptions({ summary }, [
-        { ...target, query: pool.query },
-      ]),
-    );
+    await associateAndVerify(run, of, target, granted);
     outcome = 'associated';
   } catch (error) {
     if (isCancellation(error)) throw error;
-    outcome = outcomeOf(error, run.assignment !== undefined);
+    outcome = outcomeOf(error, of.assignment !== undefined);
     failure = error;
   } finally {
     await CancellationScope.nonCancellable(() => settleClaim(pool.scope, granted, outcome));
   }
   if (failure instanceof Overtaken) return;
   if (failure !== undefined) {
-    const isThere = run.assignment !== undefined && !TRY_AGAIN.includes(failureType(failure));
+    const isThere = of.assignment !== undefined && !TRY_AGAIN.includes(failureType(failure));
     if (!isThere) {
-      run.assignment = undefined;
-      await afterFailure(run, pool, failure);
+      of.assignment = undefined;
+      of.mayLackEphemeral = of.hadEphemeral !== undefined;
+      await restoreEphemeral(run, of, pool.scope);
+      await afterFailure(run, of, pool, failure);
       return;
     }
   }
-  run.failures = 0;
+  of.failures = 0;
   // The provider said that it associated the address; that it could not be read back is no reason to do without it.
-  run.lastError = failure === undefined ? undefined : failureMessage(failure);
+  of.lastError = failure === undefined ? undefined : failureMessage(failure);
+}
+
+/** @throws Overtaken, ActivityFailure; `of.assignment` is there if the provider said that it associated the address */
+async function associateAndVerify(
+  run: NodeRun,
+  of: FamilyRun,
+  { pool, query, instance }: ClaimTarget,
+  { address, token }: Granted,
+): Promise<void> {
+  const ref = refOf(instance);
+  const target = { scope: pool.scope, instance: ref, address };
+  const summary = `${address.ip} → ${instance.id}`;
+  enterFamilyPhase(run, of, 'associating', `Associating ${address.ip} with ${instance.id}.`);
+  // Also where the instance was seen to hold it: the provider looks first, and makes no call if it does.
+  const { associate } = scopeActivities(pool.scope, pool.retries);
+  const association = await associate.executeWithOptions({ summary }, [{ ...target, token }]);
+  // From here on there is something to give back, whatever becomes of the rest.
+  of.assignment = { address, token, association, instance: ref, pool, query };
+  of.mayLackEphemeral = false;
+  enterFamilyPhase(run, of, 'verifying', `Reading ${address.ip} back.`);
+  await unlessOvertaken(run, () =>
+    verifyActivity(pool.scope, pool.retries).executeWithOptions({ summary }, [
+      { ...target, query, association },
+    ]),
+  );
 }
 
 /** @throws Overtaken if the Node is deleted or the address released by hand while `work` is under way */
@@ -165,24 +213,20 @@ function outcomeOf(error: unknown, associated: boolean): ClaimOutcome {
  *
  * @throws ApplicationFailure (non-retryable) for what no further try mends, and when the pool's attempts are used up
  */
-async function afterFailure(run: NodeRun, pool: PoolSpec, error: unknown): Promise<void> {
+async function afterFailure(run: NodeRun, of: FamilyRun, pool: PoolSpec, error: unknown): Promise<void> {
   const type = failureType(error);
-  run.lastError = failureMessage(error);
+  of.lastError = failureMessage(error);
   // The mutex has slowed down and serves this node again in its turn.
   if (type === 'Throttled') return;
-  run.failures += 1;
+  of.failures += 1;
   const mayHelp = TRY_AGAIN.includes(type);
-  if (!mayHelp || run.failures >= pool.retries.attempts) {
-    throw ApplicationFailure.nonRetryable(run.lastError, type);
+  if (!mayHelp || of.failures >= pool.retries.attempts) {
+    throw ApplicationFailure.nonRetryable(of.lastError, type);
   }
   run.changed = true;
   if (type === 'InUse') return;
-  const pauseMs = Math.min(
-    LONGEST_PAUSE_MS,
-    pool.retries.intervalMs,
-    1_000 * 2 ** Math.min(run.failures, 10),
-  );
-  enterPhase(run, 'waiting', `Trying again in ${Math.round(pauseMs / 1000)} s: ${run.lastError}`);
+  const pauseMs = Math.min(LONGEST_PAUSE_MS, pool.retries.intervalMs, 1_000 * 2 ** Math.min(of.failures, 10));
+  enterFamilyPhase(run, of, 'waiting', `Trying again in ${Math.round(pauseMs / 1000)} s: ${of.lastError}`);
   await condition(() => run.deletedUid !== undefined || run.releasedByHand, pauseMs);
 }
 

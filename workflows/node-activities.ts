@@ -6,7 +6,7 @@ import type { Scope } from '../model/scope.ts';
 import type { RetrySettings } from '../model/settings.ts';
 import { failureMessage } from './failures.ts';
 import { clusterTaskQueue, scopeTaskQueue } from './messages.ts';
-import { isInterrupted, type NodeRun } from './node-run.ts';
+import { assignmentsOf, holding, isInterrupted, type NodeRun } from './node-run.ts';
 
 const FIRST_PAUSE_MS = 1_000;
 const FIRST_LOOK_MS = 250;
@@ -38,7 +38,8 @@ type OnScopeQueue = ReturnType<typeof proxyActivities<ScopeActivities>>;
 function onScopeQueue(scope: Scope, retry: RetryPolicy): OnScopeQueue {
   return proxyActivities<ScopeActivities>({
     taskQueue: scopeTaskQueue(scope),
-    startToCloseTimeout: '30 seconds',
+    // Where an ephemeral address must go first (GCE), two operations are waited for, up to 20 s each.
+    startToCloseTimeout: '1 minute',
     heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry,
   });
@@ -55,6 +56,11 @@ export function scopeActivities(scope: Scope, retries: RetrySettings): OnScopeQu
 /** As {@link scopeActivities}, for calls that no mutex paces: a throttled one waits and is tried again. */
 export function unpacedScopeActivities(scope: Scope, retries: RetrySettings): OnScopeQueue {
   return onScopeQueue(scope, retryPolicy(retries));
+}
+
+/** As {@link unpacedScopeActivities}, for what must come to an end: tried again for as long as it takes. */
+export function untiringScopeActivities(scope: Scope): OnScopeQueue {
+  return onScopeQueue(scope, { initialInterval: FIRST_PAUSE_MS, maximumInterval: '1 minute' });
 }
 
 /** The first looks at an address that was just associated come quickly: the provider shows it within seconds. */
@@ -76,20 +82,27 @@ export async function publish(
   run: NodeRun,
   options: { event?: NonNullable<PublishInput['event']>; giveUp?: () => boolean },
 ): Promise<void> {
-  const { event, giveUp = () => isInterrupted(run) } = options;
+  const { giveUp = () => isInterrupted(run) } = options;
+  await holding(run.publishing, async () => {
+    if (!giveUp()) await write(run, options.event, giveUp);
+  });
+}
+
+async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => boolean): Promise<void> {
+  const addresses = assignmentsOf(run).map(({ address }) => address);
   const input: PublishInput = {
     node: run.node,
     key: `${workflowInfo().runId}/${++run.published}`,
     phase: run.phase,
     ...(run.pool === undefined ? {} : { pool: run.pool.name }),
-    ...(run.assignment === undefined ? {} : { address: run.assignment.address }),
+    addresses,
     ...(run.pool?.taintKey === undefined ? {} : { taintKey: run.pool.taintKey }),
     ...(event === undefined ? {} : { event }),
   };
-  const summary = run.assignment === undefined ? run.phase : `${run.phase} ${run.assignment.address.ip}`;
+  const summary = [run.phase, ...addresses.map(({ ip }) => ip)].join(' ');
   const scope = new CancellationScope();
   let done = false;
-  const write = scope
+  const writing = scope
     .run(() => clusterActivities(run).publish.executeWithOptions({ summary }, [input]))
     .catch((error: unknown) => {
       if (scope.consideredCancelled) return;
@@ -101,5 +114,5 @@ export async function publish(
     });
   await condition(() => done || giveUp());
   if (!done) scope.cancel();
-  await write;
+  await writing;
 }

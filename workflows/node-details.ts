@@ -1,4 +1,5 @@
 /** A node's status in words, for its page in the Temporal UI: where it stands, why, and what to do. Pure. */
+import { familyName } from './family-run.ts';
 import { type AssignIpStatus, assignIpWorkflowId, type Phase } from './messages.ts';
 
 const HEADINGS: Readonly<Record<Phase, string>> = {
@@ -22,7 +23,10 @@ export function nodeDetails(status: AssignIpStatus): string {
       'Pool',
       status.pool === undefined ? undefined : `${status.pool} in ${status.scope ?? 'an unknown scope'}`,
     ],
-    ['Address', status.address === undefined ? undefined : `${status.address.ip} (${status.address.id})`],
+    ...status.addresses.map(({ family, phase, address }): [string, string] => [
+      familyName(family),
+      address === undefined ? phase : `${address.ip} (${address.id}), ${phase}`,
+    ]),
     ['Last error', status.lastError],
   ];
   for (const [name, value] of rows) if (value !== undefined) lines.push(`- ${name}: ${value}`);

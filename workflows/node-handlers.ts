@@ -12,7 +12,7 @@ import {
   releaseUpdate,
   statusQuery,
 } from './messages.ts';
-import { type NodeRun, statusOf } from './node-run.ts';
+import { assignmentsOf, type NodeRun, statusOf } from './node-run.ts';
 import { isCommand, isGrant, isNodeUid } from './signal-input.ts';
 
 export function setNodeHandlers(run: NodeRun): void {
@@ -32,7 +32,8 @@ export function setNodeHandlers(run: NodeRun): void {
   });
   setHandler(grantSignal, (grant) => {
     if (!isGrant(grant)) return ignore('grant', grant);
-    run.grants.push(grant);
+    const of = run.families.find(({ requestId }) => requestId === grant.requestId);
+    (of?.grants ?? run.strayGrants).push(grant);
   });
   setHandler(releaseSignal, (command) => {
     if (!isCommand(command)) return ignore('release', command);
@@ -61,8 +62,9 @@ export function setNodeHandlers(run: NodeRun): void {
       validator: (command?: Command) => {
         if (!isCommand(command)) throw new Error('assign takes nothing, or {"reason": "text"}');
         if (run.deletedUid !== undefined) throw new Error('the Node is deleted');
-        if (run.assignment !== undefined && !run.releasedByHand) {
-          throw new Error(`the node has ${run.assignment.address.ip} already`);
+        const has = assignmentsOf(run).map(({ address }) => address.ip);
+        if (!run.releasedByHand && has.length > 0 && has.length === run.families.length) {
+          throw new Error(`the node has ${has.join(' and ')} already`);
         }
       },
     },

@@ -2,8 +2,9 @@
 import { isCancellation } from '@temporalio/workflow';
 import type { ReleaseOutcome } from '../model/address.ts';
 import { failureMessage } from './failures.ts';
+import type { FamilyRun } from './family-run.ts';
 import { unpacedScopeActivities } from './node-activities.ts';
-import { enterPhase, type NodeRun } from './node-run.ts';
+import { enterFamilyPhase, enterPhase, type NodeRun } from './node-run.ts';
 import { reportFreed } from './pool-signals.ts';
 
 /** What became of an address, in words. */
@@ -15,35 +16,63 @@ const OUTCOMES: Readonly<Record<ReleaseOutcome, string>> = {
 };
 
 /**
- * Releases what the run has. Afterwards `run.assignment` is undefined and the mutex knows of the free address.
+ * Releases all that the node has, one address after the other.
  *
- * @returns what became of it, in words
- * @throws ActivityFailure when the provider refuses for good; `run.assignment` stands then
+ * @returns what became of them, in words
+ * @throws ActivityFailure when the provider refuses for good; the assignment that it refuses to end stands then
  */
-export async function releaseAddress(run: NodeRun, why: string): Promise<string> {
-  const { assignment } = run;
-  if (assignment === undefined) return 'There was no address to release.';
-  const { address, instance, pool } = assignment;
-  enterPhase(run, 'releasing', `Releasing ${address.ip}: ${why}.`);
+export async function releaseAll(run: NodeRun, why: string): Promise<string> {
+  const became: string[] = [];
+  for (const of of run.families) became.push(...(await releaseAddress(run, of, why)));
+  return became.length === 0 ? 'There was no address to release.' : became.join(' ');
+}
+
+/**
+ * Releases what the node has of one family. Afterwards `of.assignment` is undefined and the mutex knows of the free address.
+ *
+ * @returns what became of it, in words; nothing if there was none
+ * @throws ActivityFailure when the provider refuses for good; `of.assignment` stands then
+ */
+export async function releaseAddress(run: NodeRun, of: FamilyRun, why: string): Promise<string[]> {
+  const { assignment } = of;
+  if (assignment === undefined) return [];
+  const { address, association, token, instance, pool, query } = assignment;
+  enterFamilyPhase(run, of, 'releasing', `Releasing ${address.ip}: ${why}.`);
   const summary = `${address.ip} ← ${instance.id}`;
   let outcome: ReleaseOutcome;
   try {
     const { release } = unpacedScopeActivities(pool.scope, pool.retries);
-    const input = { scope: pool.scope, instance, address, query: pool.query };
+    const restoreEphemeral = of.hadEphemeral !== undefined;
+    const input = { scope: pool.scope, instance, address, query, association, token, restoreEphemeral };
     outcome = await release.executeWithOptions({ summary }, [input]);
   } catch (error) {
-    if (!isCancellation(error)) run.lastError = failureMessage(error);
+    if (!isCancellation(error)) of.lastError = failureMessage(error);
     throw error;
   }
-  run.assignment = undefined;
+  of.assignment = undefined;
   if (outcome === 'released' || outcome === 'alreadyFree') forgetAddress(run, address.ip);
   await reportFreed(pool.scope, address.id, outcome === 'released');
-  return `${address.ip} ${OUTCOMES[outcome]}.`;
+  return [`${address.ip} ${OUTCOMES[outcome]}.`];
+}
+
+/** Releases the addresses; the pool's policy may leave them on the machine of a Node that is deleted. */
+export async function giveBack(run: NodeRun, why: string, { nodeDeleted = false } = {}): Promise<void> {
+  const became: string[] = [];
+  for (const of of run.families) {
+    const { assignment } = of;
+    if (nodeDeleted && assignment?.pool.release.onNodeDelete === false) {
+      of.assignment = undefined;
+      became.push(`${assignment.address.ip} stays where it is, as pool ${assignment.pool.name} is configured.`);
+    } else {
+      became.push(...(await releaseAddress(run, of, why)));
+    }
+  }
+  const message = became.length === 0 ? `Nothing to release: ${why}.` : `${became.join(' ')} Reason: ${why}.`;
+  enterPhase(run, 'released', message);
 }
 
 /** The instance as it was seen before the release would be taken for one that holds a foreign address. */
 function forgetAddress(run: NodeRun, ip: string): void {
-  if (run.instance?.publicIp?.ip !== ip) return;
-  const { publicIp: _, ...instance } = run.instance;
-  run.instance = instance;
+  if (run.instance === undefined) return;
+  run.instance = { ...run.instance, publicIps: run.instance.publicIps.filter((held) => held.ip !== ip) };
 }
