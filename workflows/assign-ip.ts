@@ -16,23 +16,36 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Discovery } from '../activities/contract.ts';
-import { formatScope } from '../model/scope.ts';
+import type { Instance } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { claimAddress } from './claim-address.ts';
 import { failureMessage, failureType } from './failures.ts';
+import { familyResume, type FamilyRun } from './family-run.ts';
 import type { AssignIpInput, AssignIpResume, AssignIpStatus, NodeRef } from './messages.ts';
-import { clusterActivities, publish, verifyActivity } from './node-activities.ts';
+import { clusterActivities, publish } from './node-activities.ts';
 import { setNodeHandlers } from './node-handlers.ts';
-import { enterPhase, isInterrupted, newNodeRun, type NodeRun, statusOf } from './node-run.ts';
-import { settleClaim, withdrawRequest } from './pool-signals.ts';
-import { releaseAddress } from './release-address.ts';
+import {
+  assignmentsOf,
+  enterFamilyPhase,
+  enterPhase,
+  explain,
+  isInterrupted,
+  newNodeRun,
+  type NodeRun,
+  statusOf,
+} from './node-run.ts';
+import { giveBackUnwantedGrants, withdrawRequests } from './pool-signals.ts';
+import { giveBack, releaseAll } from './release-address.ts';
+import { restoreEphemeral } from './restore-ephemeral.ts';
+import { announce, isSameInstance, useDiscovery } from './use-discovery.ts';
 
 /** A node that is not ready is looked at again after this long at first, in case no signal tells. */
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
+/** One family failed for good while the other goes on: it is tried again after this long. */
+const FAILED_AGAIN_MS = 10 * 60_000;
 const LONGEST_HISTORY = 2_000;
 
-type Ready = Extract<Discovery, { kind: 'ready' }>;
 /** `ended`: the node is done with. Otherwise the story goes on. */
 type Next = 'ended' | 'onward';
 
@@ -58,22 +71,64 @@ async function step(run: NodeRun): Promise<Next> {
   const { deletedUid } = run;
   if (deletedUid !== undefined) return untilItWorks(run, () => afterDeletion(run, deletedUid));
   if (run.changed) {
-    const hasSomething = run.assignment !== undefined || run.releasedByHand;
+    const hasSomething = assignmentsOf(run).length > 0 || run.releasedByHand;
     return hasSomething ? untilItWorks(run, () => look(run)) : look(run);
   }
   if (run.releasedByHand) return holdReleased(run);
-  if (run.assignment !== undefined) {
-    await condition(() => isInterrupted(run) || run.grants.length > 0);
-    return 'onward';
-  }
-  if (run.pool === undefined || run.instance === undefined) {
+  const { pool, instance } = run;
+  if (pool === undefined || instance === undefined || run.families.length === 0) {
     run.changed = true;
     return 'onward';
   }
-  await claimAddress(run, run.pool, run.instance);
-  const isWanted = run.deletedUid === undefined && !run.releasedByHand;
-  if (run.assignment !== undefined && isWanted) await announce(run, 'AddressAssigned');
+  await claimMissing(run, pool, instance);
   return 'onward';
+}
+
+/**
+ * Claims what the node lacks, each family by itself; one that has to wait does not keep the other. Waits for a signal if the
+ * node lacks nothing.
+ *
+ * @throws ActivityFailure or ApplicationFailure if it failed for good, and the node has nothing
+ */
+async function claimMissing(run: NodeRun, pool: PoolSpec, instance: Instance): Promise<void> {
+  const missing = run.families.filter(({ assignment }) => assignment === undefined);
+  if (missing.length === 0) {
+    await condition(() => isInterrupted(run) || run.strayGrants.length > 0);
+    return;
+  }
+  // All of them end before a failure is thrown: what they claim is settled by then.
+  const results = await Promise.allSettled(missing.map((of) => claimFamily(run, of, pool, instance)));
+  const rejected = results.find((result) => result.status === 'rejected');
+  if (rejected !== undefined) throw rejected.reason;
+  const { failure } = run.families[0] ?? {};
+  if (failure !== undefined && haveAllFailed(run)) throw failure;
+}
+
+/** A family that fails for good is tried again now and then, as long as the other one has an address or may get one. */
+async function claimFamily(run: NodeRun, of: FamilyRun, pool: PoolSpec, instance: Instance): Promise<void> {
+  const query = pool.queries.find(({ family }) => family === of.family);
+  if (query === undefined) return;
+  of.failure = undefined;
+  try {
+    await claimAddress(run, of, { pool, query, instance });
+    const isWanted = run.deletedUid === undefined && !run.releasedByHand;
+    if (of.assignment !== undefined && isWanted) await announce(run, of);
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof TemporalFailure)) throw error;
+    of.failure = error;
+    of.failures = 0;
+    if (haveAllFailed(run)) return;
+    const message = failureMessage(error);
+    of.lastError = message;
+    enterFamilyPhase(run, of, 'failed', message);
+    await publish(run, { event: { type: 'Warning', reason: 'AssignmentFailed', message } });
+    await condition(() => isInterrupted(run) || haveAllFailed(run), FAILED_AGAIN_MS);
+    run.changed = true;
+  }
+}
+
+function haveAllFailed(run: NodeRun): boolean {
+  return run.families.every(({ failure, assignment }) => failure !== undefined && assignment === undefined);
 }
 
 /**
@@ -89,7 +144,7 @@ async function untilItWorks(run: NodeRun, work: () => Promise<Next>): Promise<Ne
     if (isCancellation(error) || !(error instanceof TemporalFailure)) throw error;
     run.lastError = failureMessage(error);
     const pauseMs = growingPause(run);
-    enterPhase(run, run.phase, `Trying again in ${Math.round(pauseMs / 1000)} s: ${run.lastError}`);
+    explain(run, `Trying again in ${Math.round(pauseMs / 1000)} s: ${run.lastError}`);
     log.warn('trying again', { node: run.node.name, phase: run.phase, error: run.lastError });
     const { deletedUid, releasedByHand } = run;
     const isOtherwise = (): boolean => run.deletedUid !== deletedUid || run.releasedByHand !== releasedByHand;
@@ -111,7 +166,8 @@ async function discover(run: NodeRun): Promise<Discovery> {
 /** Looks at the Node and acts on what changed. */
 async function look(run: NodeRun): Promise<Next> {
   run.changed = false;
-  if (run.assignment === undefined && !run.releasedByHand && run.phase !== 'waiting') {
+  const hasSomething = assignmentsOf(run).length > 0 || run.releasedByHand;
+  if (!hasSomething && run.phase !== 'waiting') {
     enterPhase(run, 'discovering', 'Looking for the Node, its instance and its pool.');
   }
   const found = await discover(run);
@@ -122,7 +178,7 @@ async function look(run: NodeRun): Promise<Next> {
   if (found.node.uid !== run.node.uid) return adoptNode(run, found);
   switch (found.kind) {
     case 'notSelected':
-      await withdrawRequest(run);
+      await withdrawRequests(run);
       await giveBack(run, 'no pool selects the Node any more');
       await publish(run, {});
       return 'ended';
@@ -138,71 +194,17 @@ async function look(run: NodeRun): Promise<Next> {
 async function awaitReadiness(run: NodeRun, reason: string): Promise<void> {
   run.lastError = reason;
   // What it has it keeps: an instance that is gone has lost it anyway, and the Node's deletion will follow.
-  if (run.assignment !== undefined || run.releasedByHand) return;
-  await withdrawRequest(run);
+  if (assignmentsOf(run).length > 0 || run.releasedByHand) return;
+  await withdrawRequests(run);
   enterPhase(run, 'waiting', `Not ready: ${reason}.`);
   await condition(() => isInterrupted(run), growingPause(run));
   run.changed = true;
 }
 
-async function useDiscovery(run: NodeRun, found: Ready): Promise<void> {
-  const before = run.assignment;
-  if (run.pool !== undefined && !isSamePool(run.pool, found.pool)) await withdrawRequest(run);
-  run.pool = found.pool;
-  run.instance = found.instance;
-  run.looks = 0;
-  if (before === undefined) return;
-  if (before.instance.id !== found.instance.id) {
-    await giveBack(run, `the Node is ${found.instance.id} now`);
-  } else if (before.pool.name !== found.pool.name) {
-    await giveBack(run, `the Node belongs to pool ${found.pool.name} now`);
-  } else if (found.instance.publicIp?.ip !== before.address.ip && !(await stillHas(run))) {
-    log.warn('the node lost its address', { node: run.node.name, address: before.address.ip });
-    run.lastError = `${before.address.ip} was taken from the instance by somebody else`;
-    run.assignment = undefined;
-  } else {
-    run.assignment = { ...before, pool: found.pool };
-    await announce(run);
-  }
-}
-
-/** The same set of addresses: what was asked of the one may be used for the other. */
-function isSamePool(a: PoolSpec, b: PoolSpec): boolean {
-  return (
-    a.name === b.name && a.query.filter === b.query.filter && formatScope(a.scope) === formatScope(b.scope)
-  );
-}
-
-/** The instance does not show its address: an old answer of the provider, or the truth? */
-async function stillHas(run: NodeRun): Promise<boolean> {
-  if (run.assignment === undefined) return false;
-  const { address, instance, pool } = run.assignment;
-  try {
-    const verify = verifyActivity(pool.scope, { attempts: 4, intervalMs: 2_000 });
-    await verify.executeWithOptions({ summary: `is ${address.ip} still there?` }, [
-      { scope: pool.scope, instance, address, query: pool.query },
-    ]);
-    return true;
-  } catch (error) {
-    if (isCancellation(error)) throw error;
-    const type = failureType(error);
-    // Only the provider's word that it is not there counts; not hearing from it does not.
-    return type !== 'NotVisibleYet' && type !== 'InUse' && type !== 'NotFound';
-  }
-}
-
-/** Shows the assignment in the UI and on the Node, which loses its taint. */
-async function announce(run: NodeRun, reason?: string): Promise<void> {
-  if (run.assignment === undefined) return;
-  const { address, instance, pool } = run.assignment;
-  const message = `${address.ip} of pool ${pool.name} is associated with ${instance.id}.`;
-  enterPhase(run, 'assigned', message);
-  await publish(run, reason === undefined ? {} : { event: { type: 'Normal', reason, message } });
-}
-
 /** A Node of this name with another uid: the same machine registered again keeps its address, another one starts anew. */
 async function adoptNode(run: NodeRun, found: Exclude<Discovery, { kind: 'gone' }>): Promise<Next> {
-  if (found.kind === 'ready' && run.assignment?.instance.id === found.instance.id) {
+  const [assignment] = assignmentsOf(run);
+  if (found.kind === 'ready' && assignment && isSameInstance(assignment.instance, found.instance)) {
     run.node = found.node;
     run.deletedUid = undefined;
     run.graceUntil = undefined;
@@ -212,11 +214,11 @@ async function adoptNode(run: NodeRun, found: Exclude<Discovery, { kind: 'gone' 
     return 'onward';
   }
   // Whether it is the same machine shows only when it is ready: until then the grace period counts.
-  if (found.kind === 'notReady' && run.assignment !== undefined && run.deletedUid === undefined) {
+  if (found.kind === 'notReady' && assignment !== undefined && run.deletedUid === undefined) {
     run.deletedUid = run.node.uid;
     return 'onward';
   }
-  await withdrawRequest(run);
+  await withdrawRequests(run);
   await giveBack(run, 'another Node has taken over the name', { nodeDeleted: true });
   if (found.kind === 'notSelected') return 'ended';
   return continueAsNode(run, found.node);
@@ -227,7 +229,7 @@ async function adoptNode(run: NodeRun, found: Exclude<Discovery, { kind: 'gone' 
  * at the cluster once more before it acts, since a signal is only somebody's word.
  */
 async function afterDeletion(run: NodeRun, deletedUid: string): Promise<Next> {
-  await withdrawRequest(run);
+  await withdrawRequests(run);
   const found = await lookUntilGraceEnds(run, deletedUid);
   if (found.kind !== 'gone' && found.node.uid === deletedUid) {
     log.warn('the Node is said to be deleted but exists: nothing is released', { uid: deletedUid });
@@ -243,47 +245,31 @@ async function afterDeletion(run: NodeRun, deletedUid: string): Promise<Next> {
 
 /** Looks whenever something changes, until it is clear what became of the Node, or the grace period is over. */
 async function lookUntilGraceEnds(run: NodeRun, deletedUid: string): Promise<Discovery> {
-  const graceMs = run.assignment?.pool.release.gracePeriodMs ?? 0;
+  const assignments = assignmentsOf(run);
+  const graceMs = assignments[0]?.pool.release.gracePeriodMs ?? 0;
   run.graceUntil ??= new Date(Date.now() + graceMs).toISOString();
   const until = Date.parse(run.graceUntil);
   for (;;) {
     const leftMs = until - Date.now();
-    if (leftMs > 0 && run.assignment !== undefined) {
-      const { ip } = run.assignment.address;
-      const message = `The Node is deleted. ${ip} is released at ${run.graceUntil} unless it comes back.`;
+    if (leftMs > 0 && assignments.length > 0) {
+      const ips = assignments.map(({ address }) => address.ip).join(' and ');
+      const message = `The Node is deleted. ${ips} is released at ${run.graceUntil} unless it comes back.`;
       enterPhase(run, 'releasing', message);
       run.changed = false;
       await condition(() => run.changed, leftMs);
     }
     const found = await discover(run);
     const undecided = found.kind === 'gone' || (found.kind === 'notReady' && found.node.uid !== deletedUid);
-    if (!undecided || run.assignment === undefined || Date.now() >= until) return found;
+    if (!undecided || assignments.length === 0 || Date.now() >= until) return found;
   }
-}
-
-/** Releases the address; the pool's policy may leave it on the machine of a Node that is deleted. */
-async function giveBack(run: NodeRun, why: string, { nodeDeleted = false } = {}): Promise<void> {
-  if (run.assignment === undefined) {
-    enterPhase(run, 'released', `Nothing to release: ${why}.`);
-    return;
-  }
-  const { address, pool } = run.assignment;
-  if (nodeDeleted && !pool.release.onNodeDelete) {
-    run.assignment = undefined;
-    const message = `${address.ip} stays where it is, as pool ${pool.name} is configured: ${why}.`;
-    enterPhase(run, 'released', message);
-    return;
-  }
-  const became = await releaseAddress(run, why);
-  enterPhase(run, 'released', `${became} Reason: ${why}.`);
 }
 
 /** An operator released the address: nothing is assigned until `assign`. */
 async function holdReleased(run: NodeRun): Promise<Next> {
-  await withdrawRequest(run);
+  await withdrawRequests(run);
   if (run.phase !== 'released' && !(await releaseByHand(run))) return 'onward';
   const isOver = (): boolean => !run.releasedByHand || run.deletedUid !== undefined || run.changed;
-  await condition(() => isOver() || run.grants.length > 0);
+  await condition(() => isOver() || run.strayGrants.length > 0);
   return 'onward';
 }
 
@@ -291,7 +277,7 @@ async function holdReleased(run: NodeRun): Promise<Next> {
 async function releaseByHand(run: NodeRun): Promise<boolean> {
   let became: string;
   try {
-    became = await releaseAddress(run, 'by hand');
+    became = await releaseAll(run, 'by hand');
   } catch (error) {
     if (isCancellation(error)) throw error;
     run.releasedByHand = false;
@@ -306,16 +292,6 @@ async function releaseByHand(run: NodeRun): Promise<boolean> {
   return true;
 }
 
-/** Answers of the mutex that came too late: what they claim goes back at once. */
-async function giveBackUnwantedGrants(run: NodeRun): Promise<void> {
-  const stillWanted = run.requestId !== undefined && run.deletedUid === undefined && !run.releasedByHand;
-  if (stillWanted) return;
-  for (const grant of run.grants.splice(0)) {
-    if (grant.kind !== 'granted' || run.askedScope === undefined) continue;
-    await settleClaim(run.askedScope, grant, 'abandoned');
-  }
-}
-
 /** A Node that came while the last one was being released must not be lost: nobody else starts a run for it. */
 async function finish(run: NodeRun): Promise<void> {
   await giveBackUnwantedGrants(run);
@@ -327,15 +303,16 @@ async function finish(run: NodeRun): Promise<void> {
 
 /** Cancelled by an operator: the node keeps what it has, and nobody waits for it. */
 async function stopManaging(run: NodeRun): Promise<void> {
-  await withdrawRequest(run);
+  await withdrawRequests(run);
   await giveBackUnwantedGrants(run);
+  for (const of of run.families) if (of.askedScope !== undefined) await restoreEphemeral(run, of, of.askedScope);
 }
 
 async function failForGood(run: NodeRun, error: unknown): Promise<ApplicationFailure> {
   const type = failureType(error);
   const message = failureMessage(error);
   run.lastError = message;
-  await withdrawRequest(run);
+  await withdrawRequests(run);
   await giveBackUnwantedGrants(run);
   enterPhase(run, 'failed', message);
   await publish(run, {
@@ -356,18 +333,15 @@ async function continueAsNode(run: NodeRun, node: NodeRef): Promise<never> {
   await condition(allHandlersFinished);
   const next = makeContinueAsNewFunc<typeof AssignIpWorkflow>({ memo: { uid: node.uid } });
   const { cluster, input } = run;
-  const resume = node.uid === run.node.uid ? resumeOf(run) : { releasedByHand: false };
+  const resume = node.uid === run.node.uid ? resumeOf(run) : { releasedByHand: false, families: [] };
   return next({ cluster, node, retries: input.retries, resume });
 }
 
 function resumeOf(run: NodeRun): AssignIpResume {
-  const { releasedByHand, assignment, requestId, askedScope, deletedUid, graceUntil } = run;
+  const { releasedByHand, families, deletedUid, graceUntil } = run;
   return {
     releasedByHand,
-    ...(assignment === undefined ? {} : { assignment }),
-    ...(requestId === undefined || askedScope === undefined
-      ? {}
-      : { request: { id: requestId, scope: askedScope } }),
+    families: families.flatMap(familyResume),
     ...(deletedUid === undefined
       ? {}
       : { deleted: { uid: deletedUid, ...(graceUntil === undefined ? {} : { graceUntil }) } }),

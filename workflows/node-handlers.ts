@@ -82,7 +82,7 @@ async function releaseNow(run: NodeRun): Promise<AssignIpStatus> {
       run.deletedUid !== undefined,
   );
   if (run.phase !== 'released') {
-    throw ApplicationFailure.nonRetryable(run.lastError ?? run.message, 'NotReleased');
+    throw ApplicationFailure.nonRetryable(statusOf(run).lastError ?? run.message, 'NotReleased');
   }
   return statusOf(run);
 }
