@@ -5,11 +5,11 @@ import { selectPool } from '../config/select-pool.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { type NodeView, readNode } from '../kubernetes/nodes.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
-import type { InstanceRef } from '../model/address.ts';
+import { pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
+import type { Instance, InstanceRef } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import type { Logger } from '../program/logger.ts';
-import type { NodeRef } from '../workflows/messages.ts';
 import { activityLogger } from './activity-logger.ts';
 import type { ClusterActivities, Discovery } from './contract.ts';
 import { withFailures } from './failures.ts';
@@ -30,7 +30,7 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
     // Reads only.
     discover: ({ name }) =>
       withFailures(async () => {
-        const found = await discover(dependencies, name);
+        const found = await discover(dependencies, name, log());
         if (found.kind === 'notReady') log().info({ node: name, reason: found.reason }, 'node is not ready');
         return found;
       }),
@@ -44,7 +44,7 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
             node: input.node.name,
             pool: input.pool,
             phase: input.phase,
-            address: input.address?.ip,
+            addresses: input.addresses.map(({ ip }) => ip),
             outcome,
           },
           'published on the Node',
@@ -59,6 +59,7 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
 async function discover(
   { config, kubernetes, providers }: ClusterActivityDependencies,
   name: string,
+  logger: Logger,
 ): Promise<Discovery> {
   const view = await readNode(kubernetes, name);
   if (view === undefined) return { kind: 'gone' };
@@ -73,7 +74,16 @@ async function discover(
   const parsed = parseProviderId(view.providerID);
   if ('error' in parsed) throw new CloudError('Invalid', `Node ${name}: ${parsed.error}`);
   checkPlace(view, parsed.instance, pool);
-  return findInstance(node, parsed.instance, pool, provider);
+  const { pinned, ignored } = pinnedAddresses(view.annotations);
+  for (const annotation of ignored) {
+    logger.warn(
+      { node: name, annotation },
+      'the annotation is ignored: its value is neither an IP nor an id of an address',
+    );
+  }
+  const found = await findInstance(parsed.instance, provider);
+  if ('reason' in found) return { kind: 'notReady', node, reason: found.reason };
+  return { kind: 'ready', node, instance: found, pool: specOf(pool, provider.scope, found), pinned };
 }
 
 /** A pool is of one cloud and one region: an address of it cannot serve a node elsewhere. */
@@ -94,27 +104,35 @@ function checkPlace(view: NodeView, instance: InstanceRef, pool: PoolConfig): vo
   }
 }
 
+/** @returns the living instance, or the reason why there is none */
 async function findInstance(
-  node: NodeRef,
   ref: InstanceRef,
-  pool: PoolConfig,
   provider: CloudProvider,
-): Promise<Discovery> {
+): Promise<Instance | { reason: string }> {
   try {
     const instance = await provider.findInstance(ref);
-    if (!instance.alive)
-      return { kind: 'notReady', node, reason: `instance ${ref.id} is shutting down or terminated` };
-    return { kind: 'ready', node, instance, pool: specOf(pool, provider.scope) };
+    return instance.alive ? instance : { reason: `instance ${ref.id} is shutting down or terminated` };
   } catch (error) {
     // A new instance is not always visible at once, and one that is long gone never again.
-    if (error instanceof CloudError && error.kind === 'NotFound') {
-      return { kind: 'notReady', node, reason: error.message };
-    }
+    if (error instanceof CloudError && error.kind === 'NotFound') return { reason: error.message };
     throw error;
   }
 }
 
-function specOf(pool: PoolConfig, scope: Scope): PoolSpec {
-  const { name, query, priority, retries, release, taintKey } = pool;
-  return { name, scope, query, priority, retries, release, ...(taintKey === undefined ? {} : { taintKey }) };
+function specOf(pool: PoolConfig, scope: Scope, { subnet }: Instance): PoolSpec {
+  const { name, queries, require, hash, priority, retries, release, taintKey } = pool;
+  return {
+    name,
+    scope,
+    // An IPv6 address serves its own subnet only.
+    queries: queries.map((query) =>
+      query.family === 'ipv6' && subnet !== '' ? { ...query, subnet } : query,
+    ),
+    require,
+    hash,
+    priority,
+    retries,
+    release,
+    ...(taintKey === undefined ? {} : { taintKey }),
+  };
 }

@@ -10,10 +10,11 @@ import {
   publicIpv6Annotation,
 } from '../kubernetes/keys.ts';
 import { markNode, type NodeMarks, removeTaint } from '../kubernetes/node-writer.ts';
+import { type Family, familyOf } from '../model/address.ts';
 import type { PublishInput } from './contract.ts';
 
 /**
- * The address is written before the taint goes: whoever is scheduled because the taint is gone finds it there.
+ * The addresses are written before the taint goes: whoever is scheduled because the taint is gone finds them there.
  *
  * @returns `gone` if there is no Node with this name and uid: nothing was written
  * @throws KubernetesError
@@ -29,14 +30,15 @@ export async function publishOnNode(
   return 'written';
 }
 
-function marksOf({ phase, pool, address, event }: PublishInput): NodeMarks {
-  const isIpv6 = address?.ip.includes(':') === true;
+function marksOf({ phase, pool, addresses, event }: PublishInput): NodeMarks {
+  const ipOf = (family: Family): string | null =>
+    addresses.find(({ ip }) => familyOf(ip) === family)?.ip ?? null;
   return {
     labels: { [phaseLabel]: phase, [poolLabel]: pool ?? null },
     annotations: {
-      [publicIpv4Annotation]: address !== undefined && !isIpv6 ? address.ip : null,
-      [publicIpv6Annotation]: address !== undefined && isIpv6 ? address.ip : null,
-      [addressIdAnnotation]: address?.id ?? null,
+      [publicIpv4Annotation]: ipOf('ipv4'),
+      [publicIpv6Annotation]: ipOf('ipv6'),
+      [addressIdAnnotation]: addresses.map(({ id }) => id).join(',') || null,
       [messageAnnotation]: phase === 'assigned' ? null : (event?.message ?? null),
     },
   };

@@ -36,7 +36,7 @@ export function checkPools(pools: readonly PlacedPool[], report: Report): string
   for (const placed of pools) checkPool(placed, report);
   checkNames(pools, report);
   checkEndpoints(pools, report);
-  return unreachablePools(pools.map(({ pool }) => pool));
+  return [...unreachablePools(pools.map(({ pool }) => pool)), ...idleRequirements(pools)];
 }
 
 function checkPool(placed: PlacedPool, report: Report): void {
@@ -46,20 +46,21 @@ function checkPool(placed: PlacedPool, report: Report): void {
   if (pool.account !== undefined && !account.test(pool.account)) {
     report(pathOf('account'), pool.account, `${showValue(pool.account)} ${accountAdvice}`);
   }
-  checkQuery(placed, report);
+  checkQueries(placed, report);
 }
 
-function checkQuery({ pool, pathOf }: PlacedPool, report: Report): void {
-  const { family, filter, orderBy } = pool.query;
-  if (family === 'ipv6' && pool.provider === 'aws') {
-    report(
-      pathOf('family'),
-      family,
-      'IPv6 is not supported on AWS by this version yet: EC2 has no Elastic IPs for it. Use ipv4.',
-    );
-  }
-  for (const problem of validateQuery(pool.provider, { filter, orderBy })) {
-    report(pathOf(problem.key), pool.query[problem.key], problem.message);
+function checkQueries({ pool }: PlacedPool, report: Report): void {
+  for (const query of pool.queries) {
+    if (query.family === 'ipv6' && pool.provider === 'aws') {
+      report(
+        query.paths.family,
+        query.family,
+        'IPv6 is not supported on AWS by this version yet: EC2 has no Elastic IPs for it. Use ipv4.',
+      );
+    }
+    for (const problem of validateQuery(pool.provider, query)) {
+      report(query.paths[problem.key], query[problem.key], problem.message);
+    }
   }
 }
 
@@ -126,6 +127,14 @@ function unreachablePools(pools: readonly PoolDraft[]): string[] {
           `Pool ${pool.name ?? ''} serves no node: every node that it selects belongs to pool ${cover.name ?? ''}, which stands before it.`,
         ];
   });
+}
+
+function idleRequirements(pools: readonly PlacedPool[]): string[] {
+  return pools.flatMap(({ pool, own }) =>
+    own.require === undefined || pool.queries.length > 1
+      ? []
+      : [`Pool ${pool.name ?? ''}: require has no meaning, as its addresses are of one family only.`],
+  );
 }
 
 /** True only where it is plain to see: an empty selector, or the same one twice. */

@@ -4,7 +4,7 @@
  */
 import type { AddressQuery } from '../model/address.ts';
 import type { ProviderName } from '../model/scope.ts';
-import type { RateLimit, RetrySettings } from '../model/settings.ts';
+import type { FamilyRequirement, RateLimit, RetrySettings } from '../model/settings.ts';
 import { readConfigFile } from './config-file.ts';
 import { configFromKubeipEnv, noticesBesideFile, problemsBesideFile } from './kubeip-env.ts';
 import { resolveConfig } from './resolve-config.ts';
@@ -17,7 +17,8 @@ export interface Config {
   readonly cluster: string;
   /** In the order of the file: the first whose selector matches a node is the node's. */
   readonly pools: readonly PoolConfig[];
-  readonly pacing: { readonly aws: RateLimit };
+  /** How fast the addresses of a scope are associated and disassociated, by its cloud. */
+  readonly pacing: Readonly<Record<ProviderName, RateLimit>>;
   readonly watcher: { readonly reconcileIntervalMs: number };
   readonly worker: {
     /** How long activities under way may take to end once the worker is told to stop. */
@@ -39,11 +40,16 @@ export interface PoolConfig {
   /** Another address of the cloud's API, for an emulator or a private endpoint. */
   readonly endpoint?: string;
   readonly nodeSelector: NodeSelector;
-  readonly query: AddressQuery;
+  /** Where a node's addresses come from: at least one, of different families, IPv4 first. */
+  readonly queries: readonly AddressQuery[];
+  /** What a node of a pool with two families needs to be assigned. */
+  readonly require: FamilyRequirement;
   readonly priority: number;
   readonly retries: RetrySettings;
   readonly release: { readonly onNodeDelete: boolean; readonly gracePeriodMs: number };
   readonly taintKey?: string;
+  /** Tells two states of the pool's settings apart: {@link hashPool}. */
+  readonly hash: string;
 }
 
 /** Which nodes a pool serves. All requirements must hold; an empty selector matches every node. */

@@ -7,6 +7,7 @@ export const defaults = {
     provider: 'aws',
     family: 'ipv4',
     orderBy: '',
+    require: 'all',
     priority: 0,
     // KubeIP v2's own defaults.
     retries: { attempts: 60, interval: '1m' },
@@ -16,6 +17,10 @@ export const defaults = {
     // EC2 allows 50 calls at once, then 5 a second, for all users of an account's region together ("Request throttling
     // for the Amazon EC2 API"). What is left below it is the headroom of the account's other users.
     aws: { burst: 48, perSecond: 4.75 },
+    // Compute Engine allows 1,500 changes a minute to all users of a project's region together ("Compute Engine rate quotas
+    // and system limits"). An association takes two of them: an access config deleted, another one added. So these come to
+    // (50 + 60 × 8) × 2 = 1,060 in the busiest minute; GKE itself needs the rest.
+    gcp: { burst: 50, perSecond: 8 },
   },
   watcher: { reconcileInterval: '5m' },
   worker: { shutdownGraceTime: '20s' },

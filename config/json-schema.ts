@@ -52,8 +52,7 @@ export function knownKeysAt(path: ConfigPath): string[] {
 }
 
 function alternatives(schema: JsonSchema): JsonSchema[] {
-  const options = [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].filter(isSchema);
-  return options.length > 0 ? options : [schema];
+  return [schema, ...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].filter(isSchema);
 }
 
 function child(schema: JsonSchema, step: string | number): JsonSchema[] {

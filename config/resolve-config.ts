@@ -2,6 +2,8 @@
  * From what was read to what the programs use: checks every part, fills in defaults and joins what several keys say
  * together. Collects all problems before it gives up.
  */
+import type { ProviderName } from '../model/scope.ts';
+import type { RateLimit } from '../model/settings.ts';
 import { checkPools } from './check-pools.ts';
 import { checkShape, isBlock, readKey, validParts, type Report } from './check-shape.ts';
 import { ConfigError, showValue, type ConfigProblem } from './config-error.ts';
@@ -50,12 +52,7 @@ function programSettings(
   const { pacing, watcher, worker, http } = settings;
   return {
     cluster: settings.cluster ?? '',
-    pacing: {
-      aws: {
-        burst: pacing?.aws?.burst ?? defaults.pacing.aws.burst,
-        perSecond: pacing?.aws?.perSecond ?? defaults.pacing.aws.perSecond,
-      },
-    },
+    pacing: { aws: rateLimitOf('aws', pacing), gcp: rateLimitOf('gcp', pacing) },
     watcher: {
       reconcileIntervalMs: watcher?.reconcileInterval ?? parseDuration(defaults.watcher.reconcileInterval),
     },
@@ -69,6 +66,12 @@ function programSettings(
       watcherPort: http?.watcherPort ?? defaults.http.watcherPort,
     },
   };
+}
+
+function rateLimitOf(provider: ProviderName, pacing: SettingsInput['pacing']): RateLimit {
+  const { burst, perSecond } = defaults.pacing[provider];
+  const stated = pacing?.[provider];
+  return { burst: stated?.burst ?? burst, perSecond: stated?.perSecond ?? perSecond };
 }
 
 /** The file's own name for the cluster stands above the environment's. */

@@ -1,4 +1,5 @@
 /** A pool joined from what it says itself, what `defaults` says and what the environment says. */
+import type { AddressQuery } from '../model/address.ts';
 import type { ProviderName } from '../model/scope.ts';
 import type { RetrySettings } from '../model/settings.ts';
 import { checkShape, readKey, validParts, type Report } from './check-shape.ts';
@@ -6,11 +7,15 @@ import type { ConfigPath } from './config-file.ts';
 import type { PoolConfig } from './config.ts';
 import { defaults } from './defaults.ts';
 import { parseDuration } from './duration.ts';
+import { hashPool } from './pool-hash.ts';
+import { checkAddressSource, draftQueries, type QueryDraft } from './resolve-queries.ts';
 import { poolSchema, poolsSchema, type DefaultsInput, type PoolInput } from './schema.ts';
 
 /** What can be said about a pool although parts of it may be wrong, and where each part stands. */
 export interface PlacedPool {
   readonly pool: PoolDraft;
+  /** What the pool itself says. */
+  readonly own: Partial<PoolInput>;
   /** @returns where the user wrote it: in the pool, in `defaults`, or in a variable */
   readonly pathOf: (key: keyof PoolInput) => ConfigPath;
 }
@@ -18,6 +23,7 @@ export interface PlacedPool {
 /** Undefined: missing, or wrong. Of the region: wrong; empty: nothing names it. */
 export type PoolDraft = Omit<ReturnType<typeof draftPool>, 'region'> & {
   readonly region: string | undefined;
+  readonly queries: readonly QueryDraft[];
 };
 
 /** @returns a draft for each pool of the list, after its problems of shape were reported */
@@ -36,37 +42,44 @@ export function resolvePools(
     const at: ConfigPath = ['pools', index];
     const input: Partial<PoolInput> =
       checkShape(poolSchema, item, at, report) ?? validParts(poolSchema, item);
-    const pool = draftPool(input, shared, env);
+    checkAddressSource(item, at, report);
+    const pathOf = (key: keyof PoolInput) => originOf(key, at, input, shared, env);
+    const queries = draftQueries(input, shared, at, pathOf);
+    const pool = { ...draftPool(input, shared, env), queries };
     // A region that is there but wrong has been reported: it is not missing as well.
     const regionIsWrong = input.region === undefined && readKey(item, 'region') !== undefined;
     return {
       pool: regionIsWrong ? { ...pool, region: undefined } : pool,
-      pathOf: (key) => originOf(key, at, input, shared, env),
+      own: input,
+      pathOf,
     };
   });
 }
 
 /** @returns the pool; only for a draft that has no problems */
 export function completePool(draft: PoolDraft): PoolConfig {
-  const { name, region, nodeSelector, query, account, endpoint, taintKey, ...rest } = draft;
-  if (
-    name === undefined ||
-    region === undefined ||
-    nodeSelector === undefined ||
-    query.filter === undefined
-  ) {
-    throw new TypeError('A pool without all its parts is used although its problems were reported');
-  }
-  return {
+  const { name, region, nodeSelector, queries, account, endpoint, taintKey, ...rest } = draft;
+  if (name === undefined || region === undefined || nodeSelector === undefined) throw incomplete();
+  const pool = {
     name,
     region,
     nodeSelector,
-    query: { ...query, filter: query.filter },
+    queries: queries.map(completeQuery),
     ...rest,
     ...(account === undefined ? {} : { account }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(taintKey === undefined ? {} : { taintKey }),
   };
+  return { ...pool, hash: hashPool(pool) };
+}
+
+function completeQuery({ family, filter, orderBy }: QueryDraft): AddressQuery {
+  if (filter === undefined) throw incomplete();
+  return { family, filter, orderBy };
+}
+
+function incomplete(): TypeError {
+  return new TypeError('A pool without all its parts is used although its problems were reported');
 }
 
 function draftPool(input: Partial<PoolInput>, shared: DefaultsInput, env: NodeJS.ProcessEnv) {
@@ -79,11 +92,7 @@ function draftPool(input: Partial<PoolInput>, shared: DefaultsInput, env: NodeJS
     region: input.region ?? shared.region ?? env[regionVariable(provider, env) ?? ''] ?? '',
     endpoint: input.endpoint ?? shared.endpoint,
     nodeSelector: input.nodeSelector === undefined ? undefined : selectorOf(input.nodeSelector),
-    query: {
-      family: input.family ?? shared.family ?? fallback.family,
-      filter: input.filter,
-      orderBy: input.orderBy ?? shared.orderBy ?? fallback.orderBy,
-    },
+    require: input.require ?? shared.require ?? fallback.require,
     priority: input.priority ?? shared.priority ?? fallback.priority,
     retries: retriesOf(input, shared),
     release: releaseOf(input, shared),

@@ -3,6 +3,7 @@
  * unique names) are in resolve-config.ts. The JSON Schema for editors is generated from this file.
  */
 import { z } from 'zod';
+import type { RateLimit } from '../model/settings.ts';
 import { defaults } from './defaults.ts';
 import { durationAdvice, durationPattern, parseDuration } from './duration.ts';
 
@@ -102,6 +103,33 @@ const release = z
   })
   .meta({ description: 'What becomes of the address when the node goes.' });
 
+const filter = z
+  .string()
+  .regex(/\S/, 'must not be empty: a pool without a filter would be the whole account')
+  .meta({
+    description:
+      'Which reserved addresses make up the pool. aws: Name=tag:kubeip,Values=a,b;Name=... gcp: labels.kubeip=reserved;...',
+  });
+const orderBy = z.string().meta({
+  description:
+    'Which free address is given first. aws: Tag:<key> or a field of DescribeAddresses, such as PublicIp. gcp: name, or creationTimestamp desc.',
+  default: defaults.pool.orderBy,
+});
+
+const addressSet = z.strictObject({ filter, orderBy: orderBy.optional() });
+
+/** In place of a pool's own `filter`. */
+const addresses = z
+  .strictObject({
+    ipv4: addressSet.optional().meta({ description: 'Where the IPv4 address comes from.' }),
+    ipv6: addressSet.optional().meta({ description: 'Where the IPv6 address comes from.' }),
+  })
+  .refine(({ ipv4, ipv6 }) => ipv4 !== undefined || ipv6 !== undefined, 'must hold ipv4, ipv6 or both')
+  .meta({
+    description: 'A set of addresses for each family, of which a node gets one each. In place of filter.',
+    minProperties: 1,
+  });
+
 /** What a pool and the `defaults` block may both say. */
 const shared = {
   provider: z
@@ -122,11 +150,11 @@ const shared = {
   family: z
     .enum(['ipv4', 'ipv6'])
     .optional()
-    .meta({ description: 'IP family. ipv6 is served on gcp only.', default: defaults.pool.family }),
-  orderBy: z.string().optional().meta({
-    description:
-      'Which free address is given first. aws: Tag:<key> or a field of DescribeAddresses, such as PublicIp. gcp: name, or creationTimestamp desc.',
-    default: defaults.pool.orderBy,
+    .meta({ description: 'IP family of the addresses of filter.', default: defaults.pool.family }),
+  orderBy: orderBy.optional(),
+  require: z.enum(['all', 'any']).optional().meta({
+    description: 'What a node of a pool with two families needs: both addresses, or one of them.',
+    default: defaults.pool.require,
   }),
   priority: z.int().optional().meta({
     description: 'Nodes of a pool with a higher priority are served first when addresses are short.',
@@ -146,26 +174,45 @@ const shared = {
     }),
 };
 
-export const poolSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(poolNamePattern, 'is not a pool name: at most 63 letters, digits, "-", "_" and "."')
-    .meta({ description: 'Unique in the file. Nodes carry it as a label.' }),
-  nodeSelector,
-  filter: z
-    .string()
-    .regex(/\S/, 'must not be empty: a pool without a filter would be the whole account')
-    .meta({
-      description:
-        'Which reserved addresses make up the pool. aws: Name=tag:kubeip,Values=a,b;Name=... gcp: labels.kubeip=reserved;...',
-    }),
-  ...shared,
-});
+export const poolSchema = z
+  .strictObject({
+    name: z
+      .string()
+      .regex(poolNamePattern, 'is not a pool name: at most 63 letters, digits, "-", "_" and "."')
+      .meta({ description: 'Unique in the file. Nodes carry it as a label.' }),
+    nodeSelector,
+    filter: filter.optional(),
+    addresses: addresses.optional(),
+    ...shared,
+  })
+  // For editors. The programs tell it with the reason: check-pools.ts.
+  .meta({
+    oneOf: [
+      { properties: { filter: {} }, required: ['filter'] },
+      { properties: { addresses: {} }, required: ['addresses'] },
+    ],
+  });
 
 export const defaultsSchema = z
   .strictObject(shared)
   .optional()
   .meta({ description: 'What pools share. A pool may say otherwise.' });
+
+const rateLimit = (preset: RateLimit) =>
+  z
+    .strictObject({
+      burst: z
+        .int()
+        .min(1, 'must be 1 or more')
+        .optional()
+        .meta({ description: 'Changes at once.', default: preset.burst }),
+      perSecond: z
+        .number()
+        .positive('must be above 0')
+        .optional()
+        .meta({ description: 'Changes a second after that.', default: preset.perSecond }),
+    })
+    .optional();
 
 const port = z.int().min(0, 'must be 0 to 65535').max(65_535, 'must be 0 to 65535');
 
@@ -181,22 +228,7 @@ const settings = {
     }),
   defaults: defaultsSchema,
   pacing: z
-    .strictObject({
-      aws: z
-        .strictObject({
-          burst: z
-            .int()
-            .min(1, 'must be 1 or more')
-            .optional()
-            .meta({ description: 'Calls at once.', default: defaults.pacing.aws.burst }),
-          perSecond: z
-            .number()
-            .positive('must be above 0')
-            .optional()
-            .meta({ description: 'Calls a second after that.', default: defaults.pacing.aws.perSecond }),
-        })
-        .optional(),
-    })
+    .strictObject({ aws: rateLimit(defaults.pacing.aws), gcp: rateLimit(defaults.pacing.gcp) })
     .optional()
     .meta({
       description: 'How fast addresses are associated and disassociated, for each account and region.',

@@ -1,4 +1,5 @@
-/** The labels and annotations that this project writes on Nodes. */
+/** The labels and annotations of this project on Nodes. */
+import type { Family } from '../model/address.ts';
 
 const prefix = 'kubeip-temporal.io/';
 
@@ -10,10 +11,16 @@ export const phaseLabel = `${prefix}phase`;
 /** Annotations: the static address. Absent while the Node has none. */
 export const publicIpv4Annotation = `${prefix}public-ipv4`;
 export const publicIpv6Annotation = `${prefix}public-ipv6`;
-/** Annotation: the provider's id of the address (EC2 allocation id). */
+/** Annotation: the provider's ids of the addresses (EC2 allocation id, name of a GCE address), separated by commas. */
 export const addressIdAnnotation = `${prefix}address-id`;
 /** Annotation: why the Node has no address. Absent once it has one. */
 export const messageAnnotation = `${prefix}message`;
+
+/** Annotations that people write: the one address that the Node is to have, by its IP or by the provider's id. */
+export const pinnedAnnotations: Readonly<Record<Family, string>> = {
+  ipv4: `${prefix}pinned-ipv4`,
+  ipv6: `${prefix}pinned-ipv6`,
+};
 
 /** Set by the cloud controller manager ("Well-Known Labels, Annotations and Taints"). */
 export const regionLabel = 'topology.kubernetes.io/region';

@@ -29,7 +29,6 @@ export async function openProviders(
   for (const pool of config.pools) {
     await inPool(pool, async () => {
       const { provider, region, account, endpoint } = pool;
-      if (provider !== 'aws') throw notServedYet(pool);
       const opened = await openProvider({ provider, region, account, endpoint, onCall });
       const scope = formatScope(opened.scope);
       const known = byScope.get(scope);
@@ -56,21 +55,21 @@ function checkEndpoint(endpoints: Map<string, string | undefined>, scope: string
   );
 }
 
-/** The provider is there, but the workflows do not put back an ephemeral address yet: a failure would leave a node without. */
-function notServedYet({ provider }: PoolConfig): CloudError {
-  return new CloudError(
-    'Invalid',
-    `nodes on ${provider} are not served by this version yet; those on aws are.`,
-  );
-}
-
 async function checkPool(pool: PoolConfig, provider: CloudProvider, logger: Logger): Promise<void> {
-  provider.validateQuery(pool.query);
-  const addresses = await provider.listAddresses(pool.query);
-  const free = addresses.filter((address) => address.association === undefined).length;
-  const facts = { pool: pool.name, scope: formatScope(provider.scope), addresses: addresses.length, free };
-  if (addresses.length > 0) logger.info(facts, 'pool found');
-  else logger.warn({ ...facts, filter: pool.query.filter }, 'no address matches the filter of the pool');
+  for (const query of pool.queries) {
+    provider.validateQuery(query);
+    const addresses = await provider.listAddresses(query);
+    const free = addresses.filter((address) => address.association === undefined).length;
+    const facts = {
+      pool: pool.name,
+      scope: formatScope(provider.scope),
+      family: query.family,
+      addresses: addresses.length,
+      free,
+    };
+    if (addresses.length > 0) logger.info(facts, 'pool found');
+    else logger.warn({ ...facts, filter: query.filter }, 'no address matches the filter of the pool');
+  }
 }
 
 async function inPool(pool: PoolConfig, work: () => Promise<void>): Promise<void> {

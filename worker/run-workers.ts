@@ -47,8 +47,8 @@ export async function workflowBundle(env: NodeJS.ProcessEnv, logger: Logger): Pr
 /** Creates the Workers and starts each scope's mutex. They poll once they are run. */
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
   const { config, client, providers, logger } = options;
-  const pacing = config.pacing.aws;
-  const startPool = (scope: Scope): Promise<void> => startAddressPool(client, scope, pacing);
+  const startPool = (scope: Scope): Promise<void> =>
+    startAddressPool(client, scope, config.pacing[scope.provider]);
   const clusterActivities = createClusterActivities({
     config,
     kubernetes: options.kubernetes,

@@ -29,7 +29,9 @@ describe('KubeIP’s environment variables', () => {
         provider: 'aws',
         region: 'eu-west-1',
         nodeSelector: { matchExpressions: [{ key: 'kubeip', operator: 'In', values: ['use'] }] },
-        query: { family: 'ipv4', filter: 'Name=tag:kubeip,Values=reserved', orderBy: '' },
+        queries: [{ family: 'ipv4', filter: 'Name=tag:kubeip,Values=reserved', orderBy: '' }],
+        require: 'all',
+        hash: expect.any(String),
         priority: 0,
         retries: { attempts: 60, intervalMs: 60_000 },
         release: { onNodeDelete: true, gracePeriodMs: 30_000 },
@@ -70,11 +72,15 @@ describe('KubeIP’s environment variables', () => {
             { key: 'spot', operator: 'DoesNotExist' },
           ],
         },
-        query: {
-          family: 'ipv4',
-          filter: 'Name=tag:env,Values=dev;Name=tag:app,Values=streamer',
-          orderBy: 'Tag:seq',
-        },
+        queries: [
+          {
+            family: 'ipv4',
+            filter: 'Name=tag:env,Values=dev;Name=tag:app,Values=streamer',
+            orderBy: 'Tag:seq',
+          },
+        ],
+        require: 'all',
+        hash: expect.any(String),
         priority: 0,
         retries: { attempts: 10, intervalMs: 90_000 },
         release: { onNodeDelete: false, gracePeriodMs: 30_000 },
@@ -167,11 +173,13 @@ describe('KubeIP’s environment variables', () => {
         provider: 'gcp',
         account: 'my-project',
         region: 'europe-west1',
-        query: {
-          family: 'ipv6',
-          filter: 'labels.env=dev;labels.app=streamer',
-          orderBy: 'creationTimestamp desc',
-        },
+        queries: [
+          {
+            family: 'ipv6',
+            filter: 'labels.env=dev;labels.app=streamer',
+            orderBy: 'creationTimestamp desc',
+          },
+        ],
       },
     ]);
   });
@@ -195,7 +203,7 @@ describe('KubeIP’s environment variables', () => {
 
     const env = { AWS_REGION: 'eu-west-1', ORDER_BY: 'Tag:seq', TAINT_KEY: 'b', LEASE_DURATION: '5' };
     const config = loadConfig({ file, env });
-    expect(config.pools[0]?.query.orderBy).toBe('');
+    expect(config.pools[0]?.queries[0]?.orderBy).toBe('');
     expect(config.pools[0]).not.toHaveProperty('taintKey');
     expect(config.notices.map((notice) => notice.split(' ', 1)[0])).toEqual([
       'ORDER_BY',

@@ -1,0 +1,27 @@
+/** What the annotations of a Node say about the addresses that it is to have. */
+import { type Family, families } from '../model/address.ts';
+import { pinnedAnnotations } from './keys.ts';
+
+/** No IP is longer, nor the id of an address in any cloud. */
+const longest = 253;
+
+export interface PinnedAddresses {
+  /** What the node is to have, by IP or id, as it was written. */
+  readonly pinned: Readonly<Partial<Record<Family, string>>>;
+  /** Annotations whose value can be no address. */
+  readonly ignored: readonly string[];
+}
+
+/** An annotation without a value pins nothing. Whether there is such an address is for the cloud to say. */
+export function pinnedAddresses(annotations: Readonly<Record<string, string>>): PinnedAddresses {
+  const pinned: Partial<Record<Family, string>> = {};
+  const ignored: string[] = [];
+  for (const family of families) {
+    const annotation = pinnedAnnotations[family];
+    const value = annotations[annotation]?.trim() ?? '';
+    if (value === '') continue;
+    if (value.length > longest || /\s/.test(value)) ignored.push(annotation);
+    else pinned[family] = value;
+  }
+  return { pinned, ignored };
+}
