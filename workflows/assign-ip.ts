@@ -305,7 +305,8 @@ async function finish(run: NodeRun): Promise<void> {
 async function stopManaging(run: NodeRun): Promise<void> {
   await withdrawRequests(run);
   await giveBackUnwantedGrants(run);
-  for (const of of run.families) if (of.askedScope !== undefined) await restoreEphemeral(run, of, of.askedScope);
+  for (const of of run.families)
+    if (of.askedScope !== undefined) await restoreEphemeral(run, of, of.askedScope);
 }
 
 async function failForGood(run: NodeRun, error: unknown): Promise<ApplicationFailure> {

@@ -1,10 +1,5 @@
 /** From a node without an address of a family to one that has it: request, grant, associate, verify, settle. */
-import {
-  ApplicationFailure,
-  CancellationScope,
-  condition,
-  isCancellation,
-} from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import type { AddressQuery, Instance, InstanceRef } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { failureMessage, failureType } from './failures.ts';
@@ -59,8 +54,7 @@ async function awaitGrant(
   of: FamilyRun,
   { pool, query }: ClaimTarget,
 ): Promise<Granted | undefined> {
-  const isCalled = (): boolean =>
-    of.grants.length > 0 || run.strayGrants.length > 0 || isInterrupted(run);
+  const isCalled = (): boolean => of.grants.length > 0 || run.strayGrants.length > 0 || isInterrupted(run);
   for (;;) {
     await condition(isCalled, ASK_AGAIN_MS);
     // Meant for a request that was withdrawn or replaced: of another pool, perhaps.
@@ -97,7 +91,8 @@ async function waitVisibly(run: NodeRun, of: FamilyRun, message: string, reason:
 
 function emptyMessage(pool: PoolSpec, { family, filter, subnet }: AddressQuery, size: number): string {
   const where = subnet === undefined ? '' : ` in subnet ${subnet}, which alone can serve this node`;
-  const found = size === 0 ? `nothing matches its filter${where}` : `all ${size} addresses are in use${where}`;
+  const found =
+    size === 0 ? `nothing matches its filter${where}` : `all ${size} addresses are in use${where}`;
   return (
     `Pool ${pool.name} has no free ${familyName(family)} address: ${found} (${filter}). ` +
     'It is served when one is freed or added.'

@@ -53,15 +53,19 @@ function familyRun(run: NodeRun, { family }: AddressQuery): FamilyRun {
 
 /** Once seen it stays noted, for this instance: a later look may come when it is gone already. */
 function noteEphemeral(of: FamilyRun, { instance }: Ready): void {
-  if (of.hadEphemeral !== undefined && !isSameInstance(of.hadEphemeral, instance)) of.hadEphemeral = undefined;
+  if (of.hadEphemeral !== undefined && !isSameInstance(of.hadEphemeral, instance))
+    of.hadEphemeral = undefined;
   if (solePublicIp(instance, of.family)?.kind !== 'ephemeral') return;
   of.hadEphemeral = { provider: instance.provider, id: instance.id, zone: instance.zone };
 }
 
 /** What was asked of another set of addresses, or for another pin, is taken back; the node then asks anew. */
-async function renewRequest(of: FamilyRun, before: PoolSpec | undefined, { pool, pinned }: Ready): Promise<void> {
-  const isSame =
-    before === undefined || (before.name === pool.name && isSameSet(before, pool, of.family));
+async function renewRequest(
+  of: FamilyRun,
+  before: PoolSpec | undefined,
+  { pool, pinned }: Ready,
+): Promise<void> {
+  const isSame = before === undefined || (before.name === pool.name && isSameSet(before, pool, of.family));
   if (!isSame || of.requestPinned !== pinned[of.family]) await withdrawRequest(of);
 }
 
@@ -77,7 +81,8 @@ async function checkAssignment(
     await releaseAddress(run, of, `the Node is ${instance.id} now`);
     return;
   }
-  const isSame = formatScope(before.pool.scope) === formatScope(pool.scope) && isSameQuery(before.query, query);
+  const isSame =
+    formatScope(before.pool.scope) === formatScope(pool.scope) && isSameQuery(before.query, query);
   // The Node may have moved to a pool that its address is of as well, or its pool may have got another filter.
   const moved = isSame ? before : { ...before, pool, query };
   const isShown = isSame && instance.publicIps.some((held) => held.ip === ip);
@@ -86,7 +91,10 @@ async function checkAssignment(
   } else if (before.pool.name !== pool.name) {
     await releaseAddress(run, of, `the Node belongs to pool ${pool.name} now`);
   } else if (!isSame && (await isThere(before))) {
-    log.warn('the address is not of its pool any more: the node keeps it', { node: run.node.name, address: ip });
+    log.warn('the address is not of its pool any more: the node keeps it', {
+      node: run.node.name,
+      address: ip,
+    });
     of.assignment = { ...before, pool: { ...pool, scope: before.pool.scope } };
     of.lastError =
       `${ip} does not match the filter of pool ${pool.name} any more. The node keeps it; release it by hand ` +

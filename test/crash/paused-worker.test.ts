@@ -1,5 +1,6 @@
 /** A worker that is paused, told to stop, or killed again and again, with nodes on their way. */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { tokenOf } from '../integration/assigned-address.ts';
 import { CrashWorld } from './crash-world.ts';
 import { eventually } from './eventually.ts';
 
@@ -28,7 +29,7 @@ test.concurrent(
       await scene.assigned(node);
       // Longer than the heartbeat timeout and any deadline of its calls, as the machine counts it.
       await eventually('20 s in all', () => Date.now() - pausedAt > 20_000);
-      const token = (await scene.status(node)).token;
+      const token = tokenOf(await scene.status(node));
 
       paused.kill('SIGCONT');
       associate.letGo();
@@ -39,7 +40,7 @@ test.concurrent(
       const next = await scene.addNode('b');
       await scene.startWorkflow(next);
       await scene.assigned(node, next);
-      expect((await scene.status(node)).token).toBe(token);
+      expect(tokenOf(await scene.status(node))).toBe(token);
       expect(scene.changes()).toEqual([`associated ${node}`, `associated ${next}`]);
     }),
   CASE_MS,

@@ -22,6 +22,7 @@ import {
   poolStatusQuery,
   statusQuery,
 } from '../../workflows/messages.ts';
+import { addressOf } from '../integration/assigned-address.ts';
 import { type Ec2Gate, startEc2Gate } from './ec2-gate.ts';
 import { eventually } from './eventually.ts';
 import { violations } from './invariants.ts';
@@ -218,8 +219,8 @@ export class Scene {
           const phase = metadata?.labels?.[phaseLabel];
           seen = { node: { phase, ip }, ec2: this.addressOf(node) ?? 'none' };
           if (phase !== 'assigned' || ip === undefined || ip !== this.addressOf(node)) return false;
-          const { phase: reached, address } = await this.status(node);
-          return reached === 'assigned' && address?.ip === ip;
+          const status = await this.status(node);
+          return status.phase === 'assigned' && addressOf(status)?.ip === ip;
         },
         { lastSeen: () => seen },
       );

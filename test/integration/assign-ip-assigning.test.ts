@@ -45,7 +45,7 @@ describe('a node that gets an address', () => {
       phase: 'assigned',
       pool: 'shown',
       instance: node.instanceId,
-      address: { id: allocationId, ip },
+      addresses: [{ family: 'ipv4', phase: 'assigned', address: { id: allocationId, ip } }],
       releasedByHand: false,
     });
     expect(status.scope).toBe(`aws/${harness.ec2.accountId}/${harness.ec2.region}`);
@@ -95,7 +95,10 @@ describe('a node that gets an address', () => {
     for (let i = 0; i < 5; i++) await harness.tellChanged(node);
     const metadata = () => harness.handle(node).describe();
     await waitFor('the last look', metadata, ({ raw }) => (raw.pendingActivities?.length ?? 0) === 0);
-    expect(await harness.status(node)).toMatchObject({ phase: 'assigned', address: { id: allocationId } });
+    expect(await harness.status(node)).toMatchObject({
+      phase: 'assigned',
+      addresses: [{ address: { id: allocationId } }],
+    });
     expect(harness.associations()).toBe(before);
   });
 

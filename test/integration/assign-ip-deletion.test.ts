@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { publicIpv4Annotation } from '../../kubernetes/keys.ts';
+import { addressOf } from './assigned-address.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
@@ -112,7 +113,7 @@ describe('a Node registered again under its name', () => {
 
     const again = await harness.addNode('grace-1', { pool: 'grace', instanceId: node.instanceId });
     const status = await harness.waitForStatus(again, 'kept', (seen) => seen.phase === 'assigned');
-    expect(status).toMatchObject({ node: { uid: again.uid }, address });
+    expect(status).toMatchObject({ node: { uid: again.uid }, addresses: [{ address }] });
     expect(again.uid).not.toBe(node.uid);
     expect(disassociations()).toBe(before);
     const { memo } = await harness.handle(again).describe();
@@ -144,7 +145,7 @@ describe('a Node registered again under its name', () => {
       (seen) => seen.phase === 'assigned' && seen.node.uid === next.uid,
     );
     expect(status.instance).toBe(next.instanceId);
-    expect(harness.elasticIpOf(next.instanceId)).toBe(status.address?.ip);
+    expect(harness.elasticIpOf(next.instanceId)).toBe(addressOf(status)?.ip);
     expect(harness.elasticIpOf(node.instanceId)).toBeUndefined();
   });
 

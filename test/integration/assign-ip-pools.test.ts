@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { messageAnnotation, phaseLabel, poolLabel, publicIpv4Annotation } from '../../kubernetes/keys.ts';
 import { assignSignal } from '../../workflows/messages.ts';
+import { addressOf } from './assigned-address.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
@@ -168,7 +169,7 @@ describe('a Node whose label changes', () => {
       'moved',
       (s) => s.phase === 'assigned' && s.pool === 'to',
     );
-    expect(moved.address?.id).toBe(next);
+    expect(addressOf(moved)?.id).toBe(next);
     expect(harness.ec2.addresses().find((a) => a.allocationId === old)?.instanceId).toBeUndefined();
   });
 

@@ -10,6 +10,7 @@ import { Runtime, type Worker, type WorkflowBundleOption } from '@temporalio/wor
 import { stringify } from 'yaml';
 import { type Config, loadConfig, type PoolConfig } from '../../config/config.ts';
 import { connectKubernetes, type KubernetesClient } from '../../kubernetes/client.ts';
+import type { AddressRef } from '../../model/address.ts';
 import type { RateLimit } from '../../model/settings.ts';
 import { formatScope, type Scope } from '../../model/scope.ts';
 import { createLogger } from '../../program/logger.ts';
@@ -40,6 +41,7 @@ import {
 import type { Claim } from '../../workflows/pool/claims.ts';
 import { pack } from '../../workflows/pool/packed-state.ts';
 import { newPoolState } from '../../workflows/pool/state.ts';
+import { addressOf } from './assigned-address.ts';
 import { TestNodes, type TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -221,10 +223,11 @@ export class Harness {
   }
 
   /** @returns the status once the node has an address, which EC2 shows too */
-  async waitUntilAssigned(node: TestNode): Promise<AssignIpStatus & { address: { id: string; ip: string } }> {
+  async waitUntilAssigned(node: TestNode): Promise<AssignIpStatus & { address: AddressRef }> {
     const status = await this.waitForPhase(node, 'assigned');
-    if (status.address === undefined) throw new Error(`${node.name} is assigned without an address`);
-    return { ...status, address: status.address };
+    const address = addressOf(status);
+    if (address === undefined) throw new Error(`${node.name} is assigned without an address`);
+    return { ...status, address };
   }
 
   /** Waits for the end of the node's workflow. @returns how it ended: `COMPLETED`, `FAILED`, … */
@@ -287,7 +290,7 @@ export class Harness {
 
   /** The tag's value of the addresses that a pool's filter selects. */
   tagOf(pool: string): string {
-    const filter = this.pools.find(({ name }) => name === pool)?.query.filter;
+    const filter = this.pools.find(({ name }) => name === pool)?.queries[0]?.filter;
     return filter?.split('Values=')[1] ?? pool;
   }
 }

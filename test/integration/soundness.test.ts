@@ -48,7 +48,17 @@ test('an address on an instance for which no workflow answers is found, unless i
   const judge = (kept: string[], statuses: Parameters<typeof findLeaks>[2]) =>
     findLeaks({ ec2: open.emulator, kept: new Set(kept) }, addresses, statuses);
 
-  const mine = { address: { id: address, ip: addresses[0]?.publicIp ?? '' }, instance };
+  const mine = {
+    addresses: [
+      {
+        family: 'ipv4' as const,
+        phase: 'assigned' as const,
+        message: '',
+        address: { id: address, ip: addresses[0]?.publicIp ?? '' },
+      },
+    ],
+    instance,
+  };
   expect(judge([], [mine])).toEqual([]);
   expect(judge([], [])).toHaveLength(1);
   expect(judge([], [{ ...mine, instance: 'i-00000000000000000' }])).toHaveLength(1);

@@ -8,6 +8,7 @@ import { findThefts } from '../../sandbox/cloud/association-journal.ts';
 import type { Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
 import type { AddressInfo } from '../../sandbox/ec2/owner.ts';
 import type { AddressPoolStatus, AssignIpStatus } from '../../workflows/messages.ts';
+import { addressOf } from './assigned-address.ts';
 import { type Harness, poolTag } from './harness.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -70,20 +71,23 @@ const isGranted = (claim: AddressPoolStatus['claims'][number]): boolean => claim
 export function findLeaks(
   { ec2, kept }: { ec2: Pick<Ec2Emulator, 'journal'>; kept: ReadonlySet<string> },
   addresses: readonly AddressInfo[],
-  statuses: readonly Pick<AssignIpStatus, 'address' | 'instance'>[],
+  statuses: readonly Pick<AssignIpStatus, 'addresses' | 'instance'>[],
 ): string[] {
   const journal = ec2.journal();
   return addresses.flatMap(({ allocationId, publicIp, instanceId }) => {
     if (instanceId === undefined || kept.has(allocationId)) return [];
     const last = journal.findLast((event) => event.allocationId === allocationId);
     if (last?.by !== 'api') return [];
-    const owned = statuses.some((s) => s.address?.id === allocationId && s.instance === instanceId);
+    const owned = statuses.some(
+      (s) => s.instance === instanceId && s.addresses.some(({ address }) => address?.id === allocationId),
+    );
     return owned ? [] : [`${publicIp} leaked: it is on ${instanceId}, and no workflow has it`];
   });
 }
 
 function untrueStatuses(addresses: readonly AddressInfo[], statuses: readonly AssignIpStatus[]): string[] {
-  return statuses.flatMap(({ node, address, instance }) => {
+  return statuses.flatMap(({ node, instance, ...status }) => {
+    const address = addressOf(status);
     if (address === undefined) return [];
     const held = addresses.find(({ allocationId }) => allocationId === address.id);
     return held?.instanceId === instance ? [] : [`${node.name} says that it has ${address.ip}`];

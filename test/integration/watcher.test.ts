@@ -5,6 +5,7 @@ import { addressIdAnnotation, phaseLabel, poolLabel, publicIpv4Annotation } from
 import { deleteNode } from '../../sandbox/nodes.ts';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { assignIpWorkflowId } from '../../workflows/messages.ts';
+import { addressOf } from './assigned-address.ts';
 import { logLine, type NodeWorld, startNodeWorld, taintKey, until } from './node-world.ts';
 
 let here: NodeWorld;
@@ -134,7 +135,7 @@ describe('after the watcher was down', () => {
       return holderOf(metadata?.annotations?.[publicIpv4Annotation] ?? '') === again.instanceId;
     });
     expect(holderOf(first)).not.toBe(reborn.instanceId);
-    expect((await here.status('stays')).address?.ip).toBe(stays);
+    expect(addressOf(await here.status('stays'))?.ip).toBe(stays);
     expect(await here.signals('stays', 'nodeChanged')).toBe(signalled);
   });
 

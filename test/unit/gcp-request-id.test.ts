@@ -1,6 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { canonicalIp, familyOf, sameIp } from '../../clouds/gcp/ip.ts';
+import { canonicalIp, sameIp } from '../../clouds/gcp/ip.ts';
+import { familyOf } from '../../model/address.ts';
 import { requestIdOf } from '../../clouds/gcp/request-id.ts';
 
 const parts = fc.array(fc.string(), { minLength: 1 });
