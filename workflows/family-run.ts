@@ -55,7 +55,11 @@ export function familyResume(of: FamilyRun): FamilyResume[] {
   const request =
     requestId === undefined || askedScope === undefined
       ? undefined
-      : { id: requestId, scope: askedScope, ...(requestPinned === undefined ? {} : { pinned: requestPinned }) };
+      : {
+          id: requestId,
+          scope: askedScope,
+          ...(requestPinned === undefined ? {} : { pinned: requestPinned }),
+        };
   if (assignment === undefined && request === undefined && hadEphemeral === undefined) return [];
   return [
     {

@@ -62,7 +62,9 @@ export async function giveBack(run: NodeRun, why: string, { nodeDeleted = false 
     const { assignment } = of;
     if (nodeDeleted && assignment?.pool.release.onNodeDelete === false) {
       of.assignment = undefined;
-      became.push(`${assignment.address.ip} stays where it is, as pool ${assignment.pool.name} is configured.`);
+      became.push(
+        `${assignment.address.ip} stays where it is, as pool ${assignment.pool.name} is configured.`,
+      );
     } else {
       became.push(...(await releaseAddress(run, of, why)));
     }
