@@ -31,7 +31,8 @@ const regions = [
 export class CrashWorld {
   readonly world: World;
   readonly client: Client;
-  readonly #bundleFile: string;
+  /** The workflows, bundled once. */
+  readonly bundleFile: string;
   readonly #free = [...regions];
   #temporal: TemporalServer;
   #kubernetes: KubernetesServer;
@@ -40,7 +41,7 @@ export class CrashWorld {
   private constructor(world: World, client: Client, bundleFile: string) {
     this.world = world;
     this.client = client;
-    this.#bundleFile = bundleFile;
+    this.bundleFile = bundleFile;
     this.#temporal = world.temporal;
     this.#kubernetes = world.kubernetes;
   }
@@ -66,7 +67,7 @@ export class CrashWorld {
     const region = this.#free.shift();
     if (region === undefined) throw new Error('More cases than regions: add a region.');
     const { world, client } = this;
-    const scene = await Scene.open({ world, client, region, cluster: name, bundleFile: this.#bundleFile });
+    const scene = await Scene.open({ world, client, region, cluster: name, bundleFile: this.bundleFile });
     try {
       await story(scene);
       await scene.judge();

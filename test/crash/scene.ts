@@ -23,7 +23,7 @@ import {
   statusQuery,
 } from '../../workflows/messages.ts';
 import { addressOf } from '../integration/assigned-address.ts';
-import { type Ec2Gate, startEc2Gate } from './ec2-gate.ts';
+import { type CloudGate, ec2Action, startCloudGate } from './cloud-gate.ts';
 import { eventually } from './eventually.ts';
 import { violations } from './invariants.ts';
 import { type KubernetesGate, startKubernetesGate } from './kubernetes-gate.ts';
@@ -45,7 +45,7 @@ export class Scene {
   readonly cluster: string;
   readonly scope: Scope;
   /** The programs reach EC2 and Kubernetes through these only. */
-  readonly ec2: Ec2Gate;
+  readonly ec2: CloudGate;
   readonly kubernetes: KubernetesGate;
   readonly #options: SceneOptions;
   readonly #env: Record<string, string>;
@@ -56,7 +56,7 @@ export class Scene {
   readonly #nodeOf = new Map<string, string>();
   readonly #programs: ManagedProcess[] = [];
 
-  private constructor(options: SceneOptions, ec2: Ec2Gate, kubernetes: KubernetesGate) {
+  private constructor(options: SceneOptions, ec2: CloudGate, kubernetes: KubernetesGate) {
     const { world, cluster, region } = options;
     this.#options = options;
     this.cluster = cluster;
@@ -79,7 +79,7 @@ export class Scene {
     const { world } = options;
     return new Scene(
       options,
-      await startEc2Gate(world.ec2.url),
+      await startCloudGate(world.ec2.url, ec2Action),
       await startKubernetesGate(world.kubernetes.url),
     );
   }
@@ -296,7 +296,7 @@ function writeConfig(dir: string, cluster: string, region: string): string {
   return file;
 }
 
-function writeKubeconfig(world: World, cluster: string, server: string): string {
+export function writeKubeconfig(world: World, cluster: string, server: string): string {
   const file = join(world.dir, `${cluster}.kubeconfig`);
   const config = parse(readFileSync(world.kubernetes.kubeconfigFile, 'utf8')) as {
     clusters: { cluster: { server: string } }[];

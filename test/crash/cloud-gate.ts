@@ -1,5 +1,5 @@
 /**
- * Stands between a program and the EC2 emulator and holds single calls, on their way there or back, for as long as a test
+ * Stands between a program and a cloud's emulator and holds single calls, on their way there or back, for as long as a test
  * likes. So a program can be killed at an exact point, which no latency and no sleeping gives.
  */
 import { once } from 'node:events';
@@ -13,7 +13,7 @@ import {
 import type { AddressInfo } from 'node:net';
 import { eventually } from './eventually.ts';
 
-/** `request`: EC2 has not heard of it. `answer`: EC2 has carried it out, and the caller has not heard of it. */
+/** `request`: the cloud has not heard of it. `answer`: it has carried it out, and the caller has not heard of it. */
 export type HeldAt = 'request' | 'answer';
 
 export interface HeldCall {
@@ -25,7 +25,7 @@ export interface HeldCall {
   discard(): void;
 }
 
-export interface Ec2Gate {
+export interface CloudGate {
   readonly url: string;
   /** Holds the next call of this action; earlier holds strike first, each one call. */
   hold(action: string, at: HeldAt): HeldCall;
@@ -45,14 +45,28 @@ interface Answer {
   readonly body: Buffer;
 }
 
-export async function startEc2Gate(target: string): Promise<Ec2Gate> {
+/** @returns what a call is known by to {@link CloudGate.hold} */
+export type ActionOf = (request: { method: string; path: string; body: string }) => string | undefined;
+
+/** EC2's Query protocol names its action in the body. */
+export const ec2Action: ActionOf = ({ body }) => new URLSearchParams(body).get('Action') ?? undefined;
+
+/** Compute Engine's REST paths end with the custom method, or with the collection and the name of a thing in it. */
+export const gceAction: ActionOf = ({ method, path }) => {
+  const parts = new URL(path, 'http://gate').pathname.split('/').slice(1);
+  const [collection = '', last = ''] = parts.slice(-2);
+  if (method === 'POST') return last;
+  return collection === 'instances' ? 'getInstance' : `${method} ${last}`;
+};
+
+export async function startCloudGate(target: string, actionOf: ActionOf): Promise<CloudGate> {
   const holds: Hold[] = [];
-  const take = (action: string | null): Hold | undefined => {
+  const take = (action: string | undefined): Hold | undefined => {
     const index = holds.findIndex((hold) => hold.action === action);
     return index < 0 ? undefined : holds.splice(index, 1)[0];
   };
   const server = createServer((incoming, outgoing) => {
-    pass(target, take, incoming, outgoing).catch(() => outgoing.destroy());
+    pass(target, (call) => take(actionOf(call)), incoming, outgoing).catch(() => outgoing.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -86,12 +100,13 @@ function handleOf({ action, at, held, decided }: Hold): HeldCall {
 
 async function pass(
   target: string,
-  take: (action: string | null) => Hold | undefined,
+  take: (call: Parameters<ActionOf>[0]) => Hold | undefined,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
   const body = await read(incoming);
-  const hold = take(new URLSearchParams(body.toString()).get('Action'));
+  const { method = 'GET', url: path = '/' } = incoming;
+  const hold = take({ method, path, body: body.toString() });
   if (hold?.at === 'request' && (await decision(hold)) === 'discard') {
     outgoing.destroy();
     return;
