@@ -13,22 +13,24 @@ interface Options {
   temporalUiPort?: number;
   kubernetesPort?: number;
   ec2Port?: number;
+  gcePort?: number;
   verbose: boolean;
 }
 
 const options = new Command('npm run sandbox --')
   .description(
-    'Starts a real Temporal server, a real Kubernetes API and an EC2 emulator on loopback, prints how to ' +
-      'reach each, and stops them upon Ctrl-C.',
+    'Starts a real Temporal server, a real Kubernetes API and emulators of EC2 and Compute Engine on loopback, prints ' +
+      'how to reach each, and stops them upon Ctrl-C.',
   )
   .option(
     '--data <folder>',
-    'keep logs and the data of Temporal and Kubernetes here, and continue them next time (EC2 starts empty)',
+    'keep logs and the data of Temporal and Kubernetes here, and continue them next time (the clouds start empty)',
   )
   .option('--temporal-port <port>', 'port of the Temporal server (default: a free one)', parsePort)
   .option('--temporal-ui-port <port>', 'port of the Temporal UI (default: a free one)', parsePort)
   .option('--kubernetes-port <port>', 'port of the Kubernetes API (default: a free one)', parsePort)
   .option('--ec2-port <port>', 'port of the EC2 emulator (default: a free one)', parsePort)
+  .option('--gce-port <port>', 'port of the Compute Engine emulator (default: a free one)', parsePort)
   .option('-v, --verbose', 'say where each tool comes from; show stack traces', false)
   .parse()
   .opts<Options>();
@@ -52,6 +54,7 @@ async function run(): Promise<void> {
       temporalUi: options.temporalUiPort,
       kubernetes: options.kubernetesPort,
       ec2: options.ec2Port,
+      gce: options.gcePort,
     },
     progress: createProgress({ verbose: options.verbose }),
   });
@@ -83,6 +86,7 @@ The sandbox is up. Ctrl-C stops it.
   Temporal        ${world.temporal.address}, namespace ${world.temporal.namespace}
   Kubernetes API  ${world.kubernetes.url}, kubeconfig ${world.kubernetes.kubeconfigFile}
   EC2             ${world.ec2.url}, account ${world.ec2.accountId}, region ${world.ec2.region}
+  Compute Engine  ${world.gce.url}, project ${world.gce.projectId}, region ${world.gce.region}
   Logs            ${world.dir}
 
 In another shell:
@@ -92,6 +96,9 @@ and then, for example:
   ${world.temporal.cli} workflow list
   kubectl get nodes
   aws --endpoint-url ${world.ec2.url} ec2 describe-addresses
+  gcloud compute addresses list
+
+A pool on Google Cloud needs \`endpoint: ${world.gce.url}\` in the configuration.
 `;
 }
 

@@ -1,9 +1,10 @@
 /**
- * The embedded world: a real Temporal server, a real Kubernetes API and an EC2 emulator, all on loopback.
+ * The embedded world: a real Temporal server, a real Kubernetes API, an EC2 and a Compute Engine emulator, all on loopback.
  * It ends with the process that started it, however that one ends.
  */
 import { claimDataFolder, type DataFolder } from './data-folder.ts';
 import { startEc2Emulator, type Ec2Emulator, type Ec2EmulatorOptions } from './ec2/emulator.ts';
+import { startGceEmulator, type GceEmulator, type GceEmulatorOptions } from './gce/emulator.ts';
 import { startKubernetes, type KubernetesServer } from './processes/kubernetes.ts';
 import { startTemporal, type TemporalServer } from './processes/temporal.ts';
 import type { ToolName } from './tools/catalog.ts';
@@ -15,6 +16,7 @@ export interface WorldOptions {
   readonly temporal?: boolean | undefined;
   readonly kubernetes?: boolean | undefined;
   readonly ec2?: boolean | Ec2EmulatorOptions | undefined;
+  readonly gce?: boolean | GceEmulatorOptions | undefined;
   /** Keeps data, logs and kubeconfig, and continues what is there. Default: a temporary folder, gone after `stop`. */
   readonly dir?: string | undefined;
   /** Fixed ports; default: free ones. */
@@ -24,6 +26,7 @@ export interface WorldOptions {
         readonly temporalUi?: number | undefined;
         readonly kubernetes?: number | undefined;
         readonly ec2?: number | undefined;
+        readonly gce?: number | undefined;
       }
     | undefined;
   /** Hears about tools that must be built first; default: stderr. */
@@ -37,7 +40,11 @@ export interface World {
   readonly temporal: TemporalServer;
   readonly kubernetes: KubernetesServer;
   readonly ec2: Ec2Emulator;
-  /** With these variables the project's programs, `temporal`, `kubectl` and `aws` reach the parts that run. */
+  readonly gce: GceEmulator;
+  /**
+   * With these variables the project's programs, `temporal`, `kubectl`, `aws` and `gcloud` reach the parts that run. The
+   * programs know Compute Engine's address from `endpoint` of their configuration only: Google has no variable for it.
+   */
   readonly env: Readonly<Record<string, string>>;
   /** Stops every part; may be called again. A temporary folder goes too, unless its logs are to be kept. */
   stop(options?: { keepLogs?: boolean }): Promise<void>;
@@ -72,14 +79,16 @@ interface Parts {
   readonly temporal?: TemporalServer | undefined;
   readonly kubernetes?: KubernetesServer | undefined;
   readonly ec2?: Ec2Emulator | undefined;
+  readonly gce?: GceEmulator | undefined;
 }
 
 type Starts = { readonly [K in keyof Parts]-?: false | (() => Promise<NonNullable<Parts[K]>>) };
 
 function partStarts(options: WorldOptions, tools: Record<ToolName, string>, dir: string): Starts {
   const wanted = wantedParts(options);
-  const { temporal, temporalUi, kubernetes, ec2: ec2Port } = options.ports ?? {};
+  const { temporal, temporalUi, kubernetes, ec2: ec2Port, gce: gcePort } = options.ports ?? {};
   const ec2Options = typeof options.ec2 === 'object' ? options.ec2 : {};
+  const gceOptions = typeof options.gce === 'object' ? options.gce : {};
   return {
     temporal:
       wanted.temporal &&
@@ -96,14 +105,17 @@ function partStarts(options: WorldOptions, tools: Record<ToolName, string>, dir:
     ec2:
       wanted.ec2 &&
       (() => startEc2Emulator({ ...ec2Options, ...(ec2Port !== undefined && { port: ec2Port }) })),
+    gce:
+      wanted.gce &&
+      (() => startGceEmulator({ ...gceOptions, ...(gcePort !== undefined && { port: gcePort }) })),
   };
 }
 
 function wantedParts(options: WorldOptions): Record<keyof Parts, boolean> {
-  const { temporal, kubernetes, ec2 } = options;
-  const byDefault = [temporal, kubernetes, ec2].every((part) => part === undefined || part === false);
+  const { temporal, kubernetes, ec2, gce } = options;
+  const byDefault = [temporal, kubernetes, ec2, gce].every((part) => part === undefined || part === false);
   const wanted = (part: boolean | object | undefined): boolean => (part ?? byDefault) !== false;
-  return { temporal: wanted(temporal), kubernetes: wanted(kubernetes), ec2: wanted(ec2) };
+  return { temporal: wanted(temporal), kubernetes: wanted(kubernetes), ec2: wanted(ec2), gce: wanted(gce) };
 }
 
 /** All or nothing: the first failure is thrown once everything else has been stopped again. */
@@ -112,12 +124,14 @@ async function startTogether(starts: Starts): Promise<Parts> {
     Promise.resolve(starts.temporal === false ? undefined : starts.temporal()),
     Promise.resolve(starts.kubernetes === false ? undefined : starts.kubernetes()),
     Promise.resolve(starts.ec2 === false ? undefined : starts.ec2()),
+    Promise.resolve(starts.gce === false ? undefined : starts.gce()),
   ] as const);
-  const [temporal, kubernetes, ec2] = results;
+  const [temporal, kubernetes, ec2, gce] = results;
   const parts: Parts = {
     temporal: temporal.status === 'fulfilled' ? temporal.value : undefined,
     kubernetes: kubernetes.status === 'fulfilled' ? kubernetes.value : undefined,
     ec2: ec2.status === 'fulfilled' ? ec2.value : undefined,
+    gce: gce.status === 'fulfilled' ? gce.value : undefined,
   };
   const failure = results.find((result) => result.status === 'rejected');
   if (failure) {
@@ -128,7 +142,12 @@ async function startTogether(starts: Starts): Promise<Parts> {
 }
 
 async function stopParts(parts: Parts): Promise<void> {
-  await Promise.all([parts.temporal?.stop(), parts.kubernetes?.stop(), parts.ec2?.close()]);
+  await Promise.all([
+    parts.temporal?.stop(),
+    parts.kubernetes?.stop(),
+    parts.ec2?.close(),
+    parts.gce?.close(),
+  ]);
 }
 
 function describeWorld(folder: DataFolder, parts: Parts): World {
@@ -148,6 +167,9 @@ function describeWorld(folder: DataFolder, parts: Parts): World {
     get ec2() {
       return started(parts.ec2, 'ec2');
     },
+    get gce() {
+      return started(parts.gce, 'gce');
+    },
     env: worldEnvironment(parts),
     stop: ({ keepLogs = false } = {}) => (stopped ??= stop(keepLogs)),
   };
@@ -158,7 +180,7 @@ function started<T>(part: T | undefined, name: string): T {
   return part;
 }
 
-function worldEnvironment({ temporal, kubernetes, ec2 }: Parts): Record<string, string> {
+function worldEnvironment({ temporal, kubernetes, ec2, gce }: Parts): Record<string, string> {
   return {
     ...(temporal && { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace }),
     ...(kubernetes && { KUBECONFIG: kubernetes.kubeconfigFile }),
@@ -166,5 +188,6 @@ function worldEnvironment({ temporal, kubernetes, ec2 }: Parts): Record<string, 
       ...ec2.environment,
       AWS_EC2_METADATA_DISABLED: 'true',
     }),
+    ...gce?.environment,
   };
 }

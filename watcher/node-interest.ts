@@ -2,14 +2,18 @@
 import type { PoolConfig } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
 import type { NodeView } from '../kubernetes/nodes.ts';
+import { pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
+import { families, type Family } from '../model/address.ts';
 
 /** What a Node's workflow depends on. */
 export interface NodeInterest {
   readonly uid: string;
   readonly providerID: string | undefined;
   readonly region: string | undefined;
-  /** The pool that selects the Node; undefined: none does. */
-  readonly pool: string | undefined;
+  /** The hash of the pool that selects the Node; undefined: none does. */
+  readonly poolHash: string | undefined;
+  /** The addresses that the Node's annotations ask for. */
+  readonly pinned: Readonly<Partial<Record<Family, string>>>;
   /** The Node has the taint that its pool removes. */
   readonly tainted: boolean;
 }
@@ -20,9 +24,15 @@ export function interestOf(node: NodeView, pools: readonly PoolConfig[]): NodeIn
     uid: node.uid,
     providerID: node.providerID,
     region: node.region,
-    pool: pool?.name,
-    tainted: pool?.taintKey !== undefined && node.taints.some((taint) => taint.key === pool.taintKey),
+    poolHash: pool?.hash,
+    pinned: pinnedAddresses(node.annotations).pinned,
+    tainted: pool !== undefined && isTainted(node, pool),
   };
+}
+
+/** @returns whether the Node has the taint that its pool removes */
+export function isTainted({ taints }: NodeView, { taintKey }: PoolConfig): boolean {
+  return taintKey !== undefined && taints.some(({ key }) => key === taintKey);
 }
 
 /**
@@ -31,13 +41,14 @@ export function interestOf(node: NodeView, pools: readonly PoolConfig[]): NodeIn
  * removes it itself. A Node that no pool selects, and none selected before, is of none at all.
  */
 export function isOfInterest(before: NodeInterest | undefined, after: NodeInterest): boolean {
-  if (before?.pool === undefined && after.pool === undefined) return false;
+  if (before?.poolHash === undefined && after.poolHash === undefined) return false;
   return (
     before === undefined ||
     before.uid !== after.uid ||
     before.providerID !== after.providerID ||
     before.region !== after.region ||
-    before.pool !== after.pool ||
+    before.poolHash !== after.poolHash ||
+    families.some((family) => before.pinned[family] !== after.pinned[family]) ||
     (after.tainted && !before.tainted)
   );
 }

@@ -15,7 +15,7 @@ import type { OpenRun } from './plan-reconcile.ts';
 const workflowType = 'AssignIpWorkflow';
 const clusterAttribute = defineSearchAttributeKey('KubeipCluster', 'KEYWORD');
 const nodeAttribute = defineSearchAttributeKey('KubeipNode', 'KEYWORD');
-const poolAttribute = defineSearchAttributeKey('KubeipPool', 'KEYWORD');
+const poolHashAttribute = defineSearchAttributeKey('KubeipPoolHash', 'KEYWORD');
 const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
 
 /** The longest that one call to Temporal may take, the SDK's own retries included. */
@@ -116,8 +116,12 @@ async function listOpen(client: Client, cluster: string): Promise<OpenRun[]> {
     if (!workflowId.startsWith(prefix)) continue;
     const node = workflowId.slice(prefix.length);
     const uid = memo?.['uid'];
-    const pool = typedSearchAttributes.get(poolAttribute);
-    runs.set(node, { node, uid: typeof uid === 'string' ? uid : undefined, pool });
+    runs.set(node, {
+      node,
+      uid: typeof uid === 'string' ? uid : undefined,
+      poolHash: typedSearchAttributes.get(poolHashAttribute),
+      phase: typedSearchAttributes.get(phaseAttribute),
+    });
   }
   return [...runs.values()];
 }

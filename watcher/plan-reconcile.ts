@@ -2,20 +2,25 @@
 import type { PoolConfig } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
 import type { NodeView } from '../kubernetes/nodes.ts';
+import { isTainted } from './node-interest.ts';
 
 /** A running AssignIpWorkflow, as visibility lists it: possibly some seconds old. */
 export interface OpenRun {
   readonly node: string;
   /** The uid of the Node that it is for; undefined if its memo does not tell (started by hand). */
   readonly uid: string | undefined;
-  /** The pool that it asked or has an address of; undefined before its first look. */
-  readonly pool?: string | undefined;
+  /** The hash of the pool's settings that it knows; undefined before its first look. */
+  readonly poolHash?: string | undefined;
+  readonly phase?: string | undefined;
 }
 
 export interface ReconcilePlan {
   /** Selected Nodes without a workflow. */
   readonly start: readonly { readonly node: NodeView; readonly pool: PoolConfig }[];
-  /** Nodes whose workflow must look again: it is for an earlier Node of the name, or the Node has another pool now, or none. */
+  /**
+   * Nodes whose workflow must look again: it is for an earlier Node of the name, or the Node has another pool now, or none,
+   * or its pool's settings are others, or it has the taint again that was removed once it was assigned.
+   */
   readonly nudge: readonly NodeView[];
   /** Workflows whose Node is not in the list. Suspects only: each must be confirmed by a direct read. */
   readonly orphans: readonly OpenRun[];
@@ -39,9 +44,13 @@ export function planReconcile(
     const pool = selectPool(pools, node.labels);
     if (run === undefined) {
       if (pool !== undefined) start.push({ node, pool });
-    } else if (pool === undefined || run.uid !== node.uid || (run.pool ?? pool.name) !== pool.name) {
-      nudge.push(node);
-    }
+    } else if (mustLookAgain(run, node, pool)) nudge.push(node);
   }
   return { start, nudge, orphans: [...runOf.values()].filter((run) => !names.has(run.node)) };
+}
+
+function mustLookAgain(run: OpenRun, node: NodeView, pool: PoolConfig | undefined): boolean {
+  if (pool === undefined || run.uid !== node.uid) return true;
+  if (run.poolHash !== undefined && run.poolHash !== pool.hash) return true;
+  return run.phase === 'assigned' && isTainted(node, pool);
 }

@@ -1,7 +1,7 @@
 /** A real Temporal dev server with its UI, on loopback, with the project's search attributes. */
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
-import { searchAttributeTypes } from '../../workflows/messages.ts';
+import { searchAttributeCliTypes } from '../../program/search-attributes.ts';
 import { startProcess, type ManagedProcess } from './child-process.ts';
 import { isolatedEnvironment } from './environment.ts';
 import { loopback, withPorts } from './ports.ts';
@@ -71,9 +71,9 @@ export function startTemporal(options: TemporalServerOptions): Promise<TemporalS
 
 /** `--search-attribute KubeipNode=Keyword …`, as `temporal server start-dev` takes it. */
 function searchAttributeFlags(): string[] {
-  return Object.entries(searchAttributeTypes).flatMap(([name, type]) => [
+  return Object.entries(searchAttributeCliTypes).flatMap(([name, type]) => [
     '--search-attribute',
-    `${name}=${type.charAt(0)}${type.slice(1).toLowerCase()}`,
+    `${name}=${type}`,
   ]);
 }
 
@@ -83,7 +83,7 @@ async function isServing(address: string): Promise<boolean> {
     const namespace = temporalNamespace;
     await connection.workflowService.describeNamespace({ namespace });
     const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-    return Object.keys(searchAttributeTypes).every((name) => name in (customAttributes ?? {}));
+    return Object.keys(searchAttributeCliTypes).every((name) => name in (customAttributes ?? {}));
   } finally {
     await connection.close();
   }

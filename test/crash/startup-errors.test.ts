@@ -5,9 +5,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { Connection } from '@temporalio/client';
 import { stringify } from 'yaml';
 import { exitCodes } from '../../program/exit-codes.ts';
+import { searchAttributeCliTypes } from '../../program/search-attributes.ts';
 import { startProgram } from '../../sandbox/processes/program.ts';
 import { startWorld, type World } from '../../sandbox/world.ts';
-import { searchAttributeTypes } from '../../workflows/messages.ts';
 import { PATIENCE_MS } from './eventually.ts';
 
 const programs = ['worker', 'watcher'] as const;
@@ -159,8 +159,8 @@ describe('Temporal', () => {
       workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
     });
     await connection.close();
-    const commands = Object.keys(searchAttributeTypes).map(
-      (name) => `search-attribute create --namespace bare --name ${name} --type Keyword`,
+    const commands = Object.entries(searchAttributeCliTypes).map(
+      ([name, type]) => `search-attribute create --namespace bare --name ${name} --type ${type}\n`,
     );
     await bothSay(configWith({}), { TEMPORAL_NAMESPACE: 'bare' }, exitCodes.temporal, ...commands);
   });

@@ -1,5 +1,9 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Connection } from '@temporalio/client';
 import { connectClient, connectWorker, TemporalUnavailableError } from '../../program/temporal-connection.ts';
+import { checkSearchAttributes } from '../../program/search-attributes.ts';
 import { startWorld, type World } from '../../sandbox/world.ts';
 
 let world: World;
@@ -53,4 +57,46 @@ describe('the connection to a real Temporal server', () => {
       expect(error.message).toContain('set TEMPORAL_TLS=false');
     },
   );
+});
+
+describe('search attributes', () => {
+  const run = promisify(execFile);
+  let connection: Connection;
+  beforeAll(async () => {
+    connection = await Connection.connect({ address: world.temporal.address });
+  });
+  afterAll(() => connection.close());
+
+  /** @returns what the check says, line by line; nothing if all is well */
+  async function complaint(namespace: string): Promise<string[]> {
+    try {
+      await checkSearchAttributes(connection, namespace);
+      return [];
+    } catch (error) {
+      return (error as Error).message.split('\n');
+    }
+  }
+
+  async function temporal(...args: string[]): Promise<void> {
+    await run(world.temporal.cli, [...args, '--address', world.temporal.address]);
+  }
+
+  test('of the sandbox are right', async () => {
+    expect(await complaint('default')).toEqual([]);
+  });
+
+  test('that an earlier version registered with another type are put right by the commands of the message', async () => {
+    const namespace = 'earlier';
+    await temporal('operator', 'namespace', 'create', '--namespace', namespace);
+    const earlier = ['KubeipCluster', 'KubeipNode', 'KubeipPool', 'KubeipAddress', 'KubeipPhase'];
+    const attribute = (name: string) => ['--namespace', namespace, '--name', name, '--type', 'Keyword'];
+    for (const name of earlier) await temporal('operator', 'search-attribute', 'create', ...attribute(name));
+
+    const [summary, ...commands] = await complaint(namespace);
+    expect(summary).toContain('KubeipAddress (must be KeywordList)');
+    expect(summary).toContain('an earlier version');
+    expect(commands).toHaveLength(3);
+    for (const command of commands) await temporal(...command.trim().split(' ').slice(1));
+    expect(await complaint(namespace)).toEqual([]);
+  });
 });
