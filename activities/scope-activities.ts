@@ -9,12 +9,13 @@ import {
 } from '@temporalio/client';
 import type { CloudProvider } from '../clouds/provider.ts';
 import { CloudError } from '../clouds/provider.ts';
-import type { Address, AddressRef, Association, InstanceRef } from '../model/address.ts';
+import type { AddressRef, Association, InstanceRef } from '../model/address.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
-import type { ScopeActivities, SelectedPool, SelectInput, SelectResult } from './contract.ts';
+import type { ScopeActivities } from './contract.ts';
 import { withFailures } from './failures.ts';
 import { activityLogger } from './activity-logger.ts';
+import { selectAddresses } from './select-addresses.ts';
 
 /** By then some seconds have passed, as the workflows retry `verify`. */
 const BELIEVED_FROM_ATTEMPT = 5;
@@ -39,11 +40,11 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
       }),
 
     // The provider looks before it acts and never takes an address from another holder: a second run finds its own
-    // association and returns it.
+    // association and returns it. Its requests carry the claim's key, so the cloud too knows a repeated one.
     associate: ({ scope, instance, address, token }) =>
       withFailures(async () => {
         checkScope(provider, scope);
-        const association = await provider.associate(instance, address);
+        const association = await provider.associate(instance, address, { requestKey: claimKey(token) });
         log().info(
           {
             instance: instance.id,
@@ -58,24 +59,34 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
       }),
 
     // Reads only.
-    verify: ({ scope, instance, address, query }) =>
+    verify: ({ scope, instance, address, query, association }) =>
       withFailures(async () => {
         checkScope(provider, scope);
-        const association = (await provider.readAddress(query, address.id))?.association;
-        if (association?.instanceId === instance.id) return association;
-        throw notOn(instance, address, association, Context.current().info.attempt);
+        const shown = (await provider.readAddress(query, address.id))?.association;
+        if (shown !== undefined && isSameHolder(shown, association, instance)) return shown;
+        throw notOn(instance, address, shown, Context.current().info.attempt);
       }),
 
-    // Conditional on this instance's own association, by its id, which is new for each association: a second run finds
-    // the address free or in other hands, and changes nothing.
-    release: ({ scope, instance, address, query }) =>
+    // Conditional on this instance's own association: a second run finds the address free or in other hands, and changes
+    // nothing; it puts an ephemeral address back only where there is none.
+    release: ({ scope, instance, address, query, association, token, restoreEphemeral }) =>
       withFailures(async () => {
         checkScope(provider, scope);
-        const outcome = await provider.release(instance, address, query);
+        const options = { association, restoreEphemeral, requestKey: claimKey(token) };
+        const outcome = await provider.release(instance, address, query, options);
         log().info(
-          { instance: instance.id, address: address.ip, allocation: address.id, outcome },
+          { instance: instance.id, address: address.ip, allocation: address.id, outcome, token },
           'address released',
         );
+        return outcome;
+      }),
+
+    // Looks first: a second run finds the ephemeral address, or whatever took its place, and changes nothing.
+    restoreEphemeral: ({ scope, instance, family }) =>
+      withFailures(async () => {
+        checkScope(provider, scope);
+        const outcome = await provider.restoreEphemeral(instance, family, { requestKey: activityKey() });
+        log().info({ instance: instance.id, family, outcome }, 'ephemeral address looked after');
         return outcome;
       }),
 
@@ -85,6 +96,30 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
       return holders.filter((_, index) => !open[index]).map(({ runId }) => runId);
     },
   };
+}
+
+/** The same for all tries of one claim, also for those that another activity of the workflow makes. */
+function claimKey(token: number): string {
+  return `${caller().workflowId}/${token}`;
+}
+
+/** The same for all attempts of one activity. */
+function activityKey(): string {
+  const { workflowId, runId } = caller();
+  return `${workflowId}/${runId}/${Context.current().info.activityId}`;
+}
+
+/** @throws Error for an activity that no workflow started: it would have no claim */
+function caller(): { workflowId: string; runId: string } {
+  const { workflowExecution } = Context.current().info;
+  if (workflowExecution === undefined) throw new Error('started without a workflow');
+  return workflowExecution;
+}
+
+/** The interface tells more than the instance, whose name is unique in its zone only on GCE. */
+function isSameHolder(shown: Association, expected: Association, instance: InstanceRef): boolean {
+  if (expected.networkInterfaceId === undefined) return shown.instanceId === instance.id;
+  return shown.networkInterfaceId === expected.networkInterfaceId;
 }
 
 /**
@@ -134,43 +169,4 @@ function isInvalidArgument(error: unknown): boolean {
   if (!isGrpcServiceError(cause)) return false;
   const code: number = cause.code;
   return code === GRPC_INVALID_ARGUMENT;
-}
-
-/** One list for each pool, all at once. */
-async function selectAddresses(provider: CloudProvider, input: SelectInput): Promise<SelectResult> {
-  const claimed = new Set(input.claimed);
-  const holders = new Map<string, string | null>();
-  const pools = await Promise.all(
-    input.pools.map(async (pool): Promise<SelectedPool> => {
-      let addresses: Address[];
-      try {
-        addresses = await provider.listAddresses(pool.query);
-      } catch (error) {
-        if (!isPermanent(error)) throw error;
-        return { key: pool.key, size: 0, free: [], held: [], error: error.message };
-      }
-      for (const { id, association } of addresses) {
-        if (claimed.has(id)) holders.set(id, association?.instanceId ?? null);
-      }
-      const byIp = new Map(addresses.map((address) => [address.ip, address]));
-      return {
-        key: pool.key,
-        size: addresses.length,
-        free: addresses
-          .filter((address) => address.association === undefined && !claimed.has(address.id))
-          .slice(0, pool.want)
-          .map(({ id, ip }) => ({ id, ip })),
-        held: pool.holders.flatMap(({ workflowId, ip }) => {
-          const own = byIp.get(ip);
-          return own === undefined ? [] : [{ workflowId, address: { id: own.id, ip: own.ip } }];
-        }),
-      };
-    }),
-  );
-  return { pools, claims: [...holders].map(([addressId, instanceId]) => ({ addressId, instanceId })) };
-}
-
-/** One pool's bad filter or missing permission must not keep the others waiting. */
-function isPermanent(error: unknown): error is CloudError {
-  return error instanceof CloudError && (error.kind === 'Invalid' || error.kind === 'Denied');
 }

@@ -42,7 +42,6 @@ import {
   settle,
   undelivered,
   withdraw,
-  withdrawRequest,
 } from './pool/state.ts';
 import { poolDetails, poolStatus } from './pool/status.ts';
 import { isFreed, isPacing, isRequest, isSettlement, isWithdrawal } from './signal-input.ts';
@@ -87,7 +86,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
   );
   setHandler(
     withdrawSignal,
-    on('withdraw', isWithdrawal, (who) => withdraw(state, who.workflowId)),
+    on('withdraw', isWithdrawal, (what) => withdraw(state, what.workflowId, what.requestId)),
   );
   setHandler(
     freedSignal,
@@ -174,7 +173,7 @@ async function deliverOne(state: PoolState, { workflowId, grant }: Message): Pro
   } catch (error) {
     log.warn('a waiting workflow runs no more', { workflowId, error: messageOf(error) });
     if (grant.kind === 'granted') undelivered(state, grant.token);
-    else withdrawRequest(state, workflowId, grant.requestId);
+    else withdraw(state, workflowId, grant.requestId);
   }
 }
 

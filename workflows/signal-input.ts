@@ -2,8 +2,11 @@
  * Checks of what comes in signals and updates. Anybody with access to the namespace can send anything, and a handler that
  * throws stops its workflow: so bad input is told apart first. Pure.
  */
-import type { AddressRequest, ClaimOutcome, Command, Grant, Settlement } from './messages.ts';
+import type { AddressRequest, ClaimOutcome, Command, Grant, Holding, Settlement } from './messages.ts';
 import type { RateLimit } from '../model/settings.ts';
+
+/** More than an instance's primary interface can have. */
+const MOST_IPS = 256;
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -15,12 +18,22 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value.length > 0 && value.length <= 2_048;
 }
 
+function isTextIfAny(value: unknown): value is string | undefined {
+  return value === undefined || isText(value);
+}
+
 function isPositive(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value > 0;
 }
 
 function isAddressRef(value: unknown): boolean {
   return isFields(value) && isText(value['id']) && isText(value['ip']);
+}
+
+function isHolding(value: unknown): value is Holding {
+  if (!isFields(value) || typeof value['exclusive'] !== 'boolean') return false;
+  const { ips } = value;
+  return Array.isArray(ips) && ips.length > 0 && ips.length <= MOST_IPS && ips.every(isText);
 }
 
 export function isRequest(value: unknown): value is AddressRequest {
@@ -33,11 +46,13 @@ export function isRequest(value: unknown): value is AddressRequest {
     isText(value['pool']) &&
     typeof value['priority'] === 'number' &&
     Number.isFinite(value['priority']) &&
-    (value['holds'] === undefined || isText(value['holds'])) &&
+    (value['holds'] === undefined || isHolding(value['holds'])) &&
+    isTextIfAny(value['pinned']) &&
     isFields(query) &&
     (query['family'] === 'ipv4' || query['family'] === 'ipv6') &&
     isText(query['filter']) &&
     typeof query['orderBy'] === 'string' &&
+    isTextIfAny(query['subnet']) &&
     isFields(instance) &&
     isText(instance['id']) &&
     isText(instance['provider']) &&
@@ -57,8 +72,8 @@ export function isSettlement(value: unknown): value is Settlement {
   );
 }
 
-export function isWithdrawal(value: unknown): value is { workflowId: string } {
-  return isFields(value) && isText(value['workflowId']);
+export function isWithdrawal(value: unknown): value is { workflowId: string; requestId?: string } {
+  return isFields(value) && isText(value['workflowId']) && isTextIfAny(value['requestId']);
 }
 
 export function isFreed(value: unknown): value is { addressId: string; disassociated: boolean } {
@@ -94,6 +109,8 @@ export function isGrant(value: unknown): value is Grant {
       return isText(value['ip']);
     case 'empty':
       return Number.isSafeInteger(value['size']);
+    case 'pinned':
+      return isText(value['wanted']) && (value['reason'] === 'notInPool' || value['reason'] === 'inUse');
     case 'refused':
       return isText(value['error']);
     default:

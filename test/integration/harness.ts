@@ -275,9 +275,9 @@ export class Harness {
       address: { id: allocationId, ip: this.ipOf(allocationId) },
       token: pool.nextToken++,
       workflowId: 'assign-ip/test/terminated',
+      family: 'ipv4',
       runId: 'terminated',
       requestId: 'terminated',
-      instanceId: 'i-00000000000000000',
       state,
       deadline: Date.now() - 1_000,
     });

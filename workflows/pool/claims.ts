@@ -2,16 +2,16 @@
  * Claims: the mutex's word that one address is for one node. At most one claim for each address.
  * Pure bookkeeping; the caller says what time it is.
  */
-import type { AddressRef } from '../../model/address.ts';
+import type { AddressRef, Family } from '../../model/address.ts';
 
 export interface Claim {
   readonly address: AddressRef;
   /** Grows with every claim: a settlement that carries an older one is of the past and changes nothing. */
   readonly token: number;
   readonly workflowId: string;
+  readonly family: Family;
   readonly runId: string;
   readonly requestId: string;
-  readonly instanceId: string;
   /**
    * `granted`: its holder works on it. `lingering`: its holder is done, but the provider's lists may not show yet what
    * it did, so the address is not offered again until a list shows who has it, or the deadline has passed.

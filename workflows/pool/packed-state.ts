@@ -1,20 +1,20 @@
 /** The mutex's state as continue-as-new carries it. */
-import type { ProviderName } from '../../model/scope.ts';
+import type { Holding } from '../messages.ts';
+import type { Told, Waiter } from './queue.ts';
 import type { PoolState } from './state.ts';
 
+/** What most waiters do not have stands last and is left out. */
 type PackedWaiter = [
-  string,
-  string,
-  string,
-  string,
-  number,
-  number,
-  number,
-  ProviderName,
-  string,
-  string,
-  string,
-  0 | 1,
+  workflowId: string,
+  runId: string,
+  requestId: string,
+  poolKey: string,
+  priority: number,
+  seq: number,
+  since: number,
+  told?: Told | 0,
+  pinned?: string | 0,
+  holds?: Holding,
 ];
 
 /** Waiters are packed: 10,000 of them must fit one payload (2 MB). */
@@ -22,55 +22,43 @@ export interface PackedPoolState extends Omit<PoolState, 'queue'> {
   readonly queue: PackedWaiter[];
 }
 
+/** @returns the state as JSON can carry it, without the pools that nobody waits for any more */
 export function pack(state: PoolState): PackedPoolState {
+  const awaited = new Set(state.queue.map(({ poolKey }) => poolKey));
   return {
     ...state,
-    queue: state.queue.map((w) => [
-      w.workflowId,
-      w.runId,
-      w.requestId,
-      w.poolKey,
-      w.priority,
-      w.seq,
-      w.since,
-      w.instance.provider,
-      w.instance.id,
-      w.instance.zone,
-      w.holds ?? '',
-      w.toldEmpty ? 1 : 0,
-    ]),
+    pools: Object.fromEntries(Object.entries(state.pools).filter(([key]) => awaited.has(key))),
+    queue: state.queue.map(packWaiter),
   };
 }
 
+function packWaiter(w: Waiter): PackedWaiter {
+  const packed: PackedWaiter = [w.workflowId, w.runId, w.requestId, w.poolKey, w.priority, w.seq, w.since];
+  if (w.holds !== undefined) packed.push(w.told ?? 0, w.pinned ?? 0, w.holds);
+  else if (w.pinned !== undefined) packed.push(w.told ?? 0, w.pinned);
+  else if (w.told !== undefined) packed.push(w.told);
+  return packed;
+}
+
 export function unpack(packed: PackedPoolState): PoolState {
+  return { ...packed, queue: packed.queue.flatMap((waiter) => unpackWaiter(packed, waiter) ?? []) };
+}
+
+function unpackWaiter({ pools }: PackedPoolState, packed: PackedWaiter): Waiter | undefined {
+  const [workflowId, runId, requestId, poolKey, priority, seq, since, told, pinned, holds] = packed;
+  const family = pools[poolKey]?.query.family;
+  if (family === undefined) return undefined;
   return {
-    ...packed,
-    queue: packed.queue.map(
-      ([
-        workflowId,
-        runId,
-        requestId,
-        poolKey,
-        priority,
-        seq,
-        since,
-        provider,
-        id,
-        zone,
-        holds,
-        toldEmpty,
-      ]) => ({
-        workflowId,
-        runId,
-        requestId,
-        poolKey,
-        priority,
-        seq,
-        since,
-        instance: { provider, id, zone },
-        ...(holds === '' ? {} : { holds }),
-        toldEmpty: toldEmpty === 1,
-      }),
-    ),
+    workflowId,
+    family,
+    runId,
+    requestId,
+    poolKey,
+    priority,
+    seq,
+    since,
+    ...(told ? { told } : {}),
+    ...(pinned ? { pinned } : {}),
+    ...(holds ? { holds } : {}),
   };
 }

@@ -1,11 +1,17 @@
 /**
- * Who waits for an address: by priority, then first come, first served; one entry for each workflow.
+ * Who waits for an address: by priority, then first come, first served; one entry for each workflow and family.
  * Pure bookkeeping.
  */
-import type { InstanceRef } from '../../model/address.ts';
+import type { Family } from '../../model/address.ts';
+import type { Holding } from '../messages.ts';
 
-export interface Waiter {
+/** Whose request it is: a node's workflow may wait for one address of each family. */
+export interface WaiterId {
   readonly workflowId: string;
+  readonly family: Family;
+}
+
+export interface Waiter extends WaiterId {
   readonly runId: string;
   readonly requestId: string;
   /** Key of the pool in the state's pools. */
@@ -15,11 +21,19 @@ export interface Waiter {
   readonly seq: number;
   /** Milliseconds since the epoch. */
   readonly since: number;
-  readonly instance: InstanceRef;
-  /** The static address that the instance was seen to hold. */
-  readonly holds?: string;
-  /** The node was told that its pool is empty: said once, not at every look. */
-  toldEmpty: boolean;
+  /** What the instance was seen to hold, until a list shows that none of it is of the pool. */
+  holds?: Holding;
+  /** The one address that it waits for, by its IP or id. */
+  readonly pinned?: string;
+  /** What the node was told last about its waiting: said once, not at every look. */
+  told?: Told;
+}
+
+/** `empty`: no address is free. The others are about the address that the node is pinned to. */
+export type Told = 'empty' | 'notInPool' | 'inUse';
+
+export function isOf(id: WaiterId): (other: WaiterId) => boolean {
+  return (other) => other.workflowId === id.workflowId && other.family === id.family;
 }
 
 /** True if `a` is served before `b`. */
@@ -41,7 +55,7 @@ export function insert(queue: Waiter[], waiter: Waiter): void {
 }
 
 /** @returns the waiter that was removed, if there was one */
-export function remove(queue: Waiter[], workflowId: string): Waiter | undefined {
-  const index = queue.findIndex((waiter) => waiter.workflowId === workflowId);
+export function remove(queue: Waiter[], id: WaiterId): Waiter | undefined {
+  const index = queue.findIndex(isOf(id));
   return index < 0 ? undefined : queue.splice(index, 1)[0];
 }

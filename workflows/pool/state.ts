@@ -4,9 +4,10 @@
  * lists, and carries out what it says.
  *
  * What it keeps:
- * - at most one claim for each address, at most one place or granted claim for each workflow;
+ * - at most one claim for each address, at most one place or granted claim for each workflow and family;
  * - tokens grow, and an old token settles nothing;
- * - within a pool nobody is served before somebody of higher priority, or of the same priority who came earlier;
+ * - within a pool nobody is served before somebody of higher priority, or of the same priority who came earlier, except
+ *   with the address that the one holds already, or that the one or the other is pinned to;
  * - a request is dropped only when it is granted, answered or withdrawn.
  */
 import type { AddressQuery } from '../../model/address.ts';
@@ -14,7 +15,7 @@ import type { RateLimit } from '../../model/settings.ts';
 import type { AddressRequest, Settlement } from '../messages.ts';
 import { CLAIM_MS, type Claim, linger, overdue, removeWhere } from './claims.ts';
 import { type Bucket, newBucket, refill, slowDown, take } from './pacing.ts';
-import { insert, remove, type Waiter } from './queue.ts';
+import { insert, isOf, remove, type Waiter, type WaiterId } from './queue.ts';
 
 export interface PoolState {
   nextToken: number;
@@ -48,50 +49,54 @@ export function newPoolState(pacing: RateLimit, now: number): PoolState {
   };
 }
 
-/** A node asks. The same request again changes nothing; a later one takes the place of an earlier one. */
+/**
+ * A node asks for an address of one family. The same request again changes nothing once it is granted; a later one takes
+ * the place of an earlier one.
+ */
 export function request(state: PoolState, asked: AddressRequest, now: number): void {
-  const granted = state.claims.find((c) => c.workflowId === asked.workflowId && c.state === 'granted');
+  const id: WaiterId = { workflowId: asked.workflowId, family: asked.query.family };
+  const granted = state.claims.find((c) => isOf(id)(c) && c.state === 'granted');
   if (granted?.requestId === asked.requestId) return;
   // Its holder does not act on the claim any more: whether it associated, a list will show.
   if (granted !== undefined) linger(granted, now);
-  const before = remove(state.queue, asked.workflowId);
+  const before = remove(state.queue, id);
   insert(state.queue, {
-    workflowId: asked.workflowId,
+    ...id,
     runId: asked.runId,
     requestId: asked.requestId,
     poolKey: poolKey(state, asked),
     priority: asked.priority,
     seq: before?.seq ?? state.nextSeq++,
     since: before?.since ?? now,
-    instance: asked.instance,
     ...(asked.holds === undefined ? {} : { holds: asked.holds }),
-    toldEmpty: false,
+    ...(asked.pinned === undefined ? {} : { pinned: asked.pinned }),
   });
   lookSoon(state);
 }
 
 function poolKey(state: PoolState, asked: AddressRequest): string {
-  const { family, filter, orderBy } = asked.query;
+  const { family, filter, orderBy, subnet } = asked.query;
   for (const [key, pool] of Object.entries(state.pools)) {
     const { query } = pool;
     const same = query.family === family && query.filter === filter && query.orderBy === orderBy;
-    if (same && pool.name === asked.pool) return key;
+    if (same && query.subnet === subnet && pool.name === asked.pool) return key;
   }
   const key = `p${state.nextSeq++}`;
-  state.pools[key] = { name: asked.pool, query: { family, filter, orderBy } };
+  const query = { family, filter, orderBy, ...(subnet === undefined ? {} : { subnet }) };
+  state.pools[key] = { name: asked.pool, query };
   return key;
 }
 
-/** A node wants no address any more. A claim that crosses this is settled by the node. */
-export function withdraw(state: PoolState, workflowId: string): void {
-  remove(state.queue, workflowId);
-}
-
-/** As {@link withdraw}, unless the node has asked anew since. */
-export function withdrawRequest(state: PoolState, workflowId: string, requestId: string): void {
-  if (state.queue.some((w) => w.workflowId === workflowId && w.requestId === requestId)) {
-    remove(state.queue, workflowId);
-  }
+/**
+ * A node does not want an address any more. A claim that crosses this is settled by the node.
+ *
+ * @param requestId only what was asked for by this request; without it, whatever the node waits for
+ */
+export function withdraw(state: PoolState, workflowId: string, requestId?: string): void {
+  const meant = state.queue.filter(
+    (w) => w.workflowId === workflowId && (requestId === undefined || w.requestId === requestId),
+  );
+  for (const waiter of meant) remove(state.queue, waiter);
 }
 
 /** A node says how its claim ended. A settlement without its claim is old or repeated, and changes nothing. */

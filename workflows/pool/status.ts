@@ -13,6 +13,7 @@ export function poolStatus(state: PoolState, scope: Scope, lastError?: string): 
     waiting: state.queue.map((waiter, index) => ({
       position: index + 1,
       workflowId: waiter.workflowId,
+      family: waiter.family,
       pool: state.pools[waiter.poolKey]?.name ?? waiter.poolKey,
       priority: waiter.priority,
       since: new Date(waiter.since).toISOString(),
@@ -42,9 +43,9 @@ export function poolDetails(status: AddressPoolStatus): string {
   ];
   if (status.lastError !== undefined) lines.push(`Last error: ${status.lastError}`);
   if (status.waiting.length > 0) {
-    lines.push('', '| # | waiting | pool | since |', '|---|---|---|---|');
+    lines.push('', '| # | waiting | family | pool | since |', '|---|---|---|---|---|');
     for (const w of status.waiting.slice(0, SHOWN)) {
-      lines.push(`| ${w.position} | ${w.workflowId} | ${w.pool} | ${w.since} |`);
+      lines.push(`| ${w.position} | ${w.workflowId} | ${w.family} | ${w.pool} | ${w.since} |`);
     }
   }
   if (status.claims.length > 0) {

@@ -1,0 +1,84 @@
+/** What the mutex asks for by `select`: one list for each pool, and what it says about those who wait. Reads only. */
+import { canonicalIp } from '../clouds/gcp/ip.ts';
+import { CloudError, type CloudProvider } from '../clouds/provider.ts';
+import type { Address, AddressRef } from '../model/address.ts';
+import type { SelectedPool, SelectInput, SelectResult } from './contract.ts';
+
+type AskedPool = SelectInput['pools'][number];
+
+/**
+ * One list for each pool, all at once.
+ *
+ * @throws CloudError if a pool cannot be listed now; one that can never be listed is reported as its `error`
+ */
+export async function selectAddresses(
+  provider: CloudProvider,
+  { pools: asked, claimed: claimedIds }: Omit<SelectInput, 'scope'>,
+): Promise<SelectResult> {
+  const claimed = new Set(claimedIds);
+  const holders = new Map<string, string | null>();
+  const pools = await Promise.all(
+    asked.map(async (pool): Promise<SelectedPool> => {
+      try {
+        const addresses = await listPool(provider, pool, claimed.size);
+        for (const { id, association } of addresses) {
+          if (claimed.has(id)) holders.set(id, association?.instanceId ?? null);
+        }
+        return selectedPool(pool, addresses, claimed);
+      } catch (error) {
+        if (!isPermanent(error)) throw error;
+        return { key: pool.key, size: 0, free: [], held: [], pinned: [], error: error.message };
+      }
+    }),
+  );
+  return { pools, claims: [...holders].map(([addressId, instanceId]) => ({ addressId, instanceId })) };
+}
+
+/** All of the pool that are of use; an IPv6 range may be too large for a whole list, so what is pinned is read besides. */
+async function listPool(provider: CloudProvider, pool: AskedPool, claims: number): Promise<Address[]> {
+  const { query, want, pinned } = pool;
+  // What is claimed or pinned may stand first among the free ones, and is of no use to the others.
+  const wantFree = want + claims + pinned.length;
+  const listed = await provider.listAddresses(query, { wantFree });
+  const isCut = listed.filter(({ association }) => association === undefined).length >= wantFree;
+  if (query.family === 'ipv4' || !isCut) return listed;
+  const known = new Set(listed.flatMap(namesOf));
+  const missing = new Set(pinned.map(({ wanted }) => canonicalIp(wanted)).filter((it) => !known.has(it)));
+  const read = await Promise.all([...missing].map((id) => provider.readAddress(query, id)));
+  return [...listed, ...read.filter((address) => address !== undefined)];
+}
+
+function selectedPool(pool: AskedPool, addresses: readonly Address[], claimed: Set<string>): SelectedPool {
+  const byName = new Map(addresses.flatMap((address) => namesOf(address).map((name) => [name, address])));
+  const find = (name: string): Address | undefined => byName.get(name) ?? byName.get(canonicalIp(name));
+  const wantedBy = new Map(pool.pinned.map(({ workflowId, wanted }) => [workflowId, find(wanted)]));
+  const isFree = ({ id, association }: Address): boolean => association === undefined && !claimed.has(id);
+  return {
+    key: pool.key,
+    size: addresses.length,
+    free: addresses.filter(isFree).slice(0, pool.want).map(refOf),
+    held: pool.holders.flatMap(({ workflowId, ips }) => {
+      const own = ips.flatMap((ip) => find(ip) ?? []);
+      const wanted = wantedBy.get(workflowId);
+      const kept = own.find((address) => address === wanted) ?? own[0];
+      return kept === undefined ? [] : [{ workflowId, address: refOf(kept) }];
+    }),
+    pinned: [...wantedBy].flatMap(([workflowId, address]) =>
+      address === undefined ? [] : [{ workflowId, address: refOf(address), free: isFree(address) }],
+    ),
+  };
+}
+
+/** By which a person may call it. */
+function namesOf({ id, ip }: Address): string[] {
+  return [id, canonicalIp(ip)];
+}
+
+function refOf({ id, ip }: Address): AddressRef {
+  return { id, ip };
+}
+
+/** One pool's bad filter or missing permission must not keep the others waiting. */
+function isPermanent(error: unknown): error is CloudError {
+  return error instanceof CloudError && (error.kind === 'Invalid' || error.kind === 'Denied');
+}

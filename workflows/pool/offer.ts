@@ -1,0 +1,150 @@
+/** What one pool has to offer in one look, and what each waiter is answered. Pure. */
+import type { SelectedPool } from '../../activities/contract.ts';
+import type { AddressRef } from '../../model/address.ts';
+import type { Grant, Holding } from '../messages.ts';
+import { CLAIM_MS, removeWhere } from './claims.ts';
+import { available, take } from './pacing.ts';
+import { remove, type Told, type Waiter } from './queue.ts';
+import type { PlannedPool } from './look.ts';
+import type { PoolState } from './state.ts';
+
+/** Why a waiter stays in the queue after a look. `later`: the look did not cover it. */
+export type Waiting = 'paced' | 'empty' | 'later';
+
+export class Offer {
+  private readonly state: PoolState;
+  private readonly found: SelectedPool;
+  private readonly free: AddressRef[];
+  private readonly mayHaveMore: boolean;
+  /** What the look asked for and what it found, by the waiter's workflow. */
+  private readonly askedHolds: Map<string, readonly string[]>;
+  private readonly held: Map<string, AddressRef>;
+  private readonly askedPins: Map<string, string>;
+  private readonly pinned: Map<string, SelectedPool['pinned'][number]>;
+
+  constructor(state: PoolState, looked: PlannedPool, found: SelectedPool) {
+    this.state = state;
+    this.found = found;
+    this.free = [...found.free];
+    this.mayHaveMore = found.free.length >= looked.want;
+    this.askedHolds = new Map(looked.holders.map(({ workflowId, ips }) => [workflowId, ips]));
+    this.held = new Map(found.held.map(({ workflowId, address }) => [workflowId, address]));
+    this.askedPins = new Map(looked.pinned.map(({ workflowId, wanted }) => [workflowId, wanted]));
+    this.pinned = new Map(found.pinned.map((it) => [it.workflowId, it]));
+  }
+
+  /**
+   * Which address is for this waiter and others that are pinned to it alone. Of a pin that came after the look began it is
+   * not known yet whether it names an address of the pool: it is taken at its word until the next look.
+   *
+   * @returns its id, or an IP; undefined if none is
+   */
+  reservedFor({ workflowId, pinned }: Waiter): string | undefined {
+    if (this.askedPins.get(workflowId) !== pinned) return pinned;
+    return this.pinned.get(workflowId)?.address.id;
+  }
+
+  /** @param reserved ids and IPs of the addresses that are for pinned waiters, of whatever pool */
+  answer(waiter: Waiter, reserved: ReadonlySet<string>, now: number): Grant | Waiting {
+    const { state, found } = this;
+    if (found.error !== undefined) {
+      remove(state.queue, waiter);
+      return { kind: 'refused', requestId: waiter.requestId, error: found.error };
+    }
+    const kept = waiter.holds && this.keep(waiter, waiter.holds, now);
+    if (kept !== undefined) return kept;
+    if (waiter.pinned !== undefined) return this.givePinned(waiter, waiter.pinned, now);
+    this.skipUnavailable(reserved);
+    const address = this.free[0];
+    if (address === undefined) return this.mayHaveMore ? 'paced' : this.tellEmpty(waiter);
+    const granted = this.give(waiter, address, now);
+    if (granted !== 'paced') this.free.shift();
+    return granted;
+  }
+
+  /**
+   * A waiter keeps what it holds if that is of the pool. If it is not, and nothing can be associated beside it, it is left
+   * alone.
+   *
+   * @returns undefined if what it holds is in nobody's way: it is served like any other
+   */
+  private keep(waiter: Waiter, holds: Holding, now: number): Grant | Waiting | undefined {
+    if (this.askedHolds.get(waiter.workflowId)?.join() !== holds.ips.join()) return 'later';
+    const address = this.held.get(waiter.workflowId);
+    const { claims } = this.state;
+    if (address !== undefined) {
+      const present = claims.find((c) => c.address.id === address.id);
+      // Somebody else works on it and will find that it is taken; then it is this one's.
+      if (present?.state === 'granted') return 'empty';
+      removeWhere(claims, (c) => c === present);
+      return claim(this.state, waiter, address, now, true);
+    }
+    const [ip] = holds.ips;
+    if (holds.exclusive && ip !== undefined) {
+      remove(this.state.queue, waiter);
+      return { kind: 'foreign', requestId: waiter.requestId, ip };
+    }
+    delete waiter.holds;
+    return undefined;
+  }
+
+  /** A pinned waiter gets the address that it is pinned to, or none. */
+  private givePinned(waiter: Waiter, wanted: string, now: number): Grant | Waiting {
+    if (this.askedPins.get(waiter.workflowId) !== wanted) return 'later';
+    const target = this.pinned.get(waiter.workflowId);
+    if (target === undefined) return this.tellPinned(waiter, wanted, 'notInPool');
+    const isFree = target.free && !isClaimed(this.state, target.address.id);
+    return isFree ? this.give(waiter, target.address, now) : this.tellPinned(waiter, wanted, 'inUse');
+  }
+
+  /** An address for one call, if the rate limit has one left. */
+  private give(waiter: Waiter, address: AddressRef, now: number): Grant | 'paced' {
+    if (available(this.state.bucket) < 1) return 'paced';
+    take(this.state.bucket, 1);
+    return claim(this.state, waiter, address, now, false);
+  }
+
+  /** Two pools may overlap: what the other one just gave away is not free here. */
+  private skipUnavailable(reserved: ReadonlySet<string>): void {
+    const isTaken = ({ id, ip }: AddressRef): boolean =>
+      reserved.has(id) || reserved.has(ip) || isClaimed(this.state, id);
+    while (this.free[0] !== undefined && isTaken(this.free[0])) this.free.shift();
+  }
+
+  private tellEmpty(waiter: Waiter): Grant | Waiting {
+    if (isTold(waiter, 'empty')) return 'empty';
+    return { kind: 'empty', requestId: waiter.requestId, size: this.found.size };
+  }
+
+  private tellPinned(waiter: Waiter, wanted: string, reason: 'notInPool' | 'inUse'): Grant | Waiting {
+    if (isTold(waiter, reason)) return 'empty';
+    return { kind: 'pinned', requestId: waiter.requestId, wanted, reason };
+  }
+}
+
+/** @returns whether that was the last thing it was told; from now on it is */
+function isTold(waiter: Waiter, what: Told): boolean {
+  if (waiter.told === what) return true;
+  waiter.told = what;
+  return false;
+}
+
+function isClaimed(state: PoolState, addressId: string): boolean {
+  return state.claims.some((c) => c.address.id === addressId);
+}
+
+function claim(state: PoolState, waiter: Waiter, address: AddressRef, now: number, held: boolean): Grant {
+  remove(state.queue, waiter);
+  const token = state.nextToken++;
+  state.claims.push({
+    address,
+    token,
+    workflowId: waiter.workflowId,
+    family: waiter.family,
+    runId: waiter.runId,
+    requestId: waiter.requestId,
+    state: 'granted',
+    deadline: now + CLAIM_MS,
+  });
+  return { kind: 'granted', requestId: waiter.requestId, address, token, held };
+}
