@@ -12,6 +12,7 @@ const bodies = {
     zone: z.string().optional(),
     tags,
     publicIp: z.boolean().optional(),
+    ipv6: z.boolean().optional(),
     interfaces: z.int().min(1).max(15).optional(),
   }),
   allocateAddress: z.strictObject({ tags, region: z.string().optional() }),
@@ -22,6 +23,19 @@ const bodies = {
     privateIp: z.string().optional(),
     allowReassociation: z.boolean().optional(),
   }),
+  reserveIpv6: z.strictObject({
+    zone: z.string().optional(),
+    cidr: z.string().optional(),
+    prefixLength: z.int().min(64).max(128).optional(),
+    tags,
+    type: z.enum(['explicit', 'prefix']).optional(),
+  }),
+  assignIpv6: z.strictObject({
+    ip: z.string(),
+    instanceId: z.string().optional(),
+    networkInterfaceId: z.string().optional(),
+  }),
+  unassignIpv6: z.strictObject({ ip: z.string() }),
   terminate: z.strictObject({ instanceId: z.string() }),
   disassociate: z.strictObject({ id: z.string() }),
   faults: z.union([z.array(faultSchema), faultSchema.transform((fault) => [fault])]),
@@ -30,7 +44,7 @@ const bodies = {
 export function controlEndpoints(
   core: EmulatorCore & { readonly accountId: string; readonly region: string },
 ): ControlEndpoint[] {
-  return [...reads(core), ...switches(core), ...hands(core)];
+  return [...reads(core), ...switches(core), ...hands(core), ...ipv6Hands(core)];
 }
 
 function reads(
@@ -62,6 +76,18 @@ function reads(
       path: 'instances',
       summary: 'all instances as they are now; ?region=',
       run: (_, query) => core.instances(regionOf(query)),
+    },
+    {
+      method: 'GET',
+      path: 'ipv6-addresses',
+      summary: 'all IPv6 addresses that interfaces have, and their reservations; ?region=',
+      run: (_, query) => core.ipv6Addresses(regionOf(query)),
+    },
+    {
+      method: 'GET',
+      path: 'ipv6-reservations',
+      summary: 'all reservations of IPv6 ranges of subnets; ?region=',
+      run: (_, query) => core.ipv6Reservations(regionOf(query)),
     },
     { method: 'GET', path: 'journal', summary: 'who held which address when', run: () => core.journal() },
     { method: 'GET', path: 'calls', summary: 'calls by action and outcome', run: () => core.calls() },
@@ -103,7 +129,7 @@ function hands(core: EmulatorCore): ControlEndpoint[] {
     {
       method: 'POST',
       path: 'run-instance',
-      summary: 'launches an instance: zone, tags, publicIp, interfaces',
+      summary: 'launches an instance: zone, tags, publicIp, ipv6, interfaces',
       run: (body) => core.runInstance(bodies.runInstance.parse(body)),
     },
     {
@@ -133,6 +159,33 @@ function hands(core: EmulatorCore): ControlEndpoint[] {
       summary: 'frees an address: id, of the allocation or the association',
       run: (body) => {
         core.disassociateByHand(bodies.disassociate.parse(body).id);
+      },
+    },
+  ];
+}
+
+function ipv6Hands(core: EmulatorCore): ControlEndpoint[] {
+  return [
+    {
+      method: 'POST',
+      path: 'reserve-ipv6',
+      summary: 'reserves an IPv6 range of a subnet: zone; cidr or prefixLength; tags, type',
+      run: (body) => core.reserveIpv6(bodies.reserveIpv6.parse(body)),
+    },
+    {
+      method: 'POST',
+      path: 'assign-ipv6-by-hand',
+      summary: 'assigns an IPv6 address: ip; instanceId or networkInterfaceId',
+      run: (body) => {
+        core.assignIpv6ByHand(bodies.assignIpv6.parse(body));
+      },
+    },
+    {
+      method: 'POST',
+      path: 'unassign-ipv6-by-hand',
+      summary: 'takes an IPv6 address off its interface: ip',
+      run: (body) => {
+        core.unassignIpv6ByHand(bodies.unassignIpv6.parse(body).ip);
       },
     },
   ];

@@ -15,6 +15,7 @@ import { Ec2Account } from './account.ts';
 import { controlEndpoints } from './control-endpoints.ts';
 import { ec2SwitchesOff, switchPatchSchema, type Ec2Switches, type SwitchPatch } from './ec2-switches.ts';
 import { advanceInstances } from './instances.ts';
+import { Ipv6Owner } from './ipv6-owner.ts';
 import { AccountOwner } from './owner.ts';
 import { publishedLimits } from './published-limits.ts';
 import { isCall, readCall } from './query-service.ts';
@@ -40,16 +41,22 @@ export interface Ec2EmulatorOptions {
   readonly random?: () => number;
 }
 
-export interface Ec2Emulator extends Pick<
-  AccountOwner,
-  | 'runInstance'
-  | 'terminateInstance'
-  | 'allocateAddress'
-  | 'associateByHand'
-  | 'disassociateByHand'
-  | 'addresses'
-  | 'instances'
-> {
+export interface Ec2Emulator
+  extends
+    Pick<
+      AccountOwner,
+      | 'runInstance'
+      | 'terminateInstance'
+      | 'allocateAddress'
+      | 'associateByHand'
+      | 'disassociateByHand'
+      | 'addresses'
+      | 'instances'
+    >,
+    Pick<
+      Ipv6Owner,
+      'reserveIpv6' | 'assignIpv6ByHand' | 'unassignIpv6ByHand' | 'ipv6Addresses' | 'ipv6Reservations'
+    > {
   readonly url: string;
   readonly accountId: string;
   readonly region: string;
@@ -122,10 +129,18 @@ function buildCore(
   { log, faults, limiter }: { log: CallLog; faults: FaultPlan; limiter: RateLimiter },
 ): EmulatorCore {
   const owner = new AccountOwner(account, region);
+  const ipv6Owner = new Ipv6Owner(account, region);
   /** What the owner does and sees is of the present: time's changes first. */
-  const now = (): AccountOwner => {
+  const advance = (): void => {
     for (const name of account.regionNames()) advanceInstances(account, account.region(name));
+  };
+  const now = (): AccountOwner => {
+    advance();
     return owner;
+  };
+  const ipv6Now = (): Ipv6Owner => {
+    advance();
+    return ipv6Owner;
   };
   return {
     runInstance: (options) => now().runInstance(options),
@@ -135,6 +150,11 @@ function buildCore(
     disassociateByHand: (id) => now().disassociateByHand(id),
     addresses: (name) => now().addresses(name),
     instances: (name) => now().instances(name),
+    reserveIpv6: (options) => ipv6Now().reserveIpv6(options),
+    assignIpv6ByHand: (options) => ipv6Now().assignIpv6ByHand(options),
+    unassignIpv6ByHand: (ip) => ipv6Now().unassignIpv6ByHand(ip),
+    ipv6Addresses: (name) => ipv6Now().ipv6Addresses(name),
+    ipv6Reservations: (name) => ipv6Now().ipv6Reservations(name),
     journal: () => account.journal.events(),
     calls: () => log.summary(),
     switches: () => account.switches,

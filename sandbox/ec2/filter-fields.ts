@@ -62,7 +62,7 @@ export function networkInterfaceFilters(
       'availability-zone': (one) => [one.zone],
       description: (one) => [one.description],
       'interface-type': () => ['interface'],
-      'ipv6-addresses.ipv6-address': () => [],
+      'ipv6-addresses.ipv6-address': (one) => one.ipv6Addresses,
       'mac-address': (one) => [one.macAddress],
       'network-interface-id': (one) => [one.networkInterfaceId],
       'owner-id': () => [account.accountId],

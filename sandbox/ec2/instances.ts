@@ -30,7 +30,7 @@ export interface LaunchInterface {
   readonly deviceIndex: number;
   readonly deleteOnTermination: boolean;
   readonly existing?: NetworkInterfaceRecord;
-  readonly create?: Omit<NetworkInterfaceRequest, 'zone' | 'subnetId' | 'tags'>;
+  readonly create?: Omit<NetworkInterfaceRequest, 'zone' | 'subnetId' | 'tags' | 'by'>;
 }
 
 /** Launches instances of one reservation. A reused token is for the caller to find. */
@@ -136,6 +136,7 @@ function addInterface(
       subnetId: launch.subnetId,
       zone: launch.zone,
       tags: launch.networkInterfaceTags,
+      by: launch.by,
     });
   const instance = findInstance(region, instanceId);
   const { deviceIndex, deleteOnTermination } = wanted;

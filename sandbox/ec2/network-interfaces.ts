@@ -4,6 +4,7 @@ import type { ChangedBy, Ec2Account } from './account.ts';
 import { disassociateAddress, noteInterfaceMoved } from './associations.ts';
 import { Ec2Error, invalidValue } from './ec2-error.ts';
 import { isIpv4 } from './ip-space.ts';
+import { assignIpv6, dropIpv6, noteIpv6Moved, type Ipv6Wish } from './ipv6-assignments.ts';
 import { newId, notFound } from './resource-ids.ts';
 import {
   privateAddressKey,
@@ -24,6 +25,9 @@ export interface NetworkInterfaceRequest {
   /** Private addresses beside the primary one. */
   readonly secondaryPrivateIps?: number | undefined;
   readonly autoAssign?: boolean;
+  /** Checked by {@link checkIpv6Wish}. */
+  readonly ipv6?: Ipv6Wish | undefined;
+  readonly by: ChangedBy;
 }
 
 /**
@@ -47,13 +51,13 @@ export function subnetFor(
   if (zone !== undefined && !new RegExp(`^${region.region}[a-f]$`).test(zone)) {
     throw invalidValue('availabilityZone', zone, `Subnets can be in the zones of ${region.region}.`);
   }
-  const known = subnetId === undefined ? undefined : region.subnetZones.get(subnetId);
+  const known = subnetId === undefined ? undefined : region.subnets.get(subnetId)?.zone;
   const inZone = zone ?? known ?? `${region.region}a`;
   if (known !== undefined && known !== inZone) {
     throw invalidValue('availabilityZone', inZone, `The subnet '${subnetId}' is in ${known}.`);
   }
   const id = subnetId ?? region.defaultSubnet(inZone);
-  region.subnetZones.set(id, inZone);
+  region.addSubnet(id, inZone);
   return { subnetId: id, zone: inZone };
 }
 
@@ -79,11 +83,14 @@ export function createNetworkInterface(
     description: request.description ?? '',
     tags: request.tags ?? new Map(),
     privateIps: [primary, ...secondary],
+    ipv6Addresses: [],
     autoAssign,
     ...(autoAssign ? { autoAssignedIp: account.autoAssignedIps.next() } : {}),
   };
   region.networkInterfaces.set(created.networkInterfaceId, created);
-  return created;
+  if (request.ipv6 === undefined) return created;
+  assignIpv6(account, region, created, request.ipv6, request.by);
+  return findNetworkInterface(region, created.networkInterfaceId);
 }
 
 export interface AttachmentOptions {
@@ -141,6 +148,7 @@ export function attachNetworkInterface(
     networkInterfaceIds: byIndex.map((one) => one.networkInterfaceId),
   });
   noteInterfaceMoved(account, region, record, null, by);
+  noteIpv6Moved(account, region, record, null, by);
   return attachment;
 }
 
@@ -155,6 +163,7 @@ export function detachNetworkInterface(
   if (attachment === undefined) return;
   region.networkInterfaces.set(networkInterface.networkInterfaceId, rest);
   noteInterfaceMoved(account, region, rest, attachment.instanceId, by);
+  noteIpv6Moved(account, region, rest, attachment.instanceId, by);
   const instance = region.instances.get(attachment.instanceId);
   if (instance === undefined) return;
   region.instances.set(instance.instanceId, {
@@ -163,7 +172,7 @@ export function detachNetworkInterface(
   });
 }
 
-/** Deletes an interface; the Elastic IPs on it are free again. */
+/** Deletes an interface; the Elastic IPs and the IPv6 addresses on it are free again. */
 export function deleteNetworkInterface(
   account: Ec2Account,
   region: RegionState,
@@ -176,6 +185,7 @@ export function deleteNetworkInterface(
     const address = region.addresses.get(region.allocationByPrivateAddress.get(key) ?? '');
     if (address !== undefined) disassociateAddress(account, region, address, 'terminated', by);
   }
+  dropIpv6(account, region, networkInterface, by);
   const present = region.networkInterfaces.get(networkInterfaceId);
   if (present !== undefined) detachNetworkInterface(account, region, present, by);
   region.networkInterfaces.delete(networkInterfaceId);

@@ -20,6 +20,8 @@ export interface RunInstanceOptions {
   readonly tags?: Readonly<Record<string, string>> | undefined;
   /** Whether EC2 gives it a public address by itself. */
   readonly publicIp?: boolean | undefined;
+  /** Whether EC2 gives it an IPv6 address by itself, which is of no reservation. */
+  readonly ipv6?: boolean | undefined;
   /** Network interfaces in all; those after the first are attached once it runs, as the EKS network plugin does. */
   readonly interfaces?: number | undefined;
 }
@@ -32,6 +34,9 @@ export interface InstanceInfo {
   readonly tags: Readonly<Record<string, string>>;
   /** The first is the primary one. Empty once the instance is terminated. */
   readonly networkInterfaceIds: readonly string[];
+  readonly subnetId: string;
+  /** Those of the primary interface. */
+  readonly ipv6Addresses: readonly string[];
   readonly privateIp?: string;
   readonly publicIp?: string;
   /** True when the public address is an Elastic IP. */
@@ -77,7 +82,7 @@ export class AccountOwner {
     const primary = {
       deviceIndex: 0,
       deleteOnTermination: true,
-      create: { autoAssign: options.publicIp ?? false },
+      create: { autoAssign: options.publicIp ?? false, ...(options.ipv6 === true && { ipv6: { count: 1 } }) },
     };
     const [launched] = launchInstances(this.#account, region, {
       count: 1,
@@ -92,7 +97,7 @@ export class AccountOwner {
     });
     const instanceId = launched?.instanceId ?? '';
     for (let deviceIndex = 1; deviceIndex < (options.interfaces ?? 1); deviceIndex++) {
-      const secondary = createNetworkInterface(this.#account, region, place);
+      const secondary = createNetworkInterface(this.#account, region, { ...place, by: 'hand' });
       const instance = findInstance(region, instanceId);
       attachNetworkInterface(this.#account, region, secondary, instance, {
         deviceIndex,
@@ -172,7 +177,7 @@ export class AccountOwner {
 
   #instanceInfo(region: RegionState, instanceId: string): InstanceInfo {
     const { accountId, clock } = this.#account;
-    const { zone, tags, networkInterfaceIds, ...instance } = findInstance(region, instanceId);
+    const { zone, tags, networkInterfaceIds, subnetId, ...instance } = findInstance(region, instanceId);
     const [primaryId] = networkInterfaceIds;
     const primary = primaryId === undefined ? undefined : region.networkInterfaces.get(primaryId);
     const [privateIp] = primary?.privateIps ?? [];
@@ -181,9 +186,11 @@ export class AccountOwner {
       instanceId,
       region: region.region,
       zone,
-      state: stateOf({ zone, tags, networkInterfaceIds, ...instance }, clock.now()),
+      state: stateOf({ zone, tags, networkInterfaceIds, subnetId, ...instance }, clock.now()),
       tags: Object.fromEntries(tags),
       networkInterfaceIds,
+      subnetId,
+      ipv6Addresses: primary?.ipv6Addresses ?? [],
       ...(privateIp === undefined ? {} : { privateIp }),
       ...(found === undefined ? {} : { publicIp: found.publicIp }),
       elastic: found?.allocationId !== undefined,

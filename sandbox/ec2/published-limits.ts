@@ -19,6 +19,8 @@ export const publishedLimits: readonly ActionLimit[] = [
     perSecond: 5,
     shared: true,
   },
+  { name: 'IPv6 assignments', actions: ['AssignIpv6Addresses'], burst: 100, perSecond: 5 },
+  { name: 'IPv6 unassignments', actions: ['UnassignIpv6Addresses'], burst: 100, perSecond: 5 },
   { name: 'unfiltered lists', actions: ['Describe*:unfiltered'], burst: 50, perSecond: 10 },
   { name: 'lists', actions: ['Describe*'], burst: 100, perSecond: 20 },
   { name: 'tags', actions: ['CreateTags', 'DeleteTags'], burst: 100, perSecond: 10 },

@@ -5,7 +5,9 @@ import type { HttpRequest } from '../cloud/http-server.ts';
 import type { Ec2Account } from './account.ts';
 import type { Ec2Action } from './actions/action.ts';
 import { addressActions } from './actions/address-actions.ts';
+import { cidrReservationActions } from './actions/cidr-reservation-actions.ts';
 import { instanceActions } from './actions/instance-actions.ts';
+import { ipv6Actions } from './actions/ipv6-actions.ts';
 import { networkInterfaceActions } from './actions/network-interface-actions.ts';
 import { subnetActions } from './actions/subnet-actions.ts';
 import { tagActions } from './actions/tag-actions.ts';
@@ -22,7 +24,9 @@ const STS_VERSION = '2011-06-15';
 /** The actions of EC2 that the emulator has, by name. */
 export const ec2Actions: Readonly<Record<string, Ec2Action>> = {
   ...addressActions,
+  ...cidrReservationActions,
   ...instanceActions,
+  ...ipv6Actions,
   ...networkInterfaceActions,
   ...subnetActions,
   ...tagActions,

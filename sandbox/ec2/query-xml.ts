@@ -7,7 +7,7 @@ export interface XmlNode {
 }
 
 /** undefined leaves the element out. */
-export type XmlValue = string | number | boolean | undefined | XmlNode | readonly XmlNode[];
+export type XmlValue = string | number | boolean | undefined | XmlNode | readonly (XmlNode | string)[];
 
 const EC2_NAMESPACE = 'http://ec2.amazonaws.com/doc/2016-11-15/';
 const STS_NAMESPACE = 'https://sts.amazonaws.com/doc/2011-06-15/';

@@ -2,6 +2,7 @@
  * What exists in one region of the account. Records are never changed but replaced, so a shallow copy of the maps is a
  * snapshot of the region.
  */
+import { ipv6SubnetCidr } from './ip-space.ts';
 
 export type Tags = ReadonlyMap<string, string>;
 
@@ -30,6 +31,8 @@ export interface NetworkInterfaceRecord {
   readonly tags: Tags;
   /** The first is the primary one. */
   readonly privateIps: readonly [string, ...string[]];
+  /** In canonical form, in the order of their assignment. */
+  readonly ipv6Addresses: readonly string[];
   /** Whether EC2 gives it a public address by itself. */
   readonly autoAssign: boolean;
   /** The auto-assigned public address of the primary private address, while it has one. */
@@ -66,6 +69,26 @@ export interface InstanceRecord {
   readonly networkInterfaceIds: readonly string[];
 }
 
+export interface SubnetRecord {
+  readonly sequence: number;
+  readonly subnetId: string;
+  readonly zone: string;
+  /** The default subnets of the zones have one; those that came into being because a request named them have none. */
+  readonly ipv6Cidr?: string;
+}
+
+/** A range of a subnet that EC2 does not assign addresses of by itself. */
+export interface CidrReservationRecord {
+  readonly sequence: number;
+  readonly reservationId: string;
+  readonly subnetId: string;
+  /** IPv6, in canonical form. */
+  readonly cidr: string;
+  readonly type: 'explicit' | 'prefix';
+  readonly description: string;
+  readonly tags: Tags;
+}
+
 export type InstanceState = 'pending' | 'running' | 'shutting-down' | 'terminated';
 
 export const instanceStateCodes: Readonly<Record<InstanceState, number>> = {
@@ -89,6 +112,7 @@ export interface RegionView {
   readonly addresses: ReadonlyMap<string, AddressRecord>;
   readonly networkInterfaces: ReadonlyMap<string, NetworkInterfaceRecord>;
   readonly instances: ReadonlyMap<string, InstanceRecord>;
+  readonly cidrReservations: ReadonlyMap<string, CidrReservationRecord>;
   /** Allocation ids by {@link privateAddressKey}. */
   readonly allocationByPrivateAddress: ReadonlyMap<string, string>;
 }
@@ -110,6 +134,9 @@ export class RegionState {
   readonly addresses = new Map<string, AddressRecord>();
   readonly networkInterfaces = new Map<string, NetworkInterfaceRecord>();
   readonly instances = new Map<string, InstanceRecord>();
+  readonly cidrReservations = new Map<string, CidrReservationRecord>();
+  /** The interface that has each IPv6 address. */
+  readonly interfaceByIpv6 = new Map<string, string>();
   readonly allocationByPrivateAddress = new Map<string, string>();
   readonly allocationByPublicIp = new Map<string, string>();
   readonly allocationByAssociation = new Map<string, string>();
@@ -118,8 +145,8 @@ export class RegionState {
   /** Private addresses that requests named. */
   readonly namedPrivateIps = new Set<string>();
   readonly launches = new Map<string, LaunchRecord>();
-  /** The zone of each subnet: the default ones, and those that were named. */
-  readonly subnetZones = new Map<string, string>();
+  /** The default ones, and those that were named. */
+  readonly subnets = new Map<string, SubnetRecord>();
   /** Instances that are shutting down. */
   readonly leaving = new Set<string>();
   /** Terminated instances that are still listed, those terminated first in front. */
@@ -134,10 +161,17 @@ export class RegionState {
 
   /** The subnet of a zone where a request names none. */
   defaultSubnet(zone: string): string {
-    const suffix = zone.charCodeAt(zone.length - 1).toString(16);
-    const subnetId = `subnet-${this.vpcId.slice('vpc-'.length).slice(0, 15)}${suffix}`;
-    this.subnetZones.set(subnetId, zone);
+    const letter = zone.charCodeAt(zone.length - 1);
+    const subnetId = `subnet-${this.vpcId.slice('vpc-'.length).slice(0, 15)}${letter.toString(16)}`;
+    this.addSubnet(subnetId, zone, ipv6SubnetCidr(this.vpcId, letter));
     return subnetId;
+  }
+
+  /** A subnet that is there already stays as it is. */
+  addSubnet(subnetId: string, zone: string, ipv6Cidr?: string): void {
+    if (this.subnets.has(subnetId)) return;
+    const sequence = this.subnets.size + 1;
+    this.subnets.set(subnetId, { sequence, subnetId, zone, ...(ipv6Cidr !== undefined && { ipv6Cidr }) });
   }
 
   nextSequence(): number {
@@ -147,8 +181,17 @@ export class RegionState {
 
   /** The present. Later changes show in it. */
   live(now: number): RegionView {
-    const { region, addresses, networkInterfaces, instances, allocationByPrivateAddress } = this;
-    return { region, takenAt: now, addresses, networkInterfaces, instances, allocationByPrivateAddress };
+    const { region, addresses, networkInterfaces, instances, cidrReservations } = this;
+    const { allocationByPrivateAddress } = this;
+    return {
+      region,
+      takenAt: now,
+      addresses,
+      networkInterfaces,
+      instances,
+      cidrReservations,
+      allocationByPrivateAddress,
+    };
   }
 
   /** The present, kept: later changes do not show in it. */
@@ -159,6 +202,7 @@ export class RegionState {
       addresses: new Map(this.addresses),
       networkInterfaces: new Map(this.networkInterfaces),
       instances: new Map(this.instances),
+      cidrReservations: new Map(this.cidrReservations),
       allocationByPrivateAddress: new Map(this.allocationByPrivateAddress),
     };
   }

@@ -74,6 +74,7 @@ export function renderInstance(context: RenderContext, instance: InstanceRecord)
     vpcId: primary === undefined ? undefined : vpcId,
     privateIpAddress: privateIp,
     ipAddress: publicIp,
+    ipv6Address: primary?.ipv6Addresses[0],
     architecture: 'x86_64',
     rootDeviceType: 'ebs',
     virtualizationType: 'hvm',
@@ -157,6 +158,7 @@ function commonInterface(
         association: association(privateIp),
       })),
     ),
+    ipv6AddressesSet: items(one.ipv6Addresses.map((ipv6Address) => ({ ipv6Address, isPrimaryIpv6: false }))),
     interfaceType: 'interface',
   };
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { Ec2Error } from './ec2-error.ts';
 
-export type ResourceType = 'instance' | 'network-interface' | 'elastic-ip';
+export type ResourceType = 'instance' | 'network-interface' | 'elastic-ip' | 'subnet-cidr-reservation';
 
 interface IdKind {
   readonly prefix: string;
@@ -20,6 +20,11 @@ export const idKinds = {
     label: 'networkInterface ID',
   },
   'elastic-ip': { prefix: 'eipalloc', errorStem: 'InvalidAllocationID', label: 'allocation ID' },
+  'subnet-cidr-reservation': {
+    prefix: 'scr',
+    errorStem: 'InvalidSubnetCidrReservationID',
+    label: 'subnet-cidr-reservation ID',
+  },
   association: { prefix: 'eipassoc', errorStem: 'InvalidAssociationID', label: 'association ID' },
   attachment: { prefix: 'eni-attach', errorStem: 'InvalidAttachmentID', label: 'attachment ID' },
   subnet: { prefix: 'subnet', errorStem: 'InvalidSubnetID', label: 'subnet ID' },
@@ -51,6 +56,6 @@ export function notFound(kind: IdKindName, ids: readonly string[]): Ec2Error {
 
 /** @returns what a tag can be put on, or undefined if the id is of no known type */
 export function resourceTypeOf(id: string): ResourceType | undefined {
-  const types = ['instance', 'network-interface', 'elastic-ip'] as const;
+  const types = ['instance', 'network-interface', 'elastic-ip', 'subnet-cidr-reservation'] as const;
   return types.find((type) => id.startsWith(`${idKinds[type].prefix}-`));
 }

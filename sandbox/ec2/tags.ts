@@ -88,6 +88,8 @@ function recordsOf(
       return accessor(region.networkInterfaces, id, type);
     case 'elastic-ip':
       return accessor(region.addresses, id, type);
+    case 'subnet-cidr-reservation':
+      return accessor(region.cidrReservations, id, type);
   }
 }
 

@@ -20,6 +20,7 @@ import { checkId, notFound } from '../resource-ids.ts';
 import type { NetworkInterfaceRecord, RegionState, RegionView } from '../region-state.ts';
 import { readTagSpecifications, TAG_SPECIFICATION_PARAMETERS } from '../tags.ts';
 import { done, listContext, presentContext, type Ec2Action } from './action.ts';
+import { IPV6_PARAMETERS, readIpv6Wish } from './ipv6-parameters.ts';
 
 const create: Ec2Action = {
   mutating: true,
@@ -30,6 +31,7 @@ const create: Ec2Action = {
     'SecondaryPrivateIpAddressCount',
     'SecurityGroupId.N',
     'ClientToken',
+    ...IPV6_PARAMETERS,
     ...TAG_SPECIFICATION_PARAMETERS,
   ],
   run(request) {
@@ -38,12 +40,15 @@ const create: Ec2Action = {
     checkId('subnet', subnetId);
     checkPrivateIp(region, parameters.string('PrivateIpAddress'));
     const tags = readTagSpecifications(parameters, ['network-interface'])('network-interface');
+    const place = subnetFor(region, subnetId, undefined);
     const created = createNetworkInterface(account, region, {
-      ...subnetFor(region, subnetId, undefined),
+      ...place,
+      ipv6: readIpv6Wish(region, place.subnetId, parameters),
       description: parameters.string('Description'),
       privateIp: parameters.string('PrivateIpAddress'),
       secondaryPrivateIps: parameters.integer('SecondaryPrivateIpAddressCount', { min: 0, max: 49 }),
       tags,
+      by: 'api',
     });
     return {
       networkInterface: renderNetworkInterface(presentContext(request), created),

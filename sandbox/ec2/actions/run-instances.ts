@@ -1,6 +1,7 @@
 /** RunInstances: networking, tags and idempotency in full; what concerns disks and images is accepted unread. */
 import { Ec2Error } from '../ec2-error.ts';
 import { findInstance, launchInstances, type LaunchInterface, type LaunchRequest } from '../instances.ts';
+import type { Ipv6Wish } from '../ipv6-assignments.ts';
 import { checkPrivateIp, findNetworkInterface, subnetFor } from '../network-interfaces.ts';
 import type { Parameters } from '../parameters.ts';
 import { renderReservation } from '../render.ts';
@@ -8,6 +9,7 @@ import { checkId } from '../resource-ids.ts';
 import type { InstanceRecord, RegionState } from '../region-state.ts';
 import { readTagSpecifications, TAG_SPECIFICATION_PARAMETERS } from '../tags.ts';
 import { presentContext, type ActionRequest, type Ec2Action } from './action.ts';
+import { IPV6_PARAMETERS, readIpv6Wish } from './ipv6-parameters.ts';
 
 /** Known to AWS and of no effect here. */
 const UNREAD = [
@@ -35,6 +37,7 @@ export const runInstances: Ec2Action = {
     'ClientToken',
     'SubnetId',
     'PrivateIpAddress',
+    'Ipv6AddressCount',
     'Placement.AvailabilityZone',
     'NetworkInterface.N.AssociatePublicIpAddress',
     'NetworkInterface.N.DeleteOnTermination',
@@ -45,6 +48,7 @@ export const runInstances: Ec2Action = {
     'NetworkInterface.N.SecondaryPrivateIpAddressCount',
     'NetworkInterface.N.SecurityGroupId.N',
     'NetworkInterface.N.SubnetId',
+    ...IPV6_PARAMETERS.map((name) => `NetworkInterface.N.${name}`),
     ...TAG_SPECIFICATION_PARAMETERS,
     ...UNREAD,
   ],
@@ -108,7 +112,7 @@ function readLaunch({ region, parameters }: ActionRequest, clientToken: string):
     instanceType: parameters.string('InstanceType') ?? 'm5.large',
     tags: tagsOf('instance'),
     networkInterfaceTags: tagsOf('network-interface'),
-    networkInterfaces: readInterfaces(region, parameters, interfaces, { count, zone: place.zone }),
+    networkInterfaces: readInterfaces(region, parameters, interfaces, { count, ...place }),
     by: 'api',
   };
 }
@@ -141,6 +145,7 @@ function readSubnetId(
 interface Place {
   readonly count: number;
   readonly zone: string;
+  readonly subnetId: string;
 }
 
 function readInterfaces(
@@ -151,8 +156,8 @@ function readInterfaces(
 ): LaunchInterface[] {
   const topPrivateIp = readPrivateIp(region, parameters, launch);
   if (interfaces.length === 0) {
-    const primary = { deviceIndex: 0, deleteOnTermination: true, create: { privateIp: topPrivateIp } };
-    return [primary];
+    const create = { privateIp: topPrivateIp, ipv6: readIpv6(region, parameters, launch) };
+    return [{ deviceIndex: 0, deleteOnTermination: true, create }];
   }
   const read = interfaces.map((one) => readInterface(region, one, interfaces.length > 1, launch));
   const indexes = read.map((one) => one.deviceIndex);
@@ -193,6 +198,7 @@ function readInterface(
     create: {
       description: one.string('Description'),
       privateIp: readPrivateIp(region, one, launch),
+      ipv6: readIpv6(region, one, launch),
       secondaryPrivateIps: one.integer('SecondaryPrivateIpAddressCount', { min: 0, max: 49 }),
       autoAssign: associatePublicIp ?? false,
     },
@@ -235,4 +241,16 @@ function readPrivateIp(region: RegionState, parameters: Parameters, { count }: P
     );
   }
   return privateIp;
+}
+
+function readIpv6(
+  region: RegionState,
+  parameters: Parameters,
+  { count, subnetId }: Place,
+): Ipv6Wish | undefined {
+  const wish = readIpv6Wish(region, subnetId, parameters);
+  if (wish !== undefined && 'addresses' in wish && count > 1) {
+    throw new Ec2Error('InvalidParameterCombination', 'Several instances cannot have one IPv6 address.');
+  }
+  return wish;
 }

@@ -101,6 +101,9 @@ function allTags(view: RegionView): TagRecord[] {
     ...[...view.networkInterfaces.values()].map(
       (one) => ['network-interface', one.networkInterfaceId, one.sequence, one.tags] as const,
     ),
+    ...[...view.cidrReservations.values()].map(
+      (one) => ['subnet-cidr-reservation', one.reservationId, one.sequence, one.tags] as const,
+    ),
   ];
   // A resource has at most 50 tags: 100 places for each keep the order whole.
   return [...resources]
