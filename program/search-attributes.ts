@@ -2,8 +2,7 @@ import { type Connection, isGrpcServiceError } from '@temporalio/client';
 import { exitCodes, StartupError } from './exit-codes.ts';
 import { searchAttributeTypes } from '../workflows/messages.ts';
 
-type AttributeName = keyof typeof searchAttributeTypes;
-type AttributeType = (typeof searchAttributeTypes)[AttributeName];
+type AttributeType = (typeof searchAttributeTypes)[keyof typeof searchAttributeTypes];
 
 /** Each type as the server numbers it (temporal.api.enums.v1.IndexedValueType) and as the `temporal` command calls it. */
 const types: Readonly<Record<AttributeType, { readonly number: number; readonly cliName: string }>> = {
@@ -19,6 +18,11 @@ export const searchAttributeCliTypes: Readonly<Record<string, string>> = Object.
   Object.entries(searchAttributeTypes).map(([name, type]) => [name, types[type].cliName]),
 );
 
+/** Each search attribute by its name, with its type as the server's API numbers it. */
+export const searchAttributeNumbers: Readonly<Record<string, number>> = Object.fromEntries(
+  Object.entries(searchAttributeTypes).map(([name, type]) => [name, types[type].number]),
+);
+
 /**
  * Without its search attributes every workflow task of a node would fail, so a program does not start without them. Where
  * the server does not tell (Temporal Cloud, restricted roles), it starts and trusts.
@@ -28,9 +32,9 @@ export const searchAttributeCliTypes: Readonly<Record<string, string>> = Object.
 export async function checkSearchAttributes(connection: Connection, namespace: string): Promise<void> {
   const registered = await listSearchAttributes(connection, namespace);
   if (registered === undefined) return;
-  const names = Object.keys(searchAttributeTypes) as AttributeName[];
+  const names = Object.keys(searchAttributeNumbers);
   const missing = names.filter((name) => registered[name] === undefined);
-  const wrong = names.filter((name) => ![undefined, numberOf(name)].includes(registered[name]));
+  const wrong = names.filter((name) => ![undefined, searchAttributeNumbers[name]].includes(registered[name]));
   if (wrong.length > 0) {
     const expected = wrong.map((name) => `${name} (must be ${searchAttributeCliTypes[name]})`).join(', ');
     const commands = [
@@ -53,15 +57,11 @@ export async function checkSearchAttributes(connection: Connection, namespace: s
   );
 }
 
-function numberOf(name: AttributeName): number {
-  return types[searchAttributeTypes[name]].number;
-}
-
-function createCommand(namespace: string, name: AttributeName): string {
+function createCommand(namespace: string, name: string): string {
   return `${command('create', namespace, name)} --type ${searchAttributeCliTypes[name]}`;
 }
 
-function command(verb: 'create' | 'remove', namespace: string, name: AttributeName): string {
+function command(verb: 'create' | 'remove', namespace: string, name: string): string {
   return `  temporal operator search-attribute ${verb} --namespace ${namespace} --name ${name}`;
 }
 

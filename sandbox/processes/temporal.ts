@@ -1,7 +1,7 @@
 /** A real Temporal dev server with its UI, on loopback, with the project's search attributes. */
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
-import { searchAttributeCliTypes } from '../../program/search-attributes.ts';
+import { searchAttributeCliTypes, searchAttributeNumbers } from '../../program/search-attributes.ts';
 import { startProcess, type ManagedProcess } from './child-process.ts';
 import { isolatedEnvironment } from './environment.ts';
 import { loopback, withPorts } from './ports.ts';
@@ -80,11 +80,21 @@ function searchAttributeFlags(): string[] {
 async function isServing(address: string): Promise<boolean> {
   const connection = await Connection.connect({ address, connectTimeout: 1_000 });
   try {
-    const namespace = temporalNamespace;
-    await connection.workflowService.describeNamespace({ namespace });
-    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
-    return Object.keys(searchAttributeCliTypes).every((name) => name in (customAttributes ?? {}));
+    await connection.workflowService.describeNamespace({ namespace: temporalNamespace });
+    return await hasSearchAttributes(connection);
   } finally {
     await connection.close();
   }
+}
+
+/** A database that an earlier version made lacks some, or has them with another type: those are registered anew. */
+async function hasSearchAttributes({ operatorService }: Connection): Promise<boolean> {
+  const namespace = temporalNamespace;
+  const { customAttributes: present } = await operatorService.listSearchAttributes({ namespace });
+  const others = Object.entries(searchAttributeNumbers).filter(([name, type]) => present?.[name] !== type);
+  if (others.length === 0) return true;
+  const wrong = others.flatMap(([name]) => (present?.[name] === undefined ? [] : [name]));
+  if (wrong.length > 0) await operatorService.removeSearchAttributes({ namespace, searchAttributes: wrong });
+  await operatorService.addSearchAttributes({ namespace, searchAttributes: Object.fromEntries(others) });
+  return false;
 }

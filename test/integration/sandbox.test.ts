@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { DescribeAddressesCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { Client, Connection } from '@temporalio/client';
+import { openProvider } from '../../clouds/open-provider.ts';
 import { searchAttributeTypes } from '../../workflows/messages.ts';
 import { createNode, deleteNode } from '../../sandbox/nodes.ts';
 import { ProcessStartError, type ManagedProcess } from '../../sandbox/processes/child-process.ts';
@@ -61,6 +62,18 @@ describe('a world that runs', () => {
     ec2.destroy();
   });
 
+  test('Compute Engine answers the provider that has its address from the configuration, at the address that gcloud is told', async () => {
+    const { url, projectId, region } = world.gce;
+    world.gce.reserveAddress({ name: 'static-1', labels: { kubeip: 'use' } });
+    const provider = await openProvider({ provider: 'gcp', account: projectId, region, endpoint: url });
+    const query = { family: 'ipv4', filter: 'labels.kubeip=use', orderBy: '' } as const;
+
+    expect(await provider.listAddresses(query)).toMatchObject([{ id: 'static-1' }]);
+    expect(world.env.CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE).toBe(`${url}/compute/v1/`);
+    expect(world.env.CLOUDSDK_CORE_PROJECT).toBe(projectId);
+    provider.close();
+  });
+
   test('a Node keeps exactly the labels, provider id and taints that it was made with, until it is deleted', async () => {
     const api = coreApi(world.env.KUBECONFIG ?? '');
     const taints = [{ key: 'kubeip', effect: 'NoSchedule', value: 'wait' }];
@@ -108,6 +121,14 @@ describe('a world that runs', () => {
 });
 
 describe('no process is left', () => {
+  test('of either cloud’s emulator after stop, and no port is open', async () => {
+    const world = await startWorld({ ec2: true, gce: true });
+    const urls = [world.ec2.url, world.gce.url];
+    expect((await Promise.all(urls.map((url) => fetch(url)))).length).toBe(2);
+    await world.stop();
+    for (const url of urls) await expect(fetch(url)).rejects.toThrow('fetch failed');
+  });
+
   test('after stop, nor a temporary folder', async () => {
     const world = await startWorld({ temporal: true, kubernetes: true });
     expect(processesNaming(world.dir).length).toBeGreaterThanOrEqual(6); // three servers, three supervisors
@@ -158,6 +179,27 @@ describe('no process is left', () => {
     expect(readFileSync(join(dir, 'kube-apiserver.log'), 'utf8')).toBe('no such luck\n');
     expect(await eventually(() => processesNaming(dir).length === 0)).toBe(true);
   });
+});
+
+test('the Temporal database of an earlier version is continued, with the search attributes of this one', async () => {
+  const first = await startWorld({ temporal: true, dir: folder });
+  const { address, namespace } = first.temporal;
+  const connection = await Connection.connect({ address });
+  const { operatorService } = connection;
+  await operatorService.removeSearchAttributes({
+    namespace,
+    searchAttributes: ['KubeipAddress', 'KubeipPoolHash'],
+  });
+  await operatorService.addSearchAttributes({ namespace, searchAttributes: { KubeipAddress: 2 } });
+  await connection.close();
+  await first.stop();
+
+  const second = await startWorld({ temporal: true, dir: folder });
+  const again = await Connection.connect({ address: second.temporal.address });
+  const { customAttributes } = await again.operatorService.listSearchAttributes({ namespace });
+  await again.close();
+  await second.stop();
+  expect(customAttributes).toMatchObject({ KubeipAddress: 7, KubeipPoolHash: 2, KubeipNode: 2 });
 });
 
 test('a fixed port that is taken is an error, not another port', async () => {
