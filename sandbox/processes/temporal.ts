@@ -91,7 +91,9 @@ async function isServing(address: string): Promise<boolean> {
 async function hasSearchAttributes({ operatorService }: Connection): Promise<boolean> {
   const namespace = temporalNamespace;
   const { customAttributes: present } = await operatorService.listSearchAttributes({ namespace });
-  const others = Object.entries(searchAttributeNumbers).filter(([name, type]) => present?.[name] !== type);
+  const others = Object.entries(searchAttributeNumbers).filter(
+    ([name, type]) => Number(present?.[name]) !== type,
+  );
   if (others.length === 0) return true;
   const wrong = others.flatMap(([name]) => (present?.[name] === undefined ? [] : [name]));
   if (wrong.length > 0) await operatorService.removeSearchAttributes({ namespace, searchAttributes: wrong });

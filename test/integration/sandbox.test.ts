@@ -186,11 +186,15 @@ test('the Temporal database of an earlier version is continued, with the search 
   const { address, namespace } = first.temporal;
   const connection = await Connection.connect({ address });
   const { operatorService } = connection;
+  const keyword = 2; // as the server numbers it
   await operatorService.removeSearchAttributes({
     namespace,
     searchAttributes: ['KubeipAddress', 'KubeipPoolHash'],
   });
-  await operatorService.addSearchAttributes({ namespace, searchAttributes: { KubeipAddress: 2 } });
+  await operatorService.addSearchAttributes({
+    namespace,
+    searchAttributes: Object.fromEntries([['KubeipAddress', keyword]]),
+  });
   await connection.close();
   await first.stop();
 
