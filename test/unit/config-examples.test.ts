@@ -34,6 +34,15 @@ describe('config.schema.json', () => {
       },
     ],
     [{ cluster: 'a', pools: [{ name: 'a', nodeSelector: {}, filter: 'x' }], pool: 1 }],
+    [{ cluster: 'a', pools: [{ name: 'a', nodeSelector: {} }] }],
+    [{ cluster: 'a', pools: [{ name: 'a', nodeSelector: {}, addresses: {} }] }],
+    [{ cluster: 'a', pools: [{ name: 'a', nodeSelector: {}, addresses: { ipv6: {} } }] }],
+    [
+      {
+        cluster: 'a',
+        pools: [{ name: 'a', nodeSelector: {}, filter: 'x', addresses: { ipv4: { filter: 'x' } } }],
+      },
+    ],
   ])('refuses %j', (wrong) => {
     expect(validate(wrong)).toBe(false);
   });
@@ -109,9 +118,12 @@ function presetOf(path: readonly (string | number)[]): unknown {
   return (schema as { default?: unknown }).default;
 }
 
+/** A pool of the example need not repeat what its defaults say, and no pool can say all: some settings exclude others. */
 function valueAt(value: unknown, path: readonly (string | number)[]): unknown {
-  // A pool of the example need not repeat what its defaults say.
+  const read = (at: unknown, steps: readonly (string | number)[]) =>
+    steps.reduce<unknown>((part, step) => (part as Record<string, unknown> | undefined)?.[step], at);
   const [first, second, ...rest] = path;
-  const own = path.reduce<unknown>((at, step) => (at as Record<string, unknown> | undefined)?.[step], value);
-  return own === undefined && first === 'pools' && second === 0 ? valueAt(value, ['defaults', ...rest]) : own;
+  if (first !== 'pools' || second !== 0) return read(value, path);
+  const { pools, defaults } = value as { pools: unknown[]; defaults: unknown };
+  return [...pools, defaults].map((place) => read(place, rest)).find((found) => found !== undefined);
 }

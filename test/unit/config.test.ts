@@ -234,7 +234,7 @@ pools:
     ['filter: labels.kubeip=reserved', 'pools[0].filter', 'Google Cloud'],
     ['orderBy: Size', 'pools[0].orderBy', 'PublicIp'],
     ['provider: azure', 'pools[0].provider', 'gcp'],
-    ['family: ipv6', 'pools[0].family', 'not supported on AWS'],
+    ['family: ipv5', 'pools[0].family', 'ipv4, ipv6'],
     ['priority: high', 'pools[0].priority', 'a number'],
     ['retries: { attempts: 0 }', 'pools[0].retries.attempts', '1 or more'],
     ['retries: { interval: 0s }', 'pools[0].retries.interval', '1ms or more'],

@@ -54,6 +54,35 @@ describe('the plan of a reconcile', () => {
     expect(plan.orphans).toEqual([]);
   });
 
+  const taints = [{ key: 'kubeip.example/no-address', effect: 'NoSchedule' }];
+  const knows = { node: 'a', uid: 'uid-a', poolHash: pool.hash };
+  test.each<[string, NodeView, OpenRun, boolean]>([
+    ['that knows the pool’s settings is left alone', node('a'), knows, false],
+    ['that knows other settings is told to look', node('a'), { ...knows, poolHash: 'other' }, true],
+    ['that has not looked yet is left alone', node('a'), { ...knows, poolHash: undefined }, false],
+    [
+      'that has assigned an address to a Node with the taint is told to look',
+      node('a', { taints }),
+      { ...knows, phase: 'assigned' },
+      true,
+    ],
+    [
+      'that waits for an address while its Node has the taint is left alone',
+      node('a', { taints }),
+      { ...knows, phase: 'waiting' },
+      false,
+    ],
+    [
+      'that has assigned an address to a Node with the taint of somebody else is left alone',
+      node('a', { taints: [{ key: 'other', effect: 'NoSchedule' }] }),
+      { ...knows, phase: 'assigned' },
+      false,
+    ],
+  ])('a workflow %s', (_, present, run, expected) => {
+    const plan = planReconcile([present], [run], pools);
+    expect(plan).toEqual({ start: [], nudge: expected ? [present] : [], orphans: [] });
+  });
+
   const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'));
   const world = fc.record({
     nodes: names.chain((all) =>
@@ -106,6 +135,7 @@ describe('the plan of a reconcile', () => {
 describe('changes of a Node', () => {
   const of = (over: Partial<NodeView>) => interestOf(node('a', over), pools);
   const plain = of({});
+  const pinnedTo = (value: string) => of({ annotations: { 'kubeip-temporal.io/pinned-ipv4': value } });
 
   test.each([
     ['the first sight of a selected Node', undefined, plain, true],
@@ -120,6 +150,11 @@ describe('changes of a Node', () => {
     ['another uid', plain, of({ uid: 'other' }), true],
     ['the providerID that arrives', of({ providerID: '' }), plain, true],
     ['the region that arrives', plain, of({ region: 'eu-west-1' }), true],
+    ['an address that the Node is pinned to', plain, pinnedTo('203.0.113.7'), true],
+    ['another such address', pinnedTo('203.0.113.7'), pinnedTo('203.0.113.8'), true],
+    ['such an address in other spaces', pinnedTo('203.0.113.7'), pinnedTo(' 203.0.113.7'), false],
+    ['a Node that is pinned no more', pinnedTo('203.0.113.7'), plain, true],
+    ['a pin that can be no address', plain, pinnedTo('no address'), false],
     ['a Node that leaves its pool', plain, of({ labels: {} }), true],
     ['a Node that comes into a pool', of({ labels: {} }), plain, true],
     [
