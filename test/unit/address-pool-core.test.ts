@@ -1,76 +1,31 @@
 import { describe, expect, test } from '@jest/globals';
-import fc from 'fast-check';
-import type { AddressRef } from '../../model/address.ts';
-import type { AddressRequest, ClaimOutcome, Grant } from '../../workflows/messages.ts';
+import type { AddressQuery } from '../../model/address.ts';
 import { CLAIM_MS, LINGER_MS } from '../../workflows/pool/claims.ts';
-import {
-  beginLook,
-  decide,
-  type Found,
-  type Look,
-  type Message,
-  nextLookAt,
-} from '../../workflows/pool/look.ts';
+import { beginLook, decide, nextLookAt } from '../../workflows/pool/look.ts';
 import { pack, unpack } from '../../workflows/pool/packed-state.ts';
 import {
   checkedHolders,
   freed,
   newPoolState,
   overdueHolders,
-  type PoolState,
   request,
-  settle,
-  undelivered,
   withdraw,
 } from '../../workflows/pool/state.ts';
+import { poolStatus } from '../../workflows/pool/status.ts';
+import {
+  address,
+  asked,
+  fast,
+  granted,
+  ipv6Query,
+  list,
+  look,
+  query,
+  settleGrant,
+} from './address-pool-world.ts';
 
-const query = { family: 'ipv4', filter: 'Name=tag:pool,Values=a', orderBy: '' } as const;
-
-function asked(node: string, more: Partial<AddressRequest> = {}): AddressRequest {
-  return {
-    workflowId: `assign-ip/test/${node}`,
-    runId: `run-of-${node}`,
-    requestId: `request-${more.runId ?? node}`,
-    pool: 'a',
-    query,
-    priority: 0,
-    instance: { provider: 'aws', id: `i-${node}`, zone: 'eu-west-1a' },
-    ...more,
-  };
-}
-
-const address = (n: number): AddressRef => ({ id: `eipalloc-${n}`, ip: `192.0.2.${n}` });
-
-/** A list as the provider would make it: who holds what is told by `holders` (address id to instance id). */
-function list(look: Look, all: AddressRef[], holders: ReadonlyMap<string, string> = new Map()): Found {
-  return {
-    pools: look.pools.map((pool) => ({
-      key: pool.key,
-      size: all.length,
-      free: all.filter((a) => !holders.has(a.id) && !look.claimed.includes(a.id)).slice(0, pool.want),
-      held: pool.holders.flatMap(({ workflowId, ip }) => {
-        const own = all.find((a) => a.ip === ip);
-        return own === undefined ? [] : [{ workflowId, address: own }];
-      }),
-    })),
-    claims: look.claimed.map((addressId) => ({ addressId, instanceId: holders.get(addressId) ?? null })),
-  };
-}
-
-function look(
-  state: PoolState,
-  all: AddressRef[],
-  now: number,
-  holders?: ReadonlyMap<string, string>,
-): Message[] {
-  const planned = beginLook(state, now);
-  return decide(state, planned, list(planned, all, holders), now);
-}
-
-const granted = (messages: Message[]): [string, string][] =>
-  messages.flatMap((m) => (m.grant.kind === 'granted' ? [[m.workflowId, m.grant.address.id]] : []));
-
-const fast = { burst: 1_000, perSecond: 1_000 };
+const scope = { provider: 'aws', account: '111122223333', region: 'eu-west-1' } as const;
+const byFamily = ({ family }: AddressQuery) => [address(1, family), address(2, family)];
 
 describe('the mutex', () => {
   test('serves all that wait from one list, by priority and then first come, first served', () => {
@@ -116,7 +71,7 @@ describe('the mutex', () => {
   test('keeps an address that the instance holds, whatever the rate limit says', () => {
     const state = newPoolState({ burst: 1, perSecond: 0.001 }, 0);
     state.bucket.tokens = 0;
-    request(state, asked('n1', { holds: '192.0.2.1' }), 0);
+    request(state, asked('n1', { holds: { ips: ['192.0.2.1'], exclusive: true } }), 0);
     expect(nextLookAt(state)).toBeLessThan(1_000);
     const messages = look(state, [address(1)], 500, new Map([['eipalloc-1', 'i-n1']]));
     expect(messages[0]?.grant).toMatchObject({ kind: 'granted', held: true, address: address(1) });
@@ -124,7 +79,7 @@ describe('the mutex', () => {
 
   test('reports an address that the instance holds from elsewhere, and drops the request', () => {
     const state = newPoolState(fast, 0);
-    request(state, asked('n1', { holds: '198.51.100.9' }), 0);
+    request(state, asked('n1', { holds: { ips: ['198.51.100.9'], exclusive: true } }), 0);
     expect(look(state, [address(1)], 0)).toEqual([
       {
         workflowId: 'assign-ip/test/n1',
@@ -208,178 +163,99 @@ describe('the mutex', () => {
     expect(messages.map((m) => m.grant.kind)).toEqual(['granted', 'refused']);
   });
 
+  test('an instance that may have several addresses keeps one of the pool, or is served like any other', () => {
+    const state = newPoolState({ burst: 1, perSecond: 0.001 }, 0);
+    const several = (n: number) => ({
+      holds: { ips: ['2001:db8:ffff::9', `2001:db8::${n}`], exclusive: false },
+    });
+    request(state, asked('keeps', { query: ipv6Query, ...several(1) }), 0);
+    request(state, asked('served', { query: ipv6Query, ...several(99) }), 1);
+    request(state, asked('paced', { query: ipv6Query, ...several(98) }), 2);
+    const all = [1, 2, 3].map((n) => address(n, 'ipv6'));
+    const messages = look(state, all, 500, new Map([['2001:db8::1', 'i-keeps']]));
+    expect(granted(messages)).toEqual([
+      ['assign-ip/test/keeps', '2001:db8::1'],
+      ['assign-ip/test/served', '2001:db8::2'],
+    ]);
+    expect(messages.map(({ grant }) => grant.kind === 'granted' && grant.held)).toEqual([true, false]);
+    // What is held is not of the pool, which is known now: the next look comes when the rate limit has a call.
+    expect(nextLookAt(state)).toBeGreaterThan(100_000);
+  });
+
+  test('one node waits for an address of each family, and is granted, asked after and settled for each by itself', () => {
+    const state = newPoolState(fast, 0);
+    request(state, asked('n1', { requestId: 'four' }), 0);
+    request(state, asked('n1', { requestId: 'six', query: ipv6Query }), 1);
+    expect(poolStatus(state, scope).waiting.map(({ family }) => family)).toEqual(['ipv4', 'ipv6']);
+    const messages = look(state, byFamily, 0);
+    expect(granted(messages)).toEqual([
+      ['assign-ip/test/n1', 'eipalloc-1'],
+      ['assign-ip/test/n1', '2001:db8::1'],
+    ]);
+    // The same again changes nothing; a newer request for one family leaves the other's claim alone.
+    request(state, asked('n1', { requestId: 'six', query: ipv6Query }), 10);
+    expect(state.queue).toEqual([]);
+    request(state, asked('n1', { requestId: 'another', query: ipv6Query }), 20);
+    expect(state.claims.map(({ family, state }) => [family, state])).toEqual([
+      ['ipv4', 'granted'],
+      ['ipv6', 'lingering'],
+    ]);
+    settleGrant(state, messages[0]!, 'abandoned', 30);
+    expect(state.claims.map(({ family }) => family)).toEqual(['ipv6']);
+  });
+
+  test('a withdrawal that names a request takes back that one only; one that names none takes back all', () => {
+    const state = newPoolState(fast, 0);
+    request(state, asked('n1', { requestId: 'four' }), 0);
+    request(state, asked('n1', { requestId: 'six', query: ipv6Query }), 1);
+    request(state, asked('n2'), 2);
+    withdraw(state, 'assign-ip/test/n1', 'an older one');
+    expect(state.queue).toHaveLength(3);
+    withdraw(state, 'assign-ip/test/n1', 'four');
+    expect(state.queue.map((w) => w.requestId)).toEqual(['six', 'request-n2']);
+    request(state, asked('n1', { requestId: 'four' }), 3);
+    withdraw(state, 'assign-ip/test/n1');
+    expect(state.queue.map((w) => w.requestId)).toEqual(['request-n2']);
+  });
+
+  test('nodes of two subnets are listed apart, and each is served from its own', () => {
+    const state = newPoolState(fast, 0);
+    for (const n of [1, 2]) {
+      request(state, asked(`n${n}`, { query: { ...ipv6Query, subnet: `subnet-${n}` } }), n);
+    }
+    const bySubnet = ({ subnet }: AddressQuery) => [address(subnet === 'subnet-1' ? 1 : 2, 'ipv6')];
+    expect(granted(look(state, bySubnet, 10))).toEqual([
+      ['assign-ip/test/n1', '2001:db8::1'],
+      ['assign-ip/test/n2', '2001:db8::2'],
+    ]);
+  });
+
   test('10,000 waiters fit one payload of continue-as-new, and come back the same', () => {
     const state = newPoolState(fast, 0);
     for (let n = 0; n < 10_000; n++) {
       request(
         state,
-        asked(`ip-10-0-${n >> 8}-${n & 255}.eu-west-1.compute.internal`, {
+        asked(`ip-10-0-${n >> 9}-${(n >> 1) & 255}.eu-west-1.compute.internal`, {
+          query: n % 2 === 0 ? query : ipv6Query,
           runId: '01234567-89ab-cdef-0123-456789abcdef',
           requestId: '01234567',
-          instance: { provider: 'aws', id: 'i-0123456789abcdef0', zone: 'eu-west-1a' },
+          ...(n % 10 === 0 ? { pinned: `192.0.2.${n}` } : {}),
+          ...(n % 3 === 1 ? { holds: { ips: ['2001:db8:1234:5678:9abc::1'], exclusive: false } } : {}),
         }),
         1_763_900_000_000 + n,
       );
     }
+    for (const waiter of state.queue) if (waiter.seq % 2 === 0) waiter.told = 'empty';
     const text = JSON.stringify(pack(state));
     expect(text.length).toBeLessThan(2_000_000);
     expect(unpack(JSON.parse(text))).toEqual(state);
   });
-});
 
-function settleGrant(state: PoolState, message: Message, outcome: ClaimOutcome, now: number): void {
-  const { grant, workflowId } = message;
-  if (grant.kind !== 'granted') throw new Error(`expected a grant, got ${grant.kind}`);
-  settle(state, { workflowId, addressId: grant.address.id, token: grant.token, outcome }, now);
-}
-
-// ---- invariants over random histories ----
-
-type Step =
-  | { do: 'request'; node: number; run: number; priority: number; pool: number }
-  | { do: 'withdraw' | 'undelivered' | 'die'; node: number }
-  | { do: 'settle'; node: number; outcome: ClaimOutcome; stale: boolean }
-  | { do: 'freed'; address: number }
-  | { do: 'look'; staleBy: number }
-  | { do: 'pack' }
-  | { do: 'wait'; ms: number };
-
-const node = fc.nat({ max: 7 });
-const step: fc.Arbitrary<Step> = fc.oneof(
-  fc.record({
-    do: fc.constant('request' as const),
-    node,
-    run: fc.nat({ max: 2 }),
-    priority: fc.nat({ max: 1 }),
-    pool: fc.nat({ max: 1 }),
-  }),
-  fc.record({ do: fc.constantFrom('withdraw' as const, 'undelivered' as const, 'die' as const), node }),
-  fc.record({
-    do: fc.constant('settle' as const),
-    node,
-    outcome: fc.constantFrom<ClaimOutcome>('associated', 'throttled', 'inUse', 'abandoned', 'unknown'),
-    stale: fc.boolean(),
-  }),
-  fc.record({ do: fc.constant('freed' as const), address: fc.nat({ max: 5 }) }),
-  fc.record({ do: fc.constant('look' as const), staleBy: fc.nat({ max: 3 }) }),
-  fc.record({ do: fc.constant('pack' as const) }),
-  fc.record({ do: fc.constant('wait' as const), ms: fc.integer({ min: -1_000, max: 200_000 }) }),
-);
-
-describe('the mutex, over random histories', () => {
-  test('one claim for each address, one place for each workflow, growing tokens, no pass-over, no lost request', () => {
-    fc.assert(
-      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-        let state = newPoolState({ burst: 5, perSecond: 2 }, 0);
-        let now = 0;
-        let lastToken = 0;
-        const all = [0, 1, 2, 3, 4, 5].map((n) => address(n));
-        /** The cloud's truth, and its past, which a stale list shows. */
-        let holders = new Map<string, string>();
-        const past: Map<string, string>[] = [holders];
-        /** Grants that were delivered, by workflow. */
-        const delivered = new Map<string, Extract<Grant, { kind: 'granted' }>>();
-        const id = (n: number): string => `assign-ip/test/n${n}`;
-
-        for (const s of steps) {
-          now = Math.max(0, now + 7);
-          const before = new Set(state.queue.map((w) => w.workflowId));
-          const allowed = new Set<string>();
-          switch (s.do) {
-            case 'request': {
-              const pool =
-                s.pool === 0 ? {} : { pool: 'b', query: { ...query, filter: 'Name=tag:pool,Values=b' } };
-              request(
-                state,
-                asked(`n${s.node}`, { runId: `run-${s.run}`, priority: s.priority, ...pool }),
-                now,
-              );
-              break;
-            }
-            case 'withdraw':
-              withdraw(state, id(s.node));
-              allowed.add(id(s.node));
-              break;
-            case 'die':
-              checkedHolders(
-                state,
-                overdueHolders(state, now)
-                  .filter((h) => h.workflowId === id(s.node))
-                  .map((h) => h.runId),
-                now,
-              );
-              break;
-            case 'undelivered': {
-              const grant = delivered.get(id(s.node));
-              if (grant !== undefined) undelivered(state, grant.token);
-              break;
-            }
-            case 'settle': {
-              const grant = delivered.get(id(s.node));
-              if (grant === undefined) break;
-              const token = s.stale ? grant.token - 1 : grant.token;
-              const before = structuredClone(state.claims);
-              if (s.outcome === 'associated' && !holders.has(grant.address.id) && !s.stale) {
-                holders = new Map(holders).set(grant.address.id, `i-n${s.node}`);
-                past.push(holders);
-              }
-              settle(
-                state,
-                { workflowId: id(s.node), addressId: grant.address.id, token, outcome: s.outcome },
-                now,
-              );
-              if (s.stale) expect(state.claims).toEqual(before);
-              break;
-            }
-            case 'freed':
-              holders = new Map(holders);
-              holders.delete(address(s.address).id);
-              past.push(holders);
-              freed(state, address(s.address).id, true, now);
-              break;
-            case 'look': {
-              const seen = past[Math.max(0, past.length - 1 - s.staleBy)]!;
-              const queue = [...state.queue];
-              const messages = look(state, all, now, seen);
-              for (const m of messages) {
-                if (m.grant.kind !== 'granted') continue;
-                allowed.add(m.workflowId);
-                delivered.set(m.workflowId, m.grant);
-                expect(m.grant.token).toBeGreaterThan(lastToken);
-                lastToken = m.grant.token;
-              }
-              // Whoever was granted had nobody of its pool before it in the queue who was not.
-              const got = new Set(granted(messages).map(([workflowId]) => workflowId));
-              for (const [index, waiter] of queue.entries()) {
-                if (!got.has(waiter.workflowId)) continue;
-                const passedOver = queue
-                  .slice(0, index)
-                  .filter((w) => w.poolKey === waiter.poolKey && !got.has(w.workflowId));
-                expect(passedOver).toEqual([]);
-              }
-              break;
-            }
-            case 'pack':
-              state = unpack(JSON.parse(JSON.stringify(pack(state))));
-              break;
-            case 'wait':
-              now = Math.max(0, now + s.ms);
-              break;
-          }
-          const claimed = state.claims.map((c) => c.address.id);
-          expect(new Set(claimed).size).toBe(claimed.length);
-          const waiting = state.queue.map((w) => w.workflowId);
-          expect(new Set(waiting).size).toBe(waiting.length);
-          const holding = state.claims.filter((c) => c.state === 'granted').map((c) => c.workflowId);
-          expect(new Set(holding).size).toBe(holding.length);
-          for (const workflowId of before) {
-            if (!allowed.has(workflowId)) expect(waiting).toContain(workflowId);
-          }
-          // Somebody waits: there is a time at which the mutex looks again.
-          if (state.queue.length > 0) expect(nextLookAt(state)).toBeDefined();
-        }
-      }),
-      { numRuns: 1_500 },
-    );
+  test('a pool that nobody waits for any more is not carried on', () => {
+    const state = newPoolState(fast, 0);
+    request(state, asked('n1'), 0);
+    request(state, asked('n2', { pool: 'gone' }), 1);
+    withdraw(state, 'assign-ip/test/n2');
+    expect(Object.values(unpack(pack(state)).pools).map(({ name }) => name)).toEqual(['a']);
   });
 });
