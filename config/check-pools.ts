@@ -51,13 +51,6 @@ function checkPool(placed: PlacedPool, report: Report): void {
 
 function checkQueries({ pool }: PlacedPool, report: Report): void {
   for (const query of pool.queries) {
-    if (query.family === 'ipv6' && pool.provider === 'aws') {
-      report(
-        query.paths.family,
-        query.family,
-        'IPv6 is not supported on AWS by this version yet: EC2 has no Elastic IPs for it. Use ipv4.',
-      );
-    }
     for (const problem of validateQuery(pool.provider, query)) {
       report(query.paths[problem.key], query[problem.key], problem.message);
     }

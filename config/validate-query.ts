@@ -4,6 +4,7 @@ import * as awsOrder from '../clouds/aws/order.ts';
 import * as gcp from '../clouds/gcp/filter.ts';
 import * as gcpOrder from '../clouds/gcp/order.ts';
 import { CloudError } from '../clouds/provider.ts';
+import type { Family } from '../model/address.ts';
 import type { ProviderName } from '../model/scope.ts';
 
 export interface QueryProblem {
@@ -11,10 +12,13 @@ export interface QueryProblem {
   readonly message: string;
 }
 
-const parsers = {
+/** What throws if the text is wrong. */
+type Parse = (text: string, family: Family) => unknown;
+
+const parsers: Readonly<Record<ProviderName, { readonly filter: Parse; readonly order: Parse }>> = {
   aws: { filter: aws.parseFilter, order: awsOrder.parseOrder },
   gcp: { filter: gcp.parseFilter, order: gcpOrder.parseOrder },
-} as const satisfies Record<ProviderName, unknown>;
+};
 
 /**
  * @param query its filter may be missing, which is for others to report
@@ -22,15 +26,16 @@ const parsers = {
  */
 export function validateQuery(
   provider: ProviderName,
-  query: { readonly filter: string | undefined; readonly orderBy: string },
+  query: { readonly family: Family; readonly filter: string | undefined; readonly orderBy: string },
 ): QueryProblem[] {
   const problems: QueryProblem[] = [];
-  const { filter } = query;
-  const filterProblem = filter === undefined ? undefined : messageOf(() => parsers[provider].filter(filter));
+  const { filter, family } = query;
+  const filterProblem =
+    filter === undefined ? undefined : messageOf(() => parsers[provider].filter(filter, family));
   if (filter !== undefined && filterProblem !== undefined) {
     problems.push({ key: 'filter', message: filterProblem + otherCloudHint(provider, filter) });
   }
-  const orderProblem = messageOf(() => parsers[provider].order(query.orderBy));
+  const orderProblem = messageOf(() => parsers[provider].order(query.orderBy, family));
   if (orderProblem !== undefined) problems.push({ key: 'orderBy', message: orderProblem });
   return problems;
 }

@@ -14,6 +14,16 @@ export interface AwsCallContext {
   readonly endpoint?: string | undefined;
 }
 
+/** No answer of AWS about the permissions of anyone: the credentials were not there, or too old. */
+const credentialHiccups = [
+  'CredentialsProviderError',
+  'TokenProviderError',
+  'IDPCommunicationError',
+  'ExpiredToken',
+  'ExpiredTokenException',
+  'RequestExpired',
+];
+
 const kinds: Readonly<Record<string, CloudErrorKind>> = {
   ...codes('Throttled', [
     'RequestLimitExceeded',
@@ -43,12 +53,6 @@ const kinds: Readonly<Record<string, CloudErrorKind>> = {
     'SignatureDoesNotMatch',
     'IncompleteSignature',
     'InvalidIdentityToken',
-    'IDPCommunicationError',
-    'ExpiredToken',
-    'ExpiredTokenException',
-    'RequestExpired',
-    'CredentialsProviderError',
-    'TokenProviderError',
   ]),
   ...codes('InUse', ['Resource.AlreadyAssociated', 'InvalidIPAddress.InUse']),
   ...codes('Exhausted', ['InsufficientAddressCapacity', 'InsufficientFreeAddressesInSubnet']),
@@ -59,6 +63,8 @@ const kinds: Readonly<Record<string, CloudErrorKind>> = {
     'IncorrectState',
     'InvalidInstanceID',
     'DependencyViolation',
+    // Credentials that cannot be had at this moment: the pod's token or role may be back at the next try.
+    ...credentialHiccups,
     'RequestTimeout',
     'InternalError',
     'InternalFailure',
@@ -135,8 +141,14 @@ function messageFor(kind: CloudErrorKind, facts: ErrorFacts, context: AwsCallCon
     case 'Throttled':
       return `${action} was throttled by ${where}: the account's rate limit in this region is used up (${detail})`;
     case 'Exhausted':
+      if (facts.code === 'PrivateIpAddressLimitExceeded') {
+        return `${action}: the interface has as many addresses as its instance type allows (${detail})`;
+      }
       return `${action}: a quota of the AWS account is used up; ask for more under Service Quotas (${detail})`;
     case 'Unavailable':
+      if (credentialHiccups.includes(facts.code)) {
+        return `${action}: ${credentialAdvice(facts.code)} (${detail})`;
+      }
       return facts.status === undefined
         ? `${action}: no answer from ${where}. Check the region, the network and AWS_ENDPOINT_URL (${detail})`
         : `${action}: ${where} failed to serve the call, HTTP ${facts.status} (${detail})`;
@@ -150,15 +162,18 @@ const adviceByCode: Readonly<Record<string, string>> = {
     "the node's VPC has no internet gateway, so its nodes cannot have public addresses. ",
 };
 
-function denialAdvice({ code, message }: ErrorFacts, { action }: AwsCallContext): string {
-  if (code === 'CredentialsProviderError' || code === 'TokenProviderError') {
-    return (
-      'no AWS credentials were found. On EKS give the pod a role (Pod Identity or an IRSA service account); ' +
-      'elsewhere set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'
-    );
-  }
+function credentialAdvice(code: string): string {
   if (code.startsWith('ExpiredToken')) return 'the AWS credentials have expired; get new ones';
   if (code === 'RequestExpired') return "the request's time is off: check this machine's clock";
+  if (code === 'IDPCommunicationError') return 'AWS could not reach the identity provider of the IRSA role';
+  return (
+    'no AWS credentials were found. On EKS give the pod a role (Pod Identity or an IRSA service account), and look ' +
+    'whether the Pod Identity agent and STS can be reached; ' +
+    'elsewhere set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY'
+  );
+}
+
+function denialAdvice({ code, message }: ErrorFacts, { action }: AwsCallContext): string {
   if (/^(AuthFailure|InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch)$/.test(code)) {
     return 'AWS does not accept the credentials; check AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
   }
@@ -166,8 +181,17 @@ function denialAdvice({ code, message }: ErrorFacts, { action }: AwsCallContext)
   return `the permission "${action}" is missing; add it to the policy of the worker's IAM role`;
 }
 
+/** EC2's denial on a managed interface reads as a missing permission, which would send the reader the wrong way. */
+export function explainDenial(error: unknown, operator: string | undefined): unknown {
+  if (!(error instanceof CloudError) || error.kind !== 'Denied' || operator === undefined) return error;
+  return new CloudError('Denied', `${managedResourceAdvice}. Operator: ${operator}. ${error.message}`, {
+    code: error.code,
+    cause: error,
+  });
+}
+
 /** For a network interface that an AWS service operates, as EKS Auto Mode does. */
-export const managedResourceAdvice =
+const managedResourceAdvice =
   "the network interface is operated by an AWS service (EKS Auto Mode denies Elastic IPs on its nodes' interfaces); " +
   'no permission helps, use a managed or self-managed node group, or Karpenter, for these nodes';
 

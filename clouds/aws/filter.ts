@@ -1,10 +1,12 @@
 /**
- * KubeIP's filter syntax for Elastic IPs: `Name=tag:env,Values=dev,test;Name=tag:app,Values=web`.
+ * KubeIP's filter syntax for Elastic IPs, and for the CIDR reservations that IPv6 pools are made of:
+ * `Name=tag:env,Values=dev,test;Name=tag:app,Values=web`.
  *
  * `;` joins filters (all must match), `,` joins the values of one (any may match). Blanks around names and values are
  * dropped. `\,` and `\;` stand for the character itself; every other backslash goes to EC2 as it is, where `*` and `?`
  * are wildcards and `\*`, `\?`, `\\` the literal characters. An empty value matches an empty tag value, as with KubeIP.
  */
+import type { Family } from '../../model/address.ts';
 import { CloudError } from '../provider.ts';
 import { checkFilterName } from './filter-names.ts';
 
@@ -27,16 +29,19 @@ interface Piece {
 
 /**
  * @param text the filter as a user wrote it
+ * @param family decides which names there are: those of addresses, or those of CIDR reservations
  * @returns the filters, in the order written; at least one
  * @throws CloudError `Invalid`, naming the filter, the position (counted from 1) and what is expected there
  */
-export function parseFilter(text: string): AddressFilter[] {
+export function parseFilter(text: string, family: Family = 'ipv4'): AddressFilter[] {
   const pieces = split({ text, at: 0 }, ';').map(trim);
-  const filters = pieces.flatMap((piece, index) => (piece.text === '' ? [] : [parseOne(piece, index + 1)]));
+  const filters = pieces.flatMap((piece, index) =>
+    piece.text === '' ? [] : [parseOne(piece, index + 1, family)],
+  );
   if (filters.length === 0) {
     throw new CloudError(
       'Invalid',
-      'The filter is empty, so the pool would be every Elastic IP of the account. Write one such as Name=tag:kubeip,Values=reserved.',
+      `The filter is empty, so the pool would be every ${family === 'ipv4' ? 'Elastic IP' : 'CIDR reservation'} of the account. Write one such as Name=tag:kubeip,Values=reserved.`,
     );
   }
   const count = filters.reduce((sum, filter) => sum + filter.values.length, 0);
@@ -76,7 +81,7 @@ export function groupByDistinctNames(filters: readonly AddressFilter[]): Address
   );
 }
 
-function parseOne(piece: Piece, ordinal: number): AddressFilter {
+function parseOne(piece: Piece, ordinal: number, family: Family): AddressFilter {
   const fail = (at: number, problem: string): never => {
     throw new CloudError(
       'Invalid',
@@ -94,7 +99,7 @@ function parseOne(piece: Piece, ordinal: number): AddressFilter {
     return fail(trim(first).at, 'expected "Values=" (written so, with a capital V)');
 
   const filterName = unescape(name.text);
-  const unknown = checkFilterName(filterName);
+  const unknown = checkFilterName(filterName, family);
   if (unknown !== undefined) return fail(name.at, unknown);
   const values = [firstValue, ...rest.slice(1).map(trim)];
   for (const value of values) {

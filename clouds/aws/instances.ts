@@ -11,6 +11,7 @@ import { CloudError } from '../provider.ts';
 import { batchLookups } from '../batch.ts';
 import { present, type AwsCall } from './client.ts';
 import { maxFilterValues } from './filter.ts';
+import { canonicalIpv6 } from './ipv6-range.ts';
 
 export interface FoundInstance {
   readonly instance: Instance;
@@ -143,12 +144,18 @@ function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope
   };
 }
 
-/** The public address of the interface's primary private address; others on the interface do not count. */
+/** The public IPv4 address of the interface's primary private address, others do not count; and all its IPv6 addresses. */
 function publicIpsOf(nic: InstanceNetworkInterface | undefined): PublicIp[] {
   const onPrimary = nic?.PrivateIpAddresses?.find((address) => address.Primary);
   const association = onPrimary === undefined ? nic?.Association : onPrimary.Association;
-  const ip = association?.PublicIp ?? association?.CarrierIp;
-  if (ip === undefined || ip === '') return [];
+  const ip = association?.PublicIp ?? association?.CarrierIp ?? '';
   // An auto-assigned address is owned by "amazon", an Elastic IP by an account. When unsure it is not ours to replace.
-  return [{ ip, family: 'ipv4', kind: association?.IpOwnerId === 'amazon' ? 'ephemeral' : 'static' }];
+  const kind = association?.IpOwnerId === 'amazon' ? 'ephemeral' : 'static';
+  const ipv6 = (nic?.Ipv6Addresses ?? []).flatMap(
+    ({ Ipv6Address }) => canonicalIpv6(Ipv6Address ?? '') ?? [],
+  );
+  return [
+    ...(ip === '' ? [] : [{ ip, family: 'ipv4', kind } as const]),
+    ...ipv6.map((ip): PublicIp => ({ ip, family: 'ipv6', kind: 'additional' })),
+  ];
 }

@@ -44,18 +44,23 @@ export function contains(range: Ipv6Range, address: bigint): boolean {
   return range.first <= address && address <= range.last;
 }
 
-/** @returns addresses of the ranges in ascending order, each once, without those of the excluded ranges; made as asked for */
-export function* addressesOf(ranges: readonly Ipv6Range[], excluded: readonly Ipv6Range[]): Generator<bigint> {
+/** @returns the first addresses of the ranges, `limit` at most, ascending, each once, without those of the excluded ranges */
+export function firstAddresses(
+  ranges: readonly Ipv6Range[],
+  excluded: readonly Ipv6Range[],
+  limit: number,
+): bigint[] {
   const byFirst = (a: Ipv6Range, b: Ipv6Range) => (a.first < b.first ? -1 : Number(a.first > b.first));
   const gaps = excluded.toSorted(byFirst);
+  const found: bigint[] = [];
   let gap = 0;
   let next = 0n;
-  for (const range of ranges.toSorted(byFirst)) {
-    if (range.first > next) next = range.first;
-    while (next <= range.last) {
+  for (const { first, last } of ranges.toSorted(byFirst)) {
+    if (first > next) next = first;
+    while (next <= last && found.length < limit) {
       const skipped = gaps[gap];
       if (skipped === undefined || next < skipped.first) {
-        yield next;
+        found.push(next);
         next += 1n;
       } else {
         if (skipped.last >= next) next = skipped.last + 1n;
@@ -63,6 +68,7 @@ export function* addressesOf(ranges: readonly Ipv6Range[], excluded: readonly Ip
       }
     }
   }
+  return found;
 }
 
 /** The URL parser knows the canonical form. */

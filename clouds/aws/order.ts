@@ -3,6 +3,7 @@
  * Compared as strings, as KubeIP does: `10.0.0.9` comes after `10.0.0.10`.
  */
 import type { Address } from '@aws-sdk/client-ec2';
+import type { Family } from '../../model/address.ts';
 import { CloudError } from '../provider.ts';
 
 const orderFields = [
@@ -29,11 +30,17 @@ export type AddressOrder = (a: Address, b: Address) => number;
  * @param orderBy as a user wrote it; the case of `Tag:` and of field names does not matter, that of a tag's key does
  * @returns the order: addresses without the tag or field come last, ties go by allocation id; undefined if `orderBy`
  * is empty, which stands for EC2's own order
- * @throws CloudError `Invalid`, naming the fields there are
+ * @throws CloudError `Invalid`, naming the fields there are; for IPv6 whenever `orderBy` is not empty
  */
-export function parseOrder(orderBy: string): AddressOrder | undefined {
+export function parseOrder(orderBy: string, family: Family = 'ipv4'): AddressOrder | undefined {
   const text = orderBy.trim();
   if (text === '') return undefined;
+  if (family === 'ipv6') {
+    throw new CloudError(
+      'Invalid',
+      `Order "${orderBy}": the IPv6 addresses of a CIDR reservation have neither tags nor fields to order them by. Leave the order out: they are taken in ascending order.`,
+    );
+  }
   const tag = /^tag:(.*)$/i.exec(text);
   if (tag) {
     const key = tag[1]?.trim() ?? '';

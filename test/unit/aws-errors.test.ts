@@ -54,8 +54,11 @@ describe('errors that EC2 answers', () => {
     [400, 'Throttling', 'Throttled'],
     [403, 'UnauthorizedOperation', 'Denied'],
     [401, 'AuthFailure', 'Denied'],
-    [400, 'ExpiredToken', 'Denied'],
-    [400, 'RequestExpired', 'Denied'],
+    [400, 'ExpiredToken', 'Unavailable'],
+    [400, 'ExpiredTokenException', 'Unavailable'],
+    [400, 'RequestExpired', 'Unavailable'],
+    [400, 'PrivateIpAddressLimitExceeded', 'Exhausted'],
+    [400, 'InvalidIPAddress.InUse', 'InUse'],
     [400, 'Resource.AlreadyAssociated', 'InUse'],
     [400, 'InvalidAllocationID.NotFound', 'NotFound'],
     [400, 'InvalidNetworkInterfaceID.NotFound', 'NotFound'],
@@ -160,10 +163,12 @@ describe('errors before any call', () => {
     });
   });
 
-  test('an IPv6 pool is refused as Invalid', () => {
-    expect(() => offline.validateQuery({ ...query, family: 'ipv6' })).toThrow(
-      /IPv6 pools are not supported on AWS yet/,
-    );
+  test('an order of an IPv6 pool is refused as Invalid, and so are filters that reservations do not have', () => {
+    const ipv6 = { ...query, family: 'ipv6' } as const;
+    expect(() => offline.validateQuery(ipv6)).not.toThrow();
+    expect(() => offline.validateQuery({ ...ipv6, orderBy: 'PublicIp' })).toThrow(/ascending order/);
+    const byIp = { ...ipv6, filter: 'Name=public-ip,Values=2001:db8::1' };
+    expect(() => offline.validateQuery(byIp)).toThrow(/no filter of GetSubnetCidrReservations.*subnet-id/);
   });
 
   test('an address id that is none is not looked for', async () => {
@@ -193,7 +198,8 @@ describe('openProvider', () => {
     try {
       const opening = openProvider({ provider: 'aws', region: 'eu-west-1', endpoint: 'http://127.0.0.1:9' });
       await expect(opening).rejects.toMatchObject({
-        kind: 'Denied',
+        kind: 'Unavailable',
+        code: 'CredentialsProviderError',
         message: expect.stringMatching(/no AWS credentials were found.*AWS_PROFILE/),
       });
     } finally {

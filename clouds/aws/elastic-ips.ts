@@ -1,0 +1,167 @@
+/** Elastic IPs: the IPv4 addresses of pools, by the contract of {@link CloudProvider}. */
+import { AssociateAddressCommand, DisassociateAddressCommand } from '@aws-sdk/client-ec2';
+import {
+  type Address,
+  type AddressQuery,
+  type AddressRef,
+  type Association,
+  type Instance,
+  type InstanceRef,
+  type ReleaseOutcome,
+  solePublicIp,
+} from '../../model/address.ts';
+import { CloudError, type ReleaseOptions } from '../provider.ts';
+import { createAddressReader, type AddressReader, type FoundAddress } from './addresses.ts';
+import { explainDenial } from './errors.ts';
+import type { AddressFamily, Ec2Access } from './address-family.ts';
+import { parseOrder } from './order.ts';
+
+export class ElasticIps implements AddressFamily {
+  readonly #ec2: Ec2Access;
+  readonly #addresses: AddressReader;
+
+  constructor(ec2: Ec2Access) {
+    this.#ec2 = ec2;
+    this.#addresses = createAddressReader(ec2.client, ec2.call, ec2.windowMs);
+  }
+
+  async list(query: AddressQuery): Promise<Address[]> {
+    const order = parseOrder(query.orderBy);
+    const found = await this.#addresses.list(query.filter);
+    if (order) found.sort((a, b) => order(a.raw, b.raw));
+    return found.map(({ address }) => address);
+  }
+
+  async read(query: AddressQuery, addressId: string): Promise<Address | undefined> {
+    return (await this.#addresses.read(query.filter, addressId))?.address;
+  }
+
+  async associate(ref: InstanceRef, address: AddressRef): Promise<Association> {
+    const { instance, operator } = await this.#ec2.findInstance(ref);
+    if (!instance.alive) {
+      throw new CloudError('NotFound', `Instance ${ref.id} is terminated, so it gets no address.`);
+    }
+    const present = solePublicIp(instance, 'ipv4');
+    if (present?.kind === 'static') {
+      const held = await this.#addresses.readAny(address.id);
+      if (held && isHeldBy(held, instance)) return associationOf(held);
+      if (present.ip !== address.ip) throw await this.#refusal(instance, present.ip);
+    }
+    try {
+      return await this.#associate(instance, address);
+    } catch (error) {
+      throw explainDenial(error, operator);
+    }
+  }
+
+  /**
+   * An instance loses its present Elastic IP without a word when it is given another, so the call is not made.
+   * EC2's lists are some seconds old: one that was just released may still show, which passes by itself.
+   */
+  async #refusal(instance: Instance, heldIp: string): Promise<CloudError> {
+    const held = await this.#addresses.readByIp(heldIp);
+    if (held && !isHeldBy(held, instance)) {
+      return new CloudError(
+        'Unavailable',
+        `EC2's answers do not agree yet on whether instance ${instance.id} has the Elastic IP ${heldIp}.`,
+      );
+    }
+    return new CloudError(
+      'ForeignAddress',
+      `Instance ${instance.id} already has the Elastic IP ${heldIp}, which was not assigned for its pool; it is left alone. Disassociate it to have one of the pool.`,
+    );
+  }
+
+  async #associate(instance: Instance, address: AddressRef): Promise<Association> {
+    try {
+      const answer = await this.#ec2.call('ec2:AssociateAddress', () =>
+        this.#ec2.client.send(
+          new AssociateAddressCommand({
+            AllocationId: address.id,
+            // Not InstanceId, which EC2 refuses for an instance with more than one interface.
+            NetworkInterfaceId: instance.networkInterfaceId,
+            PrivateIpAddress: instance.privateIp,
+            // Without it EC2 takes the address from whoever has it.
+            AllowReassociation: false,
+          }),
+        ),
+      );
+      if (answer.AssociationId) {
+        return {
+          id: answer.AssociationId,
+          instanceId: instance.id,
+          networkInterfaceId: instance.networkInterfaceId,
+        };
+      }
+    } catch (error) {
+      if (!(error instanceof CloudError) || error.kind !== 'InUse') throw error;
+    }
+    // Taken. By this very instance, if an earlier call was applied and its answer lost.
+    const holder = await this.#addresses.readAny(address.id);
+    if (holder && isHeldBy(holder, instance)) return associationOf(holder);
+    throw new CloudError('InUse', `${address.ip} (${address.id}) is held by ${holderOf(holder)}.`, {
+      code: 'Resource.AlreadyAssociated',
+    });
+  }
+
+  /** The list may be old: an association that the caller made is ended by its id even if the address shows as free. */
+  async release(
+    ref: InstanceRef,
+    address: AddressRef,
+    query: AddressQuery,
+    { association: made }: ReleaseOptions = {},
+  ): Promise<ReleaseOutcome> {
+    const found = await this.#addresses.read(query.filter, address.id);
+    if (!found) return 'notInPool';
+    const { association: seen } = found.address;
+    if (!seen) return made ? this.#disassociate(made.id) : 'alreadyFree';
+    if (await this.#isHolder(ref, found)) return this.#disassociate(seen.id);
+    return 'heldByOther';
+  }
+
+  /** An association's id is new each time, so this cannot touch one made since for another instance. */
+  async #disassociate(associationId: string): Promise<ReleaseOutcome> {
+    try {
+      await this.#ec2.call('ec2:DisassociateAddress', () =>
+        this.#ec2.client.send(new DisassociateAddressCommand({ AssociationId: associationId })),
+      );
+      return 'released';
+    } catch (error) {
+      if (error instanceof CloudError && error.kind === 'NotFound') return 'alreadyFree';
+      throw error;
+    }
+  }
+
+  /** Whether the instance holds the address as its node's: on its primary interface, if that can still be known. */
+  async #isHolder(ref: InstanceRef, found: FoundAddress): Promise<boolean> {
+    const holder = found.address.association?.instanceId;
+    if (holder !== undefined && holder !== ref.id) return false;
+    try {
+      const { instance } = await this.#ec2.findInstance(ref);
+      // An instance that is gone has no interfaces any more to compare.
+      return isHeldBy(found, instance) || (!instance.alive && holder === ref.id);
+    } catch (error) {
+      if (error instanceof CloudError && error.kind === 'NotFound') return holder === ref.id;
+      throw error;
+    }
+  }
+}
+
+/** On the instance's primary interface, and on that interface's primary private address. */
+function isHeldBy({ raw, address }: FoundAddress, instance: Instance): boolean {
+  return (
+    address.association?.networkInterfaceId === instance.networkInterfaceId &&
+    (!raw.PrivateIpAddress || raw.PrivateIpAddress === instance.privateIp)
+  );
+}
+
+function associationOf({ address }: FoundAddress): Association {
+  if (!address.association)
+    throw new CloudError('Unavailable', `${address.ip} (${address.id}) has no association.`);
+  return address.association;
+}
+
+function holderOf(found: FoundAddress | undefined): string {
+  const association = found?.address.association;
+  return association?.instanceId ?? association?.networkInterfaceId ?? 'somebody else';
+}

@@ -1,0 +1,185 @@
+/**
+ * IPv6 addresses by the contract of {@link CloudProvider}. EC2 has no Elastic IPs of this family: a pool is what explicit
+ * CIDR reservations of subnets hold, of which addresses are assigned to interfaces by name. An interface may have several,
+ * EC2 never moves one from its holder, and each serves its own subnet only.
+ */
+import { AssignIpv6AddressesCommand, UnassignIpv6AddressesCommand } from '@aws-sdk/client-ec2';
+import type {
+  Address,
+  AddressQuery,
+  AddressRef,
+  Association,
+  Instance,
+  InstanceRef,
+  ReleaseOutcome,
+} from '../../model/address.ts';
+import { CloudError, type ListOptions, type ReleaseOptions } from '../provider.ts';
+import type { AddressFamily, Ec2Access } from './address-family.ts';
+import { explainDenial } from './errors.ts';
+import { createIpv6HolderReader, ipv6Association, type Ipv6HolderReader } from './ipv6-holders.ts';
+import { createIpv6PoolReader, isInPool, type Ipv6PoolReader } from './ipv6-pools.ts';
+import { contains, firstAddresses, formatIpv6, parseIpv6 } from './ipv6-range.ts';
+
+/** How many free addresses a list has where nobody says how many are of use. */
+const defaultWantFree = 1000;
+
+export class Ipv6Addresses implements AddressFamily {
+  readonly #ec2: Ec2Access;
+  readonly #pools: Ipv6PoolReader;
+  readonly #holders: Ipv6HolderReader;
+
+  constructor(ec2: Ec2Access) {
+    this.#ec2 = ec2;
+    this.#pools = createIpv6PoolReader(ec2.client, ec2.call, ec2.windowMs);
+    this.#holders = createIpv6HolderReader(ec2.client, ec2.call, ec2.windowMs);
+  }
+
+  /** In ascending order: all that interfaces have, and the first that are free. */
+  async list(query: AddressQuery, options: ListOptions = {}): Promise<Address[]> {
+    const pool = await this.#pools.pool({ filter: query.filter, subnet: query.subnet });
+    if (pool.ranges.length === 0) return [];
+    const { addresses, prefixes } = await this.#holders.inSubnets(pool.subnets);
+    const held = [...addresses.keys()].filter((address) => isInPool(pool, address));
+    const taken = held.map((address) => ({ first: address, last: address }));
+    const notFree = [...pool.keptByEc2, ...prefixes, ...taken];
+    const free = firstAddresses(pool.ranges, notFree, options.wantFree ?? defaultWantFree);
+    return [...held, ...free]
+      .sort((a, b) => (a < b ? -1 : 1))
+      .map((address) => toAddress(formatIpv6(address), addresses.get(address)));
+  }
+
+  async read(query: AddressQuery, addressId: string): Promise<Address | undefined> {
+    const address = parseIpv6(addressId);
+    if (address === undefined) return undefined;
+    const ip = formatIpv6(address);
+    const [pool, holder] = await Promise.all([
+      this.#pools.pool({ filter: query.filter, subnet: query.subnet }),
+      this.#holders.holderOf(ip),
+    ]);
+    return isInPool(pool, address) ? toAddress(ip, holder) : undefined;
+  }
+
+  async associate(ref: InstanceRef, { id }: AddressRef): Promise<Association> {
+    const { instance, operator } = await this.#ec2.findInstance(ref);
+    if (!instance.alive) {
+      throw new CloudError('NotFound', `Instance ${ref.id} is terminated, so it gets no address.`);
+    }
+    const address = parseIpv6(id);
+    if (address === undefined) throw new CloudError('Invalid', `"${id}" is no IPv6 address.`);
+    const ip = formatIpv6(address);
+    const [holder] = await Promise.all([this.#holders.holderOf(ip), this.#checkSubnet(instance, address)]);
+    if (holder) return ownOrInUse(instance, ip, holder);
+    try {
+      return await this.#assign(instance, ip);
+    } catch (error) {
+      throw explainDenial(error, operator);
+    }
+  }
+
+  async #assign(instance: Instance, ip: string): Promise<Association> {
+    const { networkInterfaceId } = instance;
+    try {
+      await this.#ec2.call('ec2:AssignIpv6Addresses', () =>
+        this.#ec2.client.send(
+          new AssignIpv6AddressesCommand({ NetworkInterfaceId: networkInterfaceId, Ipv6Addresses: [ip] }),
+        ),
+      );
+      return ipv6Association(networkInterfaceId, ip, instance.id);
+    } catch (error) {
+      return this.#explainRefusal(error, instance, ip);
+    }
+  }
+
+  /** Another may have been faster; or this very instance has it, if an earlier call was applied and its answer lost. */
+  async #explainRefusal(error: unknown, instance: Instance, ip: string): Promise<Association> {
+    if (!(error instanceof CloudError) || (error.kind !== 'InUse' && error.kind !== 'Invalid')) throw error;
+    const holder = await this.#holders.holderOf(ip);
+    if (holder) return ownOrInUse(instance, ip, holder, error);
+    if (error.kind === 'Invalid') throw error;
+    // EC2's lists are some seconds old.
+    throw new CloudError('Unavailable', `EC2 says that ${ip} is in use, and does not show yet by whom.`, {
+      code: error.code,
+      cause: error,
+    });
+  }
+
+  async #checkSubnet({ id, subnet }: Instance, address: bigint): Promise<void> {
+    const blocks = await this.#pools.blocksOf(subnet);
+    if (blocks.some((block) => contains(block, address))) return;
+    throw new CloudError(
+      'Invalid',
+      blocks.length === 0
+        ? `Subnet ${subnet} of instance ${id} has no IPv6 CIDR block, so the instance cannot have an IPv6 address.`
+        : `${formatIpv6(address)} is not of subnet ${subnet}, which instance ${id} is in. An IPv6 address serves its own subnet only.`,
+    );
+  }
+
+  /**
+   * The interface is the fence: the address is taken from the instance's primary one and from no other. An address that a
+   * list, which may be old, shows as free is taken from there all the same where the caller put it there.
+   */
+  async release(
+    ref: InstanceRef,
+    { id }: AddressRef,
+    query: AddressQuery,
+    { association: made }: ReleaseOptions = {},
+  ): Promise<ReleaseOutcome> {
+    const found = await this.read(query, id);
+    if (!found) return 'notInPool';
+    const holder = found.association ?? made;
+    if (!holder) return 'alreadyFree';
+    const networkInterfaceId = await this.#primaryInterface(ref, holder);
+    if (networkInterfaceId === undefined) return found.association ? 'heldByOther' : 'alreadyFree';
+    return this.#unassign(networkInterfaceId, found);
+  }
+
+  /** @returns the holder's interface if it is the instance's primary one, as far as that can still be known */
+  async #primaryInterface(ref: InstanceRef, holder: Association): Promise<string | undefined> {
+    if (holder.instanceId !== undefined && holder.instanceId !== ref.id) return undefined;
+    const known = await this.#ec2.findInstance(ref).catch((error: unknown) => {
+      if (error instanceof CloudError && error.kind === 'NotFound') return undefined;
+      throw error;
+    });
+    // An instance that is gone has no interfaces any more to compare.
+    const isGone = known === undefined || !known.instance.alive;
+    const isHolder =
+      holder.networkInterfaceId === known?.instance.networkInterfaceId ||
+      (isGone && holder.instanceId === ref.id);
+    return isHolder ? holder.networkInterfaceId : undefined;
+  }
+
+  async #unassign(networkInterfaceId: string, { ip, association: seen }: Address): Promise<ReleaseOutcome> {
+    try {
+      await this.#ec2.call('ec2:UnassignIpv6Addresses', () =>
+        this.#ec2.client.send(
+          new UnassignIpv6AddressesCommand({ NetworkInterfaceId: networkInterfaceId, Ipv6Addresses: [ip] }),
+        ),
+      );
+      return 'released';
+    } catch (error) {
+      if (!(error instanceof CloudError)) throw error;
+      if (error.kind === 'NotFound') return 'alreadyFree';
+      // Refused because the interface does not have it any more?
+      if (error.kind !== 'Invalid') throw error;
+      const holder = seen && (await this.#holders.holderOf(ip));
+      if (!holder) return 'alreadyFree';
+      if (holder.networkInterfaceId !== networkInterfaceId) return 'heldByOther';
+      throw new CloudError(
+        'Unavailable',
+        `EC2's answers do not agree yet on whether ${networkInterfaceId} has ${ip}. ${error.message}`,
+        { code: error.code, cause: error },
+      );
+    }
+  }
+}
+
+function toAddress(ip: string, association: Association | undefined): Address {
+  return { id: ip, ip, family: 'ipv6', ...(association && { association }) };
+}
+
+/** @throws CloudError `InUse` if it is not the instance's primary interface that has the address */
+function ownOrInUse(instance: Instance, ip: string, holder: Association, refusal?: CloudError): Association {
+  if (holder.networkInterfaceId === instance.networkInterfaceId) return holder;
+  const who = holder.instanceId ?? holder.networkInterfaceId ?? 'somebody else';
+  throw new CloudError('InUse', `${ip} is held by ${who}.`, { code: refusal?.code, cause: refusal });
+}
