@@ -1,91 +1,136 @@
-/** Holds what happened against the invariants: EC2's own answer, and the emulator's journal of who held what when. */
-import { DescribeAddressesCommand, EC2Client } from '@aws-sdk/client-ec2';
+/** Holds what happened against the invariants: each cloud's own answer, and its emulator's journal of who held what when. */
+import type { Family } from '../model/address.ts';
 import { type AssociationEvent, findThefts } from '../sandbox/cloud/association-journal.ts';
-import type { World } from '../sandbox/world.ts';
+import { canonicalIp } from '../clouds/gcp/ip.ts';
+import type { CloudAnswer, HeldAddress, NodeGroup, StagedPool } from './cloud.ts';
 import type { NodeRow } from './observer.ts';
-import type { Stage } from './stage.ts';
+import type { Stage, StagedCloud } from './stage.ts';
 
-export interface Verdict {
+export interface Counts {
   /** Nodes that the demo made: assigned, waiting, released by hand or deleted. */
   readonly nodes: number;
   readonly deleted: number;
   readonly assigned: number;
   readonly waiting: number;
   readonly released: number;
-  /** Addresses that were taken from a holder, and instances with more than one. */
+  /** Addresses that were taken from a holder or are on two instances, and instances with two of one family. */
   readonly doubleAssigned: number;
   /** Pool addresses on an instance whose Node is gone or does not have them, or lying free while a node of the pool waits. */
   readonly leaked: number;
   /** Changes by a client to an address that is of no pool. */
   readonly foreignTouched: number;
-  /** Nodes that show an address which EC2 does not show on their instance. */
+  /** Nodes that show an address which the cloud does not show on their instance, or are assigned without one. */
   readonly untrue: number;
+  /** Living instances that have no external address of a family any more, which they had at the beginning. */
+  readonly without: number;
 }
 
-interface HeldAddress {
-  readonly allocationId: string;
-  readonly publicIp: string;
-  readonly instanceId: string | undefined;
+/** Summed over the clouds, and of each. */
+export interface Verdict extends Counts {
+  readonly clouds: Readonly<Record<string, Counts>>;
 }
 
-export async function judge(world: World, stage: Stage, rows: readonly NodeRow[]): Promise<Verdict> {
-  return verdictOf(stage, rows, await describeAddresses(world), world.ec2.journal());
-}
-
-/** Asks as any client would. */
-async function describeAddresses(world: World): Promise<HeldAddress[]> {
-  const client = new EC2Client({
-    region: world.ec2.region,
-    endpoint: world.ec2.url,
-    credentials: { accessKeyId: 'demo', secretAccessKey: 'demo' },
-  });
-  const { Addresses = [] } = await client.send(new DescribeAddressesCommand({}));
-  client.destroy();
-  return Addresses.map((a) => ({
-    allocationId: a.AllocationId ?? '',
-    publicIp: a.PublicIp ?? '',
-    instanceId: a.InstanceId === '' ? undefined : a.InstanceId,
-  }));
+export async function judge({ clouds, families }: Stage, rows: readonly NodeRow[]): Promise<Verdict> {
+  const each = await Promise.all(
+    clouds.map(async (cloud) => {
+      const evidence = { rows, answer: await cloud.ask(), journal: cloud.journal() };
+      return [cloud.provider, judgeCloud(cloud, families, evidence)] as const;
+    }),
+  );
+  const [first, ...others] = each.map(([, counts]) => counts);
+  if (first === undefined) throw new Error('no cloud to judge');
+  return { ...others.reduce(add, first), clouds: Object.fromEntries(each) };
 }
 
 /** Pure, so that a test can show that it finds what is wrong. */
-export function verdictOf(
-  stage: Pick<Stage, 'groups' | 'foreign'>,
-  rows: readonly NodeRow[],
-  addresses: readonly HeldAddress[],
-  journal: readonly AssociationEvent[],
-): Verdict {
-  const nodeOf = new Map(stage.groups.flatMap((g) => [...g.nodes].map(([node, id]) => [id, node] as const)));
-  const rowOf = new Map(rows.map((row) => [row.node, row]));
-  const pooled = new Set(stage.groups.flatMap((g) => g.addresses));
-  const holders = addresses.flatMap((a) => (a.instanceId === undefined ? [] : [a.instanceId]));
-  const several = holders.length - new Set(holders).size;
-
-  const strays = addresses.filter((a) => {
-    if (!pooled.has(a.allocationId) || a.instanceId === undefined) return false;
-    const row = rowOf.get(nodeOf.get(a.instanceId) ?? '');
-    return row === undefined || row.address !== a.publicIp;
-  });
-  const idle = stage.groups.flatMap((g) => {
-    const waits = rows.some((row) => g.nodes.has(row.node) && row.phase === 'waiting');
-    return waits ? addresses.filter((a) => g.addresses.includes(a.allocationId) && !a.instanceId) : [];
-  });
-  const untrue = rows.filter((row) => {
-    if (row.address === '') return row.phase === 'assigned';
-    const held = addresses.find((a) => a.publicIp === row.address);
-    return held?.instanceId === undefined || nodeOf.get(held.instanceId) !== row.node;
-  });
-  const foreign = journal.filter((e) => e.by === 'api' && !pooled.has(e.allocationId));
+export function judgeCloud(
+  { groups, began }: Pick<StagedCloud, 'groups' | 'began'>,
+  families: readonly Family[],
+  evidence: {
+    /** Of all Nodes. */
+    readonly rows: readonly NodeRow[];
+    readonly answer: CloudAnswer;
+    readonly journal: readonly AssociationEvent[];
+  },
+): Counts {
+  const { answer, journal } = evidence;
+  const instanceOf = new Map(
+    groups.flatMap(({ nodes }) => [...nodes].map(([node, { instance }]) => [node, instance] as const)),
+  );
+  const rows = evidence.rows.filter(({ node }) => instanceOf.has(node));
+  const isPooled = (id: string): boolean =>
+    groups.some(({ pools }) => pools.some((pool) => pool.includes(id)));
+  const pooled = answer.held.filter(({ id }) => isPooled(id));
   const inPhase = (phase: string): number => rows.filter((row) => row.phase === phase).length;
   return {
-    nodes: nodeOf.size,
-    deleted: nodeOf.size - rows.length,
+    nodes: instanceOf.size,
+    deleted: instanceOf.size - rows.length,
     assigned: inPhase('assigned'),
     waiting: inPhase('waiting'),
     released: inPhase('released'),
-    doubleAssigned: several + findThefts(journal).length,
-    leaked: strays.length + idle.length,
-    foreignTouched: foreign.length,
-    untrue: untrue.length,
+    doubleAssigned:
+      repeated(pooled.map(({ instance, family }) => `${instance} ${family}`)) +
+      repeated(answer.held.map(({ ip }) => ip)) +
+      findThefts(journal).length,
+    leaked: strays(pooled, rows, instanceOf) + sum(groups.map((group) => idle(group, rows, answer.held))),
+    foreignTouched: journal.filter(({ by, allocationId }) => by === 'api' && !isPooled(allocationId)).length,
+    untrue: rows.filter((row) => !isTrue(row, instanceOf.get(row.node), families, answer.held)).length,
+    without: sum([...began].map(([instance, had]) => lost(had, answer.external.get(instance)))),
   };
+}
+
+/** Addresses of the pools on an instance whose Node is gone, or does not show them. */
+function strays(
+  pooled: readonly HeldAddress[],
+  rows: readonly NodeRow[],
+  instanceOf: ReadonlyMap<string, string>,
+): number {
+  return pooled.filter(({ ip, family, instance }) => {
+    const row = rows.find(({ node }) => instanceOf.get(node) === instance);
+    return row === undefined || canonicalIp(row.addresses[family]) !== ip;
+  }).length;
+}
+
+/** Free addresses of the group's pools that a waiting node could have. */
+function idle({ nodes, pools }: NodeGroup, rows: readonly NodeRow[], held: readonly HeldAddress[]): number {
+  const lacks = ({ family, zone }: StagedPool): boolean =>
+    rows.some(({ node, phase, addresses }) => {
+      const staged = nodes.get(node);
+      if (staged === undefined || phase !== 'waiting' || addresses[family] !== '') return false;
+      return zone === undefined || staged.zone === zone;
+    });
+  return sum(
+    pools.filter(lacks).map((pool) => pool.size - held.filter(({ id }) => pool.includes(id)).length),
+  );
+}
+
+function isTrue(
+  { phase, addresses }: NodeRow,
+  instance: string | undefined,
+  families: readonly Family[],
+  held: readonly HeldAddress[],
+): boolean {
+  return families.every((family) => {
+    const ip = canonicalIp(addresses[family]);
+    if (ip === '') return phase !== 'assigned';
+    return held.some((address) => address.ip === ip && address.instance === instance);
+  });
+}
+
+/** An instance that is gone lacks nothing. */
+function lost(had: readonly Family[], has: readonly Family[] | undefined): number {
+  return has === undefined ? 0 : had.filter((family) => !has.includes(family)).length;
+}
+
+function repeated(values: readonly string[]): number {
+  return values.length - new Set(values).size;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
+}
+
+function add(a: Counts, b: Counts): Counts {
+  const keys = Object.keys(a) as (keyof Counts)[];
+  return Object.fromEntries(keys.map((key) => [key, a[key] + b[key]])) as Record<keyof Counts, number>;
 }

@@ -1,18 +1,22 @@
 /**
- * `npm run demo`: a whole world on this machine, in which real nodes of a real Kubernetes API get Elastic IPs over the EC2
- * protocol, orchestrated by a real Temporal server; and one worker is killed on the way.
+ * `npm run demo`: a whole world on this machine, in which nodes of a real Kubernetes API get static addresses over the
+ * protocols of EC2 and Compute Engine, orchestrated by a real Temporal server; and workers are killed on the way.
  */
 import { Command, InvalidArgumentError } from 'commander';
-import { startWorld, type World } from '../sandbox/world.ts';
+import { families as allFamilies, type Family } from '../model/address.ts';
+import type { ProviderName } from '../model/scope.ts';
 import { listenForShutdown, untilAborted } from '../program/shutdown.ts';
+import { startWorld, type World } from '../sandbox/world.ts';
 import { judge, type Verdict } from './judge.ts';
 import { observeNodes } from './observer.ts';
 import { Programs } from './programs.ts';
-import { setStage } from './stage.ts';
+import { setStage, type Stage } from './stage.ts';
 import { playStory } from './story.ts';
 import { startView, type View } from './view.ts';
 
 interface Options {
+  readonly clouds: readonly ProviderName[];
+  readonly family: readonly Family[];
   readonly nodes: number;
   readonly once?: boolean;
   readonly json?: boolean;
@@ -23,11 +27,13 @@ const options = new Command('npm run demo --')
   .description(
     'Plays the main job in a sandbox on this machine: nodes get static addresses, and give them back.',
   )
-  .option('--nodes <n>', 'how many nodes, in two node groups', wholeNumber, 12)
+  .option('--clouds <list>', 'aws, gcp, or both with a comma between them', cloudList, ['aws'])
+  .option('--family <which>', 'what each node gets: ipv4, ipv6, or dual for both', familyList, ['ipv4'])
+  .option('--nodes <n>', 'how many nodes on each cloud, in two node groups', wholeNumber, 12)
   .option('--once', 'end when the story is told, instead of staying up')
   .option('--json', 'the last line is one JSON object with the result; the story goes to stderr')
   .option('--keep <folder>', 'keep logs and data in this folder')
-  .addHelpText('after', '\nExample: npm run demo -- --once --json --nodes 40')
+  .addHelpText('after', '\nExample: npm run demo -- --clouds aws,gcp --family dual --once --json')
   .parse()
   .opts<Options>();
 
@@ -37,22 +43,30 @@ async function main(): Promise<number> {
   const startedAt = Date.now();
   const output = options.json === true ? process.stderr : process.stdout;
   const { signal } = listenForShutdown();
-  output.write('Starting Temporal, kube-apiserver and an EC2 emulator on loopback.\n');
+  const { clouds, family: families, nodes } = options;
+  output.write(`Starting Temporal, kube-apiserver and an emulator of ${clouds.join(' and ')} on loopback.\n`);
   const world = await startWorld({
     temporal: true,
     kubernetes: true,
-    ec2: { latencyMs: 150, jitterMs: 500, limits: 'published' },
+    ec2: clouds.includes('aws') && { latencyMs: 150, jitterMs: 500, limits: 'published' },
+    gce: clouds.includes('gcp') && {
+      latencyMs: 50,
+      jitterMs: 100,
+      operationMs: 200,
+      operationJitterMs: 300,
+      limits: 'published',
+    },
     ...(options.keep === undefined ? {} : { dir: options.keep }),
   });
-  const stage = setStage(world, options.nodes);
+  const stage = await setStage(world, { clouds, families, nodes });
   const programs = new Programs(world, stage);
-  const view = startView(output, () => observeNodes(world));
+  const view = startView(output, families, () => observeNodes(world));
   try {
-    // Addresses beyond the burst come at EC2's rate; and a killed worker's calls are missed for some seconds.
-    const patienceMs = 120_000 + options.nodes * 500;
+    // Addresses beyond the burst come at the cloud's rate; and a killed worker's calls are missed for some seconds.
+    const patienceMs = 120_000 + nodes * families.length * 500;
     await Promise.race([playStory({ world, stage, programs, view, patienceMs }), interrupted(signal)]);
-    const verdict = await judge(world, stage, await observeNodes(world));
-    const good = report(view, verdict, world);
+    const verdict = await judge(stage, await observeNodes(world));
+    const good = report(view, verdict, stage);
     if (options.json === true) {
       const seconds = Math.round((Date.now() - startedAt) / 100) / 10;
       process.stdout.write(`${JSON.stringify({ ...verdict, workerKills: programs.workerKills, seconds })}\n`);
@@ -79,27 +93,30 @@ async function interrupted(signal: AbortSignal): Promise<never> {
 }
 
 /** @returns true if every invariant holds */
-function report(view: View, verdict: Verdict, world: World): boolean {
+function report(view: View, verdict: Verdict, { clouds }: Stage): boolean {
   const checks: [string, number][] = [
-    ['addresses taken from a holder, or two on one instance', verdict.doubleAssigned],
+    ['addresses taken from a holder, on two instances, or two on one', verdict.doubleAssigned],
     ['pool addresses leaked, or idle while a node waits', verdict.leaked],
     ['addresses of others touched', verdict.foreignTouched],
-    ['nodes that show what EC2 does not', verdict.untrue],
+    ['nodes that show what their cloud does not', verdict.untrue],
+    ['instances that lost their only external address', verdict.without],
   ];
   view.say(
-    `EC2's own answer: ${verdict.nodes} nodes, ${verdict.assigned} assigned, ${verdict.waiting} waiting, ` +
-      `${verdict.released} released by hand, ${verdict.deleted} deleted.`,
+    `${clouds.map(({ title }) => title).join(' and ')}, asked: ${verdict.nodes} nodes, ${verdict.assigned} assigned, ` +
+      `${verdict.waiting} waiting, ${verdict.released} released by hand, ${verdict.deleted} deleted.`,
   );
   for (const [what, count] of checks) view.say(`  ${count === 0 ? 'ok  ' : 'FAIL'} ${count} ${what}`);
-  const calls = Object.entries(world.ec2.calls().counts)
-    .map(([action, outcomes]) => `${action} ${JSON.stringify(outcomes)}`)
-    .join(', ');
-  view.say(`  EC2 calls: ${calls}`);
+  for (const cloud of clouds) {
+    const counts = Object.entries(cloud.calls().counts).map(
+      ([action, of]) => `${action} ${JSON.stringify(of)}`,
+    );
+    view.say(`  ${cloud.title} calls: ${counts.join(', ')}`);
+  }
   return checks.every(([, count]) => count === 0);
 }
 
 function thingsToTry(world: World): string {
-  const { temporal, kubernetes, ec2 } = world;
+  const { temporal, kubernetes } = world;
   return [
     'The world stays up. Ctrl-C ends it.',
     '',
@@ -107,17 +124,44 @@ function thingsToTry(world: World): string {
     `  kubeconfig    ${kubernetes.kubeconfigFile}`,
     `  logs          ${world.dir}`,
     '',
-    'Three things to try:',
+    'Things to try:',
     `  kubectl --kubeconfig ${kubernetes.kubeconfigFile} get nodes -L kubeip-temporal.io/phase,kubeip-temporal.io/pool`,
     `  temporal --address ${temporal.address} workflow signal --workflow-id assign-ip/demo/<node> --name release`,
-    `  AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x aws --region ${ec2.region} --endpoint-url ${ec2.url} ec2 describe-addresses --output table`,
+    ...options.clouds.map((cloud) => (cloud === 'aws' ? awsCommand(world) : gcloudCommand(world))),
   ].join('\n');
 }
 
+function awsCommand({ ec2 }: World): string {
+  const where = `--region ${ec2.region} --endpoint-url ${ec2.url}`;
+  return `  AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x aws ${where} ec2 describe-addresses --output table`;
+}
+
+function gcloudCommand({ gce }: World): string {
+  const env = Object.entries(gce.environment).map(([name, value]) => `${name}=${value}`);
+  return `  ${env.join(' ')} gcloud compute addresses list`;
+}
+
+function cloudList(text: string): ProviderName[] {
+  const known: readonly ProviderName[] = ['aws', 'gcp'];
+  const named = text.split(',');
+  const unknown = named.find((name) => !known.some((cloud) => cloud === name));
+  if (unknown === undefined) return known.filter((cloud) => named.includes(cloud));
+  throw new InvalidArgumentError(`"${unknown}" is none of ${known.join(', ')}.`);
+}
+
+function familyList(text: string): Family[] {
+  const chosen = allFamilies.filter((family) => text === 'dual' || text === family);
+  if (chosen.length > 0) return chosen;
+  throw new InvalidArgumentError('ipv4, ipv6 or dual is needed.');
+}
+
+/** With fewer there are no two nodes that wait in the smaller group, and none to take an address from. */
+const fewestNodes = 8;
+
 function wholeNumber(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 4 || value > 5_000) {
-    throw new InvalidArgumentError('a whole number from 4 to 5000 is needed.');
+  if (!Number.isInteger(value) || value < fewestNodes || value > 5_000) {
+    throw new InvalidArgumentError(`a whole number from ${fewestNodes} to 5000 is needed.`);
   }
   return value;
 }

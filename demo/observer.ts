@@ -1,13 +1,21 @@
 /** What kubectl would show of the demo's Nodes. */
 import { CoreV1Api } from '@kubernetes/client-node';
-import { messageAnnotation, phaseLabel, poolLabel, publicIpv4Annotation } from '../kubernetes/keys.ts';
+import {
+  messageAnnotation,
+  phaseLabel,
+  poolLabel,
+  publicIpv4Annotation,
+  publicIpv6Annotation,
+} from '../kubernetes/keys.ts';
+import type { Family } from '../model/address.ts';
 import type { World } from '../sandbox/world.ts';
 
 export interface NodeRow {
   readonly node: string;
   readonly pool: string;
   readonly phase: string;
-  readonly address: string;
+  /** Empty: none. */
+  readonly addresses: Readonly<Record<Family, string>>;
   readonly note: string;
 }
 
@@ -19,7 +27,10 @@ export async function observeNodes(world: World): Promise<NodeRow[]> {
       node: metadata?.name ?? '',
       pool: metadata?.labels?.[poolLabel] ?? '',
       phase: metadata?.labels?.[phaseLabel] ?? 'new',
-      address: metadata?.annotations?.[publicIpv4Annotation] ?? '',
+      addresses: {
+        ipv4: metadata?.annotations?.[publicIpv4Annotation] ?? '',
+        ipv6: metadata?.annotations?.[publicIpv6Annotation] ?? '',
+      },
       note: metadata?.annotations?.[messageAnnotation] ?? (spec?.taints?.length ? 'tainted' : ''),
     }))
     .sort((a, b) => (a.node < b.node ? -1 : 1));

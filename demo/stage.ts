@@ -1,102 +1,83 @@
-/** What the demo plays with: two node groups with a pool of Elastic IPs each, and an address that is nobody's business. */
+/** What the demo plays with: on each cloud two node groups with a pool each, and the cluster that all of them are of. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import type { Family } from '../model/address.ts';
+import type { ProviderName } from '../model/scope.ts';
 import { createNode } from '../sandbox/nodes.ts';
 import type { World } from '../sandbox/world.ts';
+import type { CloudAnswer, DemoCloud, StageOptions } from './cloud.ts';
+import { stageEc2 } from './ec2-cloud.ts';
+import { stageGce } from './gce-cloud.ts';
 
 export const cluster = 'demo';
 
-export interface NodeGroup {
-  readonly name: string;
-  /** Instance id by node name. */
-  readonly nodes: Map<string, string>;
-  /** Allocation ids of its pool. */
-  readonly addresses: readonly string[];
-}
+const taintKey = 'example.com/no-address';
 
 export interface Stage {
-  readonly groups: readonly [NodeGroup, NodeGroup];
-  /** An Elastic IP without the pools' tags, on an instance that is no node: must never be touched. */
-  readonly foreign: { readonly allocationId: string; readonly instanceId: string };
+  readonly clouds: readonly StagedCloud[];
+  /** Those that each node asks for. The first is the one that is short. */
+  readonly families: readonly Family[];
   readonly configFile: string;
 }
 
-/** Allocates addresses and launches instances, as the account's owner would; no Node is registered yet. */
-export function setStage(world: World, nodes: number): Stage {
-  const ofPublic = Math.ceil(nodes / 2);
-  const ofGame = nodes - ofPublic;
-  const groups = [
-    group(world, 'public', ofPublic, ofPublic),
-    group(world, 'game', ofGame, Math.max(0, ofGame - 2)),
-  ] as const;
-  const bystander = world.ec2.runInstance({ tags: { Name: 'bystander' } });
-  const { allocationId } = world.ec2.allocateAddress({ tags: { owner: 'somebody else' } });
-  world.ec2.associateByHand({ allocationId, instanceId: bystander.instanceId });
-  return {
-    groups: [...groups],
-    foreign: { allocationId, instanceId: bystander.instanceId },
-    configFile: writeConfig(world),
-  };
+export interface StagedCloud extends DemoCloud {
+  /** Which families of external address each instance began with. */
+  readonly began: CloudAnswer['external'];
 }
 
-function group(world: World, name: string, nodes: number, addresses: number): NodeGroup {
-  const width = String(nodes).length;
-  return {
-    name,
-    nodes: new Map(
-      Array.from({ length: nodes }, (_, index) => {
-        const node = `${name}-${String(index + 1).padStart(width, '0')}`;
-        return [node, world.ec2.runInstance({ publicIp: true, tags: { Name: node } }).instanceId];
-      }),
-    ),
-    addresses: Array.from(
-      { length: addresses },
-      () => world.ec2.allocateAddress({ tags: { kubeip: name } }).allocationId,
-    ),
-  };
+/** Sets up the clouds; no Node is registered yet. */
+export async function setStage(
+  world: World,
+  options: StageOptions & { readonly clouds: readonly ProviderName[] },
+): Promise<Stage> {
+  const clouds = await Promise.all(
+    options.clouds.map(async (provider) => {
+      const cloud = provider === 'aws' ? stageEc2(world.ec2, options) : stageGce(world.gce, options);
+      return { ...cloud, began: (await cloud.ask()).external };
+    }),
+  );
+  return { clouds, families: options.families, configFile: writeConfig(world, clouds) };
 }
 
 /** Registers the Nodes, as the kubelets of the instances would. */
-export async function registerNodes(world: World, stage: Stage): Promise<void> {
-  const { region } = world.ec2;
-  const zone = `${region}a`;
+export async function registerNodes(world: World, { groups, region }: DemoCloud): Promise<void> {
   await Promise.all(
-    stage.groups.flatMap((nodeGroup) =>
-      [...nodeGroup.nodes].map(([name, instanceId]) =>
+    groups.flatMap((group) =>
+      [...group.nodes].map(([name, { zone, providerID }]) =>
         createNode(world.kubernetes, {
           name,
           region,
           zone,
-          providerID: `aws:///${zone}/${instanceId}`,
-          labels: { nodegroup: nodeGroup.name },
-          taints: [{ key: 'example.com/no-address', effect: 'NoSchedule' }],
+          providerID,
+          labels: { nodegroup: group.name },
+          taints: [{ key: taintKey, effect: 'NoSchedule' }],
         }),
       ),
     ),
   );
 }
 
-function writeConfig(world: World): string {
-  const pool = (name: string): object => ({
-    name,
-    nodeSelector: { matchLabels: { nodegroup: name } },
-    filter: `Name=tag:kubeip,Values=${name}`,
-  });
-  const file = join(world.dir, 'kubeip.yaml');
+function writeConfig(world: World, clouds: readonly DemoCloud[]): string {
+  const pools = clouds.flatMap(({ provider, region, settings, groups }) =>
+    groups.map(({ name, filters }) => ({
+      name,
+      provider,
+      region,
+      ...settings,
+      nodeSelector: { matchLabels: { nodegroup: name } },
+      addresses: Object.fromEntries(Object.entries(filters).map(([family, filter]) => [family, { filter }])),
+    })),
+  );
   const config = {
     cluster,
-    defaults: {
-      provider: 'aws',
-      region: world.ec2.region,
-      taintKey: 'example.com/no-address',
-      release: { gracePeriod: '2s' },
-    },
-    pools: [pool('public'), pool('game')],
+    defaults: { taintKey, release: { gracePeriod: '2s' } },
+    pools,
     watcher: { reconcileInterval: '30s' },
     http: { workerPort: 0, watcherPort: 0 },
     log: { format: 'json' },
   };
+  const file = join(world.dir, 'kubeip.yaml');
   writeFileSync(file, stringify(config));
   return file;
 }

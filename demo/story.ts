@@ -1,4 +1,4 @@
-/** The story that the demo plays, each step waited for and checked. */
+/** The story that the demo plays on each cloud, each step waited for and checked. */
 import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -6,9 +6,10 @@ import { deleteNode } from '../sandbox/nodes.ts';
 import { ensureTools } from '../sandbox/tools/ensure-tools.ts';
 import type { World } from '../sandbox/world.ts';
 import { assignIpWorkflowId } from '../workflows/messages.ts';
+import { capacityOf, type NodeGroup } from './cloud.ts';
 import type { NodeRow } from './observer.ts';
 import type { Programs } from './programs.ts';
-import { cluster, registerNodes, type NodeGroup, type Stage } from './stage.ts';
+import { cluster, registerNodes, type Stage, type StagedCloud } from './stage.ts';
 import type { View } from './view.ts';
 
 export interface Scene {
@@ -21,77 +22,90 @@ export interface Scene {
 }
 
 export async function playStory(scene: Scene): Promise<void> {
-  const { world, stage, programs, view } = scene;
-  const [publicGroup, game] = stage.groups;
-  const capacity = publicGroup.addresses.length + game.addresses.length;
-  const nodes = publicGroup.nodes.size + game.nodes.size;
-
-  view.say(
-    `Registering ${nodes} Nodes; the pools have ${capacity} Elastic IPs. Starting worker and watcher.`,
-  );
-  await registerNodes(world, stage);
+  const { stage, programs, view } = scene;
+  view.say('Starting worker and watcher.');
   await Promise.all([programs.start('worker'), programs.start('watcher')]);
+  // One after the other: the worker of the one is killed in the middle, and so is that of the other.
+  for (const cloud of stage.clouds) await playOn(scene, cloud);
+}
 
-  await killWhileAssociating(scene, capacity);
-  await until(
-    scene,
-    `${capacity} nodes assigned, ${nodes - capacity} waiting`,
-    (rows) => inPhase(rows, 'assigned') === capacity && inPhase(rows, 'waiting') === nodes - capacity,
-  );
-  if (nodes === capacity) return;
+async function playOn(scene: Scene, cloud: StagedCloud): Promise<void> {
+  const { world, stage, view } = scene;
+  const { groups, title } = cloud;
+  const nodes = groups.reduce((total, group) => total + group.nodes.size, 0);
+  const capacity = groups.reduce((total, group) => total + capacityOf(group, stage.families), 0);
+  const [game] = groups.slice(-1);
+  if (game === undefined) throw new Error(`no node group on ${title}`);
+
+  view.say(`${title}: registering ${nodes} Nodes; the pools have addresses for ${capacity}.`);
+  await registerNodes(world, cloud);
+  await killWhileAssociating(scene, cloud, capacity * stage.families.length);
+  await until(scene, `${capacity} nodes on ${title} assigned, ${nodes - capacity} waiting`, (all) => {
+    const rows = all.filter((row) => groups.some((group) => group.nodes.has(row.node)));
+    return inPhase(rows, 'assigned') === capacity && inPhase(rows, 'waiting') === nodes - capacity;
+  });
 
   const deleted = someAssigned(view.rows(), game);
-  view.say(`Deleting Node ${deleted.node}: its address ${deleted.address} should go to one that waits.`);
+  const wanted = scarceAddress(scene, deleted);
+  view.say(`Deleting Node ${deleted.node}: its address ${wanted} should go to one that waits.`);
   await deleteNode(world.kubernetes, deleted.node);
   const heir = await inherited(scene, deleted);
-  view.say(`${deleted.address} went to ${heir.node}.`);
-  world.ec2.terminateInstance(game.nodes.get(deleted.node) ?? '');
+  view.say(`${wanted} went to ${heir.node}.`);
+  const machine = game.nodes.get(deleted.node);
+  if (machine !== undefined) cloud.terminate(machine);
 
   const released = someAssigned(view.rows(), game, heir.node);
   await signalRelease(scene, released);
   const second = await inherited(scene, released);
-  view.say(`${released.address} went to ${second.node}; ${released.node} stays without until \`assign\`.`);
-  await until(scene, `${released.node} released`, (rows) =>
-    rows.some((row) => row.node === released.node && row.phase === 'released'),
+  view.say(
+    `${scarceAddress(scene, released)} went to ${second.node}; ${released.node} stays without until \`assign\`.`,
+  );
+  await until(scene, `${released.node} released, ${second.node} assigned`, (rows) =>
+    [released, second].every(({ node }, index) =>
+      rows.some((row) => row.node === node && row.phase === (index === 0 ? 'released' : 'assigned')),
+    ),
   );
 }
 
+/** @param associations how many are to be made in all */
 async function killWhileAssociating(
-  { world, programs, view, patienceMs }: Scene,
-  capacity: number,
+  { programs, view, patienceMs }: Scene,
+  cloud: StagedCloud,
+  associations: number,
 ): Promise<void> {
   const done = (): number =>
-    world.ec2.journal().filter((e) => e.by === 'api' && e.cause === 'associated').length;
+    cloud.journal().filter(({ by, cause }) => by === 'api' && cause === 'associated').length;
   const deadline = Date.now() + patienceMs;
-  while (done() < Math.max(1, Math.floor(capacity / 4))) {
-    if (Date.now() > deadline) throw new Error('No association was made in time.');
+  while (done() < Math.max(1, Math.floor(associations / 4))) {
+    if (Date.now() > deadline) throw new Error(`No association was made on ${cloud.title} in time.`);
     programs.assertAlive();
     await sleep(2);
   }
   const before = done();
   await programs.killWorker();
-  view.say(`SIGKILL to the worker with ${before} of ${capacity} addresses associated. Starting another.`);
+  view.say(`SIGKILL to the worker with ${before} of ${associations} addresses associated. Starting another.`);
   await programs.start('worker');
 }
 
 /** With the real CLI, as a person would do it. */
 async function signalRelease({ world, view }: Scene, row: NodeRow): Promise<void> {
   const { temporal } = await ensureTools(['temporal']);
-  const args = [
-    'workflow',
-    'signal',
-    '--workflow-id',
-    assignIpWorkflowId(cluster, row.node),
-    '--name',
-    'release',
-  ];
+  const workflowId = assignIpWorkflowId(cluster, row.node);
+  const args = ['workflow', 'signal', '--workflow-id', workflowId, '--name', 'release'];
   view.say(`temporal ${args.join(' ')}`);
   await promisify(execFile)(temporal, args, { env: { ...process.env, ...world.env } });
 }
 
+/** The address that others wait for. */
+function scarceAddress({ stage }: Scene, { addresses }: NodeRow): string {
+  const [family] = stage.families;
+  return family === undefined ? '' : addresses[family];
+}
+
 async function inherited(scene: Scene, from: NodeRow): Promise<NodeRow> {
-  const isHeir = (row: NodeRow): boolean => row.address === from.address && row.node !== from.node;
-  const rows = await until(scene, `${from.address} on another node`, (seen) => seen.some(isHeir));
+  const ip = scarceAddress(scene, from);
+  const isHeir = (row: NodeRow): boolean => scarceAddress(scene, row) === ip && row.node !== from.node;
+  const rows = await until(scene, `${ip} on another node`, (seen) => seen.some(isHeir));
   const heir = rows.find(isHeir);
   if (heir === undefined) throw new Error('unreachable');
   return heir;
@@ -103,7 +117,7 @@ function someAssigned(rows: readonly NodeRow[], group: NodeGroup, except?: strin
   return row;
 }
 
-export function inPhase(rows: readonly NodeRow[], phase: string): number {
+function inPhase(rows: readonly NodeRow[], phase: string): number {
   return rows.filter((row) => row.phase === phase).length;
 }
 
@@ -119,7 +133,9 @@ async function until(
     if (isSo(rows)) return rows;
     programs.assertAlive();
     if (Date.now() > deadline) {
-      const seen = rows.map((row) => `${row.node} ${row.phase} ${row.address}`).join('\n  ');
+      const seen = rows
+        .map(({ node, phase, addresses }) => [node, phase, addresses.ipv4, addresses.ipv6].join(' ').trim())
+        .join('\n  ');
       throw new Error(`Waited ${patienceMs / 1000} s in vain for: ${what}. Last seen:\n  ${seen}`);
     }
     await sleep(50);
