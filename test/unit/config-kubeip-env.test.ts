@@ -137,7 +137,7 @@ describe('KubeIP’s environment variables', () => {
       RELEASE_ON_EXIT: 'maybe',
       TAINT_KEY: 'a b',
       PROJECT: 'my-project',
-      IPV6: 'true',
+      IPV6: 'perhaps',
       LOG_LEVEL: 'loud',
       NODE_SELECTOR: 'a=b=c',
     });

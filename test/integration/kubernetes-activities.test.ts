@@ -1,0 +1,167 @@
+/** The activities of a cluster's task queue, on a real kube-apiserver and the Compute Engine emulator. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { CoreV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { pino } from 'pino';
+import { createClusterActivities } from '../../activities/cluster-activities.ts';
+import type { ClusterActivities, Discovery, PublishInput } from '../../activities/contract.ts';
+import { openProvider } from '../../clouds/open-provider.ts';
+import type { CloudProvider } from '../../clouds/provider.ts';
+import { type Config, loadConfig } from '../../config/config.ts';
+import { connectKubernetes } from '../../kubernetes/client.ts';
+import {
+  addressIdAnnotation,
+  pinnedAnnotations,
+  publicIpv4Annotation,
+  publicIpv6Annotation,
+} from '../../kubernetes/keys.ts';
+import { createNode } from '../../sandbox/nodes.ts';
+import { startWorld, type World } from '../../sandbox/world.ts';
+
+const yaml = `
+cluster: test
+defaults: { provider: gcp, region: europe-west1, account: sandbox-project }
+pools:
+  - name: game
+    nodeSelector: {}
+    taintKey: example.com/no-address
+    addresses: { ipv4: { filter: labels.kubeip=use }, ipv6: { filter: labels.kubeip=use, orderBy: name } }
+    require: any
+`;
+
+let world: World;
+let config: Config;
+let provider: CloudProvider;
+let core: CoreV1Api;
+let activities: ClusterActivities;
+let log: string[];
+
+beforeAll(async () => {
+  world = await startWorld({ kubernetes: true, gce: true });
+  core = world.kubernetes.kubeConfig.makeApiClient(CoreV1Api);
+  config = loadYaml(yaml);
+  const { projectId, region, url } = world.gce;
+  provider = await openProvider({ provider: 'gcp', account: projectId, region, endpoint: url });
+  const lines = new Writable({
+    write(chunk: Buffer, _, done) {
+      log.push(chunk.toString());
+      done();
+    },
+  });
+  activities = createClusterActivities({
+    config,
+    kubernetes: await connectKubernetes(world.kubernetes.kubeConfig),
+    providers: new Map([['game', provider]]),
+    startAddressPool: () => Promise.reject(new Error('no mutex here')),
+    logger: pino({}, lines),
+  });
+});
+beforeEach(() => {
+  log = [];
+});
+afterAll(async () => {
+  provider?.close();
+  await world?.stop();
+});
+
+function loadYaml(text: string): Config {
+  const folder = mkdtempSync(join(tmpdir(), 'kubeip-activities-'));
+  const file = join(folder, 'kubeip.yaml');
+  writeFileSync(file, text);
+  const loaded = loadConfig({ file, env: {} });
+  rmSync(folder, { recursive: true });
+  return loaded;
+}
+
+async function newNode(name: string): Promise<{ name: string; uid: string }> {
+  const { zone, region, providerId: providerID } = world.gce.insertInstance({ name, stackType: 'IPV4_IPV6' });
+  const taints = [{ key: 'example.com/no-address', effect: 'NoSchedule' }];
+  const { metadata } = await createNode(world.kubernetes, { name, zone, region, providerID, taints });
+  return { name, uid: metadata?.uid ?? '' };
+}
+
+async function annotate(name: string, annotations: Record<string, string>): Promise<void> {
+  const body = { metadata: { annotations } };
+  await core.patchNode({ name, body }, setHeaderOptions('Content-Type', PatchStrategy.MergePatch));
+}
+
+function discover(name: string): Promise<Discovery> {
+  return new MockActivityEnvironment().run(activities.discover, { name });
+}
+
+function publish(input: PublishInput): Promise<void> {
+  return new MockActivityEnvironment().run(activities.publish, input);
+}
+
+describe('discover', () => {
+  test('finds the query of each family, of IPv6 for the instance’s own subnet, and the hash that the watcher knows', async () => {
+    const node = await newNode('plain');
+    expect(await discover('plain')).toMatchObject({
+      kind: 'ready',
+      node,
+      instance: { id: 'plain', subnet: 'default' },
+      pool: {
+        name: 'game',
+        scope: provider.scope,
+        queries: [
+          { family: 'ipv4', filter: 'labels.kubeip=use', orderBy: '' },
+          { family: 'ipv6', filter: 'labels.kubeip=use', orderBy: 'name', subnet: 'default' },
+        ],
+        require: 'any',
+        hash: config.pools[0]?.hash,
+      },
+      pinned: {},
+    });
+  });
+
+  test('tells of the addresses that annotations pin, and logs one that can be no address', async () => {
+    await newNode('pinned');
+    await annotate('pinned', {
+      [pinnedAnnotations.ipv4]: ' static-1 ',
+      [pinnedAnnotations.ipv6]: 'not an address',
+    });
+    expect(await discover('pinned')).toMatchObject({ kind: 'ready', pinned: { ipv4: 'static-1' } });
+    expect(await discover('pinned')).not.toHaveProperty('pinned.ipv6');
+    expect(log.join('')).toContain(pinnedAnnotations.ipv6);
+    expect(log.join('')).not.toContain(pinnedAnnotations.ipv4);
+  });
+});
+
+describe('publish', () => {
+  const ipv4 = { id: 'static-4', ip: '203.0.113.7' };
+  const ipv6 = { id: 'static-6', ip: '2001:db8::7' };
+  const annotationsOf = async (name: string) => (await core.readNode({ name })).metadata?.annotations;
+  const taintsOf = async (name: string) =>
+    ((await core.readNode({ name })).spec?.taints ?? []).map(({ key }) => key);
+
+  test('shows both addresses with their ids, and takes away what the node has no more', async () => {
+    const node = await newNode('published');
+    const input = { node, key: 'k', pool: 'game', taintKey: 'example.com/no-address' };
+    await publish({ ...input, phase: 'waiting', addresses: [ipv4] });
+    expect(await annotationsOf('published')).toMatchObject({ [publicIpv4Annotation]: ipv4.ip });
+    expect(await taintsOf('published')).toContain('example.com/no-address');
+
+    await publish({ ...input, phase: 'assigned', addresses: [ipv4, ipv6] });
+    expect(await annotationsOf('published')).toMatchObject({
+      [publicIpv4Annotation]: ipv4.ip,
+      [publicIpv6Annotation]: ipv6.ip,
+      [addressIdAnnotation]: 'static-4,static-6',
+    });
+    expect(await taintsOf('published')).not.toContain('example.com/no-address');
+
+    await publish({ ...input, phase: 'assigned', addresses: [ipv6] });
+    const left = await annotationsOf('published');
+    expect(left).toMatchObject({ [publicIpv6Annotation]: ipv6.ip, [addressIdAnnotation]: 'static-6' });
+    expect(left).not.toHaveProperty([publicIpv4Annotation]);
+
+    await publish({ ...input, phase: 'released', addresses: [] });
+    const none = await annotationsOf('published');
+    for (const annotation of [publicIpv4Annotation, publicIpv6Annotation, addressIdAnnotation]) {
+      expect(none ?? {}).not.toHaveProperty([annotation]);
+    }
+  });
+});
