@@ -104,6 +104,16 @@ describe('a pinned node', () => {
     expect(granted(look(state, pools, 10))).toEqual([['assign-ip/test/n1', 'eipalloc-1']]);
   });
 
+  test('keeps its address from nodes of an overlapping pool, which get their own in the same look', () => {
+    const state = newPoolState(fast, 0);
+    request(state, asked('n1', { pool: 'overlapping' }), 0);
+    request(state, asked('pinned', { pinned: '192.0.2.1' }), 1);
+    expect(granted(look(state, all, 10))).toEqual([
+      ['assign-ip/test/n1', 'eipalloc-2'],
+      ['assign-ip/test/pinned', 'eipalloc-1'],
+    ]);
+  });
+
   test('no longer keeps its address from others once it is withdrawn or pinned to another', () => {
     const state = newPoolState(fast, 0);
     const holders = new Map([1, 3].map((n) => [`eipalloc-${n}`, 'i-other']));

@@ -16,8 +16,9 @@ export interface Asking {
 export type Step =
   | ({ do: 'request' } & Asking)
   | { do: 'withdraw'; node: number; run: number | undefined }
-  | { do: 'undelivered' | 'die'; node: number }
-  | { do: 'settle'; node: number; nth: number; outcome: ClaimOutcome; stale: boolean }
+  | { do: 'die'; node: number }
+  | { do: 'undelivered'; nth: number }
+  | { do: 'settle'; nth: number; outcome: ClaimOutcome; stale: boolean }
   | { do: 'freed'; address: number }
   | { do: 'look'; staleBy: number; late: Asking[] }
   | { do: 'pack' }
@@ -49,20 +50,23 @@ const asking = {
   ),
 };
 export const step: fc.Arbitrary<Step> = fc.oneof(
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('request' as const), ...asking }) },
+  { weight: 4, arbitrary: fc.record({ do: fc.constant('request' as const), ...asking }) },
   fc.record({
     do: fc.constant('withdraw' as const),
     node,
     run: fc.option(fc.nat({ max: 2 }), { nil: undefined }),
   }),
-  fc.record({ do: fc.constantFrom('undelivered' as const, 'die' as const), node }),
-  fc.record({
-    do: fc.constant('settle' as const),
-    node,
-    nth: fc.nat({ max: 1 }),
-    outcome: fc.constantFrom<ClaimOutcome>('associated', 'throttled', 'inUse', 'abandoned', 'unknown'),
-    stale: fc.boolean(),
-  }),
+  fc.record({ do: fc.constant('die' as const), node }),
+  fc.record({ do: fc.constant('undelivered' as const), nth: fc.nat({ max: 2 }) }),
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      do: fc.constant('settle' as const),
+      nth: fc.nat({ max: 5 }),
+      outcome: fc.constantFrom<ClaimOutcome>('associated', 'throttled', 'inUse', 'abandoned', 'unknown'),
+      stale: fc.boolean(),
+    }),
+  },
   fc.record({ do: fc.constant('freed' as const), address: anyAddress }),
   {
     weight: 2,
@@ -70,7 +74,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
       do: fc.constant('look' as const),
       staleBy: fc.nat({ max: 3 }),
       late: fc.oneof(
-        { weight: 3, arbitrary: fc.constant<Asking[]>([]) },
+        { weight: 1, arbitrary: fc.constant<Asking[]>([]) },
         fc.array(fc.record(asking), { maxLength: 2 }),
       ),
     }),
