@@ -1,0 +1,101 @@
+/** docs/permissions.md is what administrators copy: it must allow what the code calls, and nothing else. */
+import { describe, expect, test } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { awsIpv6Permissions, awsPermissions } from '../../clouds/aws/permissions.ts';
+import { gcpPermissions, gcpStackTypePermissions } from '../../clouds/gcp/permissions.ts';
+
+const page = readFileSync(fileURLToPath(new URL('../../docs/permissions.md', import.meta.url)), 'utf8');
+
+const oneOrMore = z.union([z.string(), z.array(z.string())]).transform((it) => [it].flat());
+const policySchema = z.strictObject({
+  Version: z.literal('2012-10-17'),
+  Statement: z.array(
+    z.strictObject({
+      Sid: z.string().regex(/^[A-Za-z0-9]+$/),
+      Effect: z.literal('Allow'),
+      Action: oneOrMore,
+      Resource: oneOrMore,
+      Condition: z.record(z.string(), z.record(z.string(), oneOrMore)).optional(),
+    }),
+  ),
+});
+const roleSchema = z.strictObject({
+  title: z.string().max(100),
+  description: z.string().max(256),
+  stage: z.literal('GA'),
+  includedPermissions: z.array(z.string()),
+});
+
+/** What stands under a heading, up to the next one of whatever level. */
+function under(heading: string): string {
+  const from = page.indexOf(`\n${heading}\n`);
+  if (from === -1) throw new Error(`docs/permissions.md has no heading "${heading}"`);
+  const rest = page.slice(from + heading.length + 2);
+  const end = rest.search(/^#{1,3} /m);
+  return end === -1 ? rest : rest.slice(0, end);
+}
+
+function blockIn(section: string, language: string): string {
+  const [, block] = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'ms').exec(section) ?? [];
+  if (block === undefined) throw new Error(`no ${language} block in: ${section.slice(0, 100)}`);
+  return block;
+}
+
+function policyUnder(heading: string) {
+  return policySchema.parse(JSON.parse(blockIn(under(heading), 'json'))).Statement;
+}
+
+function roleUnder(heading: string): string[] {
+  return roleSchema.parse(parse(blockIn(under(heading), 'yaml'))).includedPermissions;
+}
+
+/** The first column of the tables in a section. */
+function rowsUnder(heading: string): string[] {
+  return [...under(heading).matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name ?? '');
+}
+
+const sorted = (names: Iterable<string>) => [...names].toSorted();
+
+describe('AWS', () => {
+  test.each([
+    ['### IPv4 only', awsPermissions],
+    ['### IPv6 as well', awsIpv6Permissions],
+  ])('the policy under "%s" allows exactly the actions that are called', (heading, permissions) => {
+    const actions = new Set(policyUnder(heading).flatMap(({ Action }) => Action));
+    expect(sorted(actions)).toEqual(sorted(Object.keys(permissions)));
+  });
+
+  test.each([
+    ['## AWS', awsPermissions],
+    ['### IPv6 as well', awsIpv6Permissions],
+  ])('the table under "%s" explains each of them', (heading, permissions) => {
+    expect(sorted(rowsUnder(heading))).toEqual(sorted(Object.keys(permissions)));
+  });
+
+  test.each(['### IPv4 only', '### IPv6 as well'])(
+    'under "%s" only calls that read are allowed on every resource',
+    (heading) => {
+      for (const { Action, Resource } of policyUnder(heading)) {
+        const changes = Action.filter((action) => !/^ec2:(?:Describe|Get)/.test(action));
+        if (changes.length > 0) expect(Resource).not.toContain('*');
+        else expect(Resource).toEqual(['*']);
+      }
+    },
+  );
+});
+
+describe('Google Cloud', () => {
+  test.each([
+    ['## Google Cloud', gcpPermissions],
+    ['### IPv6 on nodes that are IPv4 only', gcpStackTypePermissions],
+  ])(
+    'the role under "%s" includes exactly the permissions of the calls, and explains each',
+    (heading, permissions) => {
+      expect(sorted(roleUnder(heading))).toEqual(sorted(Object.keys(permissions)));
+      expect(sorted(rowsUnder(heading))).toEqual(sorted(Object.keys(permissions)));
+    },
+  );
+});
