@@ -88,9 +88,9 @@ export class GceScene {
 
   /** Somebody takes the pool's address for another instance. */
   takeAddress(): void {
-    const { gce, name } = this.#options;
+    const { gce, region, name } = this.#options;
     const other = gce.insertInstance({ zone: this.#zone, externalIp: false });
-    gce.attachByHand({ address: name, instance: other.name, zone: this.#zone });
+    gce.attachByHand({ address: name, region, instance: other.name, zone: this.#zone });
   }
 
   externalIp(): ExternalIpInfo | undefined {

@@ -35,7 +35,7 @@ describe('a pool that is empty', () => {
     const waiting = await harness.waitForStatus(node, 'told', ({ lastError }) => lastError !== undefined);
     expect(waiting.phase).toBe('waiting');
     expect(waiting.message).toBe(
-      'Pool empty has no free address: no address matches its filter (Name=tag:kubeip,Values=empty). ' +
+      'Pool empty has no free IPv4 address: nothing matches its filter (Name=tag:kubeip,Values=empty). ' +
         'It is served when one is freed or added.',
     );
     const [event] = await waitFor(
