@@ -1,5 +1,6 @@
 /** Where a pool's addresses come from: one set of one family (`filter`), or a set for each (`addresses`). */
 import { families, type Family } from '../model/address.ts';
+import type { ProviderName } from '../model/scope.ts';
 import { isBlock, readKey, type Report } from './check-shape.ts';
 import type { ConfigPath } from './config-file.ts';
 import { defaults } from './defaults.ts';
@@ -21,13 +22,16 @@ export function draftQueries(
   at: ConfigPath,
   pathOf: (key: 'family' | 'filter' | 'orderBy') => ConfigPath,
 ): QueryDraft[] {
-  const orderBy = shared.orderBy ?? defaults.pool.orderBy;
+  const provider = input.provider ?? shared.provider ?? defaults.pool.provider;
+  const sharedOrder = (family: Family): string =>
+    hasOrders(provider, family) ? (shared.orderBy ?? defaults.pool.orderBy) : defaults.pool.orderBy;
   if (input.addresses === undefined) {
+    const family = input.family ?? shared.family ?? defaults.pool.family;
     return [
       {
-        family: input.family ?? shared.family ?? defaults.pool.family,
+        family,
         filter: input.filter,
-        orderBy: input.orderBy ?? orderBy,
+        orderBy: input.orderBy ?? sharedOrder(family),
         paths: { family: pathOf('family'), filter: pathOf('filter'), orderBy: pathOf('orderBy') },
       },
     ];
@@ -42,11 +46,16 @@ export function draftQueries(
       {
         family,
         filter: set.filter,
-        orderBy: set.orderBy ?? orderBy,
+        orderBy: set.orderBy ?? sharedOrder(family),
         paths: { family: own, filter: [...own, 'filter'], orderBy: orderPath },
       },
     ];
   });
+}
+
+/** EC2's IPv6 addresses come out of ranges and have no order to choose: one in `defaults` is meant for the others. */
+function hasOrders(provider: ProviderName, family: Family): boolean {
+  return provider !== 'aws' || family !== 'ipv6';
 }
 
 /** Reports a pool that says twice, or not at all, where its addresses come from. */

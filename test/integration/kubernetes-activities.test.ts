@@ -90,11 +90,11 @@ async function annotate(name: string, annotations: Record<string, string>): Prom
 }
 
 function discover(name: string): Promise<Discovery> {
-  return new MockActivityEnvironment().run(activities.discover, { name });
+  return new MockActivityEnvironment().run(() => activities.discover({ name }));
 }
 
 function publish(input: PublishInput): Promise<void> {
-  return new MockActivityEnvironment().run(activities.publish, input);
+  return new MockActivityEnvironment().run(() => activities.publish(input));
 }
 
 describe('discover', () => {

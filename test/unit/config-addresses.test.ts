@@ -75,6 +75,19 @@ describe('the addresses of a pool', () => {
     expect(orders).toEqual(['name', 'creationTimestamp desc']);
   });
 
+  test('take no order of defaults for IPv6 on AWS, which has none', () => {
+    const aws = (lines: string[]) =>
+      load(yamlOf(lines, ['orderBy: PublicIp']).replace('gcp', 'aws').replace('europe-west1', 'eu-west-1'))
+        .pools[0]?.queries;
+    const filter = 'Name=tag:a,Values=1';
+    const sets = [`ipv4: { filter: "${filter}" }`, `ipv6: { filter: "${filter}" }`];
+    expect(aws([`addresses: { ${sets.join(', ')} }`])).toEqual([
+      { family: 'ipv4', filter, orderBy: 'PublicIp' },
+      { family: 'ipv6', filter, orderBy: '' },
+    ]);
+    expect(aws([`filter: ${filter}`, 'family: ipv6'])).toEqual([{ family: 'ipv6', filter, orderBy: '' }]);
+  });
+
   test('are all required unless the pool or defaults say otherwise', () => {
     const requireOf = (lines: string[], defaults: string[] = []) =>
       load(yamlOf([...both, ...lines], defaults)).pools[0]?.require;
