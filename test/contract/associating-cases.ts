@@ -6,7 +6,7 @@ import type { ContractCase } from './provider-contract.ts';
 export const associatingCases: readonly ContractCase[] = [
   {
     name: "an address is associated with the instance's primary interface",
-    async run({ provider, createInstance, createPool, reserve, holderOf }) {
+    async run({ provider, createInstance, createPool, reserve, holderOf, assignedKind: kind = 'static' }) {
       const pool = createPool();
       const [ref, address] = [await createInstance(), await reserve(pool)];
       const association = await provider.associate(ref, address);
@@ -17,7 +17,7 @@ export const associatingCases: readonly ContractCase[] = [
         networkInterfaceId: instance.networkInterfaceId,
       });
       expect(await holderOf(address)).toBe(instance.networkInterfaceId);
-      expect(publicIpsOf(instance, pool.family)).toEqual([{ ip: address.ip, kind: 'static' }]);
+      expect(publicIpsOf(instance, pool.family)).toEqual([{ ip: address.ip, kind }]);
     },
   },
   {

@@ -1,9 +1,10 @@
 /** What only the AWS provider promises: KubeIP's filter and order syntax as EC2 answers it, shared requests, accounts. */
 import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
-import type { AwsAction } from '../../clouds/aws/permissions.ts';
+import { awsPermissions } from '../../clouds/aws/permissions.ts';
 import type { AddressQuery } from '../../model/address.ts';
 import type { Ec2Backend } from './ec2-backend.ts';
+import { callsDuring } from './ec2-connection.ts';
 import type { ContractCase } from './provider-contract.ts';
 
 const query = (filter: string, orderBy = ''): AddressQuery => ({ family: 'ipv4', filter, orderBy });
@@ -20,12 +21,6 @@ async function listedValues(
   for (const value of values) ids.set((await reserveTagged({ pool, [key]: value })).id, value);
   const listed = await provider.listAddresses(query(filter(pool)));
   return listed.map(({ id }) => ids.get(id) ?? 'not of the pool').toSorted();
-}
-
-async function callsDuring<T>(backend: Ec2Backend, act: () => Promise<T>): Promise<[T, AwsAction[]]> {
-  const before = backend.calls.length;
-  const result = await act();
-  return [result, backend.calls.slice(before).map(({ action }) => action)];
 }
 
 export const awsCases: readonly ContractCase<Ec2Backend>[] = [
@@ -136,6 +131,21 @@ export const awsCases: readonly ContractCase<Ec2Backend>[] = [
         kind: 'Invalid',
         message: expect.stringMatching(new RegExp(`account ${provider.scope.account}.*999999999999`)),
       });
+    },
+  },
+  {
+    name: 'Elastic IPs need no permission of IPv6 pools',
+    async run(backend) {
+      const { provider, createInstance, createPool, reserve } = backend;
+      const pool = createPool();
+      const [ref, address] = [await createInstance(), await reserve(pool)];
+      const [, calls] = await callsDuring(backend, async () => {
+        await provider.listAddresses(pool);
+        const association = await provider.associate(ref, address);
+        await provider.readAddress(pool, address.id);
+        await provider.release(ref, address, pool, { association });
+      });
+      expect(new Set(calls)).toEqual(new Set(Object.keys(awsPermissions)));
     },
   },
 ];

@@ -79,6 +79,35 @@ describe("EC2's lists are some seconds old", () => {
     expect(await holderOf(address)).toBe(before);
   });
 
+  test('a release by who made the association ends it, even if the list does not show it yet', async () => {
+    const { provider, createInstance, createPool, reserve, holderOf } = backend;
+    const pool = createPool();
+    const [ref, address] = [await createInstance(), await reserve(pool)];
+    await withStaleLists(async () => {
+      const association = await provider.associate(ref, address);
+      expect(await provider.release(ref, address, pool)).toBe('alreadyFree');
+      expect(await provider.release(ref, address, pool, { association })).toBe('released');
+    });
+    expect(await holderOf(address)).toBeUndefined();
+    expect(
+      backend.emulator.addresses().find(({ allocationId }) => allocationId === address.id),
+    ).not.toHaveProperty('associationId');
+  });
+
+  test('a release of an association that ended does not touch the one made since', async () => {
+    const { provider, emulator, createInstance, createPool, reserve, holderOf } = backend;
+    const pool = createPool();
+    const [first, second, address] = [await createInstance(), await createInstance(), await reserve(pool)];
+    await withStaleLists(async () => {
+      const association = await provider.associate(first, address);
+      emulator.associateByHand({ allocationId: address.id, instanceId: second.id });
+      expect(['released', 'alreadyFree']).toContain(
+        await provider.release(first, address, pool, { association }),
+      );
+    });
+    expect(await holderOf(address)).toBe((await provider.findInstance(second)).networkInterfaceId);
+  });
+
   test('a release by an old list does not touch the association made since', async () => {
     const { provider, emulator, createInstance, createPool, reserve, holderOf } = backend;
     const pool = createPool();

@@ -22,6 +22,8 @@ export interface CloudBackend {
   /** Well-formed, but of nothing that exists. */
   readonly unknownInstance: InstanceRef;
   readonly unknownAddress: AddressRef;
+  /** What an associated address is to an instance. @default static */
+  readonly assignedKind?: PublicIp['kind'];
 
   /** A pool that no address is of yet. */
   readonly createPool: () => AddressQuery;

@@ -1,84 +1,46 @@
-/** Anything that speaks EC2's protocol, as a backend: every act goes over the wire, by the unmodified AWS SDK. */
+/** Anything that speaks EC2's protocol, as a backend for Elastic IPs: every act goes over the wire, by the unmodified AWS SDK. */
 import { randomUUID } from 'node:crypto';
 import {
   AllocateAddressCommand,
   AssociateAddressCommand,
-  AttachNetworkInterfaceCommand,
-  CreateNetworkInterfaceCommand,
   DescribeAddressesCommand,
   DescribeSubnetsCommand,
   DisassociateAddressCommand,
-  EC2Client,
-  RunInstancesCommand,
-  TerminateInstancesCommand,
-  waitUntilInstanceTerminated,
+  type EC2Client,
   type Tag,
 } from '@aws-sdk/client-ec2';
-import { createAwsProvider, type AwsProviderOptions } from '../../clouds/aws/aws-provider.ts';
-import type { AwsCallEvent } from '../../clouds/aws/client.ts';
+import type { AwsProviderOptions } from '../../clouds/aws/aws-provider.ts';
 import type { CloudProvider } from '../../clouds/provider.ts';
-import type { AddressQuery, AddressRef, InstanceRef } from '../../model/address.ts';
+import type { AddressRef, InstanceRef } from '../../model/address.ts';
 import type { CloudBackend } from './cloud-backend.ts';
+import {
+  connectEc2,
+  instanceHands,
+  nameOf,
+  required,
+  type Ec2Connection,
+  type Ec2Endpoint,
+} from './ec2-connection.ts';
 
-export interface Ec2Backend extends CloudBackend {
-  readonly client: EC2Client;
-  /** Calls of all providers that were opened, finished ones. */
-  readonly calls: AwsCallEvent[];
+export interface Ec2Backend extends CloudBackend, Pick<Ec2Connection, 'client' | 'calls'> {
   readonly openProvider: (options?: Partial<AwsProviderOptions>) => CloudProvider;
   /** Reserves an address with these tags. */
   readonly reserveTagged: (tags: Readonly<Record<string, string>>) => Promise<AddressRef>;
 }
 
-export interface Ec2Endpoint {
-  readonly endpoint: string;
-  readonly region: string;
-  readonly account: string;
-  /** Stops the server. */
-  readonly stop: () => Promise<void>;
-}
-
-const imageId = 'ami-12345678';
-
-export async function openEc2Backend({ endpoint, region, account, stop }: Ec2Endpoint): Promise<Ec2Backend> {
-  // The providers under test take theirs from the environment, as a worker does.
-  process.env['AWS_ACCESS_KEY_ID'] = 'test';
-  process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
-  const client = new EC2Client({ region, endpoint });
-  const opened: CloudProvider[] = [];
-  const calls: AwsCallEvent[] = [];
-  const openProvider: Ec2Backend['openProvider'] = (options) => {
-    const onCall = (event: AwsCallEvent) => calls.push(event);
-    const provider = createAwsProvider({ endpoint, region, account, batchWindowMs: 5, onCall, ...options });
-    opened.push(provider);
-    return provider;
-  };
-  const provider = openProvider();
+export async function openEc2Backend(endpoint: Ec2Endpoint): Promise<Ec2Backend> {
+  const connection = connectEc2(endpoint);
+  const { client, provider } = connection;
   const subnet = await firstSubnet(client);
   const hands = createHands(client, provider, subnet.id);
   return {
-    client,
-    calls,
-    provider,
-    openProvider,
+    ...connection,
     ...hands,
     unknownInstance: { provider: 'aws', id: 'i-0fffffffffffffff0', zone: subnet.zone },
     unknownAddress: { id: 'eipalloc-0fffffffffffffff0', ip: '198.51.100.1' },
-    createPool: () => poolNamed(randomUUID()),
+    createPool: () => ({ family: 'ipv4', filter: `Name=tag:pool,Values=${randomUUID()}`, orderBy: '' }),
     reserve: (pool) => hands.reserveTagged(pool === undefined ? {} : { pool: nameOf(pool) }),
-    async close() {
-      client.destroy();
-      for (const provider of opened) provider.close();
-      await stop();
-    },
   };
-}
-
-function poolNamed(name: string): AddressQuery {
-  return { family: 'ipv4', filter: `Name=tag:pool,Values=${name}`, orderBy: '' };
-}
-
-function nameOf(pool: AddressQuery): string {
-  return pool.filter.slice(pool.filter.lastIndexOf('=') + 1);
 }
 
 async function firstSubnet(client: EC2Client): Promise<{ id: string; zone: string }> {
@@ -90,21 +52,7 @@ async function firstSubnet(client: EC2Client): Promise<{ id: string; zone: strin
 
 /** What a person does in the console. */
 function createHands(client: EC2Client, provider: CloudProvider, subnetId: string) {
-  const createInterface = async () => {
-    const made = await client.send(new CreateNetworkInterfaceCommand({ SubnetId: subnetId }));
-    return required(made.NetworkInterface?.NetworkInterfaceId, 'interface id');
-  };
-  const createSecondaryInterface = async (instance: InstanceRef) => {
-    const networkInterfaceId = await createInterface();
-    await client.send(
-      new AttachNetworkInterfaceCommand({
-        InstanceId: instance.id,
-        NetworkInterfaceId: networkInterfaceId,
-        DeviceIndex: 1,
-      }),
-    );
-    return networkInterfaceId;
-  };
+  const instances = instanceHands(client, subnetId, { AssociatePublicIpAddress: true });
   const attach = (address: AddressRef, networkInterfaceId: string) =>
     client.send(
       new AssociateAddressCommand({
@@ -117,39 +65,8 @@ function createHands(client: EC2Client, provider: CloudProvider, subnetId: strin
     (await client.send(new DescribeAddressesCommand({ AllocationIds: [address.id] }))).Addresses?.[0];
 
   return {
-    async createInstance({
-      autoAssignedIp = false,
-    }: { autoAssignedIp?: boolean } = {}): Promise<InstanceRef> {
-      const run = await client.send(
-        new RunInstancesCommand({
-          ImageId: imageId,
-          InstanceType: 't3.micro',
-          MinCount: 1,
-          MaxCount: 1,
-          NetworkInterfaces: [
-            {
-              DeviceIndex: 0,
-              SubnetId: subnetId,
-              AssociatePublicIpAddress: autoAssignedIp,
-              DeleteOnTermination: true,
-            },
-          ],
-        }),
-      );
-      const instance = run.Instances?.[0];
-      return {
-        provider: 'aws',
-        id: required(instance?.InstanceId, 'instance id'),
-        zone: required(instance?.Placement?.AvailabilityZone, 'zone'),
-      };
-    },
-    async terminate(instance: InstanceRef) {
-      await client.send(new TerminateInstancesCommand({ InstanceIds: [instance.id] }));
-      await waitUntilInstanceTerminated(
-        { client, maxWaitTime: 10, minDelay: 1 },
-        { InstanceIds: [instance.id] },
-      );
-    },
+    createInstance: instances.createInstance,
+    terminate: instances.terminate,
     async reserveTagged(tags: Readonly<Record<string, string>>): Promise<AddressRef> {
       const list = Object.entries(tags).map(([Key, Value]): Tag => ({ Key, Value }));
       const made = await client.send(
@@ -164,11 +81,11 @@ function createHands(client: EC2Client, provider: CloudProvider, subnetId: strin
       const target =
         on === 'primary'
           ? (await provider.findInstance(instance)).networkInterfaceId
-          : await createSecondaryInterface(instance);
+          : await instances.createSecondaryInterface(instance);
       await attach(address, target);
     },
     async attachToLooseInterface(address: AddressRef) {
-      await attach(address, await createInterface());
+      await attach(address, await instances.createInterface());
     },
     async detachByHand(address: AddressRef) {
       const AssociationId = required((await describe(address))?.AssociationId, 'association id');
@@ -179,9 +96,4 @@ function createHands(client: EC2Client, provider: CloudProvider, subnetId: strin
       return found?.AssociationId ? found.NetworkInterfaceId : undefined;
     },
   };
-}
-
-function required(value: string | undefined, what: string): string {
-  if (value === undefined) throw new Error(`EC2 answered without ${what}`);
-  return value;
 }
