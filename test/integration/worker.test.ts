@@ -55,6 +55,64 @@ test('every line of its log is JSON, and none shows a credential', () => {
   expect(worker.output()).not.toContain('secretAccessKey');
 });
 
+test('serves pools on both clouds and of both families, each scope at the pace of its cloud', async () => {
+  const { ec2, gce } = here.world;
+  gce.reserveAddress({ labels: { kubeip: 'use' } });
+  ec2.reserveIpv6({ tags: { kubeip: 'use' } });
+  const config = parse(readFileSync(here.configFile, 'utf8')) as { pools: Record<string, unknown>[] };
+  const onAws = {
+    ...config.pools[0],
+    filter: undefined,
+    addresses: bothFamilies('Name=tag:kubeip,Values=use'),
+  };
+  const onGcp = {
+    ...config.pools[0],
+    name: 'gke',
+    provider: 'gcp',
+    region: gce.region,
+    account: gce.projectId,
+    endpoint: gce.url,
+    filter: undefined,
+    addresses: bothFamilies('labels.kubeip=use'),
+    nodeSelector: { matchLabels: { cloud: 'gcp' } },
+  };
+  const configFile = join(here.world.dir, 'both-clouds.yaml');
+  const changes = { cluster: 'both', pools: [onAws, onGcp], pacing: { gcp: { burst: 7 } } };
+  writeFileSync(configFile, stringify({ ...config, ...changes }));
+  const both = await startProgram({
+    name: 'worker',
+    script: 'worker/main.ts',
+    args: ['--config', configFile],
+    env: here.world.env,
+    logFile: join(here.world.dir, 'both-clouds.log'),
+  });
+  await until('the worker of both clouds has started', () => logLine(both, 'worker started') !== undefined);
+
+  const scope = { provider: 'gcp', account: gce.projectId, region: gce.region } as const;
+  const mutex = here.client.workflow.getHandle(addressPoolWorkflowId(scope));
+  expect(await mutex.query(poolStatusQuery)).toMatchObject({ pacing: { burst: 7, perSecond: 8 } });
+  expect(poolLines(both)).toEqual([
+    'pool found: public ipv4',
+    'pool found: public ipv6',
+    'pool found: gke ipv4',
+    'no address matches the filter of the pool: gke ipv6',
+  ]);
+  expect(await both.stop()).toMatchObject({ code: 0 });
+});
+
+function bothFamilies(filter: string): object {
+  return { ipv4: { filter }, ipv6: { filter } };
+}
+
+/** What it said of each set of addresses at its start. */
+function poolLines(program: ManagedProcess): string[] {
+  const lines = program.output().trim().split('\n');
+  return lines
+    .map((line) => JSON.parse(line) as Record<string, unknown>)
+    .filter(({ family }) => family !== undefined)
+    .map(({ msg, pool, family }) => [`${String(msg)}:`, pool, family].join(' '));
+}
+
 test('refuses one account and region at two endpoints, which would be two clouds with one mutex', async () => {
   const config = parse(readFileSync(here.configFile, 'utf8')) as { pools: Record<string, unknown>[] };
   const elsewhere = {
