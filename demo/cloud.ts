@@ -70,14 +70,23 @@ export interface StageOptions {
   readonly families: readonly Family[];
 }
 
-/** How many nodes of a group can get what they ask for. */
-export function capacityOf({ nodes, pools }: NodeGroup, families: readonly Family[]): number {
-  const sizes = families.map((family) => sum(pools.filter((pool) => pool.family === family)));
-  return Math.min(nodes.size, ...sizes);
+/** How many nodes of a group can get all that they ask for. */
+export function capacityOf(group: NodeGroup, families: readonly Family[]): number {
+  return Math.min(...families.map((family) => served(group, family)));
 }
 
-function sum(pools: readonly StagedPool[]): number {
-  return pools.reduce((total, { size }) => total + size, 0);
+/** How many addresses the nodes of the groups get in all. */
+export function addressesFor(groups: readonly NodeGroup[], families: readonly Family[]): number {
+  return sum(groups.flatMap((group) => families.map((family) => served(group, family))));
+}
+
+function served({ nodes, pools }: NodeGroup, family: Family): number {
+  const size = sum(pools.filter((pool) => pool.family === family).map((pool) => pool.size));
+  return Math.min(nodes.size, size);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, one) => total + one, 0);
 }
 
 export interface GroupPlan {

@@ -6,7 +6,7 @@ import { deleteNode } from '../sandbox/nodes.ts';
 import { ensureTools } from '../sandbox/tools/ensure-tools.ts';
 import type { World } from '../sandbox/world.ts';
 import { assignIpWorkflowId } from '../workflows/messages.ts';
-import { capacityOf, type NodeGroup } from './cloud.ts';
+import { addressesFor, capacityOf, type NodeGroup } from './cloud.ts';
 import type { NodeRow } from './observer.ts';
 import type { Programs } from './programs.ts';
 import { cluster, registerNodes, type Stage, type StagedCloud } from './stage.ts';
@@ -39,7 +39,7 @@ async function playOn(scene: Scene, cloud: StagedCloud): Promise<void> {
 
   view.say(`${title}: registering ${nodes} Nodes; the pools have addresses for ${capacity}.`);
   await registerNodes(world, cloud);
-  await killWhileAssociating(scene, cloud, capacity * stage.families.length);
+  await killWhileAssociating(scene, cloud, addressesFor(groups, stage.families));
   await until(scene, `${capacity} nodes on ${title} assigned, ${nodes - capacity} waiting`, (all) => {
     const rows = all.filter((row) => groups.some((group) => group.nodes.has(row.node)));
     return inPhase(rows, 'assigned') === capacity && inPhase(rows, 'waiting') === nodes - capacity;
