@@ -1,15 +1,12 @@
 /** Activities in Temporal's own activity context, over the real AWS provider on the EC2 emulator. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Client } from '@temporalio/client';
-import { ApplicationFailure } from '@temporalio/common';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { pino } from 'pino';
 import type { ScopeActivities } from '../../activities/contract.ts';
-import { toFailure } from '../../activities/failures.ts';
 import { createScopeActivities } from '../../activities/scope-activities.ts';
-import { CloudError, type CloudErrorKind, type CloudProvider } from '../../clouds/provider.ts';
+import type { CloudProvider } from '../../clouds/provider.ts';
 import { openProvider } from '../../clouds/open-provider.ts';
-import { KubernetesError } from '../../kubernetes/errors.ts';
 import type { AddressQuery, InstanceRef } from '../../model/address.ts';
 import { type Ec2Emulator, startEc2Emulator } from '../../sandbox/ec2/emulator.ts';
 
@@ -68,9 +65,9 @@ describe('select', () => {
     ];
     const instance = newInstance();
     ec2.associateByHand({ allocationId: newAddress().id, instanceId: instance.id });
-    const pools = [{ key: 'p', query, want: 2, holders: [] }];
+    const pools = [{ key: 'p', query, want: 2, holders: [], pinned: [] }];
     const found = await run('select', { scope: provider.scope, claimed: [claimed.id], pools });
-    expect(found.pools).toEqual([{ key: 'p', size: 5, free: [first, second], held: [] }]);
+    expect(found.pools).toEqual([{ key: 'p', size: 5, free: [first, second], held: [], pinned: [] }]);
     expect(found.claims).toEqual([{ addressId: claimed.id, instanceId: null }]);
     expect(third.id).toBeDefined();
   });
@@ -80,21 +77,95 @@ describe('select', () => {
     const instance = newInstance();
     ec2.associateByHand({ allocationId: own.id, instanceId: instance.id });
     const holders = [
-      { workflowId: 'w1', ip: own.ip },
-      { workflowId: 'w2', ip: '192.0.2.1' },
+      { workflowId: 'w1', ips: ['192.0.2.9', own.ip] },
+      { workflowId: 'w2', ips: ['192.0.2.1'] },
     ];
-    const pools = [{ key: 'p', query, want: 2, holders }];
+    const pools = [{ key: 'p', query, want: 2, holders, pinned: [] }];
     const found = await run('select', { scope: provider.scope, claimed: [own.id], pools });
     expect(found.pools[0]?.held).toEqual([{ workflowId: 'w1', address: own }]);
     expect(found.claims).toEqual([{ addressId: own.id, instanceId: instance.id }]);
+  });
+
+  test('tells of each pinned node whether its address is of the pool, and free', async () => {
+    const [free, claimed, taken, elsewhere] = [
+      newAddress(),
+      newAddress(),
+      newAddress(),
+      newAddress({ kubeip: 'not' }),
+    ];
+    ec2.associateByHand({ allocationId: taken.id, instanceId: newInstance().id });
+    const pinned = [
+      { workflowId: 'by-ip', wanted: free.ip },
+      { workflowId: 'by-id', wanted: free.id },
+      { workflowId: 'claimed', wanted: claimed.ip },
+      { workflowId: 'taken', wanted: taken.id },
+      { workflowId: 'elsewhere', wanted: elsewhere.ip },
+      { workflowId: 'nonsense', wanted: 'no address' },
+    ];
+    const pools = [{ key: 'p', query, want: 1, holders: [], pinned }];
+    const found = await run('select', { scope: provider.scope, claimed: [claimed.id], pools });
+    expect(found.pools[0]?.pinned).toEqual([
+      { workflowId: 'by-ip', address: free, free: true },
+      { workflowId: 'by-id', address: free, free: true },
+      { workflowId: 'claimed', address: claimed, free: false },
+      { workflowId: 'taken', address: taken, free: false },
+    ]);
+  });
+
+  test('a node that holds several addresses of the pool keeps the one that it is pinned to', async () => {
+    const [one, other] = [newAddress(), newAddress()];
+    const holders = [{ workflowId: 'w1', ips: [one.ip, other.ip] }];
+    const pinned = [{ workflowId: 'w1', wanted: other.id }];
+    const pools = [{ key: 'p', query, want: 1, holders, pinned }];
+    const found = await run('select', { scope: provider.scope, claimed: [], pools });
+    expect(found.pools[0]?.held).toEqual([{ workflowId: 'w1', address: other }]);
+  });
+
+  test('of an IPv6 range too large for a list it finds what is held and what is pinned, however it is written', async () => {
+    const { cidr, subnetId } = ec2.reserveIpv6({ prefixLength: 112, tags: { kubeip: 'use' } });
+    const base = cidr.replace(/:0\/112$/, '');
+    const [held, taken, free, outside] = [':8000', ':8001', ':9000', ':1:9000'].map((it) => `${base}${it}`);
+    for (const ip of [held, taken]) ec2.assignIpv6ByHand({ ip: ip!, instanceId: newInstance().id });
+    const ipv6: AddressQuery = { ...query, family: 'ipv6', orderBy: '', subnet: subnetId };
+    const pool = {
+      key: 'p',
+      query: ipv6,
+      want: 2,
+      holders: [{ workflowId: 'holds', ips: [held!.toUpperCase()] }],
+      pinned: [
+        { workflowId: 'free', wanted: free!.toUpperCase() },
+        { workflowId: 'taken', wanted: taken! },
+        { workflowId: 'outside', wanted: outside! },
+      ],
+    };
+    const found = await run('select', { scope: provider.scope, claimed: [], pools: [pool] });
+    const refOf = (ip: string | undefined) => ({ id: ip, ip });
+    expect(found.pools[0]).toMatchObject({
+      free: [refOf(`${base}:0`), refOf(`${base}:1`)],
+      held: [{ workflowId: 'holds', address: refOf(held) }],
+      pinned: [
+        { workflowId: 'free', address: refOf(free), free: true },
+        { workflowId: 'taken', address: refOf(taken), free: false },
+      ],
+    });
+  });
+
+  test('what is claimed of an IPv6 range leaves as many free ones as are wanted', async () => {
+    const { cidr, subnetId } = ec2.reserveIpv6({ prefixLength: 112, tags: { kubeip: 'use' } });
+    const base = cidr.replace(/:0\/112$/, '');
+    const ipv6: AddressQuery = { ...query, family: 'ipv6', orderBy: '', subnet: subnetId };
+    const claimed = ['0', '1', '2'].map((it) => `${base}:${it}`);
+    const pools = [{ key: 'p', query: ipv6, want: 2, holders: [], pinned: [] }];
+    const found = await run('select', { scope: provider.scope, claimed, pools });
+    expect(found.pools[0]?.free.map(({ ip }) => ip)).toEqual([`${base}:3`, `${base}:4`]);
   });
 
   test('one pool’s bad filter does not keep another from being served', async () => {
     const address = newAddress();
     const bad = { ...query, filter: 'Name=nonsense,Values=x' };
     const pools = [
-      { key: 'bad', query: bad, want: 1, holders: [] },
-      { key: 'good', query, want: 1, holders: [] },
+      { key: 'bad', query: bad, want: 1, holders: [], pinned: [] },
+      { key: 'good', query, want: 1, holders: [], pinned: [] },
     ];
     const found = await run('select', { scope: provider.scope, claimed: [], pools });
     expect(found.pools[0]).toMatchObject({
@@ -115,18 +186,28 @@ describe('select', () => {
 });
 
 describe('associate, verify, release', () => {
+  const association = { id: 'eipassoc-0', networkInterfaceId: 'eni-0' };
+
   test('run twice, each changes nothing the second time', async () => {
     const target = { scope: provider.scope, instance: newInstance(), address: newAddress() };
     const first = await run('associate', { ...target, token: 1 });
     expect(await run('associate', { ...target, token: 1 })).toEqual(first);
-    expect(await run('verify', { ...target, query })).toMatchObject({ id: first.id });
-    expect(await run('release', { ...target, query })).toBe('released');
-    expect(await run('release', { ...target, query })).toBe('alreadyFree');
+    expect(await run('verify', { ...target, query, association: first })).toMatchObject({ id: first.id });
+    const release = { ...target, query, association: first, token: 1, restoreEphemeral: true };
+    expect(await run('release', release)).toBe('released');
+    // EC2 answers a second disassociation of one association like the first, so the outcome may be the same.
+    await run('release', release);
     expect(ec2.journal().map(({ cause }) => cause)).toEqual(['allocated', 'associated', 'disassociated']);
   });
 
   test('an address that is not shown on the instance is looked for again', async () => {
-    const target = { scope: provider.scope, instance: newInstance(), address: newAddress(), query };
+    const target = {
+      scope: provider.scope,
+      instance: newInstance(),
+      address: newAddress(),
+      query,
+      association,
+    };
     await expect(run('verify', target)).rejects.toMatchObject({
       type: 'NotVisibleYet',
       nonRetryable: false,
@@ -137,56 +218,21 @@ describe('associate, verify, release', () => {
   test('an address shown on another instance is believed to be there only when it is shown so again and again', async () => {
     const address = newAddress();
     ec2.associateByHand({ allocationId: address.id, instanceId: newInstance().id });
-    const target = { scope: provider.scope, instance: newInstance(), address, query };
+    const target = { scope: provider.scope, instance: newInstance(), address, query, association };
     await expect(run('verify', target, 1)).rejects.toMatchObject({ type: 'NotVisibleYet' });
     await expect(run('verify', target, 5)).rejects.toMatchObject({
       type: 'InUse',
       nonRetryable: true,
     });
   });
-});
 
-describe('failures', () => {
-  test.each([
-    ['NotFound', true, undefined],
-    ['InUse', true, 'BENIGN'],
-    ['ForeignAddress', true, 'BENIGN'],
-    ['Throttled', false, 'BENIGN'],
-    ['Denied', true, undefined],
-    ['Exhausted', true, undefined],
-    ['Invalid', true, undefined],
-    ['Unavailable', false, undefined],
-  ] as const)('%s of a cloud keeps its name', (kind: CloudErrorKind, nonRetryable, category) => {
-    const failure = toFailure(
-      new CloudError(kind, 'what happened', { code: 'TheCode', retryAfterMs: 1_500 }),
-    );
-    expect(failure).toBeInstanceOf(ApplicationFailure);
-    expect(failure).toMatchObject({
-      type: kind,
-      message: 'what happened',
-      nonRetryable,
-      nextRetryDelay: 1_500,
-      details: [{ code: 'TheCode' }],
+  test('an association that names no interface is verified by its instance', async () => {
+    const [instance, address] = [newInstance(), newAddress()];
+    ec2.associateByHand({ allocationId: address.id, instanceId: instance.id });
+    const target = { scope: provider.scope, address, query, association: { id: 'eipassoc-0' } };
+    expect(await run('verify', { ...target, instance })).toMatchObject({ instanceId: instance.id });
+    await expect(run('verify', { ...target, instance: newInstance() })).rejects.toMatchObject({
+      type: 'NotVisibleYet',
     });
-    expect((failure as ApplicationFailure).category ?? undefined).toBe(category);
-    expect((failure as ApplicationFailure).cause).toBeUndefined();
-  });
-
-  test.each([
-    ['Denied', true],
-    ['Conflict', false],
-    ['Unavailable', false],
-    ['Invalid', true],
-  ] as const)('%s of Kubernetes keeps its name', (kind, nonRetryable) => {
-    expect(toFailure(new KubernetesError(kind, 'what happened', { status: 403 }))).toMatchObject({
-      type: kind,
-      nonRetryable,
-      details: [{ status: 403 }],
-    });
-  });
-
-  test('a bug stays what it is', () => {
-    const bug = new TypeError('x is not a function');
-    expect(toFailure(bug)).toBe(bug);
   });
 });
