@@ -27,6 +27,7 @@ afterAll(() => world.stop());
 afterEach(() => {
   world.ec2.clearFaults();
   world.ec2.configure({ denied: [] });
+  world.gce.configure({ denied: [] });
 });
 
 interface Ended {
@@ -102,6 +103,11 @@ describe('a configuration that cannot be used ends both programs with 2, naming 
     ['an order by nothing that there is', { orderBy: 'Colour' }, [/pools\[0\]\.orderBy/, 'Tag:']],
     ['a zone for a region', { region: 'eu-west-1a' }, [/pools\[0\]\.region/, 'its region is eu-west-1']],
     ['an unknown cloud', { provider: 'azure' }, [/pools\[0\]\.provider/]],
+    [
+      'filter beside addresses',
+      { addresses: { ipv4: { filter: 'Name=tag:kubeip,Values=use' } } },
+      [/pools\[0\]\.filter \(line \d+\)/, 'addresses'],
+    ],
     ['a filter of another cloud', { provider: 'gcp' }, [/pools\[0\]\.filter/, 'a filter of AWS']],
   ])('%s', async (_, pool, texts) => {
     const file = configWith(pool);
@@ -228,6 +234,14 @@ describe('EC2 ends the worker with 5', () => {
     expect(ended.output).toMatch(stackLine);
     expect(ended.code).toBe(exitCodes.cloud);
   });
+});
+
+test('Compute Engine that denies a call ends the worker with 5, naming the permission', async () => {
+  const { url, region, projectId } = world.gce;
+  const onGcp = { provider: 'gcp', region, account: projectId, endpoint: url, filter: 'labels.kubeip=use' };
+  world.gce.configure({ denied: ['addresses.list'] });
+  const ended = await run('worker', ['--config', configWith(onGcp)]);
+  expectMessage(ended, exitCodes.cloud, 'Pool public (gcp, europe-west1)', 'compute.addresses.list');
 });
 
 test.each(programs)(
