@@ -1,18 +1,14 @@
 /**
- * One world for a file of tests: a real Temporal server, a real Kubernetes API, the EC2 emulator, and the project's own
+ * One world for a file of tests: a real Temporal server, a real Kubernetes API, the clouds' emulators, and the project's own
  * Workers in this process. Nodes come and go as the tests want; the watcher's calls to Temporal are made by hand, so
  * that a test decides what is told, and when.
  */
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { type Client, type WorkflowHandle } from '@temporalio/client';
 import { Runtime, type Worker, type WorkflowBundleOption } from '@temporalio/worker';
-import { stringify } from 'yaml';
-import { type Config, loadConfig, type PoolConfig } from '../../config/config.ts';
+import type { Config, PoolConfig } from '../../config/config.ts';
 import { connectKubernetes, type KubernetesClient } from '../../kubernetes/client.ts';
-import type { AddressRef } from '../../model/address.ts';
-import type { RateLimit } from '../../model/settings.ts';
-import { formatScope, type Scope } from '../../model/scope.ts';
+import type { AddressRef, Family } from '../../model/address.ts';
+import type { Scope } from '../../model/scope.ts';
 import { createLogger } from '../../program/logger.ts';
 import { toTemporalLogger } from '../../program/temporal-logger.ts';
 import {
@@ -22,6 +18,7 @@ import {
   connectWorker,
 } from '../../program/temporal-connection.ts';
 import type { Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
+import type { GceEmulator } from '../../sandbox/gce/emulator.ts';
 import { startWorld, type World } from '../../sandbox/world.ts';
 import { createNodeWorkflows } from '../../watcher/node-workflows.ts';
 import { startAddressPool } from '../../worker/address-pool-starter.ts';
@@ -42,19 +39,10 @@ import type { Claim } from '../../workflows/pool/claims.ts';
 import { pack } from '../../workflows/pool/packed-state.ts';
 import { newPoolState } from '../../workflows/pool/state.ts';
 import { addressOf } from './assigned-address.ts';
+import { type CloudFacts, ec2Facts, gceFacts, poolTag } from './cloud-facts.ts';
+import { type HarnessOptions, harnessConfig } from './harness-config.ts';
 import { TestNodes, type TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-export interface HarnessOptions {
-  /** As in the configuration file; `filter` and `nodeSelector` default to the tag and the label `pool: <name>`. */
-  readonly pools: readonly ({ readonly name: string } & Readonly<Record<string, unknown>>)[];
-  /** @default one, `test` */
-  readonly clusters?: readonly string[];
-  readonly pacing?: RateLimit;
-}
-
-/** The tag of the addresses of a pool. What lacks it is nobody's business. */
-export const poolTag = 'kubeip';
 
 interface ClusterParts {
   readonly config: Config;
@@ -64,15 +52,17 @@ interface ClusterParts {
 export class Harness {
   readonly world: World;
   readonly ec2: Ec2Emulator;
+  readonly gce: GceEmulator;
   readonly client: Client;
   readonly kubernetes: KubernetesClient;
   readonly nodes: TestNodes;
+  /** That of EC2. */
   readonly scope: Scope;
   /** Every workflow of a node that was ever started, by its id. */
   readonly started = new Map<string, TestNode>();
   /** Addresses that stay on an instance on purpose, although no workflow looks after it. */
   readonly kept = new Set<string>();
-  readonly #clusters: readonly ClusterParts[];
+  #clusters: readonly ClusterParts[];
   readonly #temporal: ConnectedClient;
   readonly #bundle: WorkflowBundleOption;
   #connections: ConnectedWorker[] = [];
@@ -87,6 +77,7 @@ export class Harness {
   }) {
     this.world = parts.world;
     this.ec2 = parts.world.ec2;
+    this.gce = parts.world.gce;
     this.#temporal = parts.temporal;
     this.client = parts.temporal.client;
     this.kubernetes = parts.kubernetes;
@@ -127,11 +118,23 @@ export class Harness {
     await Promise.all(this.#connections.splice(0).map((connection) => connection.close()));
   }
 
-  async close(): Promise<void> {
+  /** New Workers with another configuration, as after a rollout. Running workflows are not told. */
+  async restartWorkers(options: HarnessOptions): Promise<void> {
     await this.stopWorkers();
+    this.#closeProviders();
+    this.#clusters = await openClusters(this.world, options);
+    await this.startWorkers();
+  }
+
+  #closeProviders(): void {
     for (const { providers } of this.#clusters) {
       for (const provider of providers.byScope.values()) provider.close();
     }
+  }
+
+  async close(): Promise<void> {
+    await this.stopWorkers();
+    this.#closeProviders();
     await this.#temporal.close();
     await this.world.stop();
     await Runtime.instance().shutdown();
@@ -145,6 +148,18 @@ export class Harness {
       { length: count },
       () => this.ec2.allocateAddress({ tags: { [poolTag]: pool } }).allocationId,
     );
+  }
+
+  /** Reserves addresses for a pool on GCE. @returns their names */
+  reserveOnGce(pool: string, family: Family = 'ipv4', count = 1): string[] {
+    const labels = { [poolTag]: pool };
+    const ipVersion = family === 'ipv4' ? 'IPV4' : 'IPV6';
+    return Array.from({ length: count }, () => this.gce.reserveAddress({ labels, ipVersion }).name);
+  }
+
+  /** What each cloud knows now. */
+  facts(): CloudFacts[] {
+    return [ec2Facts(this.ec2), gceFacts(this.gce)];
   }
 
   ipOf(allocationId: string | undefined): string {
@@ -184,6 +199,11 @@ export class Harness {
 
   async tellDeleted(node: TestNode): Promise<void> {
     await this.#workflowsOf(node).signalDeleted(node);
+  }
+
+  /** The watcher sees that the workflow knows another state of its pool's settings. */
+  async nudge(node: TestNode): Promise<void> {
+    if (!(await this.#workflowsOf(node).nudge(node))) throw new Error(`no workflow of ${node.name} runs`);
   }
 
   /** The watcher starts a node with the first pool of its configuration's retries: the pool itself is found out later. */
@@ -249,12 +269,23 @@ export class Harness {
 
   // ---- the mutex ----
 
+  /** That of EC2. */
   get mutex(): WorkflowHandle {
-    return this.client.workflow.getHandle(addressPoolWorkflowId(this.scope));
+    return this.#mutexOf(this.scope);
+  }
+
+  #mutexOf(scope: Scope): WorkflowHandle {
+    return this.client.workflow.getHandle(addressPoolWorkflowId(scope));
   }
 
   mutexStatus(): Promise<AddressPoolStatus> {
     return this.mutex.query(poolStatusQuery);
+  }
+
+  /** Of every scope that the pools are of. */
+  mutexStatuses(): Promise<AddressPoolStatus[]> {
+    const scopes = [...(this.#clusters[0]?.providers.byScope.values() ?? [])].map(({ scope }) => scope);
+    return Promise.all(scopes.map((scope) => this.#mutexOf(scope).query(poolStatusQuery)));
   }
 
   /** As a worker does at its start. */
@@ -288,10 +319,10 @@ export class Harness {
     });
   }
 
-  /** The tag's value of the addresses that a pool's filter selects. */
+  /** The tag's or label's value of the addresses that a pool's filter selects. */
   tagOf(pool: string): string {
     const filter = this.pools.find(({ name }) => name === pool)?.queries[0]?.filter;
-    return filter?.split('Values=')[1] ?? pool;
+    return filter?.split('=').at(-1) ?? pool;
   }
 }
 
@@ -313,40 +344,19 @@ async function openIn(world: World, bundle: WorkflowBundleOption, options: Harne
   Object.assign(process.env, world.env);
   const temporal = await connectClient({ env: world.env });
   const kubernetes = await connectKubernetes(world.kubernetes.kubeConfig);
-  const clusters: ClusterParts[] = [];
-  for (const cluster of options.clusters ?? ['test']) {
-    const config = loadConfig({ file: writeConfig(world, cluster, options), env: {} });
-    clusters.push({ config, providers: await openProviders(config, testLogger(cluster), () => {}) });
-  }
+  const clusters = await openClusters(world, options);
   const harness = new Harness({ world, temporal, kubernetes, clusters, bundle });
-  if (formatScope(harness.scope) !== [...(clusters[0]?.providers.byScope.keys() ?? [])].join()) {
-    throw new Error('the harness has one scope, and its pools are of it');
-  }
   await harness.startWorkers();
   return harness;
 }
 
-function writeConfig(world: World, cluster: string, { pools, pacing }: HarnessOptions): string {
-  const file = join(world.dir, `${cluster}.yaml`);
-  const config = {
-    cluster,
-    defaults: {
-      region: world.ec2.region,
-      account: world.ec2.accountId,
-      endpoint: world.ec2.url,
-      retries: { attempts: 20, interval: '2s' },
-      release: { gracePeriod: '0' },
-    },
-    pools: pools.map((pool) => ({
-      nodeSelector: { matchLabels: { pool: pool.name } },
-      filter: `Name=tag:${poolTag},Values=${pool.name}`,
-      ...pool,
-    })),
-    worker: { shutdownGraceTime: '2s' },
-    ...(pacing === undefined ? {} : { pacing: { aws: pacing } }),
-  };
-  writeFileSync(file, stringify(config));
-  return file;
+async function openClusters(world: World, options: HarnessOptions): Promise<ClusterParts[]> {
+  const clusters: ClusterParts[] = [];
+  for (const cluster of options.clusters ?? ['test']) {
+    const config = harnessConfig(world, cluster, options);
+    clusters.push({ config, providers: await openProviders(config, testLogger(cluster), () => {}) });
+  }
+  return clusters;
 }
 
 /** Quiet unless asked, so that a test's own output is found: `KUBEIP_TEST_LOG=debug`. */
