@@ -13,7 +13,6 @@ const shared = { filter: 'Name=tag:kubeip,Values=ranked' };
 let harness: Harness;
 beforeAll(async () => {
   harness = await openHarness({
-    clusters: ['test', 'other'],
     pools: [
       { name: 'empty' },
       { name: 'ranked', ...shared },
@@ -22,7 +21,6 @@ beforeAll(async () => {
       { name: 'adopted' },
       { name: 'from' },
       { name: 'to' },
-      { name: 'clustered' },
     ],
   });
 }, 900_000);
@@ -189,28 +187,4 @@ describe('a Node whose label changes', () => {
     await harness.tellChanged(node);
     await harness.waitUntilAssigned(node);
   });
-});
-
-test('two clusters of one account share a pool without a clash', async () => {
-  harness.reserve('clustered', 7);
-  const names = Array.from({ length: 5 }, (_, index) => `clustered-${index + 1}`);
-  const nodes = await Promise.all([
-    ...names.map((name) => harness.addNode(name, { pool: 'clustered' })),
-    ...names.map((name) => harness.addNode(`other-${name}`, { pool: 'clustered', cluster: 'other' })),
-  ]);
-  const phases = async () => Promise.all(nodes.map(async (node) => (await harness.status(node)).phase));
-  await waitFor(
-    'seven assigned, three waiting',
-    phases,
-    (seen) =>
-      seen.filter((phase) => phase === 'assigned').length === 7 &&
-      seen.filter((phase) => phase === 'waiting').length === 3,
-  );
-
-  const waiting: TestNode[] = [];
-  for (const node of nodes) if ((await harness.status(node)).phase === 'waiting') waiting.push(node);
-  const holder = nodes.find((node) => !waiting.includes(node) && node.cluster === 'test');
-  if (holder === undefined) throw new Error('no node of the first cluster has an address');
-  await harness.deleteNode(holder);
-  await waitFor('an heir', phases, (seen) => seen.filter((phase) => phase === 'assigned').length >= 7);
 });
