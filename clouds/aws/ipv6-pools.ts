@@ -131,9 +131,12 @@ async function readBlocks(
   return found;
 }
 
+/** Without those that are being taken from the subnet, or could not be given to it. */
 function blocksIn(subnet: Subnet): Ipv6Range[] {
-  return (subnet.Ipv6CidrBlockAssociationSet ?? []).flatMap((one) =>
-    one.Ipv6CidrBlockState?.State === 'associated' ? (parseIpv6Cidr(one.Ipv6CidrBlock ?? '') ?? []) : [],
+  return (subnet.Ipv6CidrBlockAssociationSet ?? []).flatMap(({ Ipv6CidrBlock, Ipv6CidrBlockState }) =>
+    /^(disassociat|fail)/.test(Ipv6CidrBlockState?.State ?? '')
+      ? []
+      : (parseIpv6Cidr(Ipv6CidrBlock ?? '') ?? []),
   );
 }
 

@@ -71,7 +71,7 @@ export function instanceHands(
   };
   return {
     createInterface,
-    async createSecondaryInterface(instance: InstanceRef) {
+    createSecondaryInterface: async (instance: InstanceRef) => {
       const networkInterfaceId = await createInterface();
       await client.send(
         new AttachNetworkInterfaceCommand({
@@ -82,10 +82,10 @@ export function instanceHands(
       );
       return networkInterfaceId;
     },
-    async createInstance({
+    createInstance: async ({
       autoAssignedIp = false,
       subnet = subnetId,
-    }: { autoAssignedIp?: boolean; subnet?: string } = {}): Promise<InstanceRef> {
+    }: { autoAssignedIp?: boolean; subnet?: string } = {}): Promise<InstanceRef> => {
       const primary: InstanceNetworkInterfaceSpecification = {
         DeviceIndex: 0,
         SubnetId: subnet,
@@ -109,7 +109,7 @@ export function instanceHands(
         zone: required(instance?.Placement?.AvailabilityZone, 'zone'),
       };
     },
-    async terminate(instance: InstanceRef) {
+    terminate: async (instance: InstanceRef) => {
       await client.send(new TerminateInstancesCommand({ InstanceIds: [instance.id] }));
       await waitUntilInstanceTerminated(
         { client, maxWaitTime: 10, minDelay: 1 },

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import {
   AssignIpv6AddressesCommand,
   CreateSubnetCidrReservationCommand,
+  CreateTagsCommand,
   DescribeNetworkInterfacesCommand,
   DescribeSubnetsCommand,
   UnassignIpv6AddressesCommand,
@@ -94,17 +95,17 @@ async function ipv6Subnets(client: EC2Client): Promise<Ipv6Subnet[]> {
 
 function rangeHand(client: EC2Client, subnet: Ipv6Subnet): Ec2Ipv6Backend['reserveRange'] {
   return async (range, { tags = {}, type = 'explicit', in: where = subnet } = {}) => {
-    const list = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
-    await client.send(
+    const made = await client.send(
       new CreateSubnetCidrReservationCommand({
         SubnetId: where.id,
         Cidr: where.base + range,
         ReservationType: type,
-        ...(list.length > 0 && {
-          TagSpecifications: [{ ResourceType: 'subnet-cidr-reservation', Tags: list }],
-        }),
       }),
     );
+    // Not with its creation, of which moto forgets the tags.
+    const list = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+    const id = required(made.SubnetCidrReservation?.SubnetCidrReservationId, 'reservation id');
+    if (list.length > 0) await client.send(new CreateTagsCommand({ Resources: [id], Tags: list }));
   };
 }
 

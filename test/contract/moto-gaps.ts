@@ -5,7 +5,7 @@ export const motoGaps: readonly KnownGap[] = [
   {
     case: 'an auto-assigned public address is not a static one, and gives way to one of the pool',
     reason: "an auto-assigned address shows the account as its owner, AWS's shows amazon",
-    fails: /Expected: false\s+Received: true/,
+    fails: /-\s+"kind": "ephemeral",\s+\+\s+"kind": "static"/,
   },
   {
     case: 'an address reads back with the instance that holds it',
@@ -21,5 +21,22 @@ export const motoGaps: readonly KnownGap[] = [
     case: 'the address of a terminated instance is already free',
     reason: 'a terminated instance keeps its address, on AWS it loses it',
     fails: /Expected: "alreadyFree"\s+Received: "released"/,
+  },
+];
+
+/**
+ * Of IPv6, moto can list. It cannot say who has one address, which everything else asks first, and would give one address to
+ * two interfaces: so of those cases it runs one, which tells when that has changed.
+ */
+export const motoIpv6Gaps: readonly KnownGap[] = [
+  {
+    case: 'an address is read through its own pool only',
+    reason: 'DescribeNetworkInterfaces has no filter ipv6-addresses.ipv6-address and answers HTTP 500',
+    fails: /ec2:DescribeNetworkInterfaces.*HTTP 500/,
+  },
+  {
+    case: 'an IPv6 address that EC2 assigned by itself is an additional one',
+    reason: 'RunInstances gives an interface no IPv6 address, however many it asks for',
+    fails: /\+ Array \[\]/,
   },
 ];

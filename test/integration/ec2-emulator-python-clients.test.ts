@@ -50,6 +50,36 @@ describe('the AWS CLI', () => {
     expect(emulator.addresses()[0]?.associationId).toBeUndefined();
   });
 
+  test('reserves an IPv6 range, assigns an address of it, lists and unassigns it', async () => {
+    const { instanceId, networkInterfaceIds, subnetId } = emulator.runInstance();
+    const subnets = (await aws(
+      `ec2 describe-subnets --subnet-ids ${subnetId} --query Subnets[].Ipv6CidrBlockAssociationSet[].Ipv6CidrBlock`,
+    )) as [string];
+    const [base] = subnets[0].split('/');
+    const { SubnetCidrReservation } = (await aws(
+      `ec2 create-subnet-cidr-reservation --subnet-id ${subnetId} --cidr ${base}70/124 --reservation-type explicit ` +
+        '--tag-specifications ResourceType=subnet-cidr-reservation,Tags=[{Key=kubeip,Value=v6}]',
+    )) as { SubnetCidrReservation: { SubnetCidrReservationId: string } };
+    expect(
+      await aws(
+        `ec2 get-subnet-cidr-reservations --subnet-id ${subnetId} --filters Name=tag:kubeip,Values=v6`,
+      ),
+    ).toMatchObject({
+      SubnetIpv4CidrReservations: [],
+      SubnetIpv6CidrReservations: [{ ...SubnetCidrReservation, Cidr: `${base}70/124` }],
+    });
+    const [eni, ip] = [networkInterfaceIds[0], `${base}71`];
+    await aws(`ec2 assign-ipv6-addresses --network-interface-id ${eni} --ipv6-addresses ${ip}`);
+    const query = '--query NetworkInterfaces[].[Attachment.InstanceId,Ipv6Addresses[].Ipv6Address]';
+    const filters = `--filters Name=ipv6-addresses.ipv6-address,Values=${ip}`;
+    expect(await aws(`ec2 describe-network-interfaces ${filters} ${query}`)).toEqual([[instanceId, [ip]]]);
+    await aws(`ec2 unassign-ipv6-addresses --network-interface-id ${eni} --ipv6-addresses ${ip}`);
+    expect(emulator.ipv6Addresses()).toEqual([]);
+    const id = SubnetCidrReservation.SubnetCidrReservationId;
+    await aws(`ec2 delete-subnet-cidr-reservation --subnet-cidr-reservation-id ${id}`);
+    expect(emulator.ipv6Reservations()).toEqual([]);
+  }, 60_000);
+
   test('shows an error as it shows those of AWS', async () => {
     await expect(aws('ec2 release-address --allocation-id eipalloc-00000001')).rejects.toThrow(
       'An error occurred (InvalidAllocationID.NotFound) when calling the ReleaseAddress operation',
