@@ -1,4 +1,7 @@
-/** Activities on a scope's task queue: thin, over the provider of that scope. */
+/**
+ * Activities on a scope's task queue: thin, over the provider of that scope. The worker heartbeats for each by a timer while
+ * it runs, so none asks its provider to.
+ */
 import { Context } from '@temporalio/activity';
 import {
   ApplicationFailure,
