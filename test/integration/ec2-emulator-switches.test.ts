@@ -225,6 +225,22 @@ describe('control endpoints', () => {
     expect(open.emulator.addresses()[1]?.instanceId).toBeUndefined();
   });
 
+  test('are the hands of the account owner for IPv6 too', async () => {
+    const { body } = await control('POST', 'run-instance', { ipv6: true });
+    const { instanceId, ipv6Addresses: own } = body as { instanceId: string; ipv6Addresses: string[] };
+    const reserved = await control('POST', 'reserve-ipv6', { prefixLength: 128, tags: { kubeip: 'a' } });
+    const { cidr } = reserved.body as { cidr: string };
+    const ip = cidr.replace('/128', '');
+    expect(await control('POST', 'assign-ipv6-by-hand', { ip, instanceId })).toMatchObject({ status: 200 });
+    expect((await control('GET', 'ipv6-addresses')).body).toMatchObject([
+      { ip: own[0], instanceId },
+      { ip, instanceId, reservation: { cidr, tags: { kubeip: 'a' } } },
+    ]);
+    await control('POST', 'unassign-ipv6-by-hand', { ip });
+    expect((await control('GET', 'ipv6-addresses')).body).toMatchObject([{ ip: own[0] }]);
+    expect((await control('GET', 'ipv6-reservations?region=eu-west-1')).body).toMatchObject([{ cidr }]);
+  });
+
   test('refuse what they do not know, with a sentence that helps', async () => {
     expect(await control('GET', 'nothing')).toMatchObject({ status: 404 });
     expect(await control('DELETE', 'state')).toMatchObject({ status: 405 });

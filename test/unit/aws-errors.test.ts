@@ -239,6 +239,21 @@ describe('toCloudError', () => {
     });
   });
 
+  test.each([
+    ['CredentialsProviderError', /Pod Identity/],
+    ['TokenProviderError', /Pod Identity/],
+    ['ExpiredTokenException', /expired/],
+    ['RequestExpired', /clock/],
+    ['IDPCommunicationError', /identity provider/],
+  ])('%s passes by itself, and the message says what to look at', (name, advice) => {
+    const error = Object.assign(new Error('because'), { name });
+    expect(toCloudError(error, { action })).toMatchObject({
+      kind: 'Unavailable',
+      code: name,
+      message: expect.stringMatching(advice),
+    });
+  });
+
   test("a network error's own code is kept", () => {
     const refused = Object.assign(new AggregateError([]), { code: 'ECONNREFUSED' });
     expect(toCloudError(refused, { action, region: 'eu-west-1' })).toMatchObject({

@@ -213,6 +213,22 @@ describe('release', () => {
     expect(await provider.release(ref, address, query)).toBe('released');
   });
 
+  test('ends the association that the caller made where the list shows the address as free, once', async () => {
+    answers = {
+      DescribeAddresses: () => addresses(elasticIp('')),
+      DisassociateAddress: () =>
+        '<DisassociateAddressResponse><return>true</return></DisassociateAddressResponse>',
+    };
+    const options = { association: { id: 'eipassoc-7', instanceId: ref.id } };
+    expect(await provider.release(ref, address, query, options)).toBe('released');
+    expect(requests.at(-1)?.get('AssociationId')).toBe('eipassoc-7');
+    answers['DisassociateAddress'] = () => refusal('InvalidAssociationID.NotFound');
+    expect(await provider.release(ref, address, query, options)).toBe('alreadyFree');
+    answers['DescribeAddresses'] = () => addresses('');
+    expect(await provider.release(ref, address, query, options)).toBe('notInPool');
+    expect(actions().filter((action) => action === 'DisassociateAddress')).toHaveLength(2);
+  });
+
   test('leaves an address on a secondary private address of the interface alone', async () => {
     answers = {
       DescribeAddresses: () =>
