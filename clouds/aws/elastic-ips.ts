@@ -104,7 +104,10 @@ export class ElasticIps implements AddressFamily {
     });
   }
 
-  /** The list may be old: an association that the caller made is ended by its id even if the address shows as free. */
+  /**
+   * The list may be old: an association that the caller made is ended by its id even if the address shows as free. Not that
+   * of an instance that is gone: EC2 ends it by itself, and the call would draw on the rate limit of those that wait.
+   */
   async release(
     ref: InstanceRef,
     address: AddressRef,
@@ -114,7 +117,7 @@ export class ElasticIps implements AddressFamily {
     const found = await this.#addresses.read(query.filter, address.id);
     if (!found) return 'notInPool';
     const { association: seen } = found.address;
-    if (!seen) return made ? this.#disassociate(made.id) : 'alreadyFree';
+    if (!seen) return made && (await this.#isAlive(ref)) ? this.#disassociate(made.id) : 'alreadyFree';
     if (await this.#isHolder(ref, found)) return this.#disassociate(seen.id);
     return 'heldByOther';
   }
@@ -128,6 +131,15 @@ export class ElasticIps implements AddressFamily {
       return 'released';
     } catch (error) {
       if (error instanceof CloudError && error.kind === 'NotFound') return 'alreadyFree';
+      throw error;
+    }
+  }
+
+  async #isAlive(ref: InstanceRef): Promise<boolean> {
+    try {
+      return (await this.#ec2.findInstance(ref)).instance.alive;
+    } catch (error) {
+      if (error instanceof CloudError && error.kind === 'NotFound') return false;
       throw error;
     }
   }
