@@ -116,7 +116,8 @@ export class Ipv6Addresses implements AddressFamily {
 
   /**
    * The interface is the fence: the address is taken from the instance's primary one and from no other. An address that a
-   * list, which may be old, shows as free is taken from there all the same where the caller put it there.
+   * list, which may be old, shows as free is taken from there all the same where the caller put it there. Not from an
+   * instance that is gone: EC2 frees what it had by itself.
    */
   async release(
     ref: InstanceRef,
@@ -126,26 +127,29 @@ export class Ipv6Addresses implements AddressFamily {
   ): Promise<ReleaseOutcome> {
     const found = await this.read(query, id);
     if (!found) return 'notInPool';
-    const holder = found.association ?? made;
-    if (!holder) return 'alreadyFree';
-    const networkInterfaceId = await this.#primaryInterface(ref, holder);
-    if (networkInterfaceId === undefined) return found.association ? 'heldByOther' : 'alreadyFree';
-    return this.#unassign(networkInterfaceId, found);
+    const holder = found.association;
+    if (!holder && !made) return 'alreadyFree';
+    if (holder?.instanceId !== undefined && holder.instanceId !== ref.id) return 'heldByOther';
+    const primary = await this.#primaryInterface(ref);
+    if (!holder) {
+      const isMade = primary !== undefined && made?.networkInterfaceId === primary;
+      return isMade ? this.#unassign(primary, found) : 'alreadyFree';
+    }
+    // An instance that is gone has no interfaces any more to compare.
+    const isHolder =
+      primary === undefined ? holder.instanceId === ref.id : holder.networkInterfaceId === primary;
+    return isHolder ? this.#unassign(holder.networkInterfaceId ?? '', found) : 'heldByOther';
   }
 
-  /** @returns the holder's interface if it is the instance's primary one, as far as that can still be known */
-  async #primaryInterface(ref: InstanceRef, holder: Association): Promise<string | undefined> {
-    if (holder.instanceId !== undefined && holder.instanceId !== ref.id) return undefined;
-    const known = await this.#ec2.findInstance(ref).catch((error: unknown) => {
+  /** @returns undefined for an instance that is gone */
+  async #primaryInterface(ref: InstanceRef): Promise<string | undefined> {
+    try {
+      const { instance } = await this.#ec2.findInstance(ref);
+      return instance.alive ? instance.networkInterfaceId : undefined;
+    } catch (error) {
       if (error instanceof CloudError && error.kind === 'NotFound') return undefined;
       throw error;
-    });
-    // An instance that is gone has no interfaces any more to compare.
-    const isGone = known === undefined || !known.instance.alive;
-    const isHolder =
-      holder.networkInterfaceId === known?.instance.networkInterfaceId ||
-      (isGone && holder.instanceId === ref.id);
-    return isHolder ? holder.networkInterfaceId : undefined;
+    }
   }
 
   async #unassign(networkInterfaceId: string, { ip, association: seen }: Address): Promise<ReleaseOutcome> {

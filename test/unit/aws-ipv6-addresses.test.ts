@@ -180,6 +180,13 @@ describe('release', () => {
     expect(await provider.release(ref, address, query)).toBe('alreadyFree');
   });
 
+  test('of an instance that is gone makes no call where the address shows as free', async () => {
+    answers['DescribeInstances'] = () => instances('terminated');
+    const association = { id: `eni-0/${ip}`, instanceId: ref.id, networkInterfaceId: 'eni-0' };
+    expect(await provider.release(ref, address, query, { association })).toBe('alreadyFree');
+    expect(actions()).not.toContain('UnassignIpv6Addresses');
+  });
+
   test('leaves what an interface of another instance has, even with the association that the caller made', async () => {
     answers['DescribeNetworkInterfaces'] = () => interfaces(eni('eni-9', having(ip)));
     const association = { id: `eni-0/${ip}`, instanceId: ref.id, networkInterfaceId: 'eni-0' };

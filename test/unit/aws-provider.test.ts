@@ -215,6 +215,7 @@ describe('release', () => {
 
   test('ends the association that the caller made where the list shows the address as free, once', async () => {
     answers = {
+      DescribeInstances: () => reservations(instance(networkInterface(0))),
       DescribeAddresses: () => addresses(elasticIp('')),
       DisassociateAddress: () =>
         '<DisassociateAddressResponse><return>true</return></DisassociateAddressResponse>',
