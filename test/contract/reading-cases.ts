@@ -55,7 +55,9 @@ export const readingCases: readonly ContractCase[] = [
     async run({ provider, createInstance, createPool, reserve }) {
       const ref = await createInstance({ autoAssignedIp: true });
       const pool = createPool();
-      expect(publicIpsOf(await provider.findInstance(ref), pool.family)).toMatchObject([{ kind: 'ephemeral' }]);
+      expect(publicIpsOf(await provider.findInstance(ref), pool.family)).toMatchObject([
+        { kind: 'ephemeral' },
+      ]);
       const address = await reserve(pool);
       await provider.associate(ref, address);
       expect(publicIpsOf(await provider.findInstance(ref), pool.family)).toEqual([
