@@ -43,7 +43,7 @@ export interface StagedPool {
   /** Only the nodes of this zone. */
   readonly zone?: string;
   /** @param id as the journal has it */
-  includes(id: string): boolean;
+  readonly includes: (id: string) => boolean;
 }
 
 export interface CloudAnswer {

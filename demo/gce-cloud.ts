@@ -1,6 +1,6 @@
 /** The demo's project on Compute Engine: reserved addresses, and instances with ephemeral ones as GKE's nodes have. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { canonicalIp } from '../clouds/gcp/ip.ts';
+import { canonicalIp } from '../clouds/ip.ts';
 import type { Family } from '../model/address.ts';
 import type { GceEmulator } from '../sandbox/gce/emulator.ts';
 import {

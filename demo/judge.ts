@@ -1,7 +1,7 @@
 /** Holds what happened against the invariants: each cloud's own answer, and its emulator's journal of who held what when. */
 import type { Family } from '../model/address.ts';
 import { type AssociationEvent, findThefts } from '../sandbox/cloud/association-journal.ts';
-import { canonicalIp } from '../clouds/gcp/ip.ts';
+import { canonicalIp } from '../clouds/ip.ts';
 import type { CloudAnswer, HeldAddress, NodeGroup, StagedPool } from './cloud.ts';
 import type { NodeRow } from './observer.ts';
 import type { Stage, StagedCloud } from './stage.ts';
@@ -99,9 +99,9 @@ function idle({ nodes, pools }: NodeGroup, rows: readonly NodeRow[], held: reado
       if (staged === undefined || phase !== 'waiting' || addresses[family] !== '') return false;
       return zone === undefined || staged.zone === zone;
     });
-  return sum(
-    pools.filter(lacks).map((pool) => pool.size - held.filter(({ id }) => pool.includes(id)).length),
-  );
+  const free = ({ size, includes }: StagedPool): number =>
+    Math.max(0, size - new Set(held.flatMap(({ id }) => (includes(id) ? [id] : []))).size);
+  return sum(pools.filter(lacks).map(free));
 }
 
 function isTrue(
