@@ -1,5 +1,5 @@
 /** What the mutex asks for by `select`: one list for each pool, and what it says about those who wait. Reads only. */
-import { canonicalIp } from '../clouds/gcp/ip.ts';
+import { canonicalIp } from '../clouds/ip.ts';
 import { CloudError, type CloudProvider } from '../clouds/provider.ts';
 import type { Address, AddressRef } from '../model/address.ts';
 import type { SelectedPool, SelectInput, SelectResult } from './contract.ts';

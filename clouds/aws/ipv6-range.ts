@@ -1,5 +1,6 @@
 /** IPv6 addresses as numbers, and ranges of them: as much arithmetic as subnets and their reservations need. */
 import { isIPv6 } from 'node:net';
+import { canonicalIp } from '../ip.ts';
 
 /** Both ends belong to it. */
 export interface Ipv6Range {
@@ -10,7 +11,7 @@ export interface Ipv6Range {
 /** @returns the address as a number of 128 bits; undefined for what is no IPv6 address or has a zone id */
 export function parseIpv6(text: string): bigint | undefined {
   if (!isIPv6(text) || text.includes('%')) return undefined;
-  const [head = '', tail] = shortest(text).split('::');
+  const [head = '', tail] = canonicalIp(text).split('::');
   const groupsOf = (part: string) => (part === '' ? [] : part.split(':'));
   const [left, right] = [groupsOf(head), groupsOf(tail ?? '')];
   const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0');
@@ -20,7 +21,7 @@ export function parseIpv6(text: string): bigint | undefined {
 /** @returns the address in its canonical form, as RFC 5952 has it */
 export function formatIpv6(address: bigint): string {
   const groups = Array.from({ length: 8 }, (_, index) => (address >> BigInt(112 - index * 16)) & 0xffffn);
-  return shortest(groups.map((group) => group.toString(16)).join(':'));
+  return canonicalIp(groups.map((group) => group.toString(16)).join(':'));
 }
 
 /** @returns an address in its canonical form; undefined for what is no IPv6 address */
@@ -69,9 +70,4 @@ export function firstAddresses(
     }
   }
   return found;
-}
-
-/** The URL parser knows the canonical form. */
-function shortest(ip: string): string {
-  return new URL(`http://[${ip}]`).hostname.slice(1, -1);
 }

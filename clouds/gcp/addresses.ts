@@ -1,12 +1,18 @@
 /** Reads reserved addresses from Compute Engine: a pool, one address by its name, and which addresses are reserved at all. */
 import type { protos } from '@google-cloud/compute';
-import { type Address, type AddressQuery, type Association, type Family, familyOf } from '../../model/address.ts';
+import {
+  type Address,
+  type AddressQuery,
+  type Association,
+  type Family,
+  familyOf,
+} from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
 import { batchLookups } from '../batch.ts';
 import { CloudError } from '../provider.ts';
 import { checkKind, type GcpCall, type GcpClients } from './client.ts';
 import { toListFilter } from './filter.ts';
-import { canonicalIp } from './ip.ts';
+import { canonicalIp } from '../ip.ts';
 import { parseOrder } from './order.ts';
 
 type GceAddress = protos.google.cloud.compute.v1.IAddress;

@@ -32,7 +32,7 @@ import {
   type FoundInstance,
   type InstanceReader,
 } from './instances.ts';
-import { sameIp } from './ip.ts';
+import { sameIp } from '../ip.ts';
 import { createChangeMaker } from './operations.ts';
 import { parseOrder } from './order.ts';
 import { checkFits, checkFree, livingTarget } from './preconditions.ts';

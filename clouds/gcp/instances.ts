@@ -5,7 +5,7 @@ import type { Scope } from '../../model/scope.ts';
 import { batchLookups } from '../batch.ts';
 import { CloudError } from '../provider.ts';
 import { checkKind, type GcpCall, type GcpClients } from './client.ts';
-import { canonicalIp, sameIp } from './ip.ts';
+import { canonicalIp, sameIp } from '../ip.ts';
 
 type GceInstance = protos.google.cloud.compute.v1.IInstance;
 type GceNetworkInterface = protos.google.cloud.compute.v1.INetworkInterface;

@@ -4,7 +4,7 @@ import { CloudError } from '../provider.ts';
 import type { Target } from './access-configs.ts';
 import type { FoundAddress } from './addresses.ts';
 import type { FoundInstance } from './instances.ts';
-import { sameIp } from './ip.ts';
+import { sameIp } from '../ip.ts';
 
 /** @throws CloudError `NotFound` if the instance shuts down or is stopped */
 export function livingTarget(found: FoundInstance, ref: InstanceRef): Target {

@@ -1,6 +1,6 @@
 /** What the emulated clouds know themselves, in one form: no program under test can write to it. */
 import { contains, parseIpv6, parseIpv6Cidr } from '../../clouds/aws/ipv6-range.ts';
-import { canonicalIp } from '../../clouds/gcp/ip.ts';
+import { canonicalIp } from '../../clouds/ip.ts';
 import type { Family } from '../../model/address.ts';
 import type { AssociationEvent } from '../../sandbox/cloud/association-journal.ts';
 import type { Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
