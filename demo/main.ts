@@ -23,6 +23,9 @@ interface Options {
   readonly keep?: string;
 }
 
+/** With fewer there are no two nodes that wait in the smaller group, and none to take an address from. */
+const fewestNodes = 8;
+
 const options = new Command('npm run demo --')
   .description(
     'Plays the main job in a sandbox on this machine: nodes get static addresses, and give them back.',
@@ -154,9 +157,6 @@ function familyList(text: string): Family[] {
   if (chosen.length > 0) return chosen;
   throw new InvalidArgumentError('ipv4, ipv6 or dual is needed.');
 }
-
-/** With fewer there are no two nodes that wait in the smaller group, and none to take an address from. */
-const fewestNodes = 8;
 
 function wholeNumber(text: string): number {
   const value = Number(text);
