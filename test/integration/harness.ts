@@ -4,26 +4,19 @@
  * that a test decides what is told, and when.
  */
 import { type Client, type WorkflowHandle } from '@temporalio/client';
-import { Runtime, type Worker, type WorkflowBundleOption } from '@temporalio/worker';
-import type { Config, PoolConfig } from '../../config/config.ts';
+import { Runtime, type WorkflowBundleOption } from '@temporalio/worker';
+import type { PoolConfig } from '../../config/config.ts';
 import { connectKubernetes, type KubernetesClient } from '../../kubernetes/client.ts';
 import type { AddressRef, Family } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
-import { createLogger } from '../../program/logger.ts';
 import { toTemporalLogger } from '../../program/temporal-logger.ts';
-import {
-  connectClient,
-  type ConnectedClient,
-  type ConnectedWorker,
-  connectWorker,
-} from '../../program/temporal-connection.ts';
+import { connectClient, type ConnectedClient } from '../../program/temporal-connection.ts';
 import type { Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
 import type { GceEmulator } from '../../sandbox/gce/emulator.ts';
 import { startWorld, type World } from '../../sandbox/world.ts';
 import { createNodeWorkflows } from '../../watcher/node-workflows.ts';
 import { startAddressPool } from '../../worker/address-pool-starter.ts';
-import { openProviders, type Providers } from '../../worker/providers.ts';
-import { createWorkers, workflowBundle } from '../../worker/run-workers.ts';
+import { workflowBundle } from '../../worker/run-workers.ts';
 import {
   addressPoolWorkflowId,
   type AddressPoolStatus,
@@ -40,14 +33,10 @@ import { pack } from '../../workflows/pool/packed-state.ts';
 import { newPoolState } from '../../workflows/pool/state.ts';
 import { addressOf } from './assigned-address.ts';
 import { type CloudFacts, ec2Facts, gceFacts, poolTag } from './cloud-facts.ts';
-import { type HarnessOptions, harnessConfig } from './harness-config.ts';
+import type { HarnessOptions } from './harness-config.ts';
+import { HarnessWorkers, testLogger } from './harness-workers.ts';
 import { TestNodes, type TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-interface ClusterParts {
-  readonly config: Config;
-  readonly providers: Providers;
-}
 
 export class Harness {
   readonly world: World;
@@ -62,18 +51,14 @@ export class Harness {
   readonly started = new Map<string, TestNode>();
   /** Addresses that stay on an instance on purpose, although no workflow looks after it. */
   readonly kept = new Set<string>();
-  #clusters: readonly ClusterParts[];
   readonly #temporal: ConnectedClient;
-  readonly #bundle: WorkflowBundleOption;
-  #connections: ConnectedWorker[] = [];
-  #running: { readonly worker: Worker; readonly ended: Promise<void> }[] = [];
+  readonly #workers: HarnessWorkers;
 
   constructor(parts: {
     world: World;
     temporal: ConnectedClient;
     kubernetes: KubernetesClient;
-    clusters: readonly ClusterParts[];
-    bundle: WorkflowBundleOption;
+    workers: HarnessWorkers;
   }) {
     this.world = parts.world;
     this.ec2 = parts.world.ec2;
@@ -83,58 +68,30 @@ export class Harness {
     this.kubernetes = parts.kubernetes;
     this.nodes = new TestNodes(parts.world);
     this.scope = { provider: 'aws', account: this.ec2.accountId, region: this.ec2.region };
-    this.#clusters = parts.clusters;
-    this.#bundle = parts.bundle;
+    this.#workers = parts.workers;
   }
 
   get pools(): readonly PoolConfig[] {
-    return this.#clusters[0]?.config.pools ?? [];
+    return this.#workers.pools;
   }
 
-  /** Starts Workers of every cluster; their start also starts the mutex. */
-  async startWorkers(): Promise<void> {
-    for (const { config, providers } of this.#clusters) {
-      // One for each cluster: clusters share a scope's queue, which one connection may poll only once.
-      const connected = await connectWorker({ env: this.world.env });
-      this.#connections.push(connected);
-      const workers = await createWorkers({
-        config,
-        providers,
-        client: this.client,
-        connection: connected.connection,
-        namespace: connected.namespace,
-        kubernetes: this.kubernetes,
-        logger: testLogger(config.cluster),
-        bundle: this.#bundle,
-      });
-      this.#running.push(...workers.map((worker) => ({ worker, ended: worker.run() })));
-    }
+  startWorkers(): Promise<void> {
+    return this.#workers.start();
   }
 
-  async stopWorkers(): Promise<void> {
-    const running = this.#running.splice(0);
-    for (const { worker } of running) worker.shutdown();
-    await Promise.all(running.map(({ ended }) => ended));
-    await Promise.all(this.#connections.splice(0).map((connection) => connection.close()));
+  stopWorkers(): Promise<void> {
+    return this.#workers.stop();
   }
 
   /** New Workers with another configuration, as after a rollout. Running workflows are not told. */
   async restartWorkers(options: HarnessOptions): Promise<void> {
     await this.stopWorkers();
-    this.#closeProviders();
-    this.#clusters = await openClusters(this.world, options);
+    await this.#workers.configure(options);
     await this.startWorkers();
   }
 
-  #closeProviders(): void {
-    for (const { providers } of this.#clusters) {
-      for (const provider of providers.byScope.values()) provider.close();
-    }
-  }
-
   async close(): Promise<void> {
-    await this.stopWorkers();
-    this.#closeProviders();
+    await this.#workers.close();
     await this.#temporal.close();
     await this.world.stop();
     await Runtime.instance().shutdown();
@@ -284,14 +241,12 @@ export class Harness {
 
   /** Of every scope that the pools are of. */
   mutexStatuses(): Promise<AddressPoolStatus[]> {
-    const scopes = [...(this.#clusters[0]?.providers.byScope.values() ?? [])].map(({ scope }) => scope);
-    return Promise.all(scopes.map((scope) => this.#mutexOf(scope).query(poolStatusQuery)));
+    return Promise.all(this.#workers.scopes.map((scope) => this.#mutexOf(scope).query(poolStatusQuery)));
   }
 
   /** As a worker does at its start. */
   async startMutex(): Promise<void> {
-    const pacing = this.#clusters[0]?.config.pacing.aws ?? { burst: 48, perSecond: 4.75 };
-    await startAddressPool(this.client, this.scope, pacing);
+    await startAddressPool(this.client, this.scope, this.#workers.pacing);
   }
 
   /**
@@ -344,23 +299,9 @@ async function openIn(world: World, bundle: WorkflowBundleOption, options: Harne
   Object.assign(process.env, world.env);
   const temporal = await connectClient({ env: world.env });
   const kubernetes = await connectKubernetes(world.kubernetes.kubeConfig);
-  const clusters = await openClusters(world, options);
-  const harness = new Harness({ world, temporal, kubernetes, clusters, bundle });
+  const workers = new HarnessWorkers({ world, client: temporal.client, kubernetes, bundle });
+  await workers.configure(options);
+  const harness = new Harness({ world, temporal, kubernetes, workers });
   await harness.startWorkers();
   return harness;
-}
-
-async function openClusters(world: World, options: HarnessOptions): Promise<ClusterParts[]> {
-  const clusters: ClusterParts[] = [];
-  for (const cluster of options.clusters ?? ['test']) {
-    const config = harnessConfig(world, cluster, options);
-    clusters.push({ config, providers: await openProviders(config, testLogger(cluster), () => {}) });
-  }
-  return clusters;
-}
-
-/** Quiet unless asked, so that a test's own output is found: `KUBEIP_TEST_LOG=debug`. */
-function testLogger(name: string) {
-  const level = process.env['KUBEIP_TEST_LOG'] === 'debug' ? 'debug' : 'fatal';
-  return createLogger({ name, level, format: 'json' });
 }
