@@ -159,8 +159,6 @@ export interface ScopeActivities {
     query: AddressQuery;
     association: Association;
     token: number;
-    /** The instance had an ephemeral address before: where the cloud does not see to it, it gets one again. */
-    restoreEphemeral: boolean;
   }): Promise<ReleaseOutcome>;
 
   /**

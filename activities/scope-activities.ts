@@ -72,10 +72,10 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
 
     // Conditional on this instance's own association: a second run finds the address free or in other hands, and changes
     // nothing; it puts an ephemeral address back only where there is none.
-    release: ({ scope, instance, address, query, association, token, restoreEphemeral }) =>
+    release: ({ scope, instance, address, query, association, token }) =>
       withFailures(async () => {
         checkScope(provider, scope);
-        const options = { association, restoreEphemeral, requestKey: claimKey(token) };
+        const options = { association, requestKey: claimKey(token) };
         const outcome = await provider.release(instance, address, query, options);
         log().info(
           { instance: instance.id, address: address.ip, allocation: address.id, outcome, token },

@@ -69,8 +69,8 @@ export interface CloudProvider {
    * Takes the address from the instance, if and only if this instance still holds it and it still matches the query.
    * A second call answers `alreadyFree` or `heldByOther` and changes nothing.
    *
-   * An instance that lives on gets an ephemeral address in its place, as {@link CloudProvider.restoreEphemeral} says,
-   * unless the options say otherwise.
+   * An instance that had an ephemeral address before has none then where the cloud does not see to it (GCE):
+   * {@link CloudProvider.restoreEphemeral} does.
    */
   release(
     ref: InstanceRef,
@@ -109,8 +109,6 @@ export interface ChangeOptions {
 }
 
 export interface ReleaseOptions extends ChangeOptions {
-  /** False for an instance that had no ephemeral address before it got the static one. @default true */
-  readonly restoreEphemeral?: boolean;
   /**
    * The association that the caller made. Where the cloud has ids for them, it is ended by its id even if a list, which may
    * be old, shows the address as free.

@@ -20,7 +20,7 @@ import type { Instance } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { claimAddress } from './claim-address.ts';
 import { failureMessage, failureType } from './failures.ts';
-import { familyResume, type FamilyRun } from './family-run.ts';
+import { familyResume, type FamilyRun, lacksEphemeral } from './family-run.ts';
 import type { AssignIpInput, AssignIpResume, AssignIpStatus, NodeRef } from './messages.ts';
 import { clusterActivities, publish } from './node-activities.ts';
 import { setNodeHandlers } from './node-handlers.ts';
@@ -30,13 +30,20 @@ import {
   enterPhase,
   explain,
   isInterrupted,
+  isWantedOtherwise,
   newNodeRun,
   type NodeRun,
   statusOf,
 } from './node-run.ts';
-import { giveBackUnwantedGrants, withdrawRequests } from './pool-signals.ts';
-import { giveBack, releaseAll } from './release-address.ts';
-import { restoreEphemeral } from './restore-ephemeral.ts';
+import {
+  giveBackStrays,
+  giveBackUnread,
+  hasUnread,
+  keepGivingBackStrays,
+  withdrawRequests,
+} from './pool-signals.ts';
+import { giveBack, releaseAddress } from './release-address.ts';
+import { restoreEphemeral, restoreMissing } from './restore-ephemeral.ts';
 import { announce, isSameInstance, useDiscovery } from './use-discovery.ts';
 
 /** A node that is not ready is looked at again after this long at first, in case no signal tells. */
@@ -52,9 +59,9 @@ type Next = 'ended' | 'onward';
 export async function AssignIpWorkflow(input: AssignIpInput): Promise<AssignIpStatus> {
   const run = newNodeRun(input);
   setNodeHandlers(run);
+  void CancellationScope.nonCancellable(() => keepGivingBackStrays(run));
   try {
     while ((await step(run)) === 'onward') {
-      await giveBackUnwantedGrants(run);
       // An Update that waits for its answer is served first: the next run would not know of it.
       if (isLongHistory() && allHandlersFinished()) await continueAsNode(run, run.node);
     }
@@ -71,10 +78,9 @@ async function step(run: NodeRun): Promise<Next> {
   const { deletedUid } = run;
   if (deletedUid !== undefined) return untilItWorks(run, () => afterDeletion(run, deletedUid));
   if (run.changed) {
-    const hasSomething = assignmentsOf(run).length > 0 || run.releasedByHand;
-    return hasSomething ? untilItWorks(run, () => look(run)) : look(run);
+    return hasSomething(run) ? untilItWorks(run, () => look(run)) : look(run);
   }
-  if (run.releasedByHand) return holdReleased(run);
+  if (run.releasedByHand) return untilItWorks(run, () => holdReleased(run));
   const { pool, instance } = run;
   if (pool === undefined || instance === undefined || run.families.length === 0) {
     run.changed = true;
@@ -93,7 +99,7 @@ async function step(run: NodeRun): Promise<Next> {
 async function claimMissing(run: NodeRun, pool: PoolSpec, instance: Instance): Promise<void> {
   const missing = run.families.filter(({ assignment }) => assignment === undefined);
   if (missing.length === 0) {
-    await condition(() => isInterrupted(run) || run.strayGrants.length > 0);
+    await condition(() => isInterrupted(run));
     return;
   }
   // All of them end before a failure is thrown: what they claim is settled by then.
@@ -107,12 +113,19 @@ async function claimMissing(run: NodeRun, pool: PoolSpec, instance: Instance): P
 /** A family that fails for good is tried again now and then, as long as the other one has an address or may get one. */
 async function claimFamily(run: NodeRun, of: FamilyRun, pool: PoolSpec, instance: Instance): Promise<void> {
   const query = pool.queries.find(({ family }) => family === of.family);
-  if (query === undefined) return;
+  if (query === undefined) {
+    // The pool does not ask for it any more: the next look drops it.
+    run.changed = true;
+    return;
+  }
   of.failure = undefined;
   try {
-    await claimAddress(run, of, { pool, query, instance });
-    const isWanted = run.deletedUid === undefined && !run.releasedByHand;
-    if (of.assignment !== undefined && isWanted) await announce(run, of);
+    await restoreEphemeral(run, of, () => isWantedOtherwise(run));
+    // Once more where it was throttled: the other family may wait for long.
+    while (of.assignment === undefined && !isInterrupted(run)) {
+      await claimAddress(run, of, { pool, query, instance });
+    }
+    if (of.assignment !== undefined && !isWantedOtherwise(run)) await announce(run, of);
   } catch (error) {
     if (isCancellation(error) || !(error instanceof TemporalFailure)) throw error;
     of.failure = error;
@@ -127,6 +140,11 @@ async function claimFamily(run: NodeRun, of: FamilyRun, pool: PoolSpec, instance
   }
 }
 
+/** There is something to give back, or to hold: the run must not end for an error. */
+function hasSomething(run: NodeRun): boolean {
+  return run.releasedByHand || run.families.some((of) => of.assignment !== undefined || lacksEphemeral(of));
+}
+
 function haveAllFailed(run: NodeRun): boolean {
   return run.families.every(({ failure, assignment }) => failure !== undefined && assignment === undefined);
 }
@@ -138,7 +156,8 @@ function haveAllFailed(run: NodeRun): boolean {
 async function untilItWorks(run: NodeRun, work: () => Promise<Next>): Promise<Next> {
   try {
     const next = await work();
-    run.looks = 0;
+    // A run that begins with what an earlier one had knows its instance only once it is ready.
+    if (run.instance !== undefined) run.looks = 0;
     return next;
   } catch (error) {
     if (isCancellation(error) || !(error instanceof TemporalFailure)) throw error;
@@ -166,8 +185,7 @@ async function discover(run: NodeRun): Promise<Discovery> {
 /** Looks at the Node and acts on what changed. */
 async function look(run: NodeRun): Promise<Next> {
   run.changed = false;
-  const hasSomething = assignmentsOf(run).length > 0 || run.releasedByHand;
-  if (!hasSomething && run.phase !== 'waiting') {
+  if (!hasSomething(run) && run.phase !== 'waiting') {
     enterPhase(run, 'discovering', 'Looking for the Node, its instance and its pool.');
   }
   const found = await discover(run);
@@ -194,7 +212,14 @@ async function look(run: NodeRun): Promise<Next> {
 async function awaitReadiness(run: NodeRun, reason: string): Promise<void> {
   run.lastError = reason;
   // What it has it keeps: an instance that is gone has lost it anyway, and the Node's deletion will follow.
-  if (assignmentsOf(run).length > 0 || run.releasedByHand) return;
+  if (assignmentsOf(run).length > 0 || run.releasedByHand) {
+    // Nothing is known of the instance yet: there is nothing to do but to look again.
+    if (run.instance === undefined) {
+      await condition(() => isInterrupted(run), growingPause(run));
+      run.changed = true;
+    }
+    return;
+  }
   await withdrawRequests(run);
   enterPhase(run, 'waiting', `Not ready: ${reason}.`);
   await condition(() => isInterrupted(run), growingPause(run));
@@ -267,26 +292,43 @@ async function lookUntilGraceEnds(run: NodeRun, deletedUid: string): Promise<Dis
 /** An operator released the address: nothing is assigned until `assign`. */
 async function holdReleased(run: NodeRun): Promise<Next> {
   await withdrawRequests(run);
-  if (run.phase !== 'released' && !(await releaseByHand(run))) return 'onward';
-  const isOver = (): boolean => !run.releasedByHand || run.deletedUid !== undefined || run.changed;
-  await condition(() => isOver() || run.strayGrants.length > 0);
+  const isReleased = run.phase === 'released' && assignmentsOf(run).length === 0;
+  if (!isReleased && !(await releaseByHand(run))) return 'onward';
+  await restoreMissing(run);
+  await condition(() => !run.releasedByHand || run.deletedUid !== undefined || run.changed);
   return 'onward';
 }
 
-/** @returns false if the provider refuses: the node keeps its address, and `lastError` says why */
+/**
+ * @returns false if the provider refuses: the node keeps what it has, and `lastError` says why
+ * @throws ActivityFailure if it refuses one of two: the release is under way, and to be tried again
+ */
 async function releaseByHand(run: NodeRun): Promise<boolean> {
-  let became: string;
-  try {
-    became = await releaseAll(run, 'by hand');
-  } catch (error) {
-    if (isCancellation(error)) throw error;
+  const became: string[] = [];
+  let refusal: unknown;
+  for (const of of run.families) {
+    try {
+      became.push(...(await releaseAddress(run, of, 'by hand')));
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      refusal ??= error;
+      enterFamilyPhase(run, of, 'assigned', `Could not be released by hand: ${failureMessage(error)}`);
+    }
+  }
+  if (refusal !== undefined) {
+    if (became.length > 0) throw refusal;
     run.releasedByHand = false;
-    enterPhase(run, 'assigned', `Could not be released by hand: ${failureMessage(error)}`);
     return false;
   }
-  enterPhase(run, 'released', `${became} Released by hand: nothing is assigned until \`assign\`.`);
+  const message = [...became, 'Released by hand: nothing is assigned until `assign`.'].join(' ');
+  enterPhase(run, 'released', message);
+  const event = {
+    type: 'Normal',
+    reason: 'AddressReleased',
+    message: `${became.join(' ')} Released by hand.`,
+  } as const;
   await publish(run, {
-    event: { type: 'Normal', reason: 'AddressReleased', message: `${became} Released by hand.` },
+    ...(became.length === 0 ? {} : { event }),
     giveUp: () => !run.releasedByHand || run.deletedUid !== undefined,
   });
   return true;
@@ -294,7 +336,7 @@ async function releaseByHand(run: NodeRun): Promise<boolean> {
 
 /** A Node that came while the last one was being released must not be lost: nobody else starts a run for it. */
 async function finish(run: NodeRun): Promise<void> {
-  await giveBackUnwantedGrants(run);
+  await giveBackUnread(run);
   await condition(allHandlersFinished);
   if (!run.changed) return;
   const found = await discover(run);
@@ -304,9 +346,8 @@ async function finish(run: NodeRun): Promise<void> {
 /** Cancelled by an operator: the node keeps what it has, and nobody waits for it. */
 async function stopManaging(run: NodeRun): Promise<void> {
   await withdrawRequests(run);
-  await giveBackUnwantedGrants(run);
-  for (const of of run.families)
-    if (of.askedScope !== undefined) await restoreEphemeral(run, of, of.askedScope);
+  await giveBackStrays(run);
+  for (const of of run.families) await restoreEphemeral(run, of, () => false);
 }
 
 async function failForGood(run: NodeRun, error: unknown): Promise<ApplicationFailure> {
@@ -314,7 +355,8 @@ async function failForGood(run: NodeRun, error: unknown): Promise<ApplicationFai
   const message = failureMessage(error);
   run.lastError = message;
   await withdrawRequests(run);
-  await giveBackUnwantedGrants(run);
+  await giveBackStrays(run);
+  run.failed = true;
   enterPhase(run, 'failed', message);
   await publish(run, {
     event: { type: 'Warning', reason: 'AssignmentFailed', message },
@@ -330,8 +372,10 @@ function isLongHistory(): boolean {
 
 /** Starts over with a short history: for this Node with all that it has, for another one from the beginning. */
 async function continueAsNode(run: NodeRun, node: NodeRef): Promise<never> {
-  await giveBackUnwantedGrants(run);
-  await condition(allHandlersFinished);
+  do {
+    await giveBackUnread(run);
+    await condition(allHandlersFinished);
+  } while (hasUnread(run));
   const next = makeContinueAsNewFunc<typeof AssignIpWorkflow>({ memo: { uid: node.uid } });
   const { cluster, input } = run;
   const resume = node.uid === run.node.uid ? resumeOf(run) : { releasedByHand: false, families: [] };

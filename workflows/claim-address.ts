@@ -6,8 +6,8 @@ import { failureMessage, failureType } from './failures.ts';
 import { familyName, type FamilyRun } from './family-run.ts';
 import type { ClaimOutcome, Grant } from './messages.ts';
 import { publish, scopeActivities, verifyActivity } from './node-activities.ts';
-import { enterFamilyPhase, holding, isInterrupted, type NodeRun } from './node-run.ts';
-import { giveBackUnwantedGrants, requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
+import { enterFamilyPhase, holding, isInterrupted, isWantedOtherwise, type NodeRun } from './node-run.ts';
+import { requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
 import { restoreEphemeral } from './restore-ephemeral.ts';
 
 type Granted = Extract<Grant, { kind: 'granted' }>;
@@ -38,14 +38,12 @@ export async function claimAddress(run: NodeRun, of: FamilyRun, target: ClaimTar
   await requestAddress(run, of, pool, query, instance);
   const granted = await awaitGrant(run, of, target);
   if (granted === undefined) {
-    if (run.deletedUid !== undefined || run.releasedByHand) await withdrawRequest(of);
+    if (run.deletedUid !== undefined || run.releasedByHand) await withdrawRequest(run, of);
     else run.changed = true;
     return;
   }
-  await holding(run.changing, async () => {
-    if (isInterrupted(run)) await settleClaim(pool.scope, granted, 'abandoned');
-    else await useGrant(run, of, target, granted);
-  });
+  if (isInterrupted(run)) await settleClaim(pool.scope, granted, 'abandoned');
+  else await useGrant(run, of, target, granted);
 }
 
 /** @returns undefined when the node must be looked at again first */
@@ -54,11 +52,8 @@ async function awaitGrant(
   of: FamilyRun,
   { pool, query }: ClaimTarget,
 ): Promise<Granted | undefined> {
-  const isCalled = (): boolean => of.grants.length > 0 || run.strayGrants.length > 0 || isInterrupted(run);
   for (;;) {
-    await condition(isCalled, ASK_AGAIN_MS);
-    // Meant for a request that was withdrawn or replaced: of another pool, perhaps.
-    await giveBackUnwantedGrants(run);
+    await condition(() => of.grants.length > 0 || isInterrupted(run), ASK_AGAIN_MS);
     const grant = of.grants.shift();
     if (grant === undefined) return undefined;
     if (grant.kind === 'empty') {
@@ -125,7 +120,6 @@ async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, grante
   // and an ephemeral address that had to go comes back.
   let outcome: ClaimOutcome = 'unknown';
   let failure: unknown;
-  of.mayLackEphemeral = of.hadEphemeral !== undefined;
   try {
     await associateAndVerify(run, of, target, granted);
     outcome = 'associated';
@@ -140,9 +134,10 @@ async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, grante
   if (failure !== undefined) {
     const isThere = of.assignment !== undefined && !TRY_AGAIN.includes(failureType(failure));
     if (!isThere) {
+      // It was said to be there, and is not: whether the ephemeral one is, nobody knows.
+      if (of.assignment !== undefined) of.mayLackEphemeral = of.hadEphemeral !== undefined;
       of.assignment = undefined;
-      of.mayLackEphemeral = of.hadEphemeral !== undefined;
-      await restoreEphemeral(run, of, pool.scope);
+      await restoreEphemeral(run, of, () => isWantedOtherwise(run));
       await afterFailure(run, of, pool, failure);
       return;
     }
@@ -165,10 +160,17 @@ async function associateAndVerify(
   enterFamilyPhase(run, of, 'associating', `Associating ${address.ip} with ${instance.id}.`);
   // Also where the instance was seen to hold it: the provider looks first, and makes no call if it does.
   const { associate } = scopeActivities(pool.scope, pool.retries);
-  const association = await associate.executeWithOptions({ summary }, [{ ...target, token }]);
-  // From here on there is something to give back, whatever becomes of the rest.
-  of.assignment = { address, token, association, instance: ref, pool, query };
-  of.mayLackEphemeral = false;
+  await holding(run.changing, async () => {
+    if (isWantedOtherwise(run)) throw new Overtaken(`${run.node.name} is wanted otherwise`);
+    // Noted before the call that may remove it.
+    of.mayLackEphemeral = of.hadEphemeral !== undefined;
+    const association = await associate.executeWithOptions({ summary }, [{ ...target, token }]);
+    // From here on there is something to give back, whatever becomes of the rest.
+    of.assignment = { address, token, association, instance: ref, pool, query };
+    of.mayLackEphemeral = false;
+  });
+  const association = of.assignment?.association;
+  if (association === undefined) return;
   enterFamilyPhase(run, of, 'verifying', `Reading ${address.ip} back.`);
   await unlessOvertaken(run, () =>
     verifyActivity(pool.scope, pool.retries).executeWithOptions({ summary }, [
@@ -179,7 +181,6 @@ async function associateAndVerify(
 
 /** @throws Overtaken if the Node is deleted or the address released by hand while `work` is under way */
 async function unlessOvertaken(run: NodeRun, work: () => Promise<unknown>): Promise<void> {
-  const isOvertaken = (): boolean => run.deletedUid !== undefined || run.releasedByHand;
   const scope = new CancellationScope();
   let done = false;
   const working = scope.run(work).finally(() => {
@@ -187,7 +188,7 @@ async function unlessOvertaken(run: NodeRun, work: () => Promise<unknown>): Prom
   });
   // Its end is awaited below; until then a failure is not unhandled.
   working.catch(() => {});
-  await condition(() => done || isOvertaken());
+  await condition(() => done || isWantedOtherwise(run));
   if (!done) {
     scope.cancel();
     throw new Overtaken(`${run.node.name} is wanted otherwise`);
@@ -197,6 +198,7 @@ async function unlessOvertaken(run: NodeRun, work: () => Promise<unknown>): Prom
 
 /** @param associated the provider said that it associated the address, so a later failure does not mean that it is free */
 function outcomeOf(error: unknown, associated: boolean): ClaimOutcome {
+  if (error instanceof Overtaken && !associated) return 'abandoned';
   const type = failureType(error);
   if (type === 'InUse') return 'inUse';
   if (associated || type === 'Unavailable' || type === 'NotVisibleYet') return 'unknown';
@@ -218,11 +220,14 @@ async function afterFailure(run: NodeRun, of: FamilyRun, pool: PoolSpec, error: 
   if (!mayHelp || of.failures >= pool.retries.attempts) {
     throw ApplicationFailure.nonRetryable(of.lastError, type);
   }
-  run.changed = true;
-  if (type === 'InUse') return;
+  if (type === 'InUse') {
+    run.changed = true;
+    return;
+  }
   const pauseMs = Math.min(LONGEST_PAUSE_MS, pool.retries.intervalMs, 1_000 * 2 ** Math.min(of.failures, 10));
   enterFamilyPhase(run, of, 'waiting', `Trying again in ${Math.round(pauseMs / 1000)} s: ${of.lastError}`);
-  await condition(() => run.deletedUid !== undefined || run.releasedByHand, pauseMs);
+  await condition(() => isWantedOtherwise(run), pauseMs);
+  run.changed = true;
 }
 
 function refOf(instance: Instance): InstanceRef {

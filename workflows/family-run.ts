@@ -1,9 +1,9 @@
 /** What one run of AssignIpWorkflow knows of a node's address of one family. Pure but for the failure that it may hold. */
 import type { TemporalFailure } from '@temporalio/common';
-import type { Family, InstanceRef } from '../model/address.ts';
-import type { FamilyRequirement } from '../model/settings.ts';
-import type { Scope } from '../model/scope.ts';
-import type { AddressStatus, Assignment, FamilyResume, Grant, Phase } from './messages.ts';
+import type { AddressQuery, Family } from '../model/address.ts';
+import type { FamilyRequirement, PoolSpec } from '../model/settings.ts';
+import { formatScope, type Scope } from '../model/scope.ts';
+import type { AddressStatus, Assignment, EphemeralHolder, FamilyResume, Grant, Phase } from './messages.ts';
 
 export interface FamilyRun {
   readonly family: Family;
@@ -11,9 +11,10 @@ export interface FamilyRun {
   message: string;
   lastError: string | undefined;
   assignment: Assignment | undefined;
-  /** The request that is with the mutex and not answered for good, and what it pins the node to. */
+  /** The request that is with the mutex and not answered for good. */
   requestId: string | undefined;
-  requestPinned: string | undefined;
+  /** What it asks for, as {@link wantedOf} says it: another one is another request. */
+  requestedFor: string | undefined;
   /** Whose mutex was asked last: what it granted too late goes back to it. */
   askedScope: Scope | undefined;
   /** Answers of the mutex that were not read yet. */
@@ -22,7 +23,7 @@ export interface FamilyRun {
    * The instance that had an ephemeral address before it was to get a static one. Noted before the first association, since
    * some clouds demand that it goes first: whatever happens then, the instance must not end without any.
    */
-  hadEphemeral: InstanceRef | undefined;
+  hadEphemeral: EphemeralHolder | undefined;
   /** The ephemeral address may be gone and no static one be there. */
   mayLackEphemeral: boolean;
   /** Failed tries since the last success. */
@@ -39,11 +40,11 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
     lastError: undefined,
     assignment: resume?.assignment,
     requestId: resume?.request?.id,
-    requestPinned: resume?.request?.pinned,
+    requestedFor: resume?.request?.wanted,
     askedScope: resume?.request?.scope,
     grants: [],
     hadEphemeral: resume?.hadEphemeral,
-    mayLackEphemeral: false,
+    mayLackEphemeral: resume?.mayLackEphemeral ?? false,
     failures: 0,
     failure: undefined,
   };
@@ -51,15 +52,9 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
 
 /** What the next run must know. A family of which nothing is to be known is left out. */
 export function familyResume(of: FamilyRun): FamilyResume[] {
-  const { family, assignment, requestId, requestPinned, askedScope, hadEphemeral } = of;
-  const request =
-    requestId === undefined || askedScope === undefined
-      ? undefined
-      : {
-          id: requestId,
-          scope: askedScope,
-          ...(requestPinned === undefined ? {} : { pinned: requestPinned }),
-        };
+  const { family, assignment, requestId, requestedFor, askedScope, hadEphemeral, mayLackEphemeral } = of;
+  const isAsked = requestId !== undefined && requestedFor !== undefined && askedScope !== undefined;
+  const request = isAsked ? { id: requestId, scope: askedScope, wanted: requestedFor } : undefined;
   if (assignment === undefined && request === undefined && hadEphemeral === undefined) return [];
   return [
     {
@@ -67,8 +62,19 @@ export function familyResume(of: FamilyRun): FamilyResume[] {
       ...(assignment === undefined ? {} : { assignment }),
       ...(request === undefined ? {} : { request }),
       ...(hadEphemeral === undefined ? {} : { hadEphemeral }),
+      ...(mayLackEphemeral ? { mayLackEphemeral } : {}),
     },
   ];
+}
+
+/** @returns what a request asks for, in a form that can be compared */
+export function wantedOf(pool: PoolSpec, query: AddressQuery, pinned: string | undefined): string {
+  return JSON.stringify([pool.name, formatScope(pool.scope), query.filter, query.subnet, pinned]);
+}
+
+/** It lost its ephemeral address, or may have, and has no static one. */
+export function lacksEphemeral(of: FamilyRun): boolean {
+  return of.mayLackEphemeral && of.assignment === undefined;
 }
 
 export function addressStatus(of: FamilyRun): AddressStatus {

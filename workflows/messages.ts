@@ -67,14 +67,22 @@ export interface AssignIpResume {
   readonly deleted?: { readonly uid: string; readonly graceUntil?: string };
 }
 
+/** An instance that had an ephemeral address, and whose cloud to ask for another one. */
+export interface EphemeralHolder {
+  readonly instance: InstanceRef;
+  readonly scope: Scope;
+}
+
 /** What a run hands on about one address family. */
 export interface FamilyResume {
   readonly family: Family;
   readonly assignment?: Assignment;
   /** The request that is with the mutex. */
-  readonly request?: { readonly id: string; readonly scope: Scope; readonly pinned?: string };
+  readonly request?: { readonly id: string; readonly scope: Scope; readonly wanted: string };
   /** The instance that had an ephemeral address before it was to get a static one: it must not end without any. */
-  readonly hadEphemeral?: InstanceRef;
+  readonly hadEphemeral?: EphemeralHolder;
+  /** It may be gone, and no static one be there. */
+  readonly mayLackEphemeral?: boolean;
 }
 
 export type Phase =

@@ -1,6 +1,13 @@
 /** The activities of a node's workflow, with the retries that its pool's settings ask for. */
 import type { RetryPolicy } from '@temporalio/common';
-import { CancellationScope, condition, log, proxyActivities, workflowInfo } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  CancellationScope,
+  condition,
+  log,
+  proxyActivities,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { ClusterActivities, PublishInput, ScopeActivities } from '../activities/contract.ts';
 import type { Scope } from '../model/scope.ts';
 import type { RetrySettings } from '../model/settings.ts';
@@ -41,6 +48,8 @@ function onScopeQueue(scope: Scope, retry: RetryPolicy): OnScopeQueue {
     // Where an ephemeral address must go first (GCE), two operations are waited for, up to 20 s each.
     startToCloseTimeout: '1 minute',
     heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    // What a call that is under way changes must be known before it is compensated.
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     retry,
   });
 }
@@ -56,11 +65,6 @@ export function scopeActivities(scope: Scope, retries: RetrySettings): OnScopeQu
 /** As {@link scopeActivities}, for calls that no mutex paces: a throttled one waits and is tried again. */
 export function unpacedScopeActivities(scope: Scope, retries: RetrySettings): OnScopeQueue {
   return onScopeQueue(scope, retryPolicy(retries));
-}
-
-/** As {@link unpacedScopeActivities}, for what must come to an end: tried again for as long as it takes. */
-export function untiringScopeActivities(scope: Scope): OnScopeQueue {
-  return onScopeQueue(scope, { initialInterval: FIRST_PAUSE_MS, maximumInterval: '1 minute' });
 }
 
 /** The first looks at an address that was just associated come quickly: the provider shows it within seconds. */
@@ -83,9 +87,7 @@ export async function publish(
   options: { event?: NonNullable<PublishInput['event']>; giveUp?: () => boolean },
 ): Promise<void> {
   const { giveUp = () => isInterrupted(run) } = options;
-  await holding(run.publishing, async () => {
-    if (!giveUp()) await write(run, options.event, giveUp);
-  });
+  await holding(run.publishing, () => write(run, options.event, giveUp), giveUp);
 }
 
 async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => boolean): Promise<void> {

@@ -63,7 +63,8 @@ export function setNodeHandlers(run: NodeRun): void {
         if (!isCommand(command)) throw new Error('assign takes nothing, or {"reason": "text"}');
         if (run.deletedUid !== undefined) throw new Error('the Node is deleted');
         const has = assignmentsOf(run).map(({ address }) => address.ip);
-        if (!run.releasedByHand && has.length > 0 && has.length === run.families.length) {
+        const wanted = run.pool?.queries.length ?? run.families.length;
+        if (!run.releasedByHand && has.length > 0 && has.length >= wanted) {
           throw new Error(`the node has ${has.join(' and ')} already`);
         }
       },
@@ -75,11 +76,7 @@ export function setNodeHandlers(run: NodeRun): void {
 async function releaseNow(run: NodeRun): Promise<AssignIpStatus> {
   run.releasedByHand = true;
   await condition(
-    () =>
-      run.phase === 'released' ||
-      run.phase === 'failed' ||
-      !run.releasedByHand ||
-      run.deletedUid !== undefined,
+    () => run.phase === 'released' || run.failed || !run.releasedByHand || run.deletedUid !== undefined,
   );
   if (run.phase !== 'released') {
     throw ApplicationFailure.nonRetryable(statusOf(run).lastError ?? run.message, 'NotReleased');

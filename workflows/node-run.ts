@@ -39,7 +39,9 @@ export interface NodeRun {
   /** The Node changed, or an operator wants another try: look at it again. */
   changed: boolean;
   releasedByHand: boolean;
-  /** Answers of the mutex to requests that no family waits for. */
+  /** It failed for good: nothing more happens. */
+  failed: boolean;
+  /** Answers of the mutex to requests that no family waits for: they go back at once. */
   readonly strayGrants: Grant[];
 
   /** The instance is being changed: for one family at a time. */
@@ -72,6 +74,7 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     graceUntil: input.resume?.deleted?.graceUntil,
     changed: true,
     releasedByHand: input.resume?.releasedByHand ?? false,
+    failed: false,
     strayGrants: [],
     changing: { held: false },
     publishing: { held: false },
@@ -84,6 +87,11 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
 /** Something came that the run must act on before it waits on. */
 export function isInterrupted(run: NodeRun): boolean {
   return run.deletedUid !== undefined || run.releasedByHand || run.changed;
+}
+
+/** What cannot wait for a claim or a compensation to come off. */
+export function isWantedOtherwise(run: NodeRun): boolean {
+  return run.deletedUid !== undefined || run.releasedByHand;
 }
 
 /** What the node has, IPv4 first. */
@@ -155,13 +163,18 @@ export interface Lock {
   held: boolean;
 }
 
-/** Does the work when nobody else holds the lock. */
-export async function holding<T>(lock: Lock, work: () => Promise<T>): Promise<T> {
+/** Does the work when nobody else holds the lock; not at all if it is given up by then. */
+export async function holding(
+  lock: Lock,
+  work: () => Promise<void>,
+  giveUp: () => boolean = () => false,
+): Promise<void> {
   // More than one may wait: whoever wakes first takes it, and the others see that.
-  while (lock.held) await condition(() => !lock.held);
+  while (lock.held && !giveUp()) await condition(() => !lock.held || giveUp());
+  if (giveUp()) return;
   lock.held = true;
   try {
-    return await work();
+    await work();
   } finally {
     lock.held = false;
   }

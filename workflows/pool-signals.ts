@@ -1,10 +1,10 @@
 /** What a node says to the mutex of its scope. */
-import { getExternalWorkflowHandle, log, uuid4, workflowInfo } from '@temporalio/workflow';
+import { condition, getExternalWorkflowHandle, log, uuid4, workflowInfo } from '@temporalio/workflow';
 import type { AddressQuery, Instance } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { failureMessage } from './failures.ts';
-import type { FamilyRun } from './family-run.ts';
+import { type FamilyRun, wantedOf } from './family-run.ts';
 import {
   addressPoolWorkflowId,
   type AddressRequest,
@@ -33,7 +33,7 @@ export async function requestAddress(
   const holds = holdingOf(instance, of);
   const pinned = run.pinned[of.family];
   of.requestId ??= uuid4().slice(0, 8);
-  of.requestPinned = pinned;
+  of.requestedFor = wantedOf(pool, query, pinned);
   of.askedScope = pool.scope;
   const request: AddressRequest = {
     workflowId: workflowInfo().workflowId,
@@ -65,16 +65,55 @@ function holdingOf({ publicIps }: Instance, { family }: FamilyRun): Holding | un
 
 /** Takes all requests back, as {@link withdrawRequest}. */
 export async function withdrawRequests(run: NodeRun): Promise<void> {
-  for (const of of run.families) await withdrawRequest(of);
+  for (const of of run.families) await withdrawRequest(run, of);
 }
 
-/** Takes the request back. A grant that crosses it is settled as abandoned when it is read. */
-export async function withdrawRequest(of: FamilyRun): Promise<void> {
+/** Takes the request back. What was granted to it, or crosses this, goes back too. */
+export async function withdrawRequest(run: NodeRun, of: FamilyRun): Promise<void> {
   const { requestId, askedScope } = of;
+  run.strayGrants.push(...of.grants.splice(0));
   if (requestId === undefined || askedScope === undefined) return;
   of.requestId = undefined;
   const { workflowId } = workflowInfo();
   await tell(askedScope, (mutex) => mutex.signal(withdrawSignal, { workflowId, requestId }));
+}
+
+/** For as long as the run lives, whatever else it waits for: an address must not stay claimed for nobody. */
+export async function keepGivingBackStrays(run: NodeRun): Promise<never> {
+  for (;;) {
+    await condition(() => run.strayGrants.length > 0 && grantingScope(run) !== undefined);
+    await giveBackStrays(run);
+  }
+}
+
+/** Gives back what was granted to requests that were withdrawn or answered otherwise since. */
+export async function giveBackStrays(run: NodeRun): Promise<void> {
+  const scope = grantingScope(run);
+  if (scope === undefined) return;
+  const strays = run.strayGrants.splice(0);
+  await Promise.all(
+    strays.map(async (grant) => {
+      if (grant.kind === 'granted') await settleClaim(scope, grant, 'abandoned');
+    }),
+  );
+}
+
+/** What was not read before the next run begins would be lost to it: it goes back, and the next run asks anew. */
+export async function giveBackUnread(run: NodeRun): Promise<void> {
+  for (const of of run.families) {
+    if (of.grants.length > 0) await withdrawRequest(run, of);
+  }
+  await giveBackStrays(run);
+}
+
+/** A grant does not tell whose it is; a node's pool is of one scope, so whoever was asked is the one. */
+function grantingScope(run: NodeRun): Scope | undefined {
+  return run.families.find((of) => of.askedScope !== undefined)?.askedScope ?? run.pool?.scope;
+}
+
+export function hasUnread(run: NodeRun): boolean {
+  const hasStrays = run.strayGrants.length > 0 && grantingScope(run) !== undefined;
+  return hasStrays || run.families.some(({ grants }) => grants.length > 0);
 }
 
 /** Ends a claim, or gives back a grant that nobody waits for. */
@@ -86,27 +125,6 @@ export async function settleClaim(
   const { workflowId } = workflowInfo();
   const settlement = { workflowId, addressId: granted.address.id, token: granted.token, outcome };
   await tell(scope, (mutex) => mutex.signal(settleSignal, settlement));
-}
-
-/** Gives back what was granted to requests that were withdrawn or answered otherwise since. */
-export async function giveBackUnwantedGrants(run: NodeRun): Promise<void> {
-  const isWanted = (grant: Grant): boolean =>
-    run.deletedUid === undefined &&
-    !run.releasedByHand &&
-    run.families.some((of) => of.requestId === grant.requestId);
-  const unread = [run.strayGrants, ...run.families.map(({ grants }) => grants)];
-  for (const grants of unread) {
-    for (const grant of grants.splice(0)) {
-      if (isWanted(grant)) grants.push(grant);
-      else await giveBackGrant(run, grant);
-    }
-  }
-}
-
-/** A grant does not tell whose it is; a node's pool is of one scope, so whoever was asked is the one. */
-async function giveBackGrant(run: NodeRun, grant: Grant): Promise<void> {
-  const scope = run.pool?.scope ?? run.families.find((of) => of.askedScope !== undefined)?.askedScope;
-  if (grant.kind === 'granted' && scope !== undefined) await settleClaim(scope, grant, 'abandoned');
 }
 
 /** @param disassociated a call was made, which counts against the provider's rate limit */

@@ -5,6 +5,7 @@ import { failureMessage } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
 import { unpacedScopeActivities } from './node-activities.ts';
 import { enterFamilyPhase, enterPhase, type NodeRun } from './node-run.ts';
+import { restoreMissing } from './restore-ephemeral.ts';
 import { reportFreed } from './pool-signals.ts';
 
 /** What became of an address, in words. */
@@ -14,18 +15,6 @@ const OUTCOMES: Readonly<Record<ReleaseOutcome, string>> = {
   heldByOther: 'is held by another instance and was left alone',
   notInPool: 'is not of the pool any more and was left alone',
 };
-
-/**
- * Releases all that the node has, one address after the other.
- *
- * @returns what became of them, in words
- * @throws ActivityFailure when the provider refuses for good; the assignment that it refuses to end stands then
- */
-export async function releaseAll(run: NodeRun, why: string): Promise<string> {
-  const became: string[] = [];
-  for (const of of run.families) became.push(...(await releaseAddress(run, of, why)));
-  return became.length === 0 ? 'There was no address to release.' : became.join(' ');
-}
 
 /**
  * Releases what the node has of one family. Afterwards `of.assignment` is undefined and the mutex knows of the free address.
@@ -42,8 +31,9 @@ export async function releaseAddress(run: NodeRun, of: FamilyRun, why: string): 
   let outcome: ReleaseOutcome;
   try {
     const { release } = unpacedScopeActivities(pool.scope, pool.retries);
-    const restoreEphemeral = of.hadEphemeral !== undefined;
-    const input = { scope: pool.scope, instance, address, query, association, token, restoreEphemeral };
+    const input = { scope: pool.scope, instance, address, query, association, token };
+    // Noted before the call that takes the static one away.
+    of.mayLackEphemeral = of.hadEphemeral !== undefined;
     outcome = await release.executeWithOptions({ summary }, [input]);
   } catch (error) {
     if (!isCancellation(error)) of.lastError = failureMessage(error);
@@ -55,13 +45,19 @@ export async function releaseAddress(run: NodeRun, of: FamilyRun, why: string): 
   return [`${address.ip} ${OUTCOMES[outcome]}.`];
 }
 
-/** Releases the addresses; the pool's policy may leave them on the machine of a Node that is deleted. */
+/**
+ * Releases the addresses; the pool's policy may leave them on the machine of a Node that is deleted. What had an ephemeral
+ * address has one again.
+ *
+ * @throws ActivityFailure as {@link releaseAddress} and {@link restoreMissing} do: to be called again
+ */
 export async function giveBack(run: NodeRun, why: string, { nodeDeleted = false } = {}): Promise<void> {
   const became: string[] = [];
   for (const of of run.families) {
     const { assignment } = of;
     if (nodeDeleted && assignment?.pool.release.onNodeDelete === false) {
       of.assignment = undefined;
+      of.mayLackEphemeral = false;
       became.push(
         `${assignment.address.ip} stays where it is, as pool ${assignment.pool.name} is configured.`,
       );
@@ -69,6 +65,7 @@ export async function giveBack(run: NodeRun, why: string, { nodeDeleted = false 
       became.push(...(await releaseAddress(run, of, why)));
     }
   }
+  await restoreMissing(run);
   const message = became.length === 0 ? `Nothing to release: ${why}.` : `${became.join(' ')} Reason: ${why}.`;
   enterPhase(run, 'released', message);
 }

@@ -1,44 +1,67 @@
 /** The compensation of an association: an instance that had an ephemeral address does not end with none. */
 import { condition, isCancellation, log } from '@temporalio/workflow';
-import type { InstanceRef } from '../model/address.ts';
-import type { Scope } from '../model/scope.ts';
 import { failureMessage } from './failures.ts';
-import { familyName, type FamilyRun } from './family-run.ts';
-import { untiringScopeActivities } from './node-activities.ts';
-import { enterFamilyPhase, type NodeRun } from './node-run.ts';
+import { familyName, type FamilyRun, lacksEphemeral } from './family-run.ts';
+import { unpacedScopeActivities } from './node-activities.ts';
+import { enterFamilyPhase, holding, type NodeRun } from './node-run.ts';
 
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
+/** Tries of the activity; what fails then is shown, and tried again after a pause. */
+const TRIES = { attempts: 5, intervalMs: 10_000 };
 
 /**
  * Puts an ephemeral address back where one may have been removed and no static one has come. Does not give up: an instance
- * without any address is cut off. Where the cloud refuses for good, that is shown, and tried again after a pause that grows.
+ * without any address is cut off. Where the cloud refuses, that is shown, and tried again after a pause that grows. *
+ * @param giveUp what goes first; what acts on it calls {@link restoreMissing}
  */
-export async function restoreEphemeral(run: NodeRun, of: FamilyRun, scope: Scope): Promise<void> {
-  const { hadEphemeral: instance, family } = of;
-  if (!of.mayLackEphemeral || instance === undefined) return;
-  for (let attempt = 0; of.mayLackEphemeral; attempt++) {
+export async function restoreEphemeral(run: NodeRun, of: FamilyRun, giveUp: () => boolean): Promise<void> {
+  for (let attempt = 0; lacksEphemeral(of) && !giveUp(); attempt++) {
     try {
-      await restoreOnce(scope, instance, of);
+      await restoreOnce(run, of);
     } catch (error) {
       if (isCancellation(error)) throw error;
-      of.lastError = failureMessage(error);
-      log.warn('an ephemeral address could not be put back', { instance: instance.id, error: of.lastError });
       const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 10));
-      const message =
-        `${instance.id} may be without any external ${familyName(family)} address: an ephemeral one could not be put ` +
-        `back. Trying again in ${Math.round(pauseMs / 1000)} s: ${of.lastError}`;
-      enterFamilyPhase(run, of, 'waiting', message);
-      await condition(() => false, pauseMs);
+      enterFamilyPhase(
+        run,
+        of,
+        'waiting',
+        `Trying again in ${Math.round(pauseMs / 1000)} s: ${of.lastError}`,
+      );
+      await condition(giveUp, pauseMs);
     }
   }
 }
 
-async function restoreOnce(scope: Scope, instance: InstanceRef, of: FamilyRun): Promise<void> {
-  const { restoreEphemeral: restore } = untiringScopeActivities(scope);
-  const { family } = of;
-  await restore.executeWithOptions({ summary: `an ephemeral address for ${instance.id}` }, [
-    { scope, instance, family },
-  ]);
+/**
+ * As {@link restoreEphemeral}, once, for some families or all.
+ *
+ * @throws ActivityFailure if one could not be put back: to be called again
+ */
+export async function restoreMissing(run: NodeRun, families = run.families): Promise<void> {
+  for (const of of families) {
+    if (lacksEphemeral(of)) await restoreOnce(run, of);
+  }
+}
+
+async function restoreOnce(run: NodeRun, of: FamilyRun): Promise<void> {
+  const { family, hadEphemeral } = of;
+  if (hadEphemeral !== undefined) {
+    const { instance, scope } = hadEphemeral;
+    const { restoreEphemeral: restore } = unpacedScopeActivities(scope, TRIES);
+    const summary = `an ephemeral ${familyName(family)} address for ${instance.id}`;
+    try {
+      await holding(run.changing, async () => {
+        await restore.executeWithOptions({ summary }, [{ scope, instance, family }]);
+      });
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      of.lastError =
+        `${instance.id} may be without any external ${familyName(family)} address, since an ephemeral one could not ` +
+        `be put back: ${failureMessage(error)}`;
+      log.warn('an ephemeral address could not be put back', { instance: instance.id, error: of.lastError });
+      throw error;
+    }
+  }
   of.mayLackEphemeral = false;
 }

@@ -3,44 +3,53 @@ import { isCancellation, log } from '@temporalio/workflow';
 import type { Discovery } from '../activities/contract.ts';
 import { type AddressQuery, type InstanceRef, solePublicIp } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
-import type { PoolSpec } from '../model/settings.ts';
 import { failureType } from './failures.ts';
-import { familyName, type FamilyRun, newFamilyRun } from './family-run.ts';
+import { familyName, type FamilyRun, newFamilyRun, wantedOf } from './family-run.ts';
 import type { Assignment } from './messages.ts';
 import { publish, verifyActivity } from './node-activities.ts';
-import { assignmentsOf, enterFamilyPhase, type NodeRun } from './node-run.ts';
+import { assignmentsOf, enterFamilyPhase, explain, type NodeRun } from './node-run.ts';
 import { withdrawRequest } from './pool-signals.ts';
 import { releaseAddress } from './release-address.ts';
+import { restoreMissing } from './restore-ephemeral.ts';
 
 export type Ready = Extract<Discovery, { kind: 'ready' }>;
 
 /** Takes over what was found. What the node has and still may have, it keeps. */
 export async function useDiscovery(run: NodeRun, found: Ready): Promise<void> {
-  const before = run.pool;
+  const had = assignmentsOf(run).length;
   run.pool = found.pool;
   run.instance = found.instance;
   run.pinned = found.pinned;
   run.looks = 0;
   run.lastError = undefined;
-  await dropFamilies(run, found.pool);
+  await dropFamilies(run, found);
   for (const query of found.pool.queries) {
     const of = familyRun(run, query);
     noteEphemeral(of, found);
     const { assignment } = of;
-    if (assignment === undefined) await renewRequest(of, before, found);
+    if (assignment === undefined) await renewRequest(run, of, query, found);
     else await checkAssignment(run, of, assignment, query, found);
   }
-  if (assignmentsOf(run).length > 0) await announceAll(run);
+  if (had > 0 || assignmentsOf(run).length > 0) await announceAll(run);
+  // Also where nothing else is said: visibility shows by which settings the node is looked after.
+  else explain(run, run.message);
 }
 
-/** The pool asks for fewer families than before. */
-async function dropFamilies(run: NodeRun, pool: PoolSpec): Promise<void> {
+/**
+ * Families that the pool does not ask for. Of the same pool the node keeps the address that it has: settings alone take
+ * nothing away. Another pool, or another instance, does.
+ */
+async function dropFamilies(run: NodeRun, { pool, instance }: Ready): Promise<void> {
   const isAsked = (of: FamilyRun): boolean => pool.queries.some(({ family }) => family === of.family);
   for (const of of run.families.filter((it) => !isAsked(it))) {
-    await withdrawRequest(of);
-    await releaseAddress(run, of, `pool ${pool.name} gives no ${familyName(of.family)} addresses`);
+    await withdrawRequest(run, of);
+    const { assignment } = of;
+    const isKept = assignment?.pool.name === pool.name && isSameInstance(assignment.instance, instance);
+    if (isKept) of.assignment = { ...assignment, pool: { ...pool, scope: assignment.pool.scope } };
+    else await releaseAddress(run, of, `pool ${pool.name} gives no ${familyName(of.family)} addresses`);
+    await restoreMissing(run, [of]);
   }
-  run.families = run.families.filter(isAsked);
+  run.families = run.families.filter((of) => isAsked(of) || of.assignment !== undefined);
 }
 
 function familyRun(run: NodeRun, { family }: AddressQuery): FamilyRun {
@@ -52,21 +61,24 @@ function familyRun(run: NodeRun, { family }: AddressQuery): FamilyRun {
 }
 
 /** Once seen it stays noted, for this instance: a later look may come when it is gone already. */
-function noteEphemeral(of: FamilyRun, { instance }: Ready): void {
-  if (of.hadEphemeral !== undefined && !isSameInstance(of.hadEphemeral, instance))
+function noteEphemeral(of: FamilyRun, { instance, pool }: Ready): void {
+  if (of.hadEphemeral !== undefined && !isSameInstance(of.hadEphemeral.instance, instance)) {
     of.hadEphemeral = undefined;
+    of.mayLackEphemeral = false;
+  }
   if (solePublicIp(instance, of.family)?.kind !== 'ephemeral') return;
-  of.hadEphemeral = { provider: instance.provider, id: instance.id, zone: instance.zone };
+  const { provider, id, zone } = instance;
+  of.hadEphemeral = { instance: { provider, id, zone }, scope: pool.scope };
 }
 
 /** What was asked of another set of addresses, or for another pin, is taken back; the node then asks anew. */
 async function renewRequest(
+  run: NodeRun,
   of: FamilyRun,
-  before: PoolSpec | undefined,
+  query: AddressQuery,
   { pool, pinned }: Ready,
 ): Promise<void> {
-  const isSame = before === undefined || (before.name === pool.name && isSameSet(before, pool, of.family));
-  if (!isSame || of.requestPinned !== pinned[of.family]) await withdrawRequest(of);
+  if (of.requestedFor !== wantedOf(pool, query, pinned[of.family])) await withdrawRequest(run, of);
 }
 
 async function checkAssignment(
@@ -78,19 +90,24 @@ async function checkAssignment(
 ): Promise<void> {
   const { ip } = before.address;
   if (!isSameInstance(before.instance, instance)) {
-    await releaseAddress(run, of, `the Node is ${instance.id} now`);
+    await releaseFor(run, of, `the Node is ${instance.id} now`);
     return;
   }
   const isSame =
     formatScope(before.pool.scope) === formatScope(pool.scope) && isSameQuery(before.query, query);
+  if (isSame) {
+    const isShown = instance.publicIps.some((held) => held.ip === ip);
+    if (isShown || (await isThere(before))) of.assignment = { ...before, pool };
+    else lose(run, of, before);
+    return;
+  }
   // The Node may have moved to a pool that its address is of as well, or its pool may have got another filter.
-  const moved = isSame ? before : { ...before, pool, query };
-  const isShown = isSame && instance.publicIps.some((held) => held.ip === ip);
-  if (isShown || (await isThere(moved))) {
-    of.assignment = { ...moved, pool };
+  const moved = { ...before, pool, query };
+  if (await isOfPool(moved)) {
+    of.assignment = moved;
   } else if (before.pool.name !== pool.name) {
-    await releaseAddress(run, of, `the Node belongs to pool ${pool.name} now`);
-  } else if (!isSame && (await isThere(before))) {
+    await releaseFor(run, of, `the Node belongs to pool ${pool.name} now`);
+  } else if (await isThere(before)) {
     log.warn('the address is not of its pool any more: the node keeps it', {
       node: run.node.name,
       address: ip,
@@ -101,28 +118,59 @@ async function checkAssignment(
       'for one that does.';
     return;
   } else {
-    log.warn('the node lost its address', { node: run.node.name, address: ip });
-    of.lastError = `${ip} was taken from the instance by somebody else`;
-    of.assignment = undefined;
+    lose(run, of, before);
     return;
   }
   of.lastError = undefined;
 }
 
-/** The instance does not show its address: an old answer of the provider, or the truth? */
-async function isThere({ address, association, instance, pool, query }: Assignment): Promise<boolean> {
+async function releaseFor(run: NodeRun, of: FamilyRun, why: string): Promise<void> {
+  const became = await releaseAddress(run, of, why);
+  enterFamilyPhase(run, of, 'waiting', `${became.join(' ')} Reason: ${why}.`);
+}
+
+function lose(run: NodeRun, of: FamilyRun, { address }: Assignment): void {
+  log.warn('the node lost its address', { node: run.node.name, address: address.ip });
+  of.lastError = `${address.ip} was taken from the instance by somebody else`;
+  of.assignment = undefined;
+  enterFamilyPhase(run, of, 'waiting', of.lastError);
+}
+
+/**
+ * @returns whether the address is associated as before, and of the new pool
+ * @throws ActivityFailure if the provider does not say: nothing is decided on that
+ */
+async function isOfPool(moved: Assignment): Promise<boolean> {
   try {
-    const verify = verifyActivity(pool.scope, { attempts: 4, intervalMs: 2_000 });
-    await verify.executeWithOptions({ summary: `is ${address.ip} still there?` }, [
-      { scope: pool.scope, instance, address, query, association },
-    ]);
+    await readBack(moved);
+    return true;
+  } catch (error) {
+    if (isCancellation(error) || !isDefinite(error)) throw error;
+    return false;
+  }
+}
+
+/** The instance does not show its address: an old answer of the provider, or the truth? */
+async function isThere(assignment: Assignment): Promise<boolean> {
+  try {
+    await readBack(assignment);
     return true;
   } catch (error) {
     if (isCancellation(error)) throw error;
-    const type = failureType(error);
-    // Only the provider's word that it is not there counts; not hearing from it does not.
-    return type !== 'NotVisibleYet' && type !== 'InUse' && type !== 'NotFound';
+    return !isDefinite(error);
   }
+}
+
+async function readBack({ address, association, instance, pool, query }: Assignment): Promise<void> {
+  const verify = verifyActivity(pool.scope, { attempts: 4, intervalMs: 2_000 });
+  await verify.executeWithOptions({ summary: `is ${address.ip} still there?` }, [
+    { scope: pool.scope, instance, address, query, association },
+  ]);
+}
+
+/** Only the provider's word that it is not there counts; not hearing from it does not. */
+function isDefinite(error: unknown): boolean {
+  return ['NotVisibleYet', 'InUse', 'NotFound'].includes(failureType(error));
 }
 
 /** Shows an assignment in the UI and on the Node, which loses its taint when it has all that its pool requires. */
@@ -147,13 +195,6 @@ function assignedMessage({ address, instance, pool }: Assignment): string {
 /** The name of a GCE instance is unique in its zone only. */
 export function isSameInstance(a: InstanceRef, b: InstanceRef): boolean {
   return a.id === b.id && a.zone === b.zone;
-}
-
-/** The same set of addresses: what was asked of the one may be used for the other. */
-function isSameSet(a: PoolSpec, b: PoolSpec, family: AddressQuery['family']): boolean {
-  const [ofA, ofB] = [a, b].map(({ queries }) => queries.find((query) => query.family === family));
-  if (ofA === undefined || ofB === undefined) return ofA === ofB;
-  return formatScope(a.scope) === formatScope(b.scope) && isSameQuery(ofA, ofB);
 }
 
 /** The order in which addresses are given is of no matter to those that were given. */

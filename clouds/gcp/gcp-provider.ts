@@ -214,10 +214,7 @@ class GcpProvider implements CloudProvider {
     options: ReleaseOptions = {},
   ): Promise<ReleaseOutcome> {
     this.validateQuery(query);
-    const outcome = await onPresentState(() => this.#release(ref, address, query, options));
-    // Whatever the outcome: an earlier call may have died after its deletion, and another node may have the address now.
-    if (options.restoreEphemeral !== false) await this.restoreEphemeral(ref, query.family, options);
-    return outcome;
+    return await onPresentState(() => this.#release(ref, address, query, options));
   }
 
   async #release(
@@ -229,12 +226,12 @@ class GcpProvider implements CloudProvider {
     const reserved = await this.#addresses.read(query, address.id);
     if (reserved === undefined) return 'notInPool';
     const { holder } = reserved;
-    if (reserved.address.association === undefined) return 'alreadyFree';
-    if (holder?.instance !== ref.id || holder.zone !== ref.zone) return 'heldByOther';
+    const isOthers =
+      reserved.address.association !== undefined && (holder?.instance !== ref.id || holder.zone !== ref.zone);
+    // The instance is read as it is now; the list of addresses may be old, and show one that it has as free.
     const found = await this.#readIfThere(ref);
     const nic = found && interfaceWith(found, reserved.address.ip);
-    // The instance was read after the address, so it is right: the address is on its way to be free.
-    if (found === undefined || nic === undefined) return 'alreadyFree';
+    if (found === undefined || nic === undefined) return isOthers ? 'heldByOther' : 'alreadyFree';
     const config = nic.accessConfigs[query.family];
     if (nic.name !== found.primary?.name || config === undefined) return 'heldByOther';
     await this.#configs.remove({ found, nic }, query.family, config, options);

@@ -198,10 +198,7 @@ export const gceIpv6Cases: readonly ContractCase<GceBackend>[] = [
       });
       expect(await provider.release(ref, v4, { ...pool, family: 'ipv4' })).toBe('released');
       expect(await provider.findInstance(ref)).toMatchObject({
-        publicIps: [
-          { family: 'ipv4', kind: 'ephemeral' },
-          { ip: v6.ip, family: 'ipv6', kind: 'static' },
-        ],
+        publicIps: [{ ip: v6.ip, family: 'ipv6', kind: 'static' }],
       });
     },
   },

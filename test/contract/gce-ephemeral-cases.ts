@@ -148,7 +148,7 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
     },
   },
   {
-    name: 'a release gives the living instance an ephemeral address, unless it had none before',
+    name: 'after a release the living instance gets an ephemeral address, if it is asked for',
     async run({ provider, createInstance, createPool, reserve, externalOf }) {
       const pool = createPool();
       const [one, other] = [await createInstance(withEphemeral), await createInstance(withEphemeral)];
@@ -156,12 +156,13 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
       await provider.associate(one, a);
       await provider.associate(other, b);
       expect(await provider.release(one, a, pool)).toBe('released');
-      expect(await provider.release(other, b, pool, { restoreEphemeral: false })).toBe('released');
+      expect(await provider.release(other, b, pool)).toBe('released');
+      expect(await provider.restoreEphemeral(one, pool.family)).toBe('restored');
       expect([externalOf(one), externalOf(other)]).toEqual([['ephemeral'], []]);
     },
   },
   ...accidents.map(({ what, fault }): ContractCase<GceBackend> => ({
-    name: `where the ephemeral address of a release ${what}, a second release sees to it, also when another has the address`,
+    name: `where the ephemeral address after a release ${what}, a second call sees to it, also when another has the address`,
     async run({ provider, openProvider, emulator, createInstance, createPool, reserve, externalOf }) {
       const pool = createPool();
       const [ref, second, address] = [
@@ -171,13 +172,28 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
       ];
       await provider.associate(ref, address);
       emulator.addFaults(fault('instances.addAccessConfig'));
-      await expect(provider.release(ref, address, pool)).rejects.toMatchObject({ name: 'CloudError' });
+      expect(await provider.release(ref, address, pool)).toBe('released');
+      await expect(provider.restoreEphemeral(ref, pool.family)).rejects.toMatchObject({ name: 'CloudError' });
       emulator.clearFaults();
       await openProvider().associate(second, address);
       expect(await openProvider().release(ref, address, pool)).toBe('heldByOther');
+      await openProvider().restoreEphemeral(ref, pool.family);
       expect([externalOf(ref), externalOf(second)]).toEqual([['ephemeral'], [address.id]]);
     },
   })),
+  {
+    name: 'a release believes the instance rather than an old list that shows its address as free',
+    async run({ provider, emulator, createInstance, createPool, reserve, externalOf }) {
+      const pool = createPool();
+      const [ref, address] = [await createInstance(), await reserve(pool)];
+      await provider.listAddresses(pool);
+      emulator.configure({ staleListsMs: 60_000 });
+      await provider.associate(ref, address);
+      expect(await provider.release(ref, address, pool)).toBe('released');
+      emulator.configure({ staleListsMs: 0 });
+      expect(externalOf(ref)).toEqual([]);
+    },
+  },
   {
     name: 'an instance that is gone needs no ephemeral address',
     async run({ provider, createInstance, terminate, unknownInstance, family }) {
@@ -203,6 +219,7 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
         await provider.associate(ref, address, { requestKey: `${ref.id}/${token}` });
         note();
         await provider.release(ref, address, pool);
+        await provider.restoreEphemeral(ref, family);
         note();
       }
       expect(new Set(names).size).toBe(5);

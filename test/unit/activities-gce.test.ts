@@ -61,7 +61,7 @@ describe('the activities of a GCE scope', () => {
     const claimed = { scope, instance, address };
     const association = await inActivity('1', 1, () => activities.associate({ ...claimed, token: 7 }));
     await inActivity('1', 2, () => activities.associate({ ...claimed, token: 7 }));
-    const given = { ...claimed, query, association, token: 7, restoreEphemeral: false };
+    const given = { ...claimed, query, association, token: 7 };
     expect(await inActivity('2', 1, () => activities.release(given))).toBe('released');
     await inActivity('3', 1, () => activities.associate({ ...claimed, token: 8 }));
     expect(associate.mock.calls.map(([, , options]) => options?.requestKey)).toEqual([
@@ -70,7 +70,7 @@ describe('the activities of a GCE scope', () => {
       'assign-ip/test/node-a/8',
     ]);
     expect(release.mock.calls.map(([, , , options]) => options)).toEqual([
-      { requestKey: 'assign-ip/test/node-a/7', association, restoreEphemeral: false },
+      { requestKey: 'assign-ip/test/node-a/7', association },
     ]);
   });
 

@@ -193,7 +193,7 @@ describe('associate, verify, release', () => {
     const first = await run('associate', { ...target, token: 1 });
     expect(await run('associate', { ...target, token: 1 })).toEqual(first);
     expect(await run('verify', { ...target, query, association: first })).toMatchObject({ id: first.id });
-    const release = { ...target, query, association: first, token: 1, restoreEphemeral: true };
+    const release = { ...target, query, association: first, token: 1 };
     expect(await run('release', release)).toBe('released');
     // EC2 answers a second disassociation of one association like the first, so the outcome may be the same.
     await run('release', release);

@@ -38,15 +38,19 @@ test('two families say their own, and the same only once', () => {
   expect(nodeMessage([ipv4, { ...ipv6, message: ipv4.message }])).toBe('203.0.113.5 is there.');
 });
 
-test('a run hands on its request with its pin, and that the instance had an ephemeral address', () => {
+test('a run hands on its request and what it asked for, and that the instance had an ephemeral address', () => {
   const resume = {
     family: 'ipv6',
     request: {
       id: 'abcd1234',
       scope: { provider: 'gcp', account: 'sandbox', region: 'europe-west1' },
-      pinned: 'six',
+      wanted: '["six"]',
     },
-    hadEphemeral: { provider: 'gcp', id: 'node-a', zone: 'europe-west1-b' },
+    hadEphemeral: {
+      instance: { provider: 'gcp', id: 'node-a', zone: 'europe-west1-b' },
+      scope: { provider: 'gcp', account: 'sandbox', region: 'europe-west1' },
+    },
+    mayLackEphemeral: true,
   } as const;
   expect(familyResume(newFamilyRun('ipv6', resume))).toEqual([resume]);
   expect(familyResume(newFamilyRun('ipv4'))).toEqual([]);
