@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import type { WorkflowHandle } from '@temporalio/client';
 import { publishedLimits } from '../../sandbox/ec2/published-limits.ts';
-import { configureSignal, freedSignal } from '../../workflows/messages.ts';
+import { configureSignal, freedSignal, nodeChangedSignal } from '../../workflows/messages.ts';
 import { tokenOf } from './assigned-address.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
@@ -10,7 +12,7 @@ jest.setTimeout(300_000);
 
 let harness: Harness;
 beforeAll(async () => {
-  harness = await openHarness({ pools: [{ name: 'many' }, { name: 'carried' }] });
+  harness = await openHarness({ pools: [{ name: 'many' }, { name: 'carried' }, { name: 'gone' }] });
 }, 900_000);
 afterEach(() => expectSound(harness));
 afterAll(() => harness?.close());
@@ -18,6 +20,28 @@ afterAll(() => harness?.close());
 /** What the mutex hears when somebody has released an address: it does not wait for its next look. */
 async function lookNow(): Promise<void> {
   await harness.mutex.signal(freedSignal, { addressId: 'eipalloc-00000000000000000', disassociated: false });
+}
+
+/**
+ * Sends signals until the workflow has continued as new.
+ *
+ * @param meanwhile called now and then
+ */
+async function pressUntilContinued(
+  handle: WorkflowHandle,
+  send: () => Promise<void>,
+  meanwhile: () => void = () => {},
+): Promise<void> {
+  const { runId } = await handle.describe();
+  // More than 100 during one workflow task and the server fails the task, to make room for them.
+  const inFlight = 20;
+  let sent = 0;
+  while ((await handle.describe()).runId === runId) {
+    if (sent > 9_000) throw new Error('the workflow did not continue as new in 9,000 signals');
+    if (sent % 500 === 0) meanwhile();
+    await Promise.all(Array.from({ length: inFlight }, send));
+    sent += inFlight;
+  }
 }
 
 test('70 nodes at once, while others use up the limits that EC2 publishes: throttled, and every one is served', async () => {
@@ -56,7 +80,6 @@ test('70 nodes at once, while others use up the limits that EC2 publishes: throt
 });
 
 test('the mutex continues as new under load, and nobody is lost', async () => {
-  const { runId } = await harness.mutex.describe();
   const waiting = await Promise.all(
     ['carried-1', 'carried-2'].map((name) => harness.addNode(name, { pool: 'carried' })),
   );
@@ -68,20 +91,13 @@ test('the mutex continues as new under load, and nobody is lost', async () => {
 
   const pacing = { burst: 1_000, perSecond: 1_000 };
   const added: ReturnType<Harness['addNode']>[] = [];
-  // More than 100 during one workflow task and the server fails the task, to make room for them.
-  const inFlight = 20;
-  let sent = 0;
-  const isContinued = async (): Promise<boolean> => (await harness.mutex.describe()).runId !== runId;
-  while (!(await isContinued())) {
-    if (sent > 9_000) throw new Error('the mutex did not continue as new in 9,000 signals');
-    if (sent % 500 === 0 && added.length < 4) {
-      added.push(harness.addNode(`carried-${3 + added.length}`, { pool: 'carried' }));
-    }
-    await Promise.all(
-      Array.from({ length: inFlight }, () => harness.mutex.signal(configureSignal, { pacing })),
-    );
-    sent += inFlight;
-  }
+  await pressUntilContinued(
+    harness.mutex,
+    () => harness.mutex.signal(configureSignal, { pacing }),
+    () => {
+      if (added.length < 4) added.push(harness.addNode(`carried-${3 + added.length}`, { pool: 'carried' }));
+    },
+  );
   const nodes = [...waiting, ...(await Promise.all(added))];
   await waitFor(
     'all places',
@@ -96,4 +112,28 @@ test('the mutex continues as new under load, and nobody is lost', async () => {
   );
   expect(Math.min(...tokens)).toBeGreaterThanOrEqual(nextToken);
   expect(new Set(tokens).size).toBe(nodes.length);
+});
+
+test('a node that continued as new with its address, and whose instance is gone, is not looked at without a pause', async () => {
+  harness.reserve('gone');
+  const node = await harness.addNode('gone-1', { pool: 'gone' });
+  await harness.waitUntilAssigned(node);
+  harness.ec2.terminateInstance(node.instanceId);
+  const { uid } = node;
+  await pressUntilContinued(harness.handle(node), () =>
+    harness.handle(node).signal(nodeChangedSignal, { uid }),
+  );
+
+  const read = async () => {
+    const { runId, historyLength } = await harness.handle(node).describe();
+    return { runId, historyLength };
+  };
+  const before = await read();
+  await sleep(5_000);
+  const after = await read();
+  expect(after.runId).toBe(before.runId);
+  expect(after.historyLength - before.historyLength).toBeLessThan(60);
+
+  await harness.deleteNode(node);
+  expect(await harness.waitForEnd(node)).toBe('COMPLETED');
 });

@@ -1,0 +1,160 @@
+/** Compute Engine demands that an ephemeral address goes before a static one comes: what becomes of both on a bad day. */
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { releaseSignal } from '../../workflows/messages.ts';
+import { addressOf } from './assigned-address.ts';
+import { ipsOn, ofFamily } from './family-addresses.ts';
+import { dualStackPool } from './harness-config.ts';
+import { type Harness, openHarness } from './harness.ts';
+import { expectSound } from './soundness.ts';
+import type { TestNode } from './test-nodes.ts';
+import { waitFor } from './wait-for.ts';
+
+jest.setTimeout(300_000);
+
+const cloud = 'gcp';
+const add = { kind: 'operationError', action: 'instances.addAccessConfig' } as const;
+/** All static IPv4 addresses, and no ephemeral one. */
+const staticIpv4 = { natIP: '198.18.*' };
+
+let harness: Harness;
+beforeAll(async () => {
+  harness = await openHarness({
+    pools: [
+      { name: 'cancelled', provider: cloud },
+      { name: 'returned', provider: cloud },
+      { name: 'stale', provider: cloud },
+      dualStackPool(cloud, 'refused'),
+    ],
+  });
+}, 900_000);
+afterEach(async () => {
+  harness.gce.clearFaults();
+  harness.gce.configure({ operationMs: 0, staleListsMs: 0 });
+  await expectSound(harness);
+});
+afterAll(() => harness?.close());
+
+function callsOf(action: string): number {
+  return harness.gce.calls().counts[action]?.['ok'] ?? 0;
+}
+
+/** The external IPv4 address that the instance has now, whatever its kind. */
+function externalIpv4(node: TestNode): string | undefined {
+  const instance = harness.gce.instances().find(({ name }) => name === node.instanceId);
+  return instance?.externalIps.find(({ type }) => type === 'ONE_TO_ONE_NAT')?.ip;
+}
+
+test('who cancels the workflow while the ephemeral address is being removed leaves the instance with an address', async () => {
+  harness.reserveOnGce('cancelled');
+  harness.gce.configure({ operationMs: 3_000 });
+  harness.gce.addFaults({ ...add, code: 'RESOURCE_NOT_READY', match: staticIpv4, times: 1 });
+  const before = callsOf('instances.deleteAccessConfig');
+  const node = await harness.addNode('cancelled-1', { pool: 'cancelled', cloud });
+  const first = externalIpv4(node);
+  expect(first).toBeDefined();
+  await waitFor(
+    'the removal to begin',
+    () => callsOf('instances.deleteAccessConfig'),
+    (calls) => calls > before,
+  );
+  expect(externalIpv4(node)).toBe(first);
+  await harness.handle(node).cancel();
+
+  expect(await harness.waitForEnd(node)).toBe('CANCELLED');
+  await waitFor(
+    'another address in the place of the first',
+    () => externalIpv4(node),
+    (ip) => ip !== undefined && ip !== first,
+  );
+  // Whoever starts it again finds everything in order.
+  harness.gce.configure({ operationMs: 0 });
+  await harness.tellChanged(node);
+  await harness.waitUntilAssigned(node);
+});
+
+test('released by hand, the address is free for others although the ephemeral one cannot be put back at first', async () => {
+  harness.reserveOnGce('returned');
+  const holder = await harness.addNode('returned-1', { pool: 'returned', cloud });
+  const { address } = await harness.waitUntilAssigned(holder);
+  const heir = await harness.addNode('returned-2', { pool: 'returned', cloud });
+  await harness.waitForStatus(heir, 'told', ({ lastError }) => lastError !== undefined);
+
+  const match = { instance: holder.instanceId };
+  harness.gce.addFaults({ ...add, code: 'QUOTA_EXCEEDED', match, times: 2 });
+  await harness.handle(holder).signal(releaseSignal, {});
+  expect((await harness.waitUntilAssigned(heir)).address).toEqual(address);
+  const released = await harness.waitForPhase(holder, 'released');
+  expect(addressOf(released)).toBeUndefined();
+  expect(released.releasedByHand).toBe(true);
+  await waitFor(
+    'an ephemeral address',
+    () => harness.nodes.externalOf(holder.instanceId),
+    ({ ipv4 }) => ipv4 === 'ephemeral',
+  );
+  expect(harness.gce.faults()).toEqual([]);
+});
+
+test('released by hand while the lists still show it as free, an address does not stay on the instance', async () => {
+  const [name] = harness.reserveOnGce('stale');
+  // The first list of the test is of the time before the association, and serves all readers until after the release.
+  harness.gce.configure({ staleListsMs: 15_000 });
+  const node = await harness.addNode('stale-1', { pool: 'stale', cloud });
+  await waitFor(
+    'the association',
+    () => harness.nodes.externalOf(node.instanceId),
+    ({ ipv4 }) => ipv4 === name,
+  );
+  expect(await harness.release(node)).toMatchObject({ phase: 'released' });
+  expect(harness.nodes.externalOf(node.instanceId)).toEqual({ ipv4: 'ephemeral' });
+});
+
+describe('where every IPv4 address is refused for good, also an ephemeral one', () => {
+  const refuseIpv4 = () =>
+    harness.gce.addFaults({ ...add, code: 'QUOTA_EXCEEDED', match: { type: 'ONE_TO_ONE_NAT' } });
+  const ephemerals = { ipv4: 'ephemeral', ipv6: 'ephemeral' };
+
+  /** A node that has lost its IPv4 address, and has one of IPv6 from its pool. */
+  async function nodeWithIpv6Only(name: string): Promise<TestNode> {
+    harness.reserveOnGce('refused');
+    refuseIpv4();
+    const node = await harness.addNode(name, { pool: 'refused', cloud, dualStack: true });
+    await harness.waitForStatus(node, 'refused', (status) =>
+      /QUOTA_EXCEEDED/.test(ofFamily(status, 'ipv4')?.lastError ?? ''),
+    );
+    harness.reserveOnGce('refused', 'ipv6');
+    const status = await harness.waitForStatus(
+      node,
+      'with IPv6',
+      (seen) => ofFamily(seen, 'ipv6')?.phase === 'assigned',
+    );
+    expect(ipsOn(harness, node)).toEqual({ ipv6: ofFamily(status, 'ipv6')?.address?.ip });
+    return node;
+  }
+
+  test('the other family is assigned, and a release by hand is answered', async () => {
+    const node = await nodeWithIpv6Only('refused-1');
+    expect(await harness.release(node)).toMatchObject({ phase: 'released', releasedByHand: true });
+    expect(ipsOn(harness, node)).toEqual({});
+
+    harness.gce.clearFaults();
+    await waitFor(
+      'what it had at first',
+      () => harness.nodes.externalOf(node.instanceId),
+      (has) => has.ipv4 === ephemerals.ipv4 && has.ipv6 === ephemerals.ipv6,
+    );
+  });
+
+  test('the other family is given back when the Node is deleted, without waiting for the end of it', async () => {
+    const node = await nodeWithIpv6Only('refused-2');
+    await harness.deleteNode(node);
+    await waitFor(
+      'its IPv6 address to be free',
+      () => ipsOn(harness, node),
+      ({ ipv6 }) => ipv6 === undefined,
+    );
+
+    harness.gce.clearFaults();
+    expect(await harness.waitForEnd(node)).toBe('COMPLETED');
+    expect(harness.nodes.externalOf(node.instanceId)).toEqual(ephemerals);
+  });
+});
