@@ -8,6 +8,9 @@ import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Command } from 'commander';
 import { assignSignal, configureSignal, releaseSignal } from '../../workflows/messages.ts';
+import { pinnedAnnotations } from '../../kubernetes/keys.ts';
+import { poolTag } from '../integration/cloud-facts.ts';
+import { dualStackPool } from '../integration/harness-config.ts';
 import { type Harness, openHarness } from '../integration/harness.ts';
 import type { TestNode } from '../integration/test-nodes.ts';
 
@@ -29,10 +32,25 @@ const harness = await openHarness({
     { name: 'next' },
     { name: 'grace', release: { gracePeriod: '10m' } },
     { name: 'faults', retries: { attempts: 3, interval: '1s' } },
+    dualStackPool('aws', 'both', { require: 'any' }),
+    dualStackPool('gcp', 'gce-both'),
+    { name: 'gce-faults', provider: 'gcp', retries: { attempts: 3, interval: '1s' } },
   ],
 });
 try {
-  const flows = [deleted, commanded, inherited, moved, registeredAgain, foreign, troubled, denied, cancelled];
+  const flows = [
+    deleted,
+    commanded,
+    inherited,
+    moved,
+    registeredAgain,
+    foreign,
+    troubled,
+    denied,
+    cancelled,
+    dual,
+    restored,
+  ];
   for (const flow of flows) await flow(harness);
   await mutexContinued(harness);
 } finally {
@@ -159,6 +177,54 @@ async function cancelled(h: Harness): Promise<void> {
   await h.handle(node).cancel();
   await h.waitForEnd(node);
   await keep('assign-ip-cancelled', h.handle(node));
+}
+
+/** Two families on EC2: one waits, pinned, while the other is assigned; both released by hand; deleted. */
+async function dual(h: Harness): Promise<void> {
+  const [first = ''] = h.reserve('both', 2);
+  const pinned = h.ipOf(first);
+  const holder = await h.addNode('dual-holder', { pool: 'both', dualStack: true });
+  await h.waitUntilAssigned(holder);
+  const node = await h.addNode('dual', {
+    pool: 'both',
+    dualStack: true,
+    annotations: { [pinnedAnnotations.ipv4]: pinned },
+  });
+  await told(h, node);
+  h.ec2.reserveIpv6({ tags: { [poolTag]: 'both' }, prefixLength: 127 });
+  await h.handle(node).signal(assignSignal);
+  await h.waitForPhase(node, 'assigned');
+  await h.deleteNode(holder);
+  await h.waitForStatus(node, 'both', ({ addresses }) => addresses.every(({ address }) => address));
+  await h.release(node);
+  await h.assign(node);
+  await h.waitForPhase(node, 'assigned');
+  await h.deleteNode(node);
+  await h.waitForEnd(node);
+  await keep('assign-ip-dual', h.handle(node));
+}
+
+/** Compute Engine: the association fails after the ephemeral address is gone, which comes back; then both families. */
+async function restored(h: Harness): Promise<void> {
+  h.reserveOnGce('gce-faults');
+  const add = {
+    kind: 'operationError',
+    action: 'instances.addAccessConfig',
+    code: 'QUOTA_EXCEEDED',
+  } as const;
+  h.gce.addFaults({ ...add, match: { natIP: '198.18.*' } }, { ...add, times: 2 });
+  const failing = await h.addNode('restored', { pool: 'gce-faults', cloud: 'gcp' });
+  await h.waitForEnd(failing);
+  h.gce.clearFaults();
+  await keep('assign-ip-restored', h.handle(failing));
+
+  h.reserveOnGce('gce-both', 'ipv4');
+  h.reserveOnGce('gce-both', 'ipv6');
+  const node = await h.addNode('gce-dual', { pool: 'gce-both', cloud: 'gcp', dualStack: true });
+  await h.waitUntilAssigned(node);
+  await h.deleteNode(node);
+  await h.waitForEnd(node);
+  await keep('assign-ip-gce-dual', h.handle(node));
 }
 
 /** All that the mutex did for the others; and a run of it that begins with the state of an earlier one. */
