@@ -16,21 +16,17 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Discovery } from '../activities/contract.ts';
-import type { Instance } from '../model/address.ts';
-import type { PoolSpec } from '../model/settings.ts';
-import { claimAddress } from './claim-address.ts';
+import { claimMissing } from './claim-families.ts';
 import { failureMessage, failureType } from './failures.ts';
-import { familyResume, type FamilyRun, lacksEphemeral } from './family-run.ts';
+import { familyResume, lacksEphemeral } from './family-run.ts';
 import type { AssignIpInput, AssignIpResume, AssignIpStatus, NodeRef } from './messages.ts';
 import { clusterActivities, publish } from './node-activities.ts';
 import { setNodeHandlers } from './node-handlers.ts';
 import {
   assignmentsOf,
-  enterFamilyPhase,
   enterPhase,
   explain,
   isInterrupted,
-  isWantedOtherwise,
   newNodeRun,
   type NodeRun,
   statusOf,
@@ -42,15 +38,14 @@ import {
   keepGivingBackStrays,
   withdrawRequests,
 } from './pool-signals.ts';
-import { giveBack, releaseAddress } from './release-address.ts';
-import { restoreEphemeral, restoreMissing } from './restore-ephemeral.ts';
-import { announce, isSameInstance, useDiscovery } from './use-discovery.ts';
+import { giveBack } from './release-address.ts';
+import { holdReleased } from './release-by-hand.ts';
+import { restoreEphemeral } from './restore-ephemeral.ts';
+import { isSameInstance, useDiscovery } from './use-discovery.ts';
 
 /** A node that is not ready is looked at again after this long at first, in case no signal tells. */
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
-/** One family failed for good while the other goes on: it is tried again after this long. */
-const FAILED_AGAIN_MS = 10 * 60_000;
 const LONGEST_HISTORY = 2_000;
 
 /** `ended`: the node is done with. Otherwise the story goes on. */
@@ -80,7 +75,12 @@ async function step(run: NodeRun): Promise<Next> {
   if (run.changed) {
     return hasSomething(run) ? untilItWorks(run, () => look(run)) : look(run);
   }
-  if (run.releasedByHand) return untilItWorks(run, () => holdReleased(run));
+  if (run.releasedByHand) {
+    return untilItWorks(run, async () => {
+      await holdReleased(run);
+      return 'onward';
+    });
+  }
   const { pool, instance } = run;
   if (pool === undefined || instance === undefined || run.families.length === 0) {
     run.changed = true;
@@ -90,63 +90,9 @@ async function step(run: NodeRun): Promise<Next> {
   return 'onward';
 }
 
-/**
- * Claims what the node lacks, each family by itself; one that has to wait does not keep the other. Waits for a signal if the
- * node lacks nothing.
- *
- * @throws ActivityFailure or ApplicationFailure if it failed for good, and the node has nothing
- */
-async function claimMissing(run: NodeRun, pool: PoolSpec, instance: Instance): Promise<void> {
-  const missing = run.families.filter(({ assignment }) => assignment === undefined);
-  if (missing.length === 0) {
-    await condition(() => isInterrupted(run));
-    return;
-  }
-  // All of them end before a failure is thrown: what they claim is settled by then.
-  const results = await Promise.allSettled(missing.map((of) => claimFamily(run, of, pool, instance)));
-  const rejected = results.find((result) => result.status === 'rejected');
-  if (rejected !== undefined) throw rejected.reason;
-  const { failure } = run.families[0] ?? {};
-  if (failure !== undefined && haveAllFailed(run)) throw failure;
-}
-
-/** A family that fails for good is tried again now and then, as long as the other one has an address or may get one. */
-async function claimFamily(run: NodeRun, of: FamilyRun, pool: PoolSpec, instance: Instance): Promise<void> {
-  const query = pool.queries.find(({ family }) => family === of.family);
-  if (query === undefined) {
-    // The pool does not ask for it any more: the next look drops it.
-    run.changed = true;
-    return;
-  }
-  of.failure = undefined;
-  try {
-    await restoreEphemeral(run, of, () => isWantedOtherwise(run));
-    // Once more where it was throttled: the other family may wait for long.
-    while (of.assignment === undefined && !isInterrupted(run)) {
-      await claimAddress(run, of, { pool, query, instance });
-    }
-    if (of.assignment !== undefined && !isWantedOtherwise(run)) await announce(run, of);
-  } catch (error) {
-    if (isCancellation(error) || !(error instanceof TemporalFailure)) throw error;
-    of.failure = error;
-    of.failures = 0;
-    if (haveAllFailed(run)) return;
-    const message = failureMessage(error);
-    of.lastError = message;
-    enterFamilyPhase(run, of, 'failed', message);
-    await publish(run, { event: { type: 'Warning', reason: 'AssignmentFailed', message } });
-    await condition(() => isInterrupted(run) || haveAllFailed(run), FAILED_AGAIN_MS);
-    run.changed = true;
-  }
-}
-
 /** There is something to give back, or to hold: the run must not end for an error. */
 function hasSomething(run: NodeRun): boolean {
   return run.releasedByHand || run.families.some((of) => of.assignment !== undefined || lacksEphemeral(of));
-}
-
-function haveAllFailed(run: NodeRun): boolean {
-  return run.families.every(({ failure, assignment }) => failure !== undefined && assignment === undefined);
 }
 
 /**
@@ -287,51 +233,6 @@ async function lookUntilGraceEnds(run: NodeRun, deletedUid: string): Promise<Dis
     const undecided = found.kind === 'gone' || (found.kind === 'notReady' && found.node.uid !== deletedUid);
     if (!undecided || assignments.length === 0 || Date.now() >= until) return found;
   }
-}
-
-/** An operator released the address: nothing is assigned until `assign`. */
-async function holdReleased(run: NodeRun): Promise<Next> {
-  await withdrawRequests(run);
-  const isReleased = run.phase === 'released' && assignmentsOf(run).length === 0;
-  if (!isReleased && !(await releaseByHand(run))) return 'onward';
-  await restoreMissing(run);
-  await condition(() => !run.releasedByHand || run.deletedUid !== undefined || run.changed);
-  return 'onward';
-}
-
-/**
- * @returns false if the provider refuses: the node keeps what it has, and `lastError` says why
- * @throws ActivityFailure if it refuses one of two: the release is under way, and to be tried again
- */
-async function releaseByHand(run: NodeRun): Promise<boolean> {
-  const became: string[] = [];
-  let refusal: unknown;
-  for (const of of run.families) {
-    try {
-      became.push(...(await releaseAddress(run, of, 'by hand')));
-    } catch (error) {
-      if (isCancellation(error)) throw error;
-      refusal ??= error;
-      enterFamilyPhase(run, of, 'assigned', `Could not be released by hand: ${failureMessage(error)}`);
-    }
-  }
-  if (refusal !== undefined) {
-    if (became.length > 0) throw refusal;
-    run.releasedByHand = false;
-    return false;
-  }
-  const message = [...became, 'Released by hand: nothing is assigned until `assign`.'].join(' ');
-  enterPhase(run, 'released', message);
-  const event = {
-    type: 'Normal',
-    reason: 'AddressReleased',
-    message: `${became.join(' ')} Released by hand.`,
-  } as const;
-  await publish(run, {
-    ...(became.length === 0 ? {} : { event }),
-    giveUp: () => !run.releasedByHand || run.deletedUid !== undefined,
-  });
-  return true;
 }
 
 /** A Node that came while the last one was being released must not be lost: nobody else starts a run for it. */

@@ -48,23 +48,23 @@ interface Step {
   readonly at: HeldAt;
   /** Of several calls of the action, which one. @default 1 */
   readonly nth?: number;
-  readonly then: 'letGo' | 'discard';
+  readonly fate: 'letGo' | 'discard';
 }
 
 const steps: readonly Step[] = [
-  { name: 'del-unsent', action: 'deleteAccessConfig', at: 'request', then: 'discard' },
-  { name: 'del-late', action: 'deleteAccessConfig', at: 'request', then: 'letGo' },
-  { name: 'del-unanswered', action: 'deleteAccessConfig', at: 'answer', then: 'discard' },
-  { name: 'del-wait', action: 'wait', at: 'request', then: 'discard' },
-  { name: 'del-waited', action: 'wait', at: 'answer', then: 'discard' },
-  { name: 'add-unsent', action: 'addAccessConfig', at: 'request', then: 'discard' },
+  { name: 'del-unsent', action: 'deleteAccessConfig', at: 'request', fate: 'discard' },
+  { name: 'del-late', action: 'deleteAccessConfig', at: 'request', fate: 'letGo' },
+  { name: 'del-unanswered', action: 'deleteAccessConfig', at: 'answer', fate: 'discard' },
+  { name: 'del-wait', action: 'wait', at: 'request', fate: 'discard' },
+  { name: 'del-waited', action: 'wait', at: 'answer', fate: 'discard' },
+  { name: 'add-unsent', action: 'addAccessConfig', at: 'request', fate: 'discard' },
 ];
 /** From here on the address is on its way: nobody else can take it. */
 const lastSteps: readonly Step[] = [
-  { name: 'add-late', action: 'addAccessConfig', at: 'request', then: 'letGo' },
-  { name: 'add-unanswered', action: 'addAccessConfig', at: 'answer', then: 'discard' },
-  { name: 'add-wait', action: 'wait', at: 'request', nth: 2, then: 'discard' },
-  { name: 'add-waited', action: 'wait', at: 'answer', nth: 2, then: 'discard' },
+  { name: 'add-late', action: 'addAccessConfig', at: 'request', fate: 'letGo' },
+  { name: 'add-unanswered', action: 'addAccessConfig', at: 'answer', fate: 'discard' },
+  { name: 'add-wait', action: 'wait', at: 'request', nth: 2, fate: 'discard' },
+  { name: 'add-waited', action: 'wait', at: 'answer', nth: 2, fate: 'discard' },
 ];
 
 /** Plays until the worker is dead. */
@@ -81,7 +81,7 @@ async function killAt(step: Step, scene: GceScene): Promise<void> {
   await held.reached();
   worker.kill('SIGKILL');
   await worker.exited;
-  held[step.then]();
+  held[step.fate]();
 }
 
 function play(step: Step, what: string, story: (scene: GceScene) => Promise<void>): void {

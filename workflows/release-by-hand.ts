@@ -1,0 +1,52 @@
+/** What an operator asked for by the signal or the Update `release`. */
+import { condition, isCancellation } from '@temporalio/workflow';
+import { failureMessage } from './failures.ts';
+import { publish } from './node-activities.ts';
+import { assignmentsOf, enterFamilyPhase, enterPhase, type NodeRun } from './node-run.ts';
+import { withdrawRequests } from './pool-signals.ts';
+import { releaseAddress } from './release-address.ts';
+import { restoreMissing } from './restore-ephemeral.ts';
+
+/** An operator released the address: nothing is assigned until `assign`. */
+export async function holdReleased(run: NodeRun): Promise<void> {
+  await withdrawRequests(run);
+  const isReleased = run.phase === 'released' && assignmentsOf(run).length === 0;
+  if (!isReleased && !(await releaseByHand(run))) return;
+  await restoreMissing(run);
+  await condition(() => !run.releasedByHand || run.deletedUid !== undefined || run.changed);
+}
+
+/**
+ * @returns false if the provider refuses: the node keeps what it has, and `lastError` says why
+ * @throws ActivityFailure if it refuses one of two: the release is under way, and to be tried again
+ */
+async function releaseByHand(run: NodeRun): Promise<boolean> {
+  const became: string[] = [];
+  let refusal: unknown;
+  for (const of of run.families) {
+    try {
+      became.push(...(await releaseAddress(run, of, 'by hand')));
+    } catch (error) {
+      if (isCancellation(error)) throw error;
+      refusal ??= error;
+      enterFamilyPhase(run, of, 'assigned', `Could not be released by hand: ${failureMessage(error)}`);
+    }
+  }
+  if (refusal !== undefined) {
+    if (became.length > 0) throw refusal;
+    run.releasedByHand = false;
+    return false;
+  }
+  const message = [...became, 'Released by hand: nothing is assigned until `assign`.'].join(' ');
+  enterPhase(run, 'released', message);
+  const event = {
+    type: 'Normal',
+    reason: 'AddressReleased',
+    message: `${became.join(' ')} Released by hand.`,
+  } as const;
+  await publish(run, {
+    ...(became.length === 0 ? {} : { event }),
+    giveUp: () => !run.releasedByHand || run.deletedUid !== undefined,
+  });
+  return true;
+}
