@@ -25,7 +25,9 @@ async function releaseByHand(run: NodeRun): Promise<boolean> {
   let refusal: unknown;
   for (const of of run.families) {
     try {
-      became.push(...(await releaseAddress(run, of, 'by hand')));
+      const what = await releaseAddress(run, of, 'by hand');
+      if (what.length > 0) enterFamilyPhase(run, of, 'released', what.join(' '));
+      became.push(...what);
     } catch (error) {
       if (isCancellation(error)) throw error;
       refusal ??= error;
@@ -33,7 +35,7 @@ async function releaseByHand(run: NodeRun): Promise<boolean> {
     }
   }
   if (refusal !== undefined) {
-    if (became.length > 0) throw refusal;
+    if (run.families.some(({ phase }) => phase === 'released')) throw refusal;
     run.releasedByHand = false;
     return false;
   }
