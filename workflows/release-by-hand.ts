@@ -26,7 +26,8 @@ async function releaseByHand(run: NodeRun): Promise<boolean> {
   for (const of of run.families) {
     try {
       const what = await releaseAddress(run, of, 'by hand');
-      if (what.length > 0) enterFamilyPhase(run, of, 'released', what.join(' '));
+      // Of the family only: the node is released when all of them are.
+      if (what.length > 0) Object.assign(of, { phase: 'released', message: what.join(' ') });
       became.push(...what);
     } catch (error) {
       if (isCancellation(error)) throw error;
