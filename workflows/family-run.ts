@@ -89,20 +89,14 @@ export function addressStatus(of: FamilyRun): AddressStatus {
 }
 
 /** Which phase of a family is the node's, the first one found. */
-const PRECEDENCE: readonly Phase[] = [
-  'releasing',
-  'failed',
-  'waiting',
-  'discovering',
-  'associating',
-  'verifying',
-  'released',
-];
+const PRECEDENCE: readonly Phase[] = ['failed', 'waiting', 'discovering', 'associating', 'verifying'];
 
 /** @returns the node's phase: `assigned` when it has what its pool requires, else that of the family which is behind */
 export function nodePhase(phases: readonly Phase[], require: FamilyRequirement): Phase {
-  const isEnough = require === 'any' ? phases.includes('assigned') && !phases.includes('releasing') : false;
-  if (isEnough) return 'assigned';
+  // Both families go at once: as long as one has not gone, the node is on its way.
+  if (phases.every((phase) => phase === 'released')) return 'released';
+  if (phases.includes('releasing') || phases.includes('released')) return 'releasing';
+  if (require === 'any' && phases.includes('assigned')) return 'assigned';
   return PRECEDENCE.find((phase) => phases.includes(phase)) ?? 'assigned';
 }
 

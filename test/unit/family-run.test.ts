@@ -14,6 +14,7 @@ describe('the phase of a node with two families', () => {
     // One is being given back: nobody may think that the node keeps what it has.
     ['assigned', 'releasing', { all: 'releasing', any: 'releasing' }],
     ['released', 'releasing', { all: 'releasing', any: 'releasing' }],
+    ['released', 'assigned', { all: 'releasing', any: 'releasing' }],
     ['released', 'released', { all: 'released', any: 'released' }],
   ];
 
