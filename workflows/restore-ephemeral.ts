@@ -39,9 +39,12 @@ export async function restoreEphemeral(run: NodeRun, of: FamilyRun, giveUp: () =
  * @throws ActivityFailure if one could not be put back: to be called again
  */
 export async function restoreMissing(run: NodeRun, families = run.families): Promise<void> {
-  for (const of of families) {
-    if (lacksEphemeral(of)) await restoreOnce(run, of);
+  const failures: unknown[] = [];
+  for (const of of families.filter(lacksEphemeral)) {
+    // One that is refused does not keep the other.
+    await restoreOnce(run, of).catch((error: unknown) => failures.push(error));
   }
+  if (failures.length > 0) throw failures[0];
 }
 
 async function restoreOnce(run: NodeRun, of: FamilyRun): Promise<void> {
