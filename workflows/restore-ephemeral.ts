@@ -7,8 +7,8 @@ import { enterFamilyPhase, holding, type NodeRun } from './node-run.ts';
 
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
-/** Tries of the activity; what fails then is shown, and tried again after a pause. */
-const TRIES = { attempts: 5, intervalMs: 10_000 };
+/** Few tries of the activity: what fails then is shown, and does not keep the other family waiting. */
+const TRIES = { attempts: 2, intervalMs: 1_000 };
 
 /**
  * Puts an ephemeral address back where one may have been removed and no static one has come. Does not give up: an instance

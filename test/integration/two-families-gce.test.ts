@@ -144,8 +144,11 @@ describe('where every IPv4 address is refused for good, also an ephemeral one', 
     expect(ipsOn(harness, node)).toEqual({});
 
     harness.gce.clearFaults();
-    await waitForEphemeral(node);
-    expect(harness.nodes.externalOf(node.instanceId)).toEqual(ephemerals);
+    await waitFor(
+      'ephemeral addresses of both families',
+      () => harness.nodes.externalOf(node.instanceId),
+      ({ ipv4, ipv6 }) => ipv4 === 'ephemeral' && ipv6 === 'ephemeral',
+    );
   });
 
   test('the other family is given back when the Node is deleted, without waiting for the end of it', async () => {
