@@ -48,6 +48,7 @@ export interface Ec2Emulator
       | 'runInstance'
       | 'terminateInstance'
       | 'allocateAddress'
+      | 'releaseAddress'
       | 'associateByHand'
       | 'disassociateByHand'
       | 'addresses'
@@ -146,6 +147,7 @@ function buildCore(
     runInstance: (options) => now().runInstance(options),
     terminateInstance: (id) => now().terminateInstance(id),
     allocateAddress: (options) => now().allocateAddress(options),
+    releaseAddress: (id) => now().releaseAddress(id),
     associateByHand: (options) => now().associateByHand(options),
     disassociateByHand: (id) => now().disassociateByHand(id),
     addresses: (name) => now().addresses(name),

@@ -3,7 +3,13 @@
  * latency, limits, faults or permissions; in the journal as `hand`.
  */
 import type { Ec2Account } from './account.ts';
-import { allocateAddress, associateAddress, disassociateAddress, findAddress } from './associations.ts';
+import {
+  allocateAddress,
+  associateAddress,
+  disassociateAddress,
+  findAddress,
+  releaseAddress,
+} from './associations.ts';
 import { findInstance, launchInstances, onlyInterface, terminateInstance } from './instances.ts';
 import {
   attachNetworkInterface,
@@ -123,6 +129,12 @@ export class AccountOwner {
     const tags = new Map(Object.entries(options.tags ?? {}));
     const { allocationId } = allocateAddress(this.#account, region, tags, 'hand');
     return addressInfo(region, allocationId);
+  }
+
+  /** Gives an address back to AWS that nobody has. */
+  releaseAddress(allocationId: string): void {
+    const region = this.#regionWith((one) => one.addresses.has(allocationId));
+    releaseAddress(this.#account, region, findAddress(region, allocationId), 'hand');
   }
 
   /** @returns the association id */

@@ -1,0 +1,131 @@
+/** What happens in an episode. Pure: the same seed and number give the same plan, whatever came before. */
+import type { ProviderName } from '../../model/scope.ts';
+import { type Random, seededFor } from './random.ts';
+import type { FaultStep, LifeStep, Link, ProgramSlot, Step } from './steps.ts';
+
+export interface PlanOptions {
+  readonly seed: number;
+  /** From 0. */
+  readonly episode: number;
+  readonly clouds: readonly ProviderName[];
+  /** Milliseconds. @default 20000 */
+  readonly lengthMs?: number;
+}
+
+/** Life steps of each cloud in an episode. */
+const LIFE_STEPS = 14;
+const FAULT_STEPS = 9;
+
+const programs: readonly ProgramSlot[] = ['worker-1', 'worker-2', 'watcher-1', 'watcher-2'];
+
+/** @returns the steps in the order of their time */
+export function planEpisode({ seed, episode, clouds, lengthMs = 20_000 }: PlanOptions): Step[] {
+  const random = seededFor(seed, episode);
+  const at = (): number => random.between(0, lengthMs);
+  const life = clouds.flatMap((cloud) =>
+    Array.from({ length: LIFE_STEPS }, (): Step => ({ at: at(), ...lifeStep(random, cloud) })),
+  );
+  const faults = Array.from({ length: FAULT_STEPS }, (): Step => ({
+    at: at(),
+    ...faultStep(random, clouds),
+  }));
+  return [...life, ...faults].sort((a, b) => a.at - b.at);
+}
+
+/** More come than go, so that the pools are short of addresses now and then. */
+const lifeWeights: readonly [LifeStep['kind'], number][] = [
+  ['addNode', 24],
+  ['deleteNode', 18],
+  ['replaceNode', 8],
+  ['reregisterNode', 6],
+  ['relabelNode', 6],
+  ['terminateInstance', 5],
+  ['reserveAddress', 10],
+  ['unreserveAddress', 5],
+  ['attachByHand', 8],
+  ['detachByHand', 6],
+  ['detachFromNode', 6],
+  ['command', 8],
+  ['badSignal', 4],
+];
+
+function lifeStep(random: Random, cloud: ProviderName): LifeStep {
+  const kind = weighted(random, lifeWeights);
+  const picked = { cloud, pick: random.next() };
+  switch (kind) {
+    case 'deleteNode':
+      return { kind, ...picked, instance: random.pick(['terminated', 'kept'] as const) };
+    case 'command': {
+      const by = random.pick(['signal', 'update'] as const);
+      return { kind, ...picked, name: random.pick(['release', 'assign', 'assign'] as const), by };
+    }
+    default:
+      return { kind, ...picked };
+  }
+}
+
+const faultWeights: readonly [FaultStep['kind'], number][] = [
+  ['kill', 24],
+  ['pause', 8],
+  ['restartTemporal', 5],
+  ['restartKubernetes', 5],
+  ['cut', 8],
+  ['refuse', 6],
+  ['hold', 6],
+  ['delay', 6],
+  ['throttle', 6],
+  ['staleLists', 8],
+  ['deny', 4],
+  ['failCalls', 30],
+];
+
+function faultStep(random: Random, clouds: readonly ProviderName[]): FaultStep {
+  const kind = weighted(random, faultWeights);
+  const cloud = random.pick(clouds);
+  const links: readonly Link[] = ['temporal', 'kubernetes', ...clouds];
+  const ms = random.between(1_000, 6_000);
+  switch (kind) {
+    case 'kill':
+      return { kind, program: random.pick(programs) };
+    case 'pause':
+      return { kind, program: random.pick(programs), ms: random.between(2_000, 12_000) };
+    case 'restartTemporal':
+    case 'restartKubernetes':
+      return { kind, ms: random.between(200, 4_000) };
+    case 'cut':
+      return { kind, link: random.pick(links) };
+    case 'refuse':
+    case 'hold':
+      return { kind, link: random.pick(links), ms };
+    case 'delay':
+      return { kind, link: random.pick(links), ms, byMs: random.between(50, 800) };
+    case 'throttle':
+      return { kind, cloud, ms };
+    case 'staleLists':
+      return { kind, cloud, ms, byMs: random.between(500, 4_000) };
+    case 'deny':
+      return { kind, cloud, ms, what: random.pick(['associate', 'release'] as const) };
+    case 'failCalls':
+      return {
+        kind,
+        cloud,
+        what: random.pick(['associate', 'associate', 'release', 'read'] as const),
+        how: random.pick(
+          cloud === 'gcp'
+            ? (['error', 'lostAnswer', 'dropRequest', 'late', 'operationError'] as const)
+            : (['error', 'lostAnswer', 'dropRequest', 'late'] as const),
+        ),
+        times: random.between(1, 4),
+        lateMs: random.between(2_000, 15_000),
+      };
+  }
+}
+
+function weighted<Kind>(random: Random, weights: readonly [Kind, number][]): Kind {
+  let left = random.next() * weights.reduce((total, [, weight]) => total + weight, 0);
+  for (const [kind, weight] of weights) {
+    left -= weight;
+    if (left < 0) return kind;
+  }
+  throw new RangeError('no weights');
+}

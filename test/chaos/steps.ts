@@ -1,0 +1,99 @@
+/** What a chaos run does: the life of a cluster, and what goes wrong meanwhile. Plain JSON. */
+import type { ProviderName } from '../../model/scope.ts';
+
+/**
+ * Which of those that there are when the step comes: `pick` from 0 to below 1 is a place in their list, sorted by name. So a
+ * plan is valid whatever came before it, and the same for the same state.
+ */
+interface Picked {
+  readonly cloud: ProviderName;
+  readonly pick: number;
+}
+
+/** The life of the cluster and of its cloud account. */
+export type LifeStep =
+  /** A new Node, on a new instance. */
+  | (Picked & { readonly kind: 'addNode' })
+  /** `instance`: whether it is terminated with its Node, or lives on. */
+  | (Picked & { readonly kind: 'deleteNode'; readonly instance: 'terminated' | 'kept' })
+  /** The Node's name, another uid, another instance. */
+  | (Picked & { readonly kind: 'replaceNode' })
+  /** The Node's name and instance, another uid: deleted and registered again within the grace period. */
+  | (Picked & { readonly kind: 'reregisterNode' })
+  /** To the other pool of its cloud, or to none; a Node of none comes back. */
+  | (Picked & { readonly kind: 'relabelNode' })
+  /** Behind Kubernetes' back. Its Node goes later, by {@link LifeStep} `deleteNode`. */
+  | (Picked & { readonly kind: 'terminateInstance' })
+  | (Picked & { readonly kind: 'reserveAddress' })
+  /** A free address of a pool is given back to the cloud. */
+  | (Picked & { readonly kind: 'unreserveAddress' })
+  /** A free address of a pool is attached by hand to an instance that is no node. */
+  | (Picked & { readonly kind: 'attachByHand' })
+  /** What was attached by hand is detached again. */
+  | (Picked & { readonly kind: 'detachByHand' })
+  /** Somebody detaches the address of a node. */
+  | (Picked & { readonly kind: 'detachFromNode' })
+  | (Picked & {
+      readonly kind: 'command';
+      readonly name: 'release' | 'assign';
+      readonly by: 'signal' | 'update';
+    })
+  /** Input of a wrong form, to a node's workflow and to the mutex. */
+  | (Picked & { readonly kind: 'badSignal' });
+
+export type Link = 'temporal' | 'kubernetes' | ProviderName;
+
+/** What goes wrong. Times in milliseconds. */
+export type FaultStep =
+  | { readonly kind: 'kill'; readonly program: ProgramSlot }
+  | { readonly kind: 'pause'; readonly program: ProgramSlot; readonly ms: number }
+  | { readonly kind: 'restartTemporal'; readonly ms: number }
+  /** kube-apiserver and etcd. Watches that come back with an old resourceVersion are told 410. */
+  | { readonly kind: 'restartKubernetes'; readonly ms: number }
+  /** All connections are reset; new ones are taken at once. */
+  | { readonly kind: 'cut'; readonly link: Link }
+  /** New connections are refused. */
+  | { readonly kind: 'refuse'; readonly link: Link; readonly ms: number }
+  /** Nothing passes and nothing is refused, as in a dead network. */
+  | { readonly kind: 'hold'; readonly link: Link; readonly ms: number }
+  | { readonly kind: 'delay'; readonly link: Link; readonly ms: number; readonly byMs: number }
+  | { readonly kind: 'throttle'; readonly cloud: ProviderName; readonly ms: number }
+  | { readonly kind: 'staleLists'; readonly cloud: ProviderName; readonly ms: number; readonly byMs: number }
+  /** A permission is missing for a while. */
+  | { readonly kind: 'deny'; readonly cloud: ProviderName; readonly ms: number; readonly what: Change }
+  | {
+      readonly kind: 'failCalls';
+      readonly cloud: ProviderName;
+      readonly what: Change | 'read';
+      /** `error`: not applied. `lostAnswer`: applied. `dropRequest`: not applied. `late`: applied long after. */
+      readonly how: 'error' | 'lostAnswer' | 'dropRequest' | 'late' | 'operationError';
+      readonly times: number;
+      readonly lateMs: number;
+    };
+
+export type Change = 'associate' | 'release';
+
+export type ProgramSlot = 'worker-1' | 'worker-2' | 'watcher-1' | 'watcher-2';
+
+/** `at`: milliseconds from the beginning of its episode. */
+export type Step = { readonly at: number } & (LifeStep | FaultStep);
+
+/** Those that are faults; the others are the life that they fall on. */
+const faultKinds: ReadonlySet<string> = new Set([
+  'kill',
+  'pause',
+  'restartTemporal',
+  'restartKubernetes',
+  'cut',
+  'refuse',
+  'hold',
+  'delay',
+  'throttle',
+  'staleLists',
+  'deny',
+  'failCalls',
+] satisfies FaultStep['kind'][]);
+
+export function isFault(step: Step): step is { readonly at: number } & FaultStep {
+  return faultKinds.has(step.kind);
+}
