@@ -13,6 +13,8 @@ export interface ProgramSpec {
   readonly args?: readonly string[];
   /** Added to the caller's environment, out of which cloud, Temporal and Kubernetes settings are taken. */
   readonly env?: NodeJS.ProcessEnv;
+  /** Folder of the sources. Default: this project's. */
+  readonly root?: string;
   /** Gets its stdout and stderr, appended. */
   readonly logFile: string;
 }
@@ -27,7 +29,7 @@ export function startProgram(spec: ProgramSpec): Promise<ManagedProcess> {
     name: spec.name,
     command: process.execPath,
     args: [spec.script, ...(spec.args ?? [])],
-    cwd: projectRoot,
+    cwd: spec.root ?? projectRoot,
     env: isolatedEnvironment(spec.env),
     logFile: spec.logFile,
   });

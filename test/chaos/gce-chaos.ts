@@ -56,7 +56,7 @@ export function gceChaos(gce: GceEmulator): ChaosCloud {
       }
     },
     configure: (switches) => void gce.configure(switches),
-    permission: (change) => `compute.${actions[change]}`,
+    permission: (change) => actions[change],
     clearFaults: () => {
       gce.clearFaults();
       gce.configure({ staleListsMs: 0, denied: [], limits: 'off' });

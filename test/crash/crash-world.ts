@@ -4,10 +4,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
-import { type KubernetesServer, startKubernetes } from '../../sandbox/processes/kubernetes.ts';
-import { startTemporal, type TemporalServer } from '../../sandbox/processes/temporal.ts';
-import { ensureTools } from '../../sandbox/tools/ensure-tools.ts';
 import { startWorld, type World } from '../../sandbox/world.ts';
+import { RestartableServers } from '../restartable-servers.ts';
 import { Scene } from './scene.ts';
 
 const regions = [
@@ -34,16 +32,14 @@ export class CrashWorld {
   /** The workflows, bundled once. */
   readonly bundleFile: string;
   readonly #free = [...regions];
-  #temporal: TemporalServer;
-  #kubernetes: KubernetesServer;
+  readonly servers: RestartableServers;
   #failed = false;
 
   private constructor(world: World, client: Client, bundleFile: string) {
     this.world = world;
     this.client = client;
     this.bundleFile = bundleFile;
-    this.#temporal = world.temporal;
-    this.#kubernetes = world.kubernetes;
+    this.servers = new RestartableServers(world);
   }
 
   /** The workflows are bundled once, not by each of many workers. */
@@ -80,43 +76,9 @@ export class CrashWorld {
     }
   }
 
-  async killTemporal(): Promise<void> {
-    this.#temporal.process.kill('SIGKILL');
-    await this.#temporal.process.exited;
-  }
-
-  /** With its data, on the same port. */
-  async restartTemporal(): Promise<void> {
-    const { temporal: binary } = await ensureTools(['temporal']);
-    const port = portOf(`http://${this.world.temporal.address}`);
-    this.#temporal = await startTemporal({ binary, dir: this.world.dir, port });
-  }
-
-  async killKubernetes(): Promise<void> {
-    const { apiServer, etcd } = this.#kubernetes.processes;
-    apiServer.kill('SIGKILL');
-    etcd.kill('SIGKILL');
-    await Promise.all([apiServer.exited, etcd.exited]);
-  }
-
-  /** With its data, on the same port. */
-  async restartKubernetes(): Promise<void> {
-    const tools = await ensureTools(['kube-apiserver', 'etcd']);
-    this.#kubernetes = await startKubernetes({
-      apiServerBinary: tools['kube-apiserver'],
-      etcdBinary: tools.etcd,
-      dir: this.world.dir,
-      port: portOf(this.world.kubernetes.url),
-    });
-  }
-
   async stop(): Promise<void> {
     await this.client.connection.close();
-    await Promise.all([this.#temporal.stop(), this.#kubernetes.stop()]);
+    await this.servers.stop();
     await this.world.stop({ keepLogs: this.#failed });
   }
-}
-
-function portOf(url: string): number {
-  return Number(new URL(url).port);
 }

@@ -26,12 +26,12 @@ test(
       const associate = scene.ec2.hold('AssociateAddress', 'request');
       const node = await scene.addNode('a');
       await associate.reached();
-      await crash.killTemporal();
+      await crash.servers.killTemporal();
       associate.letGo();
       // While nobody can be told of it, a Node goes and another one comes.
       await scene.deleteNode(settled);
       const late = await scene.addNode('late');
-      await crash.restartTemporal();
+      await crash.servers.restartTemporal();
 
       await scene.released(settled);
       await scene.assigned(node, late);
@@ -55,12 +55,12 @@ test(
       const readyz = `${scene.httpOf(watcher)}/readyz`;
       await eventually('the watcher is ready', async () => (await fetch(readyz)).ok);
 
-      await crash.killKubernetes();
+      await crash.servers.killKubernetes();
       // It has looked, and found nothing to look at.
       await eventually('the watcher is not ready', async () => (await fetch(readyz)).status === 503);
       const before = [stays, goes].map((node) => `associated ${node}`);
       expect(scene.changes().toSorted()).toEqual(before.toSorted());
-      await crash.restartKubernetes();
+      await crash.servers.restartKubernetes();
 
       await scene.deleteNode(goes);
       const comes = await scene.addNode('comes');

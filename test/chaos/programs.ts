@@ -1,0 +1,80 @@
+/** The real programs, as processes that are killed and paused, and started again. */
+import { join } from 'node:path';
+import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
+import { startProgram } from '../../sandbox/processes/program.ts';
+import type { ProgramSlot } from './steps.ts';
+
+export interface ProgramsOptions {
+  readonly dir: string;
+  readonly configFile: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** The folder that they are started from. Default: this project's. */
+  readonly sourceRoot?: string | undefined;
+}
+
+export const programSlots: readonly ProgramSlot[] = ['worker-1', 'worker-2', 'watcher-1', 'watcher-2'];
+
+export class Programs {
+  readonly #options: ProgramsOptions;
+  readonly #running = new Map<ProgramSlot, ManagedProcess>();
+  readonly #paused = new Set<ProgramSlot>();
+  #started = 0;
+  kills = 0;
+  pauses = 0;
+  /** What ended without being killed, with the end of its log. */
+  readonly crashes: string[] = [];
+
+  constructor(options: ProgramsOptions) {
+    this.#options = options;
+  }
+
+  /** Those that run stay; those that are paused go on. */
+  async startAll(): Promise<void> {
+    for (const slot of programSlots) this.resume(slot);
+    await Promise.all(programSlots.map((slot) => this.start(slot)));
+  }
+
+  async start(slot: ProgramSlot): Promise<void> {
+    const before = this.#running.get(slot);
+    if (before?.running() === true) return;
+    if (before !== undefined) this.crashes.push(`${slot} ended by itself:\n${before.output().slice(-1_500)}`);
+    const { dir, configFile, env, sourceRoot } = this.#options;
+    const [name = 'worker'] = slot.split('-');
+    const program = await startProgram({
+      name,
+      script: `${name}/main.ts`,
+      args: ['--config', configFile],
+      env,
+      logFile: join(dir, `${slot}-${++this.#started}.log`),
+      ...(sourceRoot === undefined ? {} : { root: sourceRoot }),
+    });
+    this.#running.set(slot, program);
+  }
+
+  async kill(slot: ProgramSlot): Promise<void> {
+    const program = this.#running.get(slot);
+    if (program?.running() !== true) return;
+    this.kills += 1;
+    this.#running.delete(slot);
+    this.#paused.delete(slot);
+    program.kill('SIGKILL');
+    await program.exited;
+  }
+
+  pause(slot: ProgramSlot): void {
+    const program = this.#running.get(slot);
+    if (program?.running() !== true) return;
+    this.pauses += 1;
+    this.#paused.add(slot);
+    program.kill('SIGSTOP');
+  }
+
+  resume(slot: ProgramSlot): void {
+    if (this.#paused.delete(slot)) this.#running.get(slot)?.kill('SIGCONT');
+  }
+
+  async stop(): Promise<void> {
+    for (const slot of programSlots) this.resume(slot);
+    await Promise.all([...this.#running.values()].map((program) => program.stop(5_000)));
+  }
+}
