@@ -14,7 +14,8 @@ export function ec2Chaos(ec2: Ec2Emulator): ChaosCloud {
   ] as const;
   const bystander = ec2.runInstance({ zone }).instanceId;
   const foreign = ec2.allocateAddress({ tags: { owner: 'somebody else' } });
-  ec2.associateByHand({ allocationId: foreign.allocationId, instanceId: bystander });
+  const other = ec2.runInstance({ zone }).instanceId;
+  ec2.associateByHand({ allocationId: foreign.allocationId, instanceId: other });
   ec2.reserveIpv6({ zone, prefixLength: 125, tags: { [poolTag]: groups[1].name } });
   return {
     provider: 'aws',

@@ -21,8 +21,9 @@ export function gceChaos(gce: GceEmulator): ChaosCloud {
     { name: 'gcp-two', families: ['ipv4', 'ipv6'] },
   ] as const;
   gce.insertInstance({ name: 'bystander', zone, stackType: 'IPV4_IPV6' });
+  gce.insertInstance({ name: 'other', zone, stackType: 'IPV4_IPV6' });
   const foreign = gce.reserveAddress({ labels: { owner: 'somebody-else' } });
-  gce.attachByHand({ address: foreign.name, instance: 'bystander', zone });
+  gce.attachByHand({ address: foreign.name, instance: 'other', zone });
   return {
     provider: 'gcp',
     region,

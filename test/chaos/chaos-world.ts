@@ -1,0 +1,198 @@
+/** Everything that a chaos run plays with: servers that can be restarted, links that break, clouds, and the real programs. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CoreV1Api } from '@kubernetes/client-node';
+import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
+import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { stringify } from 'yaml';
+import type { ProviderName, Scope } from '../../model/scope.ts';
+import { startWorld, type World } from '../../sandbox/world.ts';
+import {
+  type AddressPoolStatus,
+  addressPoolWorkflowId,
+  type AssignIpStatus,
+  assignIpWorkflowId,
+  poolStatusQuery,
+  statusQuery,
+} from '../../workflows/messages.ts';
+import { writeKubeconfig } from '../crash/scene.ts';
+import { RestartableServers } from '../restartable-servers.ts';
+import type { ChaosCloud } from './chaos-cloud.ts';
+import { Cluster, clusterName, taintKey } from './cluster.ts';
+import { ec2Chaos } from './ec2-chaos.ts';
+import { gceChaos } from './gce-chaos.ts';
+import type { SettledFacts } from './judge.ts';
+import { type NetworkLink, startNetworkLink } from './network-link.ts';
+import { Programs } from './programs.ts';
+import type { Link } from './steps.ts';
+
+export interface ChaosWorldOptions {
+  readonly clouds: readonly ProviderName[];
+  /** Where the programs' sources are. Default: this project. */
+  readonly sourceRoot?: string | undefined;
+}
+
+export class ChaosWorld {
+  readonly clouds: readonly ChaosCloud[];
+  readonly cluster: Cluster;
+  readonly servers: RestartableServers;
+  readonly links: ReadonlyMap<Link, NetworkLink>;
+  readonly programs: Programs;
+  readonly client: Client;
+  readonly #world: World;
+  readonly #scopes: readonly Scope[];
+
+  private constructor(
+    world: World,
+    clouds: readonly ChaosCloud[],
+    links: ReadonlyMap<Link, NetworkLink>,
+    client: Client,
+    programs: Programs,
+  ) {
+    this.#world = world;
+    this.clouds = clouds;
+    this.links = links;
+    this.client = client;
+    this.programs = programs;
+    this.cluster = new Cluster(world.kubernetes);
+    this.servers = new RestartableServers(world);
+    this.#scopes = clouds.map(({ provider, region }) => ({
+      provider,
+      region,
+      account: provider === 'aws' ? world.ec2.accountId : world.gce.projectId,
+    }));
+  }
+
+  static async start({ clouds: wanted, sourceRoot }: ChaosWorldOptions): Promise<ChaosWorld> {
+    const slow = { latencyMs: 20, jitterMs: 60 };
+    const world = await startWorld({
+      temporal: true,
+      kubernetes: true,
+      ec2: wanted.includes('aws') && slow,
+      gce: wanted.includes('gcp') && { ...slow, operationMs: 50, operationJitterMs: 150 },
+    });
+    const clouds = wanted.map((name) => (name === 'aws' ? ec2Chaos(world.ec2) : gceChaos(world.gce)));
+    const links = new Map<Link, NetworkLink>();
+    const targets: [Link, string][] = [
+      ['temporal', world.temporal.address],
+      ['kubernetes', new URL(world.kubernetes.url).host],
+      ...clouds.map(({ provider, address }): [Link, string] => [provider, address]),
+    ];
+    for (const [name, target] of targets) links.set(name, await startNetworkLink(target));
+    const urlOf = (link: Link, scheme: string): string => `${scheme}://${links.get(link)?.address ?? ''}`;
+    const env = {
+      ...world.env,
+      TEMPORAL_ADDRESS: links.get('temporal')?.address ?? '',
+      KUBECONFIG: writeKubeconfig(world, clusterName, urlOf('kubernetes', 'https')),
+      KUBEIP_WORKFLOW_BUNDLE: await bundle(world.dir, sourceRoot),
+      ...(wanted.includes('aws') ? { AWS_ENDPOINT_URL: urlOf('aws', 'http') } : {}),
+    };
+    const configFile = writeConfig(world, clouds, urlOf('gcp', 'http'));
+    // Straight to the server: what is asked here is no part of the play.
+    const connection = await Connection.connect({ address: world.temporal.address });
+    const programs = new Programs({ dir: world.dir, configFile, env, sourceRoot });
+    return new ChaosWorld(world, clouds, links, new Client({ connection }), programs);
+  }
+
+  get dir(): string {
+    return this.#world.dir;
+  }
+
+  cloud(provider: ProviderName): ChaosCloud {
+    const found = this.clouds.find((cloud) => cloud.provider === provider);
+    if (found === undefined) throw new Error(`this run is without ${provider}`);
+    return found;
+  }
+
+  mutexIds(): string[] {
+    return this.#scopes.map(addressPoolWorkflowId);
+  }
+
+  /** @throws whatever Temporal or Kubernetes throws while it is down */
+  async facts(): Promise<SettledFacts> {
+    const { cluster, clouds } = this;
+    const statuses = new Map<string, AssignIpStatus>();
+    const prefix = assignIpWorkflowId(clusterName, '');
+    const query = `WorkflowType = 'AssignIpWorkflow' AND ExecutionStatus = 'Running'`;
+    for await (const { workflowId } of this.client.workflow.list({ query })) {
+      const status = await this.#ask(workflowId);
+      if (status !== undefined) statuses.set(workflowId.slice(prefix.length), status);
+    }
+    const mutexes: AddressPoolStatus[] = [];
+    for (const id of this.mutexIds()) {
+      mutexes.push(await this.client.workflow.getHandle(id).query(poolStatusQuery));
+    }
+    const { items } = await this.#world.kubernetes.kubeConfig.makeApiClient(CoreV1Api).listNode();
+    return {
+      clouds: clouds.map((cloud) => ({ ...cloud.facts(), cutOff: cloud.cutOff() })),
+      nodes: [...cluster.nodes.values()],
+      life: cluster.log,
+      byHand: cluster.byHand,
+      statuses,
+      mutexes,
+      kubernetesNodes: items.map(({ metadata, spec }) => ({
+        name: metadata?.name ?? '',
+        annotations: metadata?.annotations ?? {},
+        taints: (spec?.taints ?? []).map(({ key }) => key),
+      })),
+    };
+  }
+
+  /** Visibility lags: one that it lists as running may be closed. */
+  async #ask(workflowId: string): Promise<AssignIpStatus | undefined> {
+    const handle = this.client.workflow.getHandle(workflowId);
+    try {
+      if ((await handle.describe()).status.name !== 'RUNNING') return undefined;
+      return await handle.query(statusQuery);
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError) return undefined;
+      throw error;
+    }
+  }
+
+  async stop({ keepLogs }: { keepLogs: boolean }): Promise<void> {
+    await this.programs.stop();
+    await Promise.all([...this.links.values()].map((link) => link.close()));
+    await this.client.connection.close();
+    await this.servers.stop();
+    await this.#world.stop({ keepLogs });
+  }
+}
+
+async function bundle(dir: string, sourceRoot: string | undefined): Promise<string> {
+  const root = sourceRoot ?? join(import.meta.dirname, '../..');
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: join(root, 'workflows/workflows.ts'),
+    logger: new DefaultLogger('WARN'),
+  });
+  const file = join(dir, 'workflows.js');
+  writeFileSync(file, code);
+  return file;
+}
+
+function writeConfig(world: World, clouds: readonly ChaosCloud[], gceEndpoint: string): string {
+  const config = {
+    cluster: clusterName,
+    defaults: { taintKey, retries: { attempts: 4, interval: '1s' }, release: { gracePeriod: '2s' } },
+    pools: clouds.flatMap(({ provider, region, groups }) =>
+      groups.map(({ name, families }) => {
+        const filter = provider === 'aws' ? `Name=tag:kubeip,Values=${name}` : `labels.kubeip=${name}`;
+        return {
+          name,
+          provider,
+          region,
+          ...(provider === 'gcp' ? { account: world.gce.projectId, endpoint: gceEndpoint } : {}),
+          nodeSelector: { matchLabels: { nodegroup: name } },
+          addresses: Object.fromEntries(families.map((family) => [family, { filter }])),
+        };
+      }),
+    ),
+    watcher: { reconcileInterval: '3s' },
+    worker: { shutdownGraceTime: '3s' },
+    http: { workerPort: 0, watcherPort: 0 },
+    log: { format: 'json' },
+  };
+  const file = join(world.dir, 'kubeip.yaml');
+  writeFileSync(file, stringify(config));
+  return file;
+}

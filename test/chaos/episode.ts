@@ -1,0 +1,71 @@
+/** One episode: some seconds of life and trouble, then quiet, then judgement. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ChaosWorld } from './chaos-world.ts';
+import { type Finding, findUnsettled, findViolations } from './judge.ts';
+import type { Faults } from './play-faults.ts';
+import { playLife } from './play-life.ts';
+import { isFault, type Step } from './steps.ts';
+
+/** Failed nodes come back after a cool-down, a paused worker's attempts time out: a minute is no wonder. */
+const SETTLE_MS = 180_000;
+/** Nothing may be put right by an accident of the moment: it must hold in so many looks, one after the other. */
+const QUIET_LOOKS = 3;
+const LOOK_MS = 500;
+
+export interface Outcome {
+  readonly violations: readonly Finding[];
+  /** Not put right in time. */
+  readonly stuck: readonly Finding[];
+  readonly settleSeconds: number;
+}
+
+/** @param aborted what is left of the plan is left out then */
+export async function playEpisode(
+  world: ChaosWorld,
+  faults: Faults,
+  steps: readonly Step[],
+  aborted: AbortSignal,
+): Promise<Outcome> {
+  const startedAt = Date.now();
+  // The life of each cloud is one thing after another, so that what a step finds is what the one before has left.
+  const lives = new Map(world.clouds.map(({ provider }) => [provider, Promise.resolve()]));
+  const failures: unknown[] = [];
+  for (const step of steps) {
+    if (aborted.aborted) break;
+    await sleep(Math.max(0, startedAt + step.at - Date.now()));
+    if (isFault(step)) {
+      faults.begin(step);
+      continue;
+    }
+    const before = lives.get(step.cloud) ?? Promise.resolve();
+    const life = before
+      .then(() => playLife(world, step))
+      .catch((error: unknown) => void failures.push(error));
+    lives.set(step.cloud, life);
+  }
+  await faults.liftAll();
+  await Promise.all(lives.values());
+  if (failures.length > 0) throw failures[0];
+  return settle(world);
+}
+
+async function settle(world: ChaosWorld): Promise<Outcome> {
+  const startedAt = Date.now();
+  let quiet = 0;
+  let unsettled: Finding[] = [];
+  for (;;) {
+    try {
+      const facts = await world.facts();
+      const violations = findViolations(facts);
+      unsettled = findUnsettled(facts);
+      quiet = unsettled.length === 0 ? quiet + 1 : 0;
+      const settleSeconds = (Date.now() - startedAt) / 1_000;
+      if (violations.length > 0 || quiet >= QUIET_LOOKS) return { violations, stuck: [], settleSeconds };
+      if (Date.now() - startedAt > SETTLE_MS) return { violations, stuck: unsettled, settleSeconds };
+    } catch (error) {
+      if (Date.now() - startedAt > SETTLE_MS) throw error;
+      quiet = 0;
+    }
+    await sleep(LOOK_MS);
+  }
+}

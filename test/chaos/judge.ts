@@ -1,0 +1,251 @@
+/**
+ * The invariants of the design, judged by the clouds' own journals, by what the run itself did to the cluster, and by the
+ * word of the workflows and Nodes. Pure.
+ */
+import { publicIpv4Annotation, publicIpv6Annotation } from '../../kubernetes/keys.ts';
+import { type Family, familyOf } from '../../model/address.ts';
+import type { AssociationEvent } from '../../sandbox/cloud/association-journal.ts';
+import type { AddressPoolStatus, AssignIpStatus } from '../../workflows/messages.ts';
+import type { CloudFacts } from '../integration/cloud-facts.ts';
+import type { ChaosNode, LifeEvent } from './cluster.ts';
+import { taintKey } from './cluster.ts';
+
+export interface Finding {
+  /** Of the design: 1 to 6. */
+  readonly invariant: number;
+  /** In words. */
+  readonly what: string;
+  /** The names by which the story of it is found: address ids, instances, nodes. */
+  readonly about: readonly string[];
+}
+
+export interface CloudView extends CloudFacts {
+  /** Instances that live without an external address that they began with. */
+  readonly cutOff: readonly string[];
+}
+
+/** A Node as the API server has it. */
+export interface NodeView {
+  readonly name: string;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly taints: readonly string[];
+}
+
+export interface ChaosFacts {
+  readonly clouds: readonly CloudView[];
+  /** Those that are registered. */
+  readonly nodes: readonly ChaosNode[];
+  readonly life: readonly LifeEvent[];
+  /** Ids of addresses that a person attached. */
+  readonly byHand: ReadonlySet<string>;
+}
+
+export interface SettledFacts extends ChaosFacts {
+  /** Of the open workflows, by the node's name. */
+  readonly statuses: ReadonlyMap<string, AssignIpStatus>;
+  readonly mutexes: readonly AddressPoolStatus[];
+  readonly kubernetesNodes: readonly NodeView[];
+}
+
+// ---- what must never have happened ----
+
+/** Safe to call at any time. */
+export function findViolations(facts: ChaosFacts): Finding[] {
+  return facts.clouds.flatMap((cloud) => [
+    ...brokenHistories(cloud.journal),
+    ...foreignTouched(cloud),
+    ...wrongReleases(cloud.journal, facts.life),
+  ]);
+}
+
+/** Each address has had one holder after another: who comes next comes when it is free. */
+export function brokenHistories(journal: readonly AssociationEvent[]): Finding[] {
+  const holders = new Map<string, string>();
+  const found: Finding[] = [];
+  for (const event of journal) {
+    const { allocationId: id, publicIp, instanceId, previousInstanceId, by, cause } = event;
+    const holder = holders.get(id);
+    const who = instanceId ?? event.networkInterfaceId ?? undefined;
+    const isTaken = who !== undefined && holder !== undefined && holder !== who;
+    if (by === 'api' && (isTaken || cause === 'reassociated' || cause === 'displaced')) {
+      found.push({
+        invariant: 1,
+        what: `${publicIp} was ${cause}: taken from ${holder ?? previousInstanceId ?? 'its holder'}, given to ${who ?? 'nobody'}`,
+        about: [id, holder ?? '', who ?? ''],
+      });
+    }
+    if (who === undefined) holders.delete(id);
+    else holders.set(id, who);
+  }
+  return found;
+}
+
+/** What was given back to the cloud since is in no list any more, and its tag is not known. */
+function foreignTouched({ journal, isPooled }: CloudFacts): Finding[] {
+  const gone = new Set(
+    journal.filter(({ cause }) => cause === 'released').map((event) => event.allocationId),
+  );
+  return journal
+    .filter(({ by, allocationId: id }) => by === 'api' && !isPooled(id) && !gone.has(id))
+    .map(({ allocationId, publicIp, cause }) => ({
+      invariant: 2,
+      what: `${publicIp} is of no pool, and was ${cause}`,
+      about: [allocationId],
+    }));
+}
+
+/** An address may be taken from an instance for a reason only: since it was given, something happened to its node. */
+export function wrongReleases(journal: readonly AssociationEvent[], life: readonly LifeEvent[]): Finding[] {
+  const reasons = new Map<string, string[]>();
+  for (const { instance, at } of life) {
+    if (instance !== undefined) reasons.set(instance, [...(reasons.get(instance) ?? []), at]);
+  }
+  return journal.flatMap((event) => {
+    const { cause, by, previousInstanceId: from, publicIp, allocationId, time } = event;
+    if (cause !== 'disassociated' || by !== 'api' || from === null) return [];
+    // The registration itself is the first event of an instance, and no reason to take anything from it.
+    const [, ...later] = reasons.get(from) ?? [];
+    if (later.some((at) => at <= time)) return [];
+    return [
+      {
+        invariant: 4,
+        what: `${publicIp} was taken from ${from}, whose node was there all the time`,
+        about: [allocationId, from],
+      },
+    ];
+  });
+}
+
+// ---- what must be so once everything has settled ----
+
+/** Empty when there is nothing left to be put right. */
+export function findUnsettled(facts: SettledFacts): Finding[] {
+  return [
+    ...facts.clouds.flatMap((cloud) => findLeaked(cloud, facts)),
+    ...facts.nodes.flatMap((node) => unserved(node, facts)),
+    ...facts.kubernetesNodes.flatMap((node) => untrueNode(node, facts)),
+    ...leftOpen(facts),
+    ...facts.mutexes.flatMap(busy),
+    ...facts.clouds.flatMap((cloud) =>
+      cloud.cutOff.map((instance) => ({
+        invariant: 5,
+        what: `${instance} has lost its external address`,
+        about: [instance],
+      })),
+    ),
+  ];
+}
+
+/** A pool's address is on an instance that may not have it. */
+export function findLeaked(cloud: CloudView, { nodes, byHand }: ChaosFacts): Finding[] {
+  return cloud.addresses.flatMap(({ id, ip, tag, instance, isFree }) => {
+    if (isFree || tag === undefined || byHand.has(id)) return [];
+    const node = nodes.find((one) => one.instance === instance);
+    if (node?.group?.name === tag) return [];
+    const what = `${ip} of ${tag} leaked: ${instance ?? 'an interface'} is ${node === undefined ? 'no node' : `of ${node.group?.name ?? 'no pool'}`}`;
+    return [{ invariant: 4, what, about: [id, instance ?? '', node?.name ?? ''] }];
+  });
+}
+
+function unserved(node: ChaosNode, { clouds, statuses }: SettledFacts): Finding[] {
+  const { name, instance, group } = node;
+  const status = statuses.get(name);
+  const about = [name, instance];
+  if (group === undefined) {
+    return status === undefined
+      ? []
+      : [{ invariant: 6, what: `${name} is of no pool, and is looked after`, about }];
+  }
+  if (status === undefined) return [{ invariant: 3, what: `no workflow runs for ${name}`, about }];
+  if (status.node.uid !== node.uid) {
+    return [{ invariant: 3, what: `the workflow of ${name} is for another Node of the name`, about }];
+  }
+  return group.families.flatMap((family) => unservedFamily(node, group.name, family, status, clouds));
+}
+
+function unservedFamily(
+  { name, instance, instanceAlive }: ChaosNode,
+  tag: string,
+  family: Family,
+  status: AssignIpStatus,
+  clouds: readonly CloudView[],
+): Finding[] {
+  const held = clouds.flatMap(({ addresses }) =>
+    addresses.filter((a) => a.instance === instance && a.family === family && a.tag !== undefined),
+  );
+  const told = status.addresses.find((one) => one.family === family);
+  const about = [name, instance, ...held.map(({ id }) => id)];
+  const find = (invariant: number, what: string): Finding[] => [{ invariant, what, about }];
+  if (held.length > 1) return find(1, `${name} has ${held.map(({ ip }) => ip).join(' and ')}`);
+  const [address] = held;
+  if (told?.address?.id !== address?.id) {
+    return find(
+      6,
+      `${name} has ${address?.ip ?? `no ${family} address`}, and its workflow says ${told?.address?.ip ?? 'none'} (${status.phase}: ${status.message})`,
+    );
+  }
+  if (status.releasedByHand) {
+    return address === undefined ? [] : find(2, `${name} is released by hand, and has ${address.ip}`);
+  }
+  if (address !== undefined || !instanceAlive) return [];
+  const isFree = clouds.some((cloud) => cloud.freeFor(instance, tag, family) > 0);
+  return isFree
+    ? find(
+        3,
+        `${name} has no ${family} address though one of ${tag} is free (${status.phase}: ${status.message})`,
+      )
+    : [];
+}
+
+/** What the Node shows is what its instance has; and the taint is gone if and only if it has all. */
+function untrueNode({ name, annotations, taints }: NodeView, { nodes, clouds }: SettledFacts): Finding[] {
+  const node = nodes.find((one) => one.name === name);
+  if (node === undefined) return [];
+  const held = clouds.flatMap(({ addresses }) => addresses.filter((a) => a.instance === node.instance));
+  const wrong = [annotations[publicIpv4Annotation], annotations[publicIpv6Annotation]].flatMap((shown) => {
+    if (shown === undefined || held.some(({ ip }) => ip === shown)) return [];
+    return [
+      {
+        invariant: 6,
+        what: `Node ${name} shows ${shown}, which ${node.instance} has not`,
+        about: [name, node.instance],
+      },
+    ];
+  });
+  const lacking = held
+    .filter(({ tag, family }) => tag === node.group?.name && node.group?.families.includes(family))
+    .filter(({ ip }) => annotations[annotationOf(ip)] !== ip);
+  for (const { ip } of lacking) {
+    wrong.push({ invariant: 6, what: `Node ${name} does not show ${ip}`, about: [name, node.instance] });
+  }
+  const hasAll = node.group?.families.every((family) =>
+    held.some((a) => a.family === family && a.tag === node.group?.name),
+  );
+  if (hasAll === true && taints.includes(taintKey)) {
+    wrong.push({ invariant: 3, what: `Node ${name} has its addresses, and its taint still`, about: [name] });
+  }
+  return wrong;
+}
+
+function annotationOf(ip: string): string {
+  return familyOf(ip) === 'ipv4' ? publicIpv4Annotation : publicIpv6Annotation;
+}
+
+function leftOpen({ nodes, statuses }: SettledFacts): Finding[] {
+  return [...statuses].flatMap(([name, { phase, message }]) => {
+    if (nodes.some((node) => node.name === name)) return [];
+    return [
+      { invariant: 4, what: `${name} is gone, and its workflow is ${phase}: ${message}`, about: [name] },
+    ];
+  });
+}
+
+function busy({ claims, scope }: AddressPoolStatus): Finding[] {
+  return claims
+    .filter(({ state }) => state === 'granted')
+    .map(({ address, workflowId, token }) => ({
+      invariant: 1,
+      what: `${address.ip} is claimed by ${workflowId} (token ${token}) in ${scope}, with nothing under way`,
+      about: [address.id, workflowId.slice(workflowId.lastIndexOf('/') + 1)],
+    }));
+}
