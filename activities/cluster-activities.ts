@@ -120,7 +120,7 @@ async function findInstance(
 }
 
 function specOf(pool: PoolConfig, scope: Scope, { subnet }: Instance): PoolSpec {
-  const { name, queries, require, hash, priority, retries, release, taintKey } = pool;
+  const { name, queries, require, hash, priority, retries, release, taintKey, taintPolicy } = pool;
   return {
     name,
     scope,
@@ -134,5 +134,6 @@ function specOf(pool: PoolConfig, scope: Scope, { subnet }: Instance): PoolSpec 
     retries,
     release,
     ...(taintKey === undefined ? {} : { taintKey }),
+    taintPolicy,
   };
 }

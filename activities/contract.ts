@@ -13,7 +13,7 @@ import type {
   ReleaseOutcome,
 } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
-import type { PoolSpec } from '../model/settings.ts';
+import type { PoolSpec, TaintPolicy } from '../model/settings.ts';
 import type { NodeRef, Phase } from '../workflows/messages.ts';
 
 /** What `discover` found out about a Node. `node.uid` is the uid it has now. */
@@ -41,8 +41,9 @@ export interface PublishInput {
   readonly pool?: string;
   /** What the node has, at most one of each family. */
   readonly addresses: readonly AddressRef[];
-  /** Removed if and only if the phase is `assigned`. */
+  /** Removed in the phase `assigned`, and with the policy `assignedOrGaveUp` in the phase `failed` too; in no other. */
   readonly taintKey?: string;
+  readonly taintPolicy?: TaintPolicy;
   readonly event?: {
     readonly type: 'Normal' | 'Warning';
     /** Upper camel case, as `kubectl describe` shows it. */

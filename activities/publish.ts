@@ -23,11 +23,16 @@ export async function publishOnNode(
   client: KubernetesClient,
   input: PublishInput,
 ): Promise<'written' | 'gone'> {
-  const { node, key, phase, taintKey, event } = input;
+  const { node, key, taintKey, event } = input;
   if ((await markNode(client, node, marksOf(input))) === 'gone') return 'gone';
   if (event !== undefined) await createNodeEvent(client, { node, key, ...event });
-  if (phase === 'assigned' && taintKey !== undefined) return removeTaint(client, node, taintKey);
+  if (taintKey !== undefined && liftsTaint(input)) return removeTaint(client, node, taintKey);
   return 'written';
+}
+
+/** A taint that is gone already stays so, whatever becomes of the node: nobody here puts one on. */
+function liftsTaint({ phase, taintPolicy }: PublishInput): boolean {
+  return phase === 'assigned' || (phase === 'failed' && taintPolicy === 'assignedOrGaveUp');
 }
 
 function marksOf({ phase, pool, addresses, event }: PublishInput): NodeMarks {

@@ -4,7 +4,7 @@
  */
 import type { AddressQuery } from '../model/address.ts';
 import type { ProviderName } from '../model/scope.ts';
-import type { FamilyRequirement, RateLimit, RetrySettings } from '../model/settings.ts';
+import type { FamilyRequirement, RateLimit, RetrySettings, TaintPolicy } from '../model/settings.ts';
 import { readConfigFile } from './config-file.ts';
 import { configFromKubeipEnv, noticesBesideFile, problemsBesideFile } from './kubeip-env.ts';
 import { resolveConfig } from './resolve-config.ts';
@@ -19,7 +19,11 @@ export interface Config {
   readonly pools: readonly PoolConfig[];
   /** How fast the addresses of a scope are associated and disassociated, by its cloud. */
   readonly pacing: Readonly<Record<ProviderName, RateLimit>>;
-  readonly watcher: { readonly reconcileIntervalMs: number };
+  readonly watcher: {
+    readonly reconcileIntervalMs: number;
+    /** After how long a node that failed for good is tried again: doubles from the first to the second. */
+    readonly failureCooldown: FailureCooldown;
+  };
   readonly worker: {
     /** How long activities under way may take to end once the worker is told to stop. */
     readonly shutdownGraceTimeMs: number;
@@ -29,6 +33,12 @@ export interface Config {
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   /** Settings that were accepted although they do nothing here, and choices made for the user: to be logged. */
   readonly notices: readonly string[];
+}
+
+export interface FailureCooldown {
+  readonly initialIntervalMs: number;
+  /** Not below the initial one. */
+  readonly maximumIntervalMs: number;
 }
 
 export interface PoolConfig {
@@ -48,6 +58,7 @@ export interface PoolConfig {
   readonly retries: RetrySettings;
   readonly release: { readonly onNodeDelete: boolean; readonly gracePeriodMs: number };
   readonly taintKey?: string;
+  readonly taintPolicy: TaintPolicy;
   /** Tells two states of the pool's settings apart: {@link hashPool}. */
   readonly hash: string;
 }

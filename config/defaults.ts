@@ -12,6 +12,7 @@ export const defaults = {
     // KubeIP v2's own defaults.
     retries: { attempts: 60, interval: '1m' },
     release: { onNodeDelete: true, gracePeriod: '30s' },
+    taintPolicy: 'assigned',
   },
   pacing: {
     // EC2 allows 50 calls at once, then 5 a second, for all users of an account's region together ("Request throttling
@@ -22,7 +23,10 @@ export const defaults = {
     // (50 + 60 × 8) × 2 = 1,060 in the busiest minute; GKE itself needs the rest.
     gcp: { burst: 50, perSecond: 8 },
   },
-  watcher: { reconcileInterval: '5m' },
+  watcher: {
+    reconcileInterval: '5m',
+    failureCooldown: { initialInterval: '1m', maximumInterval: '1h' },
+  },
   worker: { shutdownGraceTime: '20s' },
   http: {
     /** Everywhere but in a pod. */

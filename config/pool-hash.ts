@@ -7,10 +7,11 @@ import type { PoolConfig } from './config.ts';
  * anew each time.
  */
 export function hashPool(pool: Omit<PoolConfig, 'hash'>): string {
-  const { name, provider, account, region, queries, require, priority, retries, release, taintKey } = pool;
+  const { name, provider, account, region, queries, require, priority, retries, release } = pool;
   // An array, since the order of its parts is a matter of this line only.
   const parts = [
-    [name, provider, account ?? null, region, require, priority, taintKey ?? null],
+    [name, provider, account ?? null, region, require, priority],
+    [pool.taintKey ?? null, pool.taintPolicy],
     queries.map(({ family, filter, orderBy }) => [family, filter, orderBy]),
     [retries.attempts, retries.intervalMs, release.onNodeDelete, release.gracePeriodMs],
   ];

@@ -8,9 +8,9 @@ import { checkPools } from './check-pools.ts';
 import { checkShape, isBlock, readKey, validParts, type Report } from './check-shape.ts';
 import { ConfigError, showValue, type ConfigProblem } from './config-error.ts';
 import type { ConfigDraft } from './config-file.ts';
-import type { Config } from './config.ts';
+import type { Config, FailureCooldown } from './config.ts';
 import { defaults } from './defaults.ts';
-import { parseDuration } from './duration.ts';
+import { formatDuration, parseDuration } from './duration.ts';
 import { logSettings } from './log-settings.ts';
 import { completePool, resolvePools } from './resolve-pools.ts';
 import { defaultsSchema, settingsSchema, type SettingsInput } from './schema.ts';
@@ -34,6 +34,7 @@ export function resolveConfig(draft: ConfigDraft, env: NodeJS.ProcessEnv): Confi
   const shared = validParts(defaultsSchema.unwrap(), readKey(raw, 'defaults'));
   const pools = isBlock(raw) ? resolvePools(readKey(raw, 'pools'), shared, env, report) : [];
   notices.push(...checkPools(pools, report));
+  checkFailureCooldown(settings, report);
   const log = logSettings(settings.log, env, (path, value, message) => add({ path, value, message }));
 
   if (problems.size > 0) throw new ConfigError(draft.source, inOrder([...problems.values()]));
@@ -55,6 +56,7 @@ function programSettings(
     pacing: { aws: rateLimitOf('aws', pacing), gcp: rateLimitOf('gcp', pacing) },
     watcher: {
       reconcileIntervalMs: watcher?.reconcileInterval ?? parseDuration(defaults.watcher.reconcileInterval),
+      failureCooldown: failureCooldownOf(settings),
     },
     worker: {
       shutdownGraceTimeMs: worker?.shutdownGraceTime ?? parseDuration(defaults.worker.shutdownGraceTime),
@@ -66,6 +68,27 @@ function programSettings(
       watcherPort: http?.watcherPort ?? defaults.http.watcherPort,
     },
   };
+}
+
+function failureCooldownOf({ watcher }: Partial<SettingsInput>): FailureCooldown {
+  const preset = defaults.watcher.failureCooldown;
+  const stated = watcher?.failureCooldown;
+  return {
+    initialIntervalMs: stated?.initialInterval ?? parseDuration(preset.initialInterval),
+    maximumIntervalMs: stated?.maximumInterval ?? parseDuration(preset.maximumInterval),
+  };
+}
+
+function checkFailureCooldown(settings: Partial<SettingsInput>, report: Report): void {
+  const { initialIntervalMs, maximumIntervalMs } = failureCooldownOf(settings);
+  if (initialIntervalMs <= maximumIntervalMs) return;
+  const first = formatDuration(initialIntervalMs);
+  const longest = formatDuration(maximumIntervalMs);
+  report(
+    ['watcher', 'failureCooldown', 'initialInterval'],
+    first,
+    `must not be above maximumInterval (${longest}): set that, too.`,
+  );
 }
 
 function rateLimitOf(provider: ProviderName, pacing: SettingsInput['pacing']): RateLimit {

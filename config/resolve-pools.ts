@@ -98,6 +98,7 @@ function draftPool(input: Partial<PoolInput>, shared: DefaultsInput, env: NodeJS
     release: releaseOf(input, shared),
     // An empty key in a pool switches off that of `defaults`.
     taintKey: (input.taintKey ?? shared.taintKey) || undefined,
+    taintPolicy: input.taintPolicy ?? shared.taintPolicy ?? fallback.taintPolicy,
   };
 }
 

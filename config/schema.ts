@@ -172,6 +172,11 @@ const shared = {
     .meta({
       description: 'Key of the taint to remove from the Node once it has its address. Empty: none.',
     }),
+  taintPolicy: z.enum(['assigned', 'assignedOrGaveUp']).optional().meta({
+    description:
+      'When the taint goes: once the node has its address, or also once its assignment failed for good.',
+    default: defaults.pool.taintPolicy,
+  }),
 };
 
 export const poolSchema = z
@@ -239,6 +244,19 @@ const settings = {
         description: 'How often nodes and workflows are compared in full.',
         default: defaults.watcher.reconcileInterval,
       }),
+      failureCooldown: z
+        .strictObject({
+          initialInterval: duration(1_000, '1s').optional().meta({
+            description: 'The first pause. It doubles with each failure in a row.',
+            default: defaults.watcher.failureCooldown.initialInterval,
+          }),
+          maximumInterval: duration(1_000, '1s').optional().meta({
+            description: 'The longest pause.',
+            default: defaults.watcher.failureCooldown.maximumInterval,
+          }),
+        })
+        .optional()
+        .meta({ description: 'How long a node whose assignment failed for good is left alone.' }),
     })
     .optional(),
   worker: z

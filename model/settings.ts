@@ -11,6 +11,9 @@ export interface RetrySettings {
 
 export type FamilyRequirement = 'all' | 'any';
 
+/** When a node loses the taint of its pool: with its address, or also once its assignment failed for good. */
+export type TaintPolicy = 'assigned' | 'assignedOrGaveUp';
+
 /** A pool as the workflows see it: configuration resolved for one node, recorded in its history by `discover`. */
 export interface PoolSpec {
   readonly name: string;
@@ -30,8 +33,10 @@ export interface PoolSpec {
     /** How long after its deletion a Node may come back with the same instance and keep its address, in milliseconds. */
     readonly gracePeriodMs: number;
   };
-  /** The taint to remove from the Node once it has its address. */
+  /** The taint to remove from the Node, as `taintPolicy` says. */
   readonly taintKey?: string;
+  /** Absent in histories that are older than the setting: `assigned`. */
+  readonly taintPolicy?: TaintPolicy;
 }
 
 /** The token bucket of one class of calls: so many at once, then so many a second. */

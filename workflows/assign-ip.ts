@@ -5,7 +5,6 @@
  */
 import {
   allHandlersFinished,
-  ApplicationFailure,
   CancellationScope,
   condition,
   isCancellation,
@@ -17,7 +16,8 @@ import {
 } from '@temporalio/workflow';
 import type { Discovery } from '../activities/contract.ts';
 import { claimMissing } from './claim-families.ts';
-import { failureMessage, failureType } from './failures.ts';
+import { failForGood } from './fail-for-good.ts';
+import { failureMessage } from './failures.ts';
 import { familyResume, lacksEphemeral } from './family-run.ts';
 import type { AssignIpInput, AssignIpResume, AssignIpStatus, NodeRef } from './messages.ts';
 import { clusterActivities, publish } from './node-activities.ts';
@@ -40,7 +40,7 @@ import {
 } from './pool-signals.ts';
 import { giveBack } from './release-address.ts';
 import { holdReleased } from './release-by-hand.ts';
-import { restoreEphemeral } from './restore-ephemeral.ts';
+import { restoreEphemeral, restoreMissing } from './restore-ephemeral.ts';
 import { isSameInstance, useDiscovery } from './use-discovery.ts';
 
 /** A node that is not ready is looked at again after this long at first, in case no signal tells. */
@@ -56,7 +56,7 @@ export async function AssignIpWorkflow(input: AssignIpInput): Promise<AssignIpSt
   setNodeHandlers(run);
   void CancellationScope.nonCancellable(() => keepGivingBackStrays(run));
   try {
-    while ((await step(run)) === 'onward') {
+    while ((await stepOrFail(run)) === 'onward') {
       // An Update that waits for its answer is served first: the next run would not know of it.
       if (isLongHistory() && allHandlersFinished()) await continueAsNode(run, run.node);
     }
@@ -64,8 +64,18 @@ export async function AssignIpWorkflow(input: AssignIpInput): Promise<AssignIpSt
     return statusOf(run);
   } catch (error) {
     if (isCancellation(error)) await CancellationScope.nonCancellable(() => stopManaging(run));
-    else if (error instanceof TemporalFailure) throw await failForGood(run, error);
     throw error;
+  }
+}
+
+/** @throws ApplicationFailure (non-retryable) if the node failed for good */
+async function stepOrFail(run: NodeRun): Promise<Next> {
+  try {
+    return await step(run);
+  } catch (error) {
+    if (isCancellation(error) || !(error instanceof TemporalFailure)) throw error;
+    await failForGood(run, error);
+    return 'onward';
   }
 }
 
@@ -204,6 +214,8 @@ async function afterDeletion(run: NodeRun, deletedUid: string): Promise<Next> {
   const found = await lookUntilGraceEnds(run, deletedUid);
   if (found.kind !== 'gone' && found.node.uid === deletedUid) {
     log.warn('the Node is said to be deleted but exists: nothing is released', { uid: deletedUid });
+    // An ephemeral address whose return gave way to the deletion: the next look may fail for good.
+    await restoreMissing(run);
     run.deletedUid = undefined;
     run.graceUntil = undefined;
     run.changed = true;
@@ -251,22 +263,6 @@ async function stopManaging(run: NodeRun): Promise<void> {
   for (const of of run.families) await restoreEphemeral(run, of, () => false);
 }
 
-async function failForGood(run: NodeRun, error: unknown): Promise<ApplicationFailure> {
-  const type = failureType(error);
-  const message = failureMessage(error);
-  run.lastError = message;
-  await withdrawRequests(run);
-  await giveBackStrays(run);
-  run.failed = true;
-  enterPhase(run, 'failed', message);
-  await publish(run, {
-    event: { type: 'Warning', reason: 'AssignmentFailed', message },
-    giveUp: () => false,
-  });
-  await condition(allHandlersFinished);
-  return ApplicationFailure.nonRetryable(message, type);
-}
-
 function isLongHistory(): boolean {
   return workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > LONGEST_HISTORY;
 }
@@ -277,10 +273,13 @@ async function continueAsNode(run: NodeRun, node: NodeRef): Promise<never> {
     await giveBackUnread(run);
     await condition(allHandlersFinished);
   } while (hasUnread(run));
-  const next = makeContinueAsNewFunc<typeof AssignIpWorkflow>({ memo: { uid: node.uid } });
+  const isSame = node.uid === run.node.uid;
   const { cluster, input } = run;
-  const resume = node.uid === run.node.uid ? resumeOf(run) : { releasedByHand: false, families: [] };
-  return next({ cluster, node, retries: input.retries, resume });
+  const failures = isSame && run.failures > 0 ? { failures: run.failures } : {};
+  const next = makeContinueAsNewFunc<typeof AssignIpWorkflow>({ memo: { uid: node.uid, ...failures } });
+  const resume = isSame ? resumeOf(run) : { releasedByHand: false, families: [] };
+  const pool = isSame && input.pool !== undefined ? { pool: input.pool } : {};
+  return next({ cluster, node, retries: input.retries, ...pool, ...failures, resume });
 }
 
 function resumeOf(run: NodeRun): AssignIpResume {

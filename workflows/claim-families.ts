@@ -3,7 +3,7 @@ import { condition, isCancellation, TemporalFailure } from '@temporalio/workflow
 import type { Instance } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { claimAddress } from './claim-address.ts';
-import { failureMessage } from './failures.ts';
+import { countFailure, failureMessage, failureType } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
 import { publish } from './node-activities.ts';
 import { enterFamilyPhase, isInterrupted, isWantedOtherwise, type NodeRun } from './node-run.ts';
@@ -57,9 +57,10 @@ async function claimFamily(run: NodeRun, of: FamilyRun, pool: PoolSpec, instance
     const message = failureMessage(error);
     of.lastError = message;
     enterFamilyPhase(run, of, 'failed', message);
+    countFailure(pool.name, failureType(error));
     await publish(run, { event: { type: 'Warning', reason: 'AssignmentFailed', message } });
     await condition(() => isInterrupted(run) || haveAllFailed(run), FAILED_AGAIN_MS);
-    run.changed = true;
+    if (!haveAllFailed(run)) run.changed = true;
   }
 }
 

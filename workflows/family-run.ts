@@ -89,7 +89,12 @@ export function addressStatus(of: FamilyRun): AddressStatus {
 }
 
 /** Which phase of a family is the node's, the first one found. */
-const PRECEDENCE: readonly Phase[] = ['failed', 'waiting', 'discovering', 'associating', 'verifying'];
+const ON_ITS_WAY: readonly Phase[] = ['waiting', 'discovering', 'associating', 'verifying'];
+const PRECEDENCE: Readonly<Record<FamilyRequirement, readonly Phase[]>> = {
+  all: ['failed', ...ON_ITS_WAY],
+  // As long as one may come, the node has not failed.
+  any: [...ON_ITS_WAY, 'failed'],
+};
 
 /** @returns the node's phase: `assigned` when it has what its pool requires, else that of the family which is behind */
 export function nodePhase(phases: readonly Phase[], require: FamilyRequirement): Phase {
@@ -97,7 +102,7 @@ export function nodePhase(phases: readonly Phase[], require: FamilyRequirement):
   if (phases.every((phase) => phase === 'released')) return 'released';
   if (phases.includes('releasing') || phases.includes('released')) return 'releasing';
   if (require === 'any' && phases.includes('assigned')) return 'assigned';
-  return PRECEDENCE.find((phase) => phases.includes(phase)) ?? 'assigned';
+  return PRECEDENCE[require].find((phase) => phases.includes(phase)) ?? 'assigned';
 }
 
 /** @returns one sentence or two: with two families each says its own */

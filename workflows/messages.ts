@@ -42,6 +42,10 @@ export interface AssignIpInput {
   readonly node: NodeRef;
   /** For the first look at the node, before its pool is known. */
   readonly retries: RetrySettings;
+  /** The pool as whoever starts the workflow knows it: stands in for it where the first look fails. */
+  readonly pool?: Pick<PoolSpec, 'name' | 'hash' | 'taintKey' | 'taintPolicy'>;
+  /** How many runs for this Node failed for good in a row before this one. */
+  readonly failures?: number;
   /** Carried by continue-as-new only. */
   readonly resume?: AssignIpResume;
 }
@@ -109,6 +113,8 @@ export interface AssignIpStatus {
   /** Where it stands with each family that the pool asks for; empty before the pool is known. */
   readonly addresses: readonly AddressStatus[];
   readonly releasedByHand: boolean;
+  /** Which run in a row this is without success. Absent: the first. */
+  readonly attempt?: number;
   readonly lastError?: string;
 }
 

@@ -13,7 +13,7 @@ import type { Scope } from '../model/scope.ts';
 import type { RetrySettings } from '../model/settings.ts';
 import { failureMessage } from './failures.ts';
 import { clusterTaskQueue, scopeTaskQueue } from './messages.ts';
-import { assignmentsOf, holding, isInterrupted, type NodeRun } from './node-run.ts';
+import { assignmentsOf, holding, isInterrupted, type NodeRun, poolOf } from './node-run.ts';
 
 const FIRST_PAUSE_MS = 1_000;
 const FIRST_LOOK_MS = 250;
@@ -92,13 +92,15 @@ export async function publish(
 
 async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => boolean): Promise<void> {
   const addresses = assignmentsOf(run).map(({ address }) => address);
+  const pool = poolOf(run);
   const input: PublishInput = {
     node: run.node,
     key: `${workflowInfo().runId}/${++run.published}`,
     phase: run.phase,
-    ...(run.pool === undefined ? {} : { pool: run.pool.name }),
+    ...(pool === undefined ? {} : { pool: pool.name }),
     addresses,
-    ...(run.pool?.taintKey === undefined ? {} : { taintKey: run.pool.taintKey }),
+    ...(pool?.taintKey === undefined ? {} : { taintKey: pool.taintKey }),
+    ...(pool?.taintPolicy === undefined ? {} : { taintPolicy: pool.taintPolicy }),
     ...(event === undefined ? {} : { event }),
   };
   const summary = [run.phase, ...addresses.map(({ ip }) => ip)].join(' ');

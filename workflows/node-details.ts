@@ -27,6 +27,7 @@ export function nodeDetails(status: AssignIpStatus): string {
       familyName(family),
       address === undefined ? phase : `${address.ip} (${address.id}), ${phase}`,
     ]),
+    ['Attempt', status.attempt === undefined ? undefined : `${status.attempt}, as those before it failed`],
     ['Last error', status.lastError],
   ];
   for (const [name, value] of rows) if (value !== undefined) lines.push(`- ${name}: ${value}`);
@@ -34,6 +35,11 @@ export function nodeDetails(status: AssignIpStatus): string {
   if (command !== undefined) lines.push('', command);
   return lines.join('\n');
 }
+
+/** Where a node has failed for good: when it is tried again, and how to have that now. */
+export const TRIED_AGAIN =
+  'It is tried again after a pause, and at once when the Node or its pool is changed. ' +
+  'To try now: kubectl annotate node --overwrite NODE kubeip-temporal.io/retry=$(date +%s)';
 
 function commandFor(status: AssignIpStatus): string | undefined {
   const id = assignIpWorkflowId(status.cluster, status.node.name);

@@ -75,9 +75,7 @@ export function setNodeHandlers(run: NodeRun): void {
 /** Waits until the address is released, or cannot be. */
 async function releaseNow(run: NodeRun): Promise<AssignIpStatus> {
   run.releasedByHand = true;
-  await condition(
-    () => run.phase === 'released' || run.failed || !run.releasedByHand || run.deletedUid !== undefined,
-  );
+  await condition(() => run.phase === 'released' || !run.releasedByHand || run.deletedUid !== undefined);
   if (run.phase !== 'released') {
     throw ApplicationFailure.nonRetryable(statusOf(run).lastError ?? run.message, 'NotReleased');
   }

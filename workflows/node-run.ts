@@ -1,6 +1,12 @@
 /** What one run of AssignIpWorkflow knows of its node, and how it shows that. */
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { condition, setCurrentDetails, upsertSearchAttributes, workflowInfo } from '@temporalio/workflow';
+import {
+  condition,
+  setCurrentDetails,
+  upsertMemo,
+  upsertSearchAttributes,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type { Family, Instance } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
@@ -39,8 +45,10 @@ export interface NodeRun {
   /** The Node changed, or an operator wants another try: look at it again. */
   changed: boolean;
   releasedByHand: boolean;
-  /** It failed for good: nothing more happens. */
+  /** It has failed for good, unless something comes before that is written on the Node. */
   failed: boolean;
+  /** How many runs for this Node failed for good in a row before this one; none once it is assigned. */
+  failures: number;
   /** Answers of the mutex to requests that no family waits for: they go back at once. */
   readonly strayGrants: Grant[];
 
@@ -75,6 +83,7 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     changed: true,
     releasedByHand: input.resume?.releasedByHand ?? false,
     failed: false,
+    failures: input.failures ?? 0,
     strayGrants: [],
     changing: { held: false },
     publishing: { held: false },
@@ -92,6 +101,11 @@ export function isInterrupted(run: NodeRun): boolean {
 /** What cannot wait for a claim or a compensation to come off. */
 export function isWantedOtherwise(run: NodeRun): boolean {
   return run.deletedUid !== undefined || run.releasedByHand;
+}
+
+/** @returns the node's pool, as far as it is known; where the first look failed, as whoever started the run knows it */
+export function poolOf(run: NodeRun): AssignIpInput['pool'] {
+  return run.pool ?? (run.failed ? run.input.pool : undefined);
 }
 
 /** What the node has, IPv4 first. */
@@ -123,10 +137,11 @@ function show(run: NodeRun, phase: Phase, message: string): void {
   if (run.phase !== phase) run.since = new Date().toISOString();
   run.phase = phase;
   run.message = message;
+  if (phase === 'assigned') forgetFailures(run);
   setCurrentDetails(nodeDetails(statusOf(run)));
   if (!LASTING.includes(phase)) return;
   const assignments = assignmentsOf(run);
-  const pool = assignments[0]?.pool ?? run.pool;
+  const pool = assignments[0]?.pool ?? poolOf(run);
   const ips = assignments.map(({ address }) => address.ip);
   const shown = [phase, pool?.name, pool?.hash, ...ips].join(' ');
   if (shown === run.shown) return;
@@ -139,9 +154,17 @@ function show(run: NodeRun, phase: Phase, message: string): void {
   ]);
 }
 
+/** The watcher reads the memo of a failed run: the next one after a success is the first again. */
+function forgetFailures(run: NodeRun): void {
+  if (run.failures === 0) return;
+  run.failures = 0;
+  upsertMemo({ failures: null });
+}
+
 export function statusOf(run: NodeRun): AssignIpStatus {
   const [assignment] = assignmentsOf(run);
-  const pool = assignment?.pool ?? run.pool;
+  const spec = assignment?.pool ?? run.pool;
+  const pool = spec ?? poolOf(run);
   const instance = assignment?.instance ?? run.instance;
   const lastError = run.lastError ?? run.families.find((of) => of.lastError !== undefined)?.lastError;
   return {
@@ -152,7 +175,9 @@ export function statusOf(run: NodeRun): AssignIpStatus {
     message: run.message,
     addresses: run.families.map(addressStatus),
     releasedByHand: run.releasedByHand,
-    ...(pool === undefined ? {} : { pool: pool.name, scope: formatScope(pool.scope) }),
+    ...(run.failures === 0 ? {} : { attempt: run.failures + 1 }),
+    ...(pool === undefined ? {} : { pool: pool.name }),
+    ...(spec === undefined ? {} : { scope: formatScope(spec.scope) }),
     ...(instance === undefined ? {} : { instance: instance.id }),
     ...(lastError === undefined ? {} : { lastError }),
   };

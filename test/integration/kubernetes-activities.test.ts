@@ -164,4 +164,26 @@ describe('publish', () => {
       expect(none ?? {}).not.toHaveProperty([annotation]);
     }
   });
+
+  test('lifts the taint of a node that gave up where the pool’s policy says so, once and for all', async () => {
+    const node = await newNode('gave-up');
+    const taintKey = 'example.com/no-address';
+    const input = { node, key: 'k', pool: 'game', taintKey, addresses: [] };
+    const gaveUp = { ...input, taintPolicy: 'assignedOrGaveUp' } as const;
+    await publish({ ...input, phase: 'failed' });
+    await publish({ ...input, phase: 'failed', taintPolicy: 'assigned' });
+    await publish({ ...gaveUp, phase: 'waiting' });
+    await publish({ ...gaveUp, phase: 'released' });
+    expect(await taintsOf('gave-up')).toContain(taintKey);
+
+    await publish({ ...gaveUp, phase: 'failed' });
+    const others = await taintsOf('gave-up');
+    expect(others).not.toContain(taintKey);
+    // A repeated failure, another try, and its success find it gone.
+    await publish({ ...gaveUp, phase: 'failed' });
+    await publish({ ...gaveUp, phase: 'waiting' });
+    await publish({ ...gaveUp, phase: 'assigned', addresses: [ipv4] });
+    expect(await taintsOf('gave-up')).toEqual(others);
+    expect(await annotationsOf('gave-up')).toMatchObject({ [publicIpv4Annotation]: ipv4.ip });
+  });
 });

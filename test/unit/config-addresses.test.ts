@@ -178,6 +178,7 @@ describe('the hash of a pool', () => {
     'whether it releases': { release: { ...pool.release, onNodeDelete: false } },
     'its grace period': { release: { ...pool.release, gracePeriodMs: 1 } },
     'its taint': { taintKey: 'example.com/b' },
+    'when its taint goes': { taintPolicy: 'assignedOrGaveUp' },
   };
 
   test.each(Object.keys(changes))('changes with %s', (name) => {

@@ -35,6 +35,7 @@ describe('KubeIP’s environment variables', () => {
         priority: 0,
         retries: { attempts: 60, intervalMs: 60_000 },
         release: { onNodeDelete: true, gracePeriodMs: 30_000 },
+        taintPolicy: 'assigned',
       },
     ]);
     expect(config.log).toEqual({ level: 'info', format: 'pretty' });
@@ -85,6 +86,7 @@ describe('KubeIP’s environment variables', () => {
         retries: { attempts: 10, intervalMs: 90_000 },
         release: { onNodeDelete: false, gracePeriodMs: 30_000 },
         taintKey: 'kubeip.com/not-ready',
+        taintPolicy: 'assigned',
       },
     ]);
     expect(config.log).toEqual({ level: 'warn', format: 'json' });

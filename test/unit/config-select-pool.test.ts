@@ -15,6 +15,7 @@ function pool(name: string, nodeSelector: NodeSelector): PoolConfig {
     hash: name,
     priority: 0,
     retries: { attempts: 60, intervalMs: 60_000 },
+    taintPolicy: 'assigned',
     release: { onNodeDelete: true, gracePeriodMs: 30_000 },
   };
 }

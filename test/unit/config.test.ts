@@ -57,10 +57,14 @@ describe('loadConfig', () => {
           priority: 0,
           retries: { attempts: 60, intervalMs: 60_000 },
           release: { onNodeDelete: true, gracePeriodMs: 30_000 },
+          taintPolicy: 'assigned',
         },
       ],
       pacing: { aws: { burst: 48, perSecond: 4.75 }, gcp: { burst: 50, perSecond: 8 } },
-      watcher: { reconcileIntervalMs: 300_000 },
+      watcher: {
+        reconcileIntervalMs: 300_000,
+        failureCooldown: { initialIntervalMs: 60_000, maximumIntervalMs: 3_600_000 },
+      },
       worker: { shutdownGraceTimeMs: 20_000 },
       http: { host: '127.0.0.1', workerPort: 8080, watcherPort: 8081 },
       log: { level: 'info', format: 'json' },
@@ -76,21 +80,42 @@ defaults:
   retries: { attempts: 5, interval: 1m30s }
   release: { onNodeDelete: false }
   taintKey: example.com/no-address
+  taintPolicy: assignedOrGaveUp
 pools:
   - { name: a, nodeSelector: {}, filter: "Name=tag:a,Values=1", retries: { attempts: 7 } }
-  - { name: b, nodeSelector: {}, filter: "Name=tag:b,Values=1", region: us-east-1, taintKey: "", release: { gracePeriod: 0s } }
+  - { name: b, nodeSelector: {}, filter: "Name=tag:b,Values=1", region: us-east-1, taintKey: "", taintPolicy: assigned, release: { gracePeriod: 0s } }
 `);
     expect(config.pools[0]).toMatchObject({
       region: 'eu-west-1',
       retries: { attempts: 7, intervalMs: 90_000 },
       release: { onNodeDelete: false, gracePeriodMs: 30_000 },
       taintKey: 'example.com/no-address',
+      taintPolicy: 'assignedOrGaveUp',
     });
     expect(config.pools[1]).toMatchObject({
       region: 'us-east-1',
       release: { onNodeDelete: false, gracePeriodMs: 0 },
+      taintPolicy: 'assigned',
     });
     expect(config.pools[1]).not.toHaveProperty('taintKey');
+  });
+
+  test('takes the cool-down after a failure from the file, and refuses a first pause above the longest', () => {
+    const watcher = (cooldown: string) => `watcher: { failureCooldown: ${cooldown} }\n${file(pool())}`;
+    expect(load(watcher('{ maximumInterval: 10m }')).watcher.failureCooldown).toEqual({
+      initialIntervalMs: 60_000,
+      maximumIntervalMs: 600_000,
+    });
+    expect(problemsOf(watcher('{ initialInterval: 2h }'))).toMatchObject([
+      {
+        path: 'watcher.failureCooldown.initialInterval',
+        line: 1,
+        message: expect.stringContaining('above maximumInterval (1h)'),
+      },
+    ]);
+    expect(problemsOf(watcher('{ initialInterval: 0s }'))).toMatchObject([
+      { path: 'watcher.failureCooldown.initialInterval', message: expect.stringContaining('1s or more') },
+    ]);
   });
 
   test('takes the region from the pool, then defaults, then AWS_REGION, then AWS_DEFAULT_REGION', () => {
@@ -239,6 +264,7 @@ pools:
     ['retries: { attempts: 0 }', 'pools[0].retries.attempts', '1 or more'],
     ['retries: { interval: 0s }', 'pools[0].retries.interval', '1ms or more'],
     ['release: { onNodeDelete: "yes" }', 'pools[0].release.onNodeDelete', 'true or false'],
+    ['taintPolicy: never', 'pools[0].taintPolicy', 'assignedOrGaveUp'],
     ['taintKey: "a b"', 'pools[0].taintKey', 'taint key'],
     ['endpoint: localhost', 'pools[0].endpoint', 'https://'],
     ['name: "a/b"', 'pools[0].name', 'pool name'],

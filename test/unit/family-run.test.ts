@@ -8,7 +8,9 @@ describe('the phase of a node with two families', () => {
     ['assigned', 'waiting', { all: 'waiting', any: 'assigned' }],
     ['waiting', 'assigned', { all: 'waiting', any: 'assigned' }],
     ['assigned', 'failed', { all: 'failed', any: 'assigned' }],
-    ['waiting', 'failed', { all: 'failed', any: 'failed' }],
+    // With `any`, the one that waits may still come.
+    ['waiting', 'failed', { all: 'failed', any: 'waiting' }],
+    ['failed', 'failed', { all: 'failed', any: 'failed' }],
     ['associating', 'waiting', { all: 'waiting', any: 'waiting' }],
     ['verifying', 'associating', { all: 'associating', any: 'associating' }],
     // One is being given back: nobody may think that the node keeps what it has.

@@ -18,6 +18,7 @@ const pool: PoolConfig = {
   retries: { attempts: 3, intervalMs: 1_000 },
   release: { onNodeDelete: true, gracePeriodMs: 0 },
   taintKey: 'kubeip.example/no-address',
+  taintPolicy: 'assigned',
 };
 const pools = [pool];
 
