@@ -15,7 +15,7 @@ import {
   poolStatusQuery,
   statusQuery,
 } from '../../workflows/messages.ts';
-import { writeKubeconfig } from '../crash/scene.ts';
+import { writeKubeconfig } from '../crash/kubeconfig.ts';
 import { RestartableServers } from '../restartable-servers.ts';
 import type { ChaosCloud } from './chaos-cloud.ts';
 import { Cluster, clusterName, taintKey } from './cluster.ts';

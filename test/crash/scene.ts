@@ -1,10 +1,10 @@
 /** What one case plays with: a cluster, its Nodes and instances, a pool of addresses, and the programs as processes. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
 import { CoreV1Api, type V1Node } from '@kubernetes/client-node';
 import type { Client, WorkflowHandle } from '@temporalio/client';
-import { parse, stringify } from 'yaml';
+import { stringify } from 'yaml';
 import { phaseLabel, publicIpv4Annotation } from '../../kubernetes/keys.ts';
 import type { Scope } from '../../model/scope.ts';
 import type { AddressInfo } from '../../sandbox/ec2/owner.ts';
@@ -27,6 +27,7 @@ import { type CloudGate, ec2Action, startCloudGate } from './cloud-gate.ts';
 import { eventually } from './eventually.ts';
 import { violations } from './invariants.ts';
 import { type KubernetesGate, startKubernetesGate } from './kubernetes-gate.ts';
+import { writeKubeconfig } from './kubeconfig.ts';
 
 interface SceneOptions {
   readonly world: World;
@@ -293,15 +294,5 @@ function writeConfig(dir: string, cluster: string, region: string): string {
     log: { format: 'json' },
   };
   writeFileSync(file, stringify(config));
-  return file;
-}
-
-export function writeKubeconfig(world: World, cluster: string, server: string): string {
-  const file = join(world.dir, `${cluster}.kubeconfig`);
-  const config = parse(readFileSync(world.kubernetes.kubeconfigFile, 'utf8')) as {
-    clusters: { cluster: { server: string } }[];
-  };
-  for (const entry of config.clusters) entry.cluster.server = server;
-  writeFileSync(file, stringify(config, { lineWidth: 0 }), { mode: 0o600 });
   return file;
 }
