@@ -22,6 +22,9 @@ export const pinnedAnnotations: Readonly<Record<Family, string>> = {
   ipv6: `${prefix}pinned-ipv6`,
 };
 
+/** Annotation that people write: with each other value that it gets, the Node's workflow tries again at once. */
+export const retryAnnotation = `${prefix}retry`;
+
 /** Set by the cloud controller manager ("Well-Known Labels, Annotations and Taints"). */
 export const regionLabel = 'topology.kubernetes.io/region';
 export const zoneLabel = 'topology.kubernetes.io/zone';

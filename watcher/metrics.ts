@@ -54,6 +54,18 @@ export function createWatcherMetrics() {
       labelNames: ['selected'],
       registers,
     }),
+    failedNodes: new Gauge({
+      name: 'kubeip_watcher_failed_nodes',
+      help: 'Nodes that failed for good and wait for their next try, at the last reconcile, by pool.',
+      labelNames: ['pool'],
+      registers,
+    }),
+    failureRetries: new Counter({
+      name: 'kubeip_watcher_failure_retries_total',
+      help: 'Starts for nodes whose last run failed for good, once their cool-down was over, by pool.',
+      labelNames: ['pool'],
+      registers,
+    }),
     queue: new Gauge({
       name: 'kubeip_watcher_queue_length',
       help: 'Nodes with events that are not handed to Temporal yet.',

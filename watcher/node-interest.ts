@@ -2,6 +2,7 @@
 import type { PoolConfig } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
 import type { NodeView } from '../kubernetes/nodes.ts';
+import { retryAnnotation } from '../kubernetes/keys.ts';
 import { pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
 import { families, type Family } from '../model/address.ts';
 
@@ -16,6 +17,8 @@ export interface NodeInterest {
   readonly pinned: Readonly<Partial<Record<Family, string>>>;
   /** The Node has the taint that its pool removes. */
   readonly tainted: boolean;
+  /** Another value is a person's word to try again. */
+  readonly retry: string | undefined;
 }
 
 export function interestOf(node: NodeView, pools: readonly PoolConfig[]): NodeInterest {
@@ -27,6 +30,7 @@ export function interestOf(node: NodeView, pools: readonly PoolConfig[]): NodeIn
     poolHash: pool?.hash,
     pinned: pinnedAddresses(node.annotations).pinned,
     tainted: pool !== undefined && isTainted(node, pool),
+    retry: node.annotations[retryAnnotation],
   };
 }
 
@@ -49,6 +53,7 @@ export function isOfInterest(before: NodeInterest | undefined, after: NodeIntere
     before.region !== after.region ||
     before.poolHash !== after.poolHash ||
     families.some((family) => before.pinned[family] !== after.pinned[family]) ||
-    (after.tainted && !before.tainted)
+    (after.tainted && !before.tainted) ||
+    (after.retry !== undefined && after.retry !== before.retry)
   );
 }

@@ -1,5 +1,10 @@
 /** The workflows of the cluster's nodes, as the watcher starts, signals and lists them. */
-import { type Client, type WorkflowStartOptions, WorkflowNotFoundError } from '@temporalio/client';
+import {
+  type Client,
+  type WorkflowExecutionInfo,
+  type WorkflowStartOptions,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import type { PoolConfig } from '../config/config.ts';
 import {
@@ -10,6 +15,7 @@ import {
   nodeDeletedSignal,
   type NodeRef,
 } from '../workflows/messages.ts';
+import type { FailedRun } from './failure-cooldown.ts';
 import type { OpenRun } from './plan-reconcile.ts';
 
 const workflowType = 'AssignIpWorkflow';
@@ -24,8 +30,12 @@ const pingTimeoutMs = 2_000;
 
 /** All methods may be repeated: what was done already is not done again. */
 export interface NodeWorkflows {
-  /** Starts the node's workflow. One that runs is left as it is. */
-  start(node: NodeRef, pool: PoolConfig): Promise<void>;
+  /**
+   * Starts the node's workflow. One that runs is left as it is.
+   *
+   * @param failures how many runs for this Node failed for good in a row
+   */
+  start(node: NodeRef, pool: PoolConfig, failures: number): Promise<void>;
   /** Tells the node's workflow to look at its Node, and starts it if none runs. */
   signalChanged(node: NodeRef, pool: PoolConfig): Promise<void>;
   /** As {@link signalChanged}, for a workflow that runs only. @returns false if none runs */
@@ -36,6 +46,8 @@ export interface NodeWorkflows {
   ping(): Promise<void>;
   /** All open runs of the cluster. A failure half-way is thrown: half a list is none. */
   listOpen(): Promise<OpenRun[]>;
+  /** The nodes whose latest run that ended after `since` failed for good. Throws as {@link listOpen} does. */
+  listFailed(since: Date): Promise<FailedRun[]>;
 }
 
 export function createNodeWorkflows(client: Client, cluster: string): NodeWorkflows {
@@ -54,13 +66,14 @@ export function createNodeWorkflows(client: Client, cluster: string): NodeWorkfl
   const handleOf = (name: string) => client.workflow.getHandle(assignIpWorkflowId(cluster, name));
 
   return {
-    start: async (node, pool) => {
-      await inTime(() => client.workflow.start(workflowType, startOptions(cluster, node, pool)));
+    start: async (node, pool, failures) => {
+      await inTime(() => client.workflow.start(workflowType, startOptions(cluster, node, pool, failures)));
     },
     signalChanged: async (node, pool) => {
       await inTime(() =>
         client.workflow.signalWithStart(workflowType, {
-          ...startOptions(cluster, node, pool),
+          // A change of the Node is a new beginning: what failed before may be what was changed.
+          ...startOptions(cluster, node, pool, 0),
           signal: nodeChangedSignal,
           signalArgs: [{ uid: node.uid }],
         }),
@@ -75,22 +88,30 @@ export function createNodeWorkflows(client: Client, cluster: string): NodeWorkfl
       );
     },
     listOpen: () => listOpen(client, cluster),
+    listFailed: (since) => listFailed(client, cluster, since),
   };
 }
 
 type Start = WorkflowStartOptions<(input: AssignIpInput) => Promise<unknown>>;
 
-function startOptions(cluster: string, { name, uid }: NodeRef, pool: PoolConfig): Start {
+function startOptions(
+  cluster: string,
+  { name, uid }: NodeRef,
+  { name: pool, hash, retries, taintKey, taintPolicy }: PoolConfig,
+  failures: number,
+): Start {
   const workflowId = assignIpWorkflowId(cluster, name);
+  const count = failures === 0 ? {} : { failures };
+  const known = { name: pool, hash, taintPolicy, ...(taintKey === undefined ? {} : { taintKey }) };
   return {
     workflowId,
     taskQueue: clusterTaskQueue(cluster),
-    args: [{ cluster, node: { name, uid }, retries: pool.retries }],
+    args: [{ cluster, node: { name, uid }, retries, pool: known, ...count }],
     // A node that comes again after its workflow ended gets a new one.
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     workflowIdConflictPolicy: 'USE_EXISTING',
-    // The reconcile reads it back: the list tells which Node a run is for.
-    memo: { uid },
+    // The reconcile reads it back: the lists tell which Node a run is for, and how many failed before it.
+    memo: { uid, ...count },
     typedSearchAttributes: [
       { key: clusterAttribute, value: cluster },
       { key: nodeAttribute, value: name },
@@ -108,20 +129,58 @@ function startOptions(cluster: string, { name, uid }: NodeRef, pool: PoolConfig)
 }
 
 async function listOpen(client: Client, cluster: string): Promise<OpenRun[]> {
-  const prefix = assignIpWorkflowId(cluster, '');
   // By name: a workflow that continues as new between two pages is listed twice.
   const runs = new Map<string, OpenRun>();
-  const query = `WorkflowType = '${workflowType}' AND ExecutionStatus = 'Running' AND KubeipCluster = '${cluster}'`;
-  for await (const { workflowId, memo, typedSearchAttributes } of client.workflow.list({ query })) {
-    if (!workflowId.startsWith(prefix)) continue;
-    const node = workflowId.slice(prefix.length);
-    const uid = memo?.['uid'];
+  for await (const { node, run } of listRuns(client, cluster, `ExecutionStatus = 'Running'`)) {
     runs.set(node, {
       node,
-      uid: typeof uid === 'string' ? uid : undefined,
-      poolHash: typedSearchAttributes.get(poolHashAttribute),
-      phase: typedSearchAttributes.get(phaseAttribute),
+      uid: uidOf(run),
+      poolHash: run.typedSearchAttributes.get(poolHashAttribute),
+      phase: run.typedSearchAttributes.get(phaseAttribute),
     });
   }
   return [...runs.values()];
+}
+
+async function listFailed(client: Client, cluster: string, since: Date): Promise<FailedRun[]> {
+  // All that ended, since one that ended otherwise after a failure (terminated by hand) makes that one history.
+  const latest = new Map<string, { node: string; run: WorkflowExecutionInfo; closedAt: number }>();
+  const ended = `CloseTime > '${since.toISOString()}' AND ExecutionStatus != 'ContinuedAsNew'`;
+  for await (const { node, run } of listRuns(client, cluster, ended)) {
+    const closedAt = run.closeTime?.getTime();
+    if (closedAt === undefined || closedAt < (latest.get(node)?.closedAt ?? 0)) continue;
+    latest.set(node, { node, run, closedAt });
+  }
+  return [...latest.values()]
+    .filter(({ run }) => run.status.name === 'FAILED')
+    .map(({ node, run, closedAt }) => ({
+      node,
+      uid: uidOf(run),
+      poolHash: run.typedSearchAttributes.get(poolHashAttribute),
+      failures: failuresBefore(run) + 1,
+      closedAt,
+    }));
+}
+
+/** @param which further terms of the visibility query */
+async function* listRuns(
+  client: Client,
+  cluster: string,
+  which: string,
+): AsyncGenerator<{ node: string; run: WorkflowExecutionInfo }> {
+  const prefix = assignIpWorkflowId(cluster, '');
+  const query = `WorkflowType = '${workflowType}' AND KubeipCluster = '${cluster}' AND ${which}`;
+  for await (const run of client.workflow.list({ query })) {
+    if (run.workflowId.startsWith(prefix)) yield { node: run.workflowId.slice(prefix.length), run };
+  }
+}
+
+function uidOf({ memo }: WorkflowExecutionInfo): string | undefined {
+  const uid = memo?.['uid'];
+  return typeof uid === 'string' ? uid : undefined;
+}
+
+function failuresBefore({ memo }: WorkflowExecutionInfo): number {
+  const failures = memo?.['failures'];
+  return typeof failures === 'number' && Number.isSafeInteger(failures) && failures > 0 ? failures : 0;
 }

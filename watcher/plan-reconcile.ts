@@ -1,7 +1,8 @@
 /** What is amiss between the cluster's Nodes and the workflows that run for them. Pure. */
-import type { PoolConfig } from '../config/config.ts';
+import type { FailureCooldown, PoolConfig } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
 import type { NodeView } from '../kubernetes/nodes.ts';
+import { dueAt, type FailedRun } from './failure-cooldown.ts';
 import { isTainted } from './node-interest.ts';
 
 /** A running AssignIpWorkflow, as visibility lists it: possibly some seconds old. */
@@ -14,9 +15,27 @@ export interface OpenRun {
   readonly phase?: string | undefined;
 }
 
+/** The nodes whose latest run failed for good, and how long they are left alone. */
+export interface Failures {
+  readonly runs: readonly FailedRun[];
+  readonly cooldown: FailureCooldown;
+  /** Unix time in milliseconds. */
+  readonly now: number;
+}
+
 export interface ReconcilePlan {
-  /** Selected Nodes without a workflow. */
-  readonly start: readonly { readonly node: NodeView; readonly pool: PoolConfig }[];
+  /** Selected Nodes without a workflow. `failures`: how many of their runs failed for good in a row. */
+  readonly start: readonly {
+    readonly node: NodeView;
+    readonly pool: PoolConfig;
+    readonly failures: number;
+  }[];
+  /** Selected Nodes that failed for good and are left alone until then (Unix time in milliseconds). */
+  readonly coolDown: readonly {
+    readonly node: NodeView;
+    readonly pool: PoolConfig;
+    readonly until: number;
+  }[];
   /**
    * Nodes whose workflow must look again: it is for an earlier Node of the name, or the Node has another pool now, or none,
    * or its pool's settings are others, or it has the taint again that was removed once it was assigned.
@@ -29,28 +48,51 @@ export interface ReconcilePlan {
 /**
  * @param nodes all Nodes: a partial list would make orphans of the rest
  * @param runs all open runs of the cluster
+ * @param failures of runs listed after `runs`: one that ends between the two lists is in both, and open
  */
 export function planReconcile(
   nodes: readonly NodeView[],
   runs: readonly OpenRun[],
   pools: readonly PoolConfig[],
+  failures: Failures,
 ): ReconcilePlan {
   const runOf = new Map(runs.map((run) => [run.node, run]));
+  const failureOf = new Map(failures.runs.map((run) => [run.node, run]));
   const names = new Set(nodes.map((node) => node.name));
-  const start: { node: NodeView; pool: PoolConfig }[] = [];
+  const start: { node: NodeView; pool: PoolConfig; failures: number }[] = [];
+  const coolDown: { node: NodeView; pool: PoolConfig; until: number }[] = [];
   const nudge: NodeView[] = [];
   for (const node of nodes) {
     const run = runOf.get(node.name);
     const pool = selectPool(pools, node.labels);
     if (run === undefined) {
-      if (pool !== undefined) start.push({ node, pool });
+      if (pool === undefined) continue;
+      const failed = failureOf.get(node.name);
+      const until = failed === undefined ? undefined : cooldownEnd(failed, node, pool, failures);
+      if (until !== undefined && until > failures.now) coolDown.push({ node, pool, until });
+      else start.push({ node, pool, failures: until === undefined ? 0 : (failed?.failures ?? 0) });
     } else if (mustLookAgain(run, node, pool)) nudge.push(node);
   }
-  return { start, nudge, orphans: [...runOf.values()].filter((run) => !names.has(run.node)) };
+  return { start, coolDown, nudge, orphans: [...runOf.values()].filter((run) => !names.has(run.node)) };
+}
+
+/** @returns undefined if it failed for another Node or with other settings: that says nothing of the next try */
+function cooldownEnd(
+  failed: FailedRun,
+  node: NodeView,
+  pool: PoolConfig,
+  { cooldown, now }: Failures,
+): number | undefined {
+  if (failed.uid !== node.uid || failed.poolHash !== pool.hash) return undefined;
+  // Only a run lifts the taint: a node that is to be usable without an address does not wait for long.
+  const isWaitedFor = pool.taintPolicy === 'assignedOrGaveUp' && isTainted(node, pool);
+  return dueAt({ ...failed, ...(isWaitedFor ? { failures: 1 } : {}) }, cooldown, now);
 }
 
 function mustLookAgain(run: OpenRun, node: NodeView, pool: PoolConfig | undefined): boolean {
   if (pool === undefined || run.uid !== node.uid) return true;
   if (run.poolHash !== undefined && run.poolHash !== pool.hash) return true;
-  return run.phase === 'assigned' && isTainted(node, pool);
+  const isLifted =
+    run.phase === 'assigned' || (run.phase === 'failed' && pool.taintPolicy === 'assignedOrGaveUp');
+  return isLifted && isTainted(node, pool);
 }

@@ -4,10 +4,11 @@ import { selectPool } from '../config/select-pool.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { listNodes, readNode } from '../kubernetes/nodes.ts';
 import type { Logger } from '../program/logger.ts';
+import { memoryMs } from './failure-cooldown.ts';
 import { forEachLimited } from './for-each-limited.ts';
 import type { WatcherMetrics } from './metrics.ts';
 import type { NodeWorkflows } from './node-workflows.ts';
-import { type OpenRun, planReconcile } from './plan-reconcile.ts';
+import { type OpenRun, planReconcile, type ReconcilePlan } from './plan-reconcile.ts';
 
 const concurrency = 10;
 /** Sent where a workflow does not tell which Node it is for: it looks itself, and finds none. */
@@ -19,6 +20,8 @@ export interface ReconcileDependencies {
   readonly workflows: NodeWorkflows;
   readonly metrics: WatcherMetrics;
   readonly logger: Logger;
+  /** Unix time in milliseconds. @default Date.now */
+  readonly now?: () => number;
 }
 
 /**
@@ -32,20 +35,26 @@ export async function reconcile(dependencies: ReconcileDependencies, signal: Abo
   // Nodes first: a run that was started for a Node since then is no orphan, as the direct read shows.
   const nodes = await listNodes(kubernetes);
   const runs = await workflows.listOpen();
-  const plan = planReconcile(nodes, runs, config.pools);
+  const now = (dependencies.now ?? Date.now)();
+  const { failureCooldown: cooldown, reconcileIntervalMs } = config.watcher;
+  const failedRuns = await workflows.listFailed(new Date(now - memoryMs(cooldown, reconcileIntervalMs)));
+  const plan = planReconcile(nodes, runs, config.pools, { runs: failedRuns, cooldown, now });
   const selected = nodes.filter((node) => selectPool(config.pools, node.labels) !== undefined).length;
   metrics.nodes.set({ selected: 'true' }, selected);
   metrics.nodes.set({ selected: 'false' }, nodes.length - selected);
+  showFailed(dependencies, plan);
 
   const errors: unknown[] = [];
   /** One that cannot be set right must not keep the others. */
   const collect = (part: Promise<void>): Promise<void> =>
     part.catch((error: unknown) => void errors.push(error));
   await collect(
-    forEachLimited(plan.start, { concurrency, signal }, async ({ node, pool }) => {
-      await workflows.start(node, pool);
+    forEachLimited(plan.start, { concurrency, signal }, async ({ node, pool, failures }) => {
+      await workflows.start(node, pool, failures);
       metrics.starts.inc();
-      logger.info({ node: node.name, pool: pool.name }, 'no workflow ran for the node: started one');
+      if (failures > 0) metrics.failureRetries.inc({ pool: pool.name });
+      const facts = { node: node.name, pool: pool.name, failures };
+      logger.info(facts, 'no workflow ran for the node: started one');
     }),
   );
   await collect(
@@ -63,10 +72,18 @@ export async function reconcile(dependencies: ReconcileDependencies, signal: Abo
       selected,
       runs: runs.length,
       started: plan.start.length,
+      coolDown: plan.coolDown.length,
       orphans: plan.orphans.length,
     },
     'reconciled',
   );
+}
+
+function showFailed({ config, metrics }: ReconcileDependencies, { coolDown }: ReconcilePlan): void {
+  metrics.failedNodes.reset();
+  for (const { name } of config.pools) {
+    metrics.failedNodes.set({ pool: name }, coolDown.filter(({ pool }) => pool.name === name).length);
+  }
 }
 
 /** Lists lag: a release follows from a direct read only. */

@@ -1,10 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { PoolConfig } from '../../config/config.ts';
+import { messageAnnotation, phaseLabel, poolLabel, retryAnnotation } from '../../kubernetes/keys.ts';
 import type { NodeView } from '../../kubernetes/nodes.ts';
 import { mergeNews, type NodeNews } from '../../watcher/node-events.ts';
+import type { FailedRun } from '../../watcher/failure-cooldown.ts';
 import { interestOf, isOfInterest } from '../../watcher/node-interest.ts';
-import { type OpenRun, planReconcile } from '../../watcher/plan-reconcile.ts';
+import { type Failures, type OpenRun, planReconcile } from '../../watcher/plan-reconcile.ts';
 
 const pool: PoolConfig = {
   name: 'public',
@@ -21,6 +23,10 @@ const pool: PoolConfig = {
   taintPolicy: 'assigned',
 };
 const pools = [pool];
+const now = Date.parse('2026-01-01T00:00:00Z');
+const minute = 60_000;
+const cooldown = { initialIntervalMs: minute, maximumIntervalMs: 60 * minute };
+const noFailures: Failures = { runs: [], cooldown, now };
 
 function node(name: string, over: Partial<NodeView> = {}): NodeView {
   return {
@@ -37,7 +43,7 @@ function node(name: string, over: Partial<NodeView> = {}): NodeView {
 
 describe('the plan of a reconcile', () => {
   test('a selected Node without a workflow gets one, a Node of no pool does not', () => {
-    const plan = planReconcile([node('a'), node('b', { labels: {} })], [], pools);
+    const plan = planReconcile([node('a'), node('b', { labels: {} })], [], pools, noFailures);
     expect(plan.start.map(({ node: { name } }) => name)).toEqual(['a']);
     expect(plan.nudge).toEqual([]);
   });
@@ -49,7 +55,7 @@ describe('the plan of a reconcile', () => {
       { node: 'b', uid: 'uid-b' },
       { node: 'c', uid: 'uid-c' },
     ];
-    const plan = planReconcile(nodes, runs, pools);
+    const plan = planReconcile(nodes, runs, pools, noFailures);
     expect(plan.nudge.map(({ name }) => name)).toEqual(['a', 'b']);
     expect(plan.start).toEqual([]);
     expect(plan.orphans).toEqual([]);
@@ -80,8 +86,8 @@ describe('the plan of a reconcile', () => {
       false,
     ],
   ])('a workflow %s', (_, present, run, expected) => {
-    const plan = planReconcile([present], [run], pools);
-    expect(plan).toEqual({ start: [], nudge: expected ? [present] : [], orphans: [] });
+    const plan = planReconcile([present], [run], pools, noFailures);
+    expect(plan).toEqual({ start: [], coolDown: [], nudge: expected ? [present] : [], orphans: [] });
   });
 
   const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'));
@@ -110,7 +116,7 @@ describe('the plan of a reconcile', () => {
   test('every node name is in at most one list, and what is right is in none', () => {
     fc.assert(
       fc.property(world, ({ nodes, runs }: { nodes: NodeView[]; runs: OpenRun[] }) => {
-        const { start, nudge, orphans } = planReconcile(nodes, runs, pools);
+        const { start, nudge, orphans } = planReconcile(nodes, runs, pools, noFailures);
         const planned = [
           ...start.map((entry) => entry.node.name),
           ...nudge.map(({ name }) => name),
@@ -133,6 +139,68 @@ describe('the plan of a reconcile', () => {
   });
 });
 
+describe('the plan for a node that failed for good', () => {
+  const present = node('a');
+  const failed = (over: Partial<FailedRun> = {}): FailedRun => ({
+    node: 'a',
+    uid: present.uid,
+    poolHash: pool.hash,
+    failures: 3,
+    closedAt: now - minute,
+    ...over,
+  });
+  const plan = (runs: FailedRun[], nodes: NodeView[] = [present], of: PoolConfig = pool) => {
+    const { start, coolDown, nudge, orphans } = planReconcile(nodes, [], [of], { runs, cooldown, now });
+    expect({ nudge, orphans }).toEqual({ nudge: [], orphans: [] });
+    return { start: start.map((it) => it.failures), until: coolDown.map((it) => it.until) };
+  };
+  const taints = [{ key: 'kubeip.example/no-address', effect: 'NoSchedule' }];
+  const gaveUp: PoolConfig = { ...pool, taintPolicy: 'assignedOrGaveUp' };
+
+  test('leaves it alone until its cool-down is over, and then starts it with the count', () => {
+    expect(plan([failed()])).toEqual({ start: [], until: [now + 3 * minute] });
+    expect(plan([failed({ closedAt: now - 4 * minute })])).toEqual({ start: [3], until: [] });
+  });
+
+  test.each<[string, Partial<FailedRun>]>([
+    ['another Node had the name', { uid: 'uid-earlier' }],
+    ['its memo did not tell the Node', { uid: undefined }],
+    ['its pool had other settings', { poolHash: 'other' }],
+  ])('starts it at once, as the first time, if %s', (_, over) => {
+    expect(plan([failed(over)])).toEqual({ start: [0], until: [] });
+  });
+
+  test('does not wait for long with a taint that only another run lifts', () => {
+    const tainted = node('a', { taints });
+    expect(plan([failed()], [tainted], pool)).toEqual({ start: [], until: [now + 3 * minute] });
+    expect(plan([failed()], [tainted], gaveUp)).toEqual({ start: [3], until: [] });
+    expect(plan([failed({ closedAt: now - 1 })], [tainted], gaveUp).start).toEqual([]);
+    expect(plan([failed()], [present], gaveUp).start).toEqual([]);
+  });
+
+  test('forgets it once no pool selects the Node, or the Node is gone', () => {
+    expect(plan([failed()], [node('a', { labels: {} })])).toEqual({ start: [], until: [] });
+    expect(plan([failed()], [])).toEqual({ start: [], until: [] });
+  });
+
+  test('leaves a run alone that was started since', () => {
+    const open = { node: 'a', uid: present.uid, poolHash: pool.hash, phase: 'waiting' };
+    const { start, coolDown, nudge } = planReconcile([present], [open], pools, {
+      runs: [failed({ closedAt: 0 })],
+      cooldown,
+      now,
+    });
+    expect({ start, coolDown, nudge }).toEqual({ start: [], coolDown: [], nudge: [] });
+  });
+
+  test('tells a run to look whose family failed while the Node has the taint that is lifted then', () => {
+    const open = { node: 'a', uid: present.uid, poolHash: pool.hash, phase: 'failed' };
+    const nudgedWith = (of: PoolConfig) =>
+      planReconcile([node('a', { taints })], [open], [of], noFailures).nudge.length;
+    expect([nudgedWith(pool), nudgedWith(gaveUp)]).toEqual([0, 1]);
+  });
+});
+
 describe('changes of a Node', () => {
   const of = (over: Partial<NodeView>) => interestOf(node('a', over), pools);
   const plain = of({});
@@ -148,6 +216,23 @@ describe('changes of a Node', () => {
       of({ labels: { kubeip: 'use', 'kubeip-temporal.io/phase': 'assigned' }, annotations: { x: 'y' } }),
       false,
     ],
+    [
+      'what is written on a Node that failed',
+      plain,
+      of({
+        labels: { kubeip: 'use', [phaseLabel]: 'failed', [poolLabel]: 'public' },
+        annotations: { [messageAnnotation]: 'why' },
+      }),
+      false,
+    ],
+    ['a word to try again', plain, of({ annotations: { [retryAnnotation]: '1' } }), true],
+    [
+      'another such word',
+      of({ annotations: { [retryAnnotation]: '1' } }),
+      of({ annotations: { [retryAnnotation]: '2' } }),
+      true,
+    ],
+    ['such a word that goes', of({ annotations: { [retryAnnotation]: '1' } }), plain, false],
     ['another uid', plain, of({ uid: 'other' }), true],
     ['the providerID that arrives', of({ providerID: '' }), plain, true],
     ['the region that arrives', plain, of({ region: 'eu-west-1' }), true],
