@@ -2,6 +2,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ProviderName } from '../../model/scope.ts';
 import { listenForShutdown } from '../../program/shutdown.ts';
+import { stepKinds } from './plan.ts';
 import { runChaos } from './run.ts';
 
 interface Options {
@@ -10,6 +11,7 @@ interface Options {
   readonly clouds: readonly ProviderName[];
   readonly episodes?: number;
   readonly fromEpisode?: number;
+  readonly without?: readonly string[];
   readonly json?: boolean;
 }
 
@@ -23,6 +25,12 @@ const options = new Command('npm run chaos --')
   .option('--clouds <list>', 'aws, gcp, or both with a comma between them', cloudList, ['aws', 'gcp'])
   .option('--episodes <n>', 'so many, in place of a time', wholeNumber)
   .addOption(new Option('--from-episode <n>', 'begin with this one').argParser(wholeNumber))
+  .addOption(
+    new Option(
+      '--without <kinds>',
+      'leave these kinds of steps out, to find out which ones it takes',
+    ).argParser(kindList),
+  )
   .option('--json', 'the last line is one JSON object with the result; the rest goes to stderr')
   .addHelpText(
     'after',
@@ -35,7 +43,7 @@ const options = new Command('npm run chaos --')
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const { seed, minutes, clouds, episodes, fromEpisode, json } = options;
+  const { seed, minutes, clouds, episodes, fromEpisode, without, json } = options;
   const { signal } = listenForShutdown();
   const output = json === true ? process.stderr : process.stdout;
   const result = await runChaos({
@@ -44,6 +52,7 @@ async function main(): Promise<number> {
     lengthMs: minutes * 60_000,
     episodes,
     fromEpisode,
+    without,
     signal,
     say: (line) => output.write(`${line}\n`),
   });
@@ -59,6 +68,13 @@ function cloudList(text: string): ProviderName[] {
   const unknown = named.find((name) => !known.some((cloud) => cloud === name));
   if (unknown === undefined) return known.filter((cloud) => named.includes(cloud));
   throw new InvalidArgumentError(`"${unknown}" is none of ${known.join(', ')}.`);
+}
+
+function kindList(text: string): string[] {
+  const named = text.split(',');
+  const unknown = named.find((name) => !stepKinds.some((kind) => kind === name));
+  if (unknown === undefined) return named;
+  throw new InvalidArgumentError(`"${unknown}" is none of ${stepKinds.join(', ')}.`);
 }
 
 function wholeNumber(text: string): number {

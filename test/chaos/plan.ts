@@ -79,6 +79,9 @@ const faultWeights: readonly [FaultStep['kind'], number][] = [
   ['failCalls', 30],
 ];
 
+/** All that may happen. */
+export const stepKinds: readonly Step['kind'][] = [...lifeWeights, ...faultWeights].map(([kind]) => kind);
+
 function faultStep(random: Random, clouds: readonly ProviderName[]): FaultStep {
   const kind = weighted(random, faultWeights);
   const cloud = random.pick(clouds);

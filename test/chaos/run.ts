@@ -18,6 +18,8 @@ export interface ChaosOptions {
   readonly episodes?: number | undefined;
   /** @default 0 */
   readonly fromEpisode?: number | undefined;
+  /** Kinds of steps that are left out, to find out which ones it takes. */
+  readonly without?: readonly string[] | undefined;
   readonly sourceRoot?: string | undefined;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
@@ -65,7 +67,9 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     for (let episode = first; !signal.aborted; episode++) {
       const isEnough = options.episodes === undefined ? Date.now() >= deadline : episodes >= options.episodes;
       if (isEnough) break;
-      const plan = planEpisode({ seed, episode, clouds });
+      const plan = planEpisode({ seed, episode, clouds }).filter(
+        ({ kind }) => options.without?.includes(kind) !== true,
+      );
       for (const { kind } of plan) steps[kind] = (steps[kind] ?? 0) + 1;
       const episodeStartedAt = Date.now();
       const outcome = await playEpisode(world, faults, plan, signal);
