@@ -81,12 +81,13 @@ export function brokenHistories(journal: readonly AssociationEvent[]): Finding[]
 }
 
 /** What was given back to the cloud since is in no list any more, and its tag is not known. */
-function foreignTouched({ journal, isPooled }: CloudFacts): Finding[] {
+function foreignTouched(cloud: CloudFacts): Finding[] {
+  const { journal } = cloud;
   const gone = new Set(
     journal.filter(({ cause }) => cause === 'released').map((event) => event.allocationId),
   );
   return journal
-    .filter(({ by, allocationId: id }) => by === 'api' && !isPooled(id) && !gone.has(id))
+    .filter(({ by, allocationId: id }) => by === 'api' && !cloud.isPooled(id) && !gone.has(id))
     .map(({ allocationId, publicIp, cause }) => ({
       invariant: 2,
       what: `${publicIp} is of no pool, and was ${cause}`,

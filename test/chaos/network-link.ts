@@ -76,10 +76,13 @@ function carry(from: Socket, to: Socket, delayMs: () => number): void {
   let last = Promise.resolve();
   from.on('data', (chunk) => {
     const waitMs = delayMs();
-    last = last.then(async () => {
-      if (waitMs > 0) await sleep(waitMs);
-      if (!to.destroyed) to.write(chunk);
-    });
+    last = writeAfter(last, to, chunk, waitMs);
   });
   from.on('end', () => void last.then(() => to.end()));
+}
+
+async function writeAfter(before: Promise<void>, to: Socket, chunk: Buffer, waitMs: number): Promise<void> {
+  await before;
+  if (waitMs > 0) await sleep(waitMs);
+  if (!to.destroyed) to.write(chunk);
 }

@@ -86,12 +86,9 @@ async function command(
           handle.executeUpdate(step.name, { args: [argument] }),
         );
   // An Update is answered when the address is released, which may take long: the life goes on.
-  const heard = said.then(
-    () => {},
-    (error: unknown) => {
-      if (!isExpected(error)) throw error;
-    },
-  );
+  const heard = said.catch((error: unknown) => {
+    if (!isExpected(error)) throw error;
+  });
   if (step.by === 'signal') await heard;
   // A failure that is not expected ends the run, as an unhandled rejection.
   else void heard;
