@@ -40,7 +40,7 @@ import {
 } from './pool-signals.ts';
 import { giveBack } from './release-address.ts';
 import { holdReleased } from './release-by-hand.ts';
-import { restoreEphemeral, restoreMissing } from './restore-ephemeral.ts';
+import { restoreEphemeral, tryToRestore } from './restore-ephemeral.ts';
 import { isSameInstance, useDiscovery } from './use-discovery.ts';
 
 /** A node that is not ready is looked at again after this long at first, in case no signal tells. */
@@ -117,6 +117,8 @@ async function untilItWorks(run: NodeRun, work: () => Promise<Next>): Promise<Ne
     return next;
   } catch (error) {
     if (isCancellation(error) || !(error instanceof TemporalFailure)) throw error;
+    // Whatever else does not work, an instance that lost its ephemeral address gets one back.
+    await tryToRestore(run);
     run.lastError = failureMessage(error);
     const pauseMs = growingPause(run);
     explain(run, `Trying again in ${Math.round(pauseMs / 1000)} s: ${run.lastError}`);
@@ -214,8 +216,6 @@ async function afterDeletion(run: NodeRun, deletedUid: string): Promise<Next> {
   const found = await lookUntilGraceEnds(run, deletedUid);
   if (found.kind !== 'gone' && found.node.uid === deletedUid) {
     log.warn('the Node is said to be deleted but exists: nothing is released', { uid: deletedUid });
-    // An ephemeral address whose return gave way to the deletion: the next look may fail for good.
-    await restoreMissing(run);
     run.deletedUid = undefined;
     run.graceUntil = undefined;
     run.changed = true;

@@ -12,7 +12,8 @@ const TRIES = { attempts: 2, intervalMs: 1_000 };
 
 /**
  * Puts an ephemeral address back where one may have been removed and no static one has come. Does not give up: an instance
- * without any address is cut off. Where the cloud refuses, that is shown, and tried again after a pause that grows. *
+ * without any address is cut off. Where the cloud refuses, that is shown, and tried again after a pause that grows.
+ *
  * @param giveUp what goes first; what acts on it calls {@link restoreMissing}
  */
 export async function restoreEphemeral(run: NodeRun, of: FamilyRun, giveUp: () => boolean): Promise<void> {
@@ -45,6 +46,15 @@ export async function restoreMissing(run: NodeRun, families = run.families): Pro
     await restoreOnce(run, of).catch((error: unknown) => failures.push(error));
   }
   if (failures.length > 0) throw failures[0];
+}
+
+/** As {@link restoreMissing}, beside something else that failed: it is logged and noted if this fails as well. */
+export async function tryToRestore(run: NodeRun): Promise<void> {
+  try {
+    await restoreMissing(run);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+  }
 }
 
 async function restoreOnce(run: NodeRun, of: FamilyRun): Promise<void> {
