@@ -28,6 +28,7 @@ import {
   settleSignal,
   withdrawSignal,
 } from './messages.ts';
+import { readClock } from './pool/clock.ts';
 import { beginLook, decide, lookFailed, type Message, nextLookAt, nextWakeAt } from './pool/look.ts';
 import { pack, type PackedPoolState, unpack } from './pool/packed-state.ts';
 import { configureBucket } from './pool/pacing.ts';
@@ -64,6 +65,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
   let pacing = input.pacing;
   let lastError: string | undefined;
   let signalled = false;
+  const now = (least?: number): number => readClock(state.clock, Date.now(), least);
 
   // Whatever comes in a signal is checked: a bad one is logged and ignored, it must not stop the mutex for all.
   const on = <T>(name: string, valid: (value: unknown) => value is T, act: (value: T) => void) => {
@@ -78,11 +80,11 @@ async function serve(input: AddressPoolInput): Promise<void> {
   };
   setHandler(
     requestSignal,
-    on('request', isRequest, (asked) => request(state, asked, Date.now())),
+    on('request', isRequest, (asked) => request(state, asked, now())),
   );
   setHandler(
     settleSignal,
-    on('settle', isSettlement, (settlement) => settle(state, settlement, Date.now())),
+    on('settle', isSettlement, (settlement) => settle(state, settlement, now())),
   );
   setHandler(
     withdrawSignal,
@@ -90,13 +92,13 @@ async function serve(input: AddressPoolInput): Promise<void> {
   );
   setHandler(
     freedSignal,
-    on('freed', isFreed, (what) => freed(state, what.addressId, what.disassociated, Date.now())),
+    on('freed', isFreed, (what) => freed(state, what.addressId, what.disassociated, now())),
   );
   setHandler(
     configureSignal,
     on('configure', isPacing, (settings) => {
       pacing = settings.pacing;
-      configureBucket(state.bucket, pacing, Date.now());
+      configureBucket(state.bucket, pacing, now());
     }),
   );
   setHandler(poolStatusQuery, () => poolStatus(state, scope, lastError));
@@ -109,13 +111,13 @@ async function serve(input: AddressPoolInput): Promise<void> {
   });
 
   const look = async (): Promise<void> => {
-    const planned = beginLook(state, Date.now());
+    const planned = beginLook(state, now());
     const waiting = state.queue.length;
     try {
       const summary = `free addresses for ${waiting} waiting`;
       const found = await activities.select.executeWithOptions({ summary }, [{ scope, ...planned }]);
       lastError = found.pools.find((pool) => pool.error !== undefined)?.error;
-      await deliver(state, decide(state, planned, found, Date.now()));
+      await deliver(state, decide(state, planned, found, now()));
     } catch (error) {
       lastError = messageOf(error);
       log.warn('could not list addresses', { error: lastError });
@@ -128,33 +130,39 @@ async function serve(input: AddressPoolInput): Promise<void> {
       const closed = await activities.findClosed.executeWithOptions({ summary: 'silent holders of claims' }, [
         { holders },
       ]);
-      checkedHolders(state, closed, Date.now());
+      checkedHolders(state, closed, now());
     } catch (error) {
       log.warn('could not look for holders of claims', { error: messageOf(error) });
-      checkedHolders(state, [], Date.now());
+      checkedHolders(state, [], now());
     }
   };
 
   for (;;) {
     setCurrentDetails(poolDetails(poolStatus(state, scope, lastError)));
-    if (workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > LONGEST_HISTORY) {
+    if (isLongHistory()) {
       await condition(allHandlersFinished);
       await continueAsNew<typeof AddressPoolWorkflow>({ scope, pacing, state: pack(state) });
     }
-    const silent = overdueHolders(state, Date.now());
+    const silent = overdueHolders(state, now());
     if (silent.length > 0) await findSilentHolders(silent);
-    else if (isDue(nextLookAt(state))) await look();
+    else if (isDue(nextLookAt(state), now())) await look();
     else {
       signalled = false;
+      // Signals that say nothing, by bad input or an unknown name, make the history longer all the same.
+      const isWoken = (): boolean => signalled || isLongHistory();
       const wakeAt = nextWakeAt(state);
-      if (wakeAt === undefined) await condition(() => signalled);
-      else await condition(() => signalled, Math.max(1, wakeAt - Date.now()));
+      if (wakeAt === undefined) await condition(isWoken);
+      else if (!(await condition(isWoken, Math.max(1, wakeAt - now())))) now(wakeAt);
     }
   }
 }
 
-function isDue(at: number | undefined): boolean {
-  return at !== undefined && at <= Date.now();
+function isLongHistory(): boolean {
+  return workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > LONGEST_HISTORY;
+}
+
+function isDue(at: number | undefined, now: number): boolean {
+  return at !== undefined && at <= now;
 }
 
 /** Sends grants in parallel, in groups: the server takes 2,000 signals in flight from one workflow. */

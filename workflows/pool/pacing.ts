@@ -24,17 +24,28 @@ const ONE_BURST_MS = 1000;
 /** After the first burst, calls are let through in groups of this much time: fewer lists and timers, the same rate. */
 const GROUP_MS = 1000;
 
+/** Anybody may configure a mutex by signal: beyond these its arithmetic, or its patience, would come to an end. */
+const MOST_CALLS = 1_000_000;
+const LEAST_PER_SECOND = 0.001;
+
 export function newBucket(limit: RateLimit, now: number): Bucket {
-  return { burst: limit.burst, perSecond: limit.perSecond, tokens: limit.burst, at: now, share: 1 };
+  const { burst, perSecond } = sane(limit);
+  return { burst, perSecond, tokens: burst, at: now, share: 1 };
+}
+
+function sane({ burst, perSecond }: RateLimit): RateLimit {
+  return {
+    burst: Math.min(MOST_CALLS, Math.max(1, burst)),
+    perSecond: Math.min(MOST_CALLS, Math.max(LEAST_PER_SECOND, perSecond)),
+  };
 }
 
 /** Takes over new limits; what has been used stays used. */
 export function configureBucket(bucket: Bucket, limit: RateLimit, now: number): void {
   refill(bucket, now);
   const used = bucket.burst - bucket.tokens;
-  bucket.burst = limit.burst;
-  bucket.perSecond = limit.perSecond;
-  bucket.tokens = limit.burst - used;
+  Object.assign(bucket, sane(limit));
+  bucket.tokens = Math.max(lowest(bucket), bucket.burst - used);
 }
 
 /** Adds what has accrued since the last time. A clock that went back adds nothing. */
@@ -52,7 +63,12 @@ export function available(bucket: Bucket): number {
 
 /** Counts calls that are about to be made or were made. May take the bucket below zero. */
 export function take(bucket: Bucket, calls: number): void {
-  bucket.tokens -= calls;
+  bucket.tokens = Math.max(lowest(bucket), bucket.tokens - calls);
+}
+
+/** What calls that did not ask may leave behind: the provider let them through, so they are no reason to wait for ever. */
+function lowest({ burst, perSecond }: Bucket): number {
+  return -Math.max(burst, perSecond);
 }
 
 /** The provider throttled: nothing for a second, and a lower rate that recovers. */

@@ -1,5 +1,6 @@
 /** The mutex's state as continue-as-new carries it. */
 import type { Holding } from '../messages.ts';
+import { type Clock, newClock } from './clock.ts';
 import type { Told, Waiter } from './queue.ts';
 import type { PoolState } from './state.ts';
 
@@ -18,7 +19,8 @@ type PackedWaiter = [
 ];
 
 /** Waiters are packed: 10,000 of them must fit one payload (2 MB). */
-export interface PackedPoolState extends Omit<PoolState, 'queue'> {
+export interface PackedPoolState extends Omit<PoolState, 'queue' | 'clock'> {
+  readonly clock?: Clock;
   readonly queue: PackedWaiter[];
 }
 
@@ -41,7 +43,12 @@ function packWaiter(w: Waiter): PackedWaiter {
 }
 
 export function unpack(packed: PackedPoolState): PoolState {
-  return { ...packed, queue: packed.queue.flatMap((waiter) => unpackWaiter(packed, waiter) ?? []) };
+  return {
+    ...packed,
+    // A run of an earlier version carried none.
+    clock: packed.clock ?? newClock(0),
+    queue: packed.queue.flatMap((waiter) => unpackWaiter(packed, waiter) ?? []),
+  };
 }
 
 function unpackWaiter({ pools }: PackedPoolState, packed: PackedWaiter): Waiter | undefined {

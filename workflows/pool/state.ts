@@ -14,6 +14,7 @@ import type { AddressQuery } from '../../model/address.ts';
 import type { RateLimit } from '../../model/settings.ts';
 import type { AddressRequest, Settlement } from '../messages.ts';
 import { CLAIM_MS, type Claim, linger, overdue, removeWhere } from './claims.ts';
+import { type Clock, newClock } from './clock.ts';
 import { type Bucket, newBucket, refill, slowDown, take } from './pacing.ts';
 import { insert, isOf, remove, type Waiter, type WaiterId } from './queue.ts';
 
@@ -25,6 +26,7 @@ export interface PoolState {
   readonly queue: Waiter[];
   readonly claims: Claim[];
   readonly bucket: Bucket;
+  readonly clock: Clock;
   /** Somebody waits and something may have changed: look at once (as pacing allows). */
   lookSoon: boolean;
   /** Pause before the next look at pools that were found empty; grows while nothing changes. */
@@ -43,6 +45,7 @@ export function newPoolState(pacing: RateLimit, now: number): PoolState {
     queue: [],
     claims: [],
     bucket: newBucket(pacing, now),
+    clock: newClock(now),
     lookSoon: false,
     emptyBackoffMs: FIRST_EMPTY_BACKOFF_MS,
     lastLookAt: 0,

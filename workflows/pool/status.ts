@@ -8,6 +8,7 @@ import type { PoolState } from './state.ts';
 const SHOWN = 20;
 
 export function poolStatus(state: PoolState, scope: Scope, lastError?: string): AddressPoolStatus {
+  const shown = (time: number): string => new Date(time - state.clock.ahead).toISOString();
   return {
     scope: formatScope(scope),
     waiting: state.queue.map((waiter, index) => ({
@@ -16,14 +17,14 @@ export function poolStatus(state: PoolState, scope: Scope, lastError?: string): 
       family: waiter.family,
       pool: state.pools[waiter.poolKey]?.name ?? waiter.poolKey,
       priority: waiter.priority,
-      since: new Date(waiter.since).toISOString(),
+      since: shown(waiter.since),
     })),
     claims: state.claims.map((claim) => ({
       address: claim.address,
       workflowId: claim.workflowId,
       token: claim.token,
       state: claim.state,
-      deadline: new Date(claim.deadline).toISOString(),
+      deadline: shown(claim.deadline),
     })),
     nextToken: state.nextToken,
     pacing: {

@@ -1,0 +1,333 @@
+/**
+ * What the mutex must do, said as simply as it can be: a map of who waits, a map of what is claimed, and a budget of calls.
+ * It is told all that the mutex is told and all that the mutex says, and throws at the first word that is wrong.
+ */
+import type { AddressRef } from '../../model/address.ts';
+import type { RateLimit } from '../../model/settings.ts';
+import type { AddressRequest, Grant, Settlement } from '../../workflows/messages.ts';
+import { CLAIM_MS, LINGER_MS } from '../../workflows/pool/claims.ts';
+import type { Found, Look, Message } from '../../workflows/pool/look.ts';
+import type { PoolState } from '../../workflows/pool/state.ts';
+import { type ModelPool, poolOf } from './cloud.ts';
+
+export interface Waiting {
+  readonly asked: AddressRequest;
+  readonly pool: ModelPool;
+  /** Its place: the first request of a workflow for a family counts, until it is answered. */
+  readonly place: number;
+  holds: AddressRequest['holds'];
+  told: string | undefined;
+}
+
+export interface Claimed {
+  readonly address: AddressRef;
+  readonly token: number;
+  readonly asked: AddressRequest;
+  state: 'granted' | 'lingering';
+  until: number;
+}
+
+type Answers = ReadonlyMap<Waiting, Grant>;
+
+export class MutexSpecification {
+  readonly #waiting = new Map<string, Waiting>();
+  /** By address: there cannot be two claims of one. */
+  readonly #claims = new Map<string, Claimed>();
+  #lastToken = 0;
+  #places = 0;
+  #limit: RateLimit;
+  #budget: number;
+  #budgetAt = 0;
+  /** Requests that the look under way was made for. */
+  #covered = new Map<string, AddressRequest>();
+
+  constructor(limit: RateLimit) {
+    this.#limit = limit;
+    this.#budget = limit.burst;
+  }
+
+  /** In the order in which they are to be served. */
+  queue(): Waiting[] {
+    return [...this.#waiting.values()].sort(
+      (a, b) => b.asked.priority - a.asked.priority || a.place - b.place,
+    );
+  }
+
+  claims(): Claimed[] {
+    return [...this.#claims.values()];
+  }
+
+  claimOf(token: number): Claimed | undefined {
+    return this.claims().find((claim) => claim.token === token);
+  }
+
+  // ---- what the mutex is told ----
+
+  requested(asked: AddressRequest, now: number): void {
+    const key = keyOf(asked);
+    const granted = this.claims().find((c) => c.state === 'granted' && keyOf(c.asked) === key);
+    if (granted?.asked.requestId === asked.requestId) return;
+    if (granted !== undefined) lingerFrom(granted, now);
+    const place = this.#waiting.get(key)?.place ?? ++this.#places;
+    const waiting = { asked, pool: poolOf(asked.query), place, holds: asked.holds, told: undefined };
+    this.#waiting.set(key, waiting);
+  }
+
+  withdrawn(workflowId: string, requestId: string | undefined): void {
+    for (const [key, { asked }] of this.#waiting) {
+      const isMeant = requestId === undefined || asked.requestId === requestId;
+      if (asked.workflowId === workflowId && isMeant) this.#waiting.delete(key);
+    }
+  }
+
+  /** A granted claim ends by its holder's word, and so does a lingering one if nothing was done. */
+  settled({ workflowId, addressId, token, outcome }: Settlement, now: number): void {
+    const claim = this.#claims.get(addressId);
+    if (claim?.token !== token || claim.asked.workflowId !== workflowId) return;
+    const isUndone = outcome === 'abandoned' || (outcome === 'throttled' && claim.state === 'granted');
+    if (isUndone) this.#claims.delete(addressId);
+    else if (claim.state === 'granted') lingerFrom(claim, now);
+  }
+
+  freed(addressId: string, disassociated: boolean, now: number): void {
+    if (this.#claims.get(addressId)?.state === 'lingering') this.#claims.delete(addressId);
+    if (disassociated) this.#spend(now);
+  }
+
+  configured(limit: RateLimit, now: number): void {
+    this.#accrue(now);
+    this.#budget += limit.burst - this.#limit.burst;
+    this.#limit = limit;
+    this.#budget = Math.max(this.#lowest(), this.#budget);
+  }
+
+  undelivered(token: number): void {
+    const claim = this.claimOf(token);
+    if (claim?.state === 'granted') this.#claims.delete(claim.address.id);
+  }
+
+  /** @returns run ids of the holders that are to be looked for */
+  silentHolders(now: number): string[] {
+    return this.#overdue(now).map(({ asked }) => asked.runId);
+  }
+
+  /** A holder that is closed ends its claim; for one that is not, time proves nothing. */
+  holdersChecked(closed: readonly string[], now: number): void {
+    for (const claim of this.#overdue(now)) {
+      if (closed.includes(claim.asked.runId)) lingerFrom(claim, now);
+      else claim.until = now + CLAIM_MS;
+    }
+  }
+
+  #overdue(now: number): Claimed[] {
+    return this.claims().filter(({ state, until }) => state === 'granted' && until <= now);
+  }
+
+  // ---- looks ----
+
+  lookBegan(now: number): void {
+    for (const { address, state, until } of this.claims()) {
+      if (state === 'lingering' && until <= now) this.#claims.delete(address.id);
+    }
+    this.#covered = new Map(
+      [...this.#waiting].map(([key, { asked, holds }]) => [key, withHolds(asked, holds)]),
+    );
+  }
+
+  /**
+   * @param callsLeft what the mutex says that pacing would still let through
+   * @returns whether somebody waits for pacing alone
+   * @throws Error at an answer that is wrong, or that is not there
+   */
+  lookDecided(
+    look: Look,
+    found: Found,
+    messages: readonly Message[],
+    now: number,
+    callsLeft: number,
+  ): boolean {
+    for (const { addressId, instanceId } of found.claims) {
+      const isLingering = this.#claims.get(addressId)?.state === 'lingering';
+      if (instanceId !== null && isLingering) this.#claims.delete(addressId);
+    }
+    const answers = this.#readAnswers(messages);
+    const reserved = this.#reserved(look);
+    let paced = false;
+    for (const waiting of this.queue()) {
+      const answer = answers.get(waiting);
+      const due = this.#due(waiting, look, found, reserved);
+      if (due.kind === 'address' && answer === undefined) {
+        must(callsLeft < 1, 'left waiting with a free address and calls to spare', waiting);
+        paced = true;
+      } else if (due.kind === 'address') {
+        must(!paced, 'served although one before it was not', waiting);
+        this.#granted(waiting, answer, due.address, false, now);
+      } else this.#answered(waiting, answer, due, now);
+    }
+    return paced;
+  }
+
+  #readAnswers(messages: readonly Message[]): Answers {
+    const answers = new Map<Waiting, Grant>();
+    for (const { workflowId, grant } of messages) {
+      const waiting = [...this.#waiting.values()].find(
+        ({ asked }) => asked.workflowId === workflowId && asked.requestId === grant.requestId,
+      );
+      must(waiting !== undefined, 'an answer to nobody', grant);
+      must(!answers.has(waiting), 'two answers to one request', grant);
+      answers.set(waiting, grant);
+    }
+    return answers;
+  }
+
+  /** Addresses that pinned ones wait for, by how these call them; a pin of no address of its pool reserves nothing. */
+  #reserved(look: Look): (address: AddressRef) => boolean {
+    const pinned = [...this.#waiting.values()].filter(({ asked, pool }) => {
+      if (asked.pinned === undefined) return false;
+      const isKnown = this.#coveredBy(asked)?.pinned === asked.pinned && isLooked(look, pool);
+      return !isKnown || pool.addresses.some((address) => isCalled(address, asked.pinned));
+    });
+    return (address) => pinned.some(({ asked }) => isCalled(address, asked.pinned));
+  }
+
+  /** What a waiting node must be answered. */
+  #due(waiting: Waiting, look: Look, found: Found, isReserved: (address: AddressRef) => boolean): Due {
+    const { asked, pool, holds } = waiting;
+    const planned = look.pools.find(({ query }) => poolOf(query) === pool);
+    const offer = found.pools.find(({ key }) => key === planned?.key);
+    if (planned === undefined || offer === undefined) return { kind: 'nothing' };
+    const covered = this.#coveredBy(asked);
+    if (holds !== undefined) {
+      if (covered?.holds?.ips.join() !== holds.ips.join()) return { kind: 'nothing' };
+      const own = offer.held.find(({ workflowId }) => workflowId === asked.workflowId);
+      if (own !== undefined) {
+        const isWorkedOn = this.#claims.get(own.address.id)?.state === 'granted';
+        return isWorkedOn ? { kind: 'nothing' } : { kind: 'keeps', address: own.address };
+      }
+      if (holds.exclusive) return { kind: 'foreign' };
+      waiting.holds = undefined;
+    }
+    const isClaimed = ({ id }: AddressRef): boolean => this.#claims.has(id);
+    if (asked.pinned !== undefined) {
+      if (covered?.pinned !== asked.pinned) return { kind: 'nothing' };
+      const target = offer.pinned.find(({ workflowId }) => workflowId === asked.workflowId);
+      const isFree = target?.free === true && !isClaimed(target.address);
+      return isFree
+        ? { kind: 'address', address: target.address }
+        : { kind: 'told', what: target === undefined ? 'notInPool' : 'inUse' };
+    }
+    const address = offer.free.find((it) => !isClaimed(it) && !isReserved(it));
+    if (address !== undefined) return { kind: 'address', address };
+    // The list was cut: there may be more.
+    return offer.free.length < planned.want ? { kind: 'told', what: 'empty' } : { kind: 'nothing' };
+  }
+
+  #answered(waiting: Waiting, answer: Grant | undefined, due: Due, now: number): void {
+    switch (due.kind) {
+      case 'keeps':
+        return this.#granted(waiting, answer, due.address, true, now);
+      case 'foreign':
+        must(answer?.kind === 'foreign', 'must hear that it holds what is not of the pool', answer);
+        this.#waiting.delete(keyOf(waiting.asked));
+        return;
+      case 'told': {
+        const said = answer?.kind === 'pinned' ? answer.reason : answer?.kind;
+        const isNew = waiting.told !== due.what;
+        must(said === (isNew ? due.what : undefined), `must hear ${due.what} once`, { waiting, answer });
+        waiting.told = due.what;
+        return;
+      }
+      default:
+        must(answer === undefined, 'answered although nothing is known', answer);
+    }
+  }
+
+  #granted(
+    waiting: Waiting,
+    grant: Grant | undefined,
+    address: AddressRef,
+    held: boolean,
+    now: number,
+  ): void {
+    must(grant?.kind === 'granted', 'must be granted an address', { waiting, grant });
+    must(grant.address.id === address.id, `must be granted ${address.id}`, grant);
+    must(grant.held === held, 'must know whether it is held', grant);
+    must(grant.token > this.#lastToken, 'tokens must grow', grant);
+    this.#lastToken = grant.token;
+    if (!held) this.#spend(now);
+    must(held || this.#budget > -1e-6, 'more calls than pacing allows', grant);
+    const { asked } = waiting;
+    this.#waiting.delete(keyOf(asked));
+    const claim: Claimed = { address, token: grant.token, asked, state: 'granted', until: now + CLAIM_MS };
+    this.#claims.set(address.id, claim);
+  }
+
+  #coveredBy(asked: AddressRequest): AddressRequest | undefined {
+    const covered = this.#covered.get(keyOf(asked));
+    return covered !== undefined && poolOf(covered.query) === poolOf(asked.query) ? covered : undefined;
+  }
+
+  // ---- pacing ----
+
+  #accrue(now: number): void {
+    const seconds = Math.max(0, now - this.#budgetAt) / 1000;
+    this.#budget = Math.min(this.#limit.burst, this.#budget + seconds * this.#limit.perSecond);
+    this.#budgetAt = Math.max(now, this.#budgetAt);
+  }
+
+  #spend(now: number): void {
+    this.#accrue(now);
+    this.#budget = Math.max(this.#lowest(), this.#budget - 1);
+  }
+
+  #lowest(): number {
+    return -Math.max(this.#limit.burst, this.#limit.perSecond);
+  }
+
+  // ---- what the mutex remembers ----
+
+  /** @throws Error unless the mutex remembers the same queue, in the same order, and the same claims */
+  compare({ queue, claims }: PoolState): void {
+    const waits = this.queue().map(({ asked }) => `${keyOf(asked)} ${asked.requestId} ${asked.runId}`);
+    const does = queue.map((w) => `${w.workflowId} ${w.family} ${w.requestId} ${w.runId}`);
+    must(does.join() === waits.join(), 'another queue', { does, must: waits });
+    const claimed = this.claims().map(({ asked, address, token, state, until }) =>
+      [token, address.id, keyOf(asked), asked.runId, asked.requestId, state, until].join(' '),
+    );
+    const has = claims.map((c) =>
+      [c.token, c.address.id, c.workflowId, c.family, c.runId, c.requestId, c.state, c.deadline].join(' '),
+    );
+    must(has.sort().join() === claimed.sort().join(), 'other claims', { does: has, must: claimed });
+  }
+}
+
+type Due =
+  | { readonly kind: 'address' | 'keeps'; readonly address: AddressRef }
+  | { readonly kind: 'told'; readonly what: 'empty' | 'notInPool' | 'inUse' }
+  | { readonly kind: 'foreign' | 'nothing' };
+
+function lingerFrom(claim: Claimed, now: number): void {
+  claim.state = 'lingering';
+  claim.until = now + LINGER_MS;
+}
+
+function withHolds(asked: AddressRequest, holds: AddressRequest['holds']): AddressRequest {
+  const { holds: _, ...rest } = asked;
+  return holds === undefined ? rest : { ...rest, holds };
+}
+
+function isLooked(look: Look, pool: ModelPool): boolean {
+  return look.pools.some(({ query }) => poolOf(query) === pool);
+}
+
+export function keyOf({ workflowId, query }: AddressRequest): string {
+  return `${workflowId} ${query.family}`;
+}
+
+export function isCalled({ id, ip }: AddressRef, name: string | undefined): boolean {
+  return id === name || ip === name;
+}
+
+export function must(isSo: boolean, what: string, about: unknown): asserts isSo {
+  if (!isSo) throw new Error(`${what}: ${JSON.stringify(about)}`);
+}

@@ -1,0 +1,306 @@
+/**
+ * The mutex's core and its specification side by side, with a cloud, clocks and nodes around them. Every method is
+ * something that may happen; both are told of it, and afterwards both must remember the same.
+ */
+import type { RateLimit } from '../../model/settings.ts';
+import type { AddressRequest, ClaimOutcome, Grant } from '../../workflows/messages.ts';
+import { readClock } from '../../workflows/pool/clock.ts';
+import {
+  beginLook,
+  decide,
+  LOOK_GAP_MS,
+  type Look,
+  lookFailed,
+  nextLookAt,
+  nextWakeAt,
+} from '../../workflows/pool/look.ts';
+import { available, configureBucket } from '../../workflows/pool/pacing.ts';
+import { pack, unpack } from '../../workflows/pool/packed-state.ts';
+import * as core from '../../workflows/pool/state.ts';
+import { list } from '../unit/address-pool-world.ts';
+import { ModelCloud, poolOf } from './cloud.ts';
+import { isCalled, must, MutexSpecification } from './specification.ts';
+
+type Granted = Extract<Grant, { kind: 'granted' }>;
+
+/** A grant that reached its node, and what the node did with it. */
+interface Delivered {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly grant: Granted;
+  associated: boolean;
+  /** The node has said how it ended, and does nothing with it any more. */
+  done: boolean;
+}
+
+export const firstLimit: RateLimit = { burst: 5, perSecond: 2 };
+/** No pause before the next look is longer, whatever the rates and clocks of these tests. */
+const LONGEST_PAUSE_MS = 15 * 60_000;
+
+export class MutexWorld {
+  #state = core.newPoolState(firstLimit, 0);
+  readonly #spec = new MutexSpecification(firstLimit);
+  readonly #cloud = new ModelCloud();
+  /** Real time, which the cloud goes by; and Temporal's, which may leap, and stands still until it is where it was. */
+  #real = 0;
+  #temporal = 0;
+  #shown = 0;
+  readonly #delivered: Delivered[] = [];
+  readonly #closedRuns = new Set<string>();
+  #look: { readonly planned: Look; readonly begunAt: number } | undefined;
+  /** Addresses that may be granted although somebody has them: said to be free by mistake, or time leapt. */
+  readonly #excused = new Set<string>();
+
+  get isLooking(): boolean {
+    return this.#look !== undefined;
+  }
+
+  #now(least?: number): number {
+    this.#shown = Math.max(this.#shown, this.#temporal);
+    return readClock(this.#state.clock, this.#shown, least);
+  }
+
+  // ---- time ----
+
+  wait(ms: number): void {
+    this.#real += ms;
+    this.#temporal += ms;
+  }
+
+  /** Temporal's clock is set, forward or back; the cloud's time is the same. */
+  leap(ms: number): void {
+    this.#now();
+    this.#temporal = Math.max(0, this.#temporal + ms);
+    if (ms <= 0) return;
+    for (const { address, state } of this.#spec.claims()) {
+      if (state === 'lingering') this.#excused.add(address.id);
+    }
+  }
+
+  // ---- nodes ----
+
+  request(asked: AddressRequest): void {
+    const now = this.#now();
+    core.request(this.#state, asked, now);
+    this.#spec.requested(asked, now);
+    this.#compare();
+  }
+
+  withdraw(workflowId: string, requestId?: string): void {
+    core.withdraw(this.#state, workflowId, requestId);
+    this.#spec.withdrawn(workflowId, requestId);
+    this.#compare();
+  }
+
+  /** A node associates what it was granted last but `nth`, if the grant still stands and its run lives. */
+  associate(nth: number): void {
+    const it = this.#delivered[nth];
+    const isGranted = it !== undefined && this.#spec.claimOf(it.grant.token)?.state === 'granted';
+    if (!isGranted || it.done || it.grant.held || this.#closedRuns.has(it.runId)) return;
+    it.associated ||= this.#cloud.associate(it.grant.address.id, 'claim', it.workflowId, this.#real);
+  }
+
+  /** A node says how it ended; the truth, but possibly again, or late, or with something in it forged. */
+  settle(nth: number, said: ClaimOutcome, forged?: 'token' | 'address' | 'workflow'): void {
+    const it = this.#delivered[nth];
+    if (it === undefined) return;
+    const { grant, workflowId, associated } = it;
+    let outcome = said;
+    if (associated && (said === 'throttled' || said === 'abandoned')) outcome = 'associated';
+    if (!associated && said === 'associated' && !grant.held) outcome = 'unknown';
+    const settlement = {
+      workflowId: forged === 'workflow' ? `${workflowId}-other` : workflowId,
+      addressId: forged === 'address' ? `${grant.address.id}-other` : grant.address.id,
+      token: forged === 'token' ? grant.token - 1 : grant.token,
+      outcome,
+    };
+    const now = this.#now();
+    core.settle(this.#state, settlement, now);
+    this.#spec.settled(settlement, now);
+    if (forged === undefined) it.done = true;
+    this.#compare();
+  }
+
+  /** A node's run ends without a word. */
+  die(runId: string): void {
+    this.#closedRuns.add(runId);
+  }
+
+  /** A grant did not reach anybody. */
+  lose(nth: number): void {
+    const it = this.#delivered[nth];
+    if (it === undefined || it.associated || it.done) return;
+    core.undelivered(this.#state, it.grant.token);
+    this.#spec.undelivered(it.grant.token);
+    it.done = true;
+    this.#compare();
+  }
+
+  // ---- the cloud ----
+
+  attachByHand(addressId: string): void {
+    this.#cloud.associate(addressId, 'hand', 'somebody', this.#real);
+  }
+
+  detachByHand(addressId: string): void {
+    this.#cloud.disassociate(addressId, this.#real);
+  }
+
+  /** @param isSo false: it is said to be free, and nobody gave it back */
+  free(addressId: string, isSo: boolean): void {
+    if (isSo) this.#cloud.disassociate(addressId, this.#real);
+    else this.#excused.add(addressId);
+    const now = this.#now();
+    core.freed(this.#state, addressId, isSo, now);
+    this.#spec.freed(addressId, isSo, now);
+    this.#compare();
+  }
+
+  // ---- the mutex ----
+
+  configure(limit: RateLimit): void {
+    const now = this.#now();
+    configureBucket(this.#state.bucket, limit, now);
+    this.#spec.configured(limit, now);
+  }
+
+  beginLook(): void {
+    const now = this.#now();
+    this.#look = { planned: beginLook(this.#state, now), begunAt: this.#real };
+    this.#spec.lookBegan(now);
+    this.#compare();
+  }
+
+  /** The list comes, which may be as old as the cloud's lists can be when the look began. */
+  decide(staleMs: number): void {
+    if (this.#look === undefined) return;
+    const { planned, begunAt } = this.#look;
+    this.#look = undefined;
+    const holders = this.#cloud.listed(begunAt, staleMs);
+    for (const id of this.#excused) {
+      if (holders.get(id) === this.#cloud.association(id)?.holder) this.#excused.delete(id);
+    }
+    const found = list(planned, (query) => poolOf(query).addresses, holders);
+    const now = this.#now();
+    const runs = new Map(
+      this.#state.queue.map(({ workflowId, requestId, runId }) => [`${workflowId} ${requestId}`, runId]),
+    );
+    const messages = decide(this.#state, planned, found, now);
+    const calls = available(this.#state.bucket);
+    const isPaced = this.#spec.lookDecided(planned, found, messages, now, calls);
+    if (isPaced) this.#mustLookSoon(now);
+    for (const { workflowId, grant } of messages) {
+      if (grant.kind !== 'granted') continue;
+      const runId = runs.get(`${workflowId} ${grant.requestId}`) ?? '';
+      this.#delivered.unshift({ workflowId, runId, grant, associated: false, done: false });
+      if (!grant.held) this.#mustBeFree(grant);
+    }
+    this.#compare();
+  }
+
+  /** Whoever waits for pacing alone waits for no more than a second's calls. */
+  #mustLookSoon(now: number): void {
+    const { tokens, perSecond, share } = this.#state.bucket;
+    const latest = now + LOOK_GAP_MS + (1_000 * (1 + perSecond - tokens)) / (perSecond * share);
+    const at = nextLookAt(this.#state) ?? Infinity;
+    must(at <= latest, 'waits for longer than pacing demands', { at, latest });
+  }
+
+  /** Lists are stale for as long as claims linger: so what one node got by a claim, no other is granted. */
+  #mustBeFree({ address }: Granted): void {
+    const association = this.#cloud.association(address.id);
+    const isSo = association?.by !== 'claim' || this.#excused.has(address.id);
+    must(isSo, 'granted although a node has it', { address, association });
+  }
+
+  failLook(): void {
+    this.#look = undefined;
+    lookFailed(this.#state);
+  }
+
+  /** @param isAnswered false: nobody can say which runs are closed */
+  checkHolders(isAnswered = true): void {
+    const now = this.#now();
+    const holders = core.overdueHolders(this.#state, now).map(({ runId }) => runId);
+    const expected = this.#spec.silentHolders(now);
+    must(holders.sort().join() === expected.sort().join(), 'looks for other holders', { holders, expected });
+    const closed = isAnswered ? holders.filter((runId) => this.#closedRuns.has(runId)) : [];
+    core.checkedHolders(this.#state, closed, now);
+    this.#spec.holdersChecked(closed, now);
+    this.#compare();
+  }
+
+  /** A new run, which has nothing but what JSON carries, and the server's clock as it is now. */
+  continueAsNew(): void {
+    const before = this.#state;
+    this.#state = unpack(JSON.parse(JSON.stringify(pack(before))));
+    const awaited = new Set(before.queue.map(({ poolKey }) => poolKey));
+    const pools = Object.fromEntries(Object.entries(before.pools).filter(([key]) => awaited.has(key)));
+    must(sorted(this.#state) === sorted({ ...before, pools }), 'forgets', { before, after: this.#state });
+    this.#shown = this.#temporal;
+    this.#compare();
+  }
+
+  /** What AddressPoolWorkflow does when nothing is said to it: what is due, or else it sleeps until something is. */
+  wake(): void {
+    const now = this.#now();
+    if (core.overdueHolders(this.#state, now).length > 0) return this.checkHolders();
+    const lookAt = nextLookAt(this.#state);
+    if (lookAt !== undefined && lookAt <= now) {
+      this.beginLook();
+      return this.decide(0);
+    }
+    const at = nextWakeAt(this.#state);
+    must(at !== undefined || this.#state.queue.length === 0, 'sleeps although somebody waits', this.#state);
+    if (at === undefined) return;
+    must(at - now <= LONGEST_PAUSE_MS, 'sleeps too long', { ms: at - now });
+    this.wait(Math.max(1, at - now));
+    this.#now(at);
+  }
+
+  /** Nothing happens any more, but what the mutex and living nodes do. Whoever waits then could not have been served. */
+  rest(): void {
+    if (this.isLooking) this.decide(0);
+    for (let quiet = 0; quiet < 12;) {
+      const grants = this.#delivered.length;
+      this.wake();
+      this.#delivered.forEach((it, nth) => {
+        if (it.done || this.#closedRuns.has(it.runId)) return;
+        this.associate(nth);
+        this.settle(nth, it.associated || it.grant.held ? 'associated' : 'inUse');
+      });
+      const isBusy = this.#spec.claims().some(({ state }) => state === 'granted');
+      quiet = isBusy || this.#delivered.length > grants ? 0 : quiet + 1;
+    }
+    for (const waiting of this.#spec.queue()) {
+      must(waiting.holds === undefined, 'waits with what it holds', waiting);
+      const { asked, pool } = waiting;
+      const isReserved = (it: { id: string; ip: string }): boolean =>
+        this.#spec
+          .queue()
+          .some((other) => isCalled(it, other.asked.pinned) && other.pool.addresses.some((a) => a === it));
+      const possible = pool.addresses.filter((it) => {
+        const isFree = this.#cloud.association(it.id) === undefined && !this.#isClaimed(it.id);
+        return isFree && (asked.pinned === undefined ? !isReserved(it) : isCalled(it, asked.pinned));
+      });
+      must(possible.length === 0, 'waits for ever beside a free address', { asked, possible });
+    }
+  }
+
+  #isClaimed(addressId: string): boolean {
+    return this.#spec.claims().some(({ address }) => address.id === addressId);
+  }
+
+  #compare(): void {
+    this.#spec.compare(this.#state);
+  }
+}
+
+/** JSON with its keys in order. */
+function sorted(value: unknown): string {
+  return JSON.stringify(value, (_, it: unknown) =>
+    typeof it === 'object' && it !== null && !Array.isArray(it)
+      ? Object.fromEntries(Object.entries(it).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : it,
+  );
+}
