@@ -82,7 +82,7 @@ async function discover(
     );
   }
   const found = await findInstance(parsed.instance, provider);
-  if ('reason' in found) return { kind: 'notReady', node, reason: found.reason };
+  if ('reason' in found) return { kind: 'notReady', node, reason: found.reason, instanceGone: true };
   return { kind: 'ready', node, instance: found, pool: specOf(pool, provider.scope, found), pinned };
 }
 

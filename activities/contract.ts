@@ -27,7 +27,13 @@ export type Discovery =
       readonly pinned: Readonly<Partial<Record<Family, string>>>;
     }
   /** Something is missing that may still come (a providerID, a region label, the instance): `reason` says what. */
-  | { readonly kind: 'notReady'; readonly node: NodeRef; readonly reason: string }
+  | {
+      readonly kind: 'notReady';
+      readonly node: NodeRef;
+      readonly reason: string;
+      /** The cloud says that the instance is dead, or knows none: what was associated with it is free again. */
+      readonly instanceGone?: boolean;
+    }
   /** No pool's selector matches (any more). */
   | { readonly kind: 'notSelected'; readonly node: NodeRef }
   /** No Node of that name. */
@@ -88,7 +94,7 @@ export interface SelectInput {
     readonly want: number;
     /** Waiting nodes whose instance was seen to hold static addresses. */
     readonly holders: readonly { readonly workflowId: string; readonly ips: readonly string[] }[];
-    /** Waiting nodes that want one address and no other, by its IP or id. */
+    /** Waiting nodes that want one address, by its IP or id: it and no other, or rather than another. */
     readonly pinned: readonly { readonly workflowId: string; readonly wanted: string }[];
   }[];
 }

@@ -60,6 +60,15 @@ export interface InstanceRef {
   readonly account?: string;
 }
 
+/**
+ * Names an instance within its scope, as search attributes hold it.
+ *
+ * @returns the EC2 instance id; on GCE, where a name is unique in its zone only, `<zone>/<name>`
+ */
+export function instanceKey({ provider, id, zone }: Pick<InstanceRef, 'provider' | 'id' | 'zone'>): string {
+  return provider === 'gcp' ? `${zone}/${id}` : id;
+}
+
 /** A cloud instance as far as its public address is concerned. */
 export interface Instance extends InstanceRef {
   /** AWS account id (owner of the reservation), GCP project id. */

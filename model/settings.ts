@@ -39,6 +39,14 @@ export interface PoolSpec {
   readonly taintPolicy?: TaintPolicy;
 }
 
+/** What the audit does about what it finds. `report`: nothing but saying so. */
+export interface AuditPolicy {
+  /** Of a node that lost its address: its workflow is told, and gets it back. */
+  readonly drift: 'heal' | 'report';
+  /** Of an address that a node's workflow left behind: it is given back to its pool. */
+  readonly orphans: 'release' | 'report';
+}
+
 /** The token bucket of one class of calls: so many at once, then so many a second. */
 export interface RateLimit {
   readonly burst: number;

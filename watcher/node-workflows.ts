@@ -10,17 +10,15 @@ import type { PoolConfig } from '../config/config.ts';
 import {
   type AssignIpInput,
   assignIpWorkflowId,
-  clusterTaskQueue,
   nodeChangedSignal,
   nodeDeletedSignal,
   type NodeRef,
 } from '../workflows/messages.ts';
+import { nodeStart } from '../workflows/node-start.ts';
 import type { FailedRun } from './failure-cooldown.ts';
 import type { OpenRun } from './plan-reconcile.ts';
 
 const workflowType = 'AssignIpWorkflow';
-const clusterAttribute = defineSearchAttributeKey('KubeipCluster', 'KEYWORD');
-const nodeAttribute = defineSearchAttributeKey('KubeipNode', 'KEYWORD');
 const poolHashAttribute = defineSearchAttributeKey('KubeipPoolHash', 'KEYWORD');
 const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
 
@@ -100,31 +98,12 @@ function startOptions(
   { name: pool, hash, retries, taintKey, taintPolicy }: PoolConfig,
   failures: number,
 ): Start {
-  const workflowId = assignIpWorkflowId(cluster, name);
   const count = failures === 0 ? {} : { failures };
   const known = { name: pool, hash, taintPolicy, ...(taintKey === undefined ? {} : { taintKey }) };
   return {
-    workflowId,
-    taskQueue: clusterTaskQueue(cluster),
+    ...nodeStart(cluster, { name, uid }, failures),
     args: [{ cluster, node: { name, uid }, retries, pool: known, ...count }],
-    // A node that comes again after its workflow ended gets a new one.
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     workflowIdConflictPolicy: 'USE_EXISTING',
-    // The reconcile reads it back: the lists tell which Node a run is for, and how many failed before it.
-    memo: { uid, ...count },
-    typedSearchAttributes: [
-      { key: clusterAttribute, value: cluster },
-      { key: nodeAttribute, value: name },
-      { key: phaseAttribute, value: 'discovering' },
-    ],
-    staticSummary: `Static public address for node ${name}`,
-    staticDetails: [
-      `Gives node **${name}** of cluster **${cluster}** an address of its pool, and takes it back when the Node is deleted.`,
-      '',
-      `- Release it by hand: \`temporal workflow signal --workflow-id ${workflowId} --name release\``,
-      `- Assign one again: \`temporal workflow signal --workflow-id ${workflowId} --name assign\``,
-      `- Where it stands: \`temporal workflow query --workflow-id ${workflowId} --type status\``,
-    ].join('\n'),
   };
 }
 

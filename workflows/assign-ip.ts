@@ -41,7 +41,7 @@ import {
 import { giveBack } from './release-address.ts';
 import { holdReleased } from './release-by-hand.ts';
 import { restoreEphemeral, tryToRestore } from './restore-ephemeral.ts';
-import { isSameInstance, useDiscovery } from './use-discovery.ts';
+import { isSameInstance, loseGone, useDiscovery } from './use-discovery.ts';
 
 /** A node that is not ready is looked at again after this long at first, in case no signal tells. */
 const FIRST_PAUSE_MS = 5_000;
@@ -159,6 +159,7 @@ async function look(run: NodeRun): Promise<Next> {
       await publish(run, {});
       return 'ended';
     case 'notReady':
+      if (found.instanceGone === true) await loseGone(run, found.reason);
       await awaitReadiness(run, found.reason);
       return 'onward';
     case 'ready':

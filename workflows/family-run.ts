@@ -26,6 +26,8 @@ export interface FamilyRun {
   hadEphemeral: EphemeralHolder | undefined;
   /** The ephemeral address may be gone and no static one be there. */
   mayLackEphemeral: boolean;
+  /** The id of the address that somebody took from the instance: had again if it is free. */
+  lost: string | undefined;
   /** Failed tries since the last success. */
   failures: number;
   /** It failed for good, as far as one can tell; tried again as long as the other family goes on. */
@@ -45,6 +47,7 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
     grants: [],
     hadEphemeral: resume?.hadEphemeral,
     mayLackEphemeral: resume?.mayLackEphemeral ?? false,
+    lost: resume?.lost,
     failures: 0,
     failure: undefined,
   };
@@ -52,10 +55,12 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
 
 /** What the next run must know. A family of which nothing is to be known is left out. */
 export function familyResume(of: FamilyRun): FamilyResume[] {
-  const { family, assignment, requestId, requestedFor, askedScope, hadEphemeral, mayLackEphemeral } = of;
+  const { family, assignment, requestId, requestedFor, askedScope, hadEphemeral, mayLackEphemeral, lost } =
+    of;
   const isAsked = requestId !== undefined && requestedFor !== undefined && askedScope !== undefined;
   const request = isAsked ? { id: requestId, scope: askedScope, wanted: requestedFor } : undefined;
-  if (assignment === undefined && request === undefined && hadEphemeral === undefined) return [];
+  const isKnown = [assignment, request, hadEphemeral, lost].some((it) => it !== undefined);
+  if (!isKnown) return [];
   return [
     {
       family,
@@ -63,6 +68,7 @@ export function familyResume(of: FamilyRun): FamilyResume[] {
       ...(request === undefined ? {} : { request }),
       ...(hadEphemeral === undefined ? {} : { hadEphemeral }),
       ...(mayLackEphemeral ? { mayLackEphemeral } : {}),
+      ...(lost === undefined ? {} : { lost }),
     },
   ];
 }

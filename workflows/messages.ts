@@ -4,7 +4,7 @@
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { AddressQuery, AddressRef, Association, Family, InstanceRef } from '../model/address.ts';
-import type { PoolSpec, RateLimit, RetrySettings } from '../model/settings.ts';
+import type { AuditPolicy, PoolSpec, RateLimit, RetrySettings } from '../model/settings.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 
 // ---- ids ----
@@ -17,6 +17,11 @@ export function assignIpWorkflowId(cluster: string, node: string): string {
 /** The workflow id of a scope's mutex: `address-pool/<scope>`. */
 export function addressPoolWorkflowId(scope: Scope): string {
   return `address-pool/${formatScope(scope)}`;
+}
+
+/** The Schedule of a cluster's audit of a scope, and the beginning of its workflows' ids: `audit/<cluster>/<scope>`. */
+export function auditId(cluster: string, scope: Scope): string {
+  return `audit/${cluster}/${formatScope(scope)}`;
 }
 
 /** The task queue of a cluster: workflows of its nodes and Kubernetes activities. */
@@ -46,7 +51,7 @@ export interface AssignIpInput {
   readonly pool?: Pick<PoolSpec, 'name' | 'hash' | 'taintKey' | 'taintPolicy'>;
   /** How many runs for this Node failed for good in a row before this one. */
   readonly failures?: number;
-  /** Carried by continue-as-new only. */
+  /** What an earlier run had: carried by continue-as-new, and by an audit that found what a run left behind. */
   readonly resume?: AssignIpResume;
 }
 
@@ -87,6 +92,8 @@ export interface FamilyResume {
   readonly hadEphemeral?: EphemeralHolder;
   /** It may be gone, and no static one be there. */
   readonly mayLackEphemeral?: boolean;
+  /** The id of the address that somebody took from the instance: had again if it is free. */
+  readonly lost?: string;
 }
 
 export type Phase =
@@ -172,6 +179,8 @@ export interface AddressRequest {
   readonly holds?: Holding;
   /** The one address that the node is to have, by its IP or id: it waits for it, and takes no other. */
   readonly pinned?: string;
+  /** The address that it would rather have, by its id, if that is free: it had it before. */
+  readonly prefers?: string;
 }
 
 export interface Holding {
@@ -253,6 +262,35 @@ export const freedSignal = defineSignal<[{ addressId: string; disassociated: boo
 export const configureSignal = defineSignal<[{ pacing: RateLimit }]>('configure');
 export const poolStatusQuery = defineQuery<AddressPoolStatus>('status');
 
+// ---- AuditWorkflow ----
+
+export interface AuditInput {
+  readonly cluster: string;
+  readonly scope: Scope;
+  readonly policy: AuditPolicy;
+  /** What looks left behind is looked at once more after so many milliseconds. */
+  readonly secondLookMs: number;
+}
+
+/** What an audit found and did. */
+export interface AuditReport {
+  readonly scope: string;
+  readonly policy: AuditPolicy;
+  /** Addresses of the cluster's pools in the scope, and how many of them nobody has. */
+  readonly addresses: number;
+  readonly free: number;
+  /** Nodes whose workflow runs. */
+  readonly nodes: number;
+  readonly drifted: readonly { readonly node: string; readonly ip: string; readonly told: boolean }[];
+  readonly orphans: readonly {
+    readonly ip: string;
+    readonly pool: string;
+    readonly instance: string;
+    /** In words: why it is there, and what became of it. */
+    readonly what: string;
+  }[];
+}
+
 // ---- search attributes (typed; registered by `npm run sandbox` or `temporal operator search-attribute create`) ----
 
 /** Name and type of each custom search attribute. */
@@ -265,4 +303,6 @@ export const searchAttributeTypes = {
   /** One of each family. */
   KubeipAddress: 'KEYWORD_LIST',
   KubeipPhase: 'KEYWORD',
+  /** The node's instance, as `instanceKey` names it: set before an address is associated with it. */
+  KubeipInstance: 'KEYWORD',
 } as const;

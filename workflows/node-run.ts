@@ -7,7 +7,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Family, Instance } from '../model/address.ts';
+import { type Family, type Instance, instanceKey } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { addressStatus, type FamilyRun, newFamilyRun, nodeMessage, nodePhase } from './family-run.ts';
@@ -18,6 +18,7 @@ const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
 const poolAttribute = defineSearchAttributeKey('KubeipPool', 'KEYWORD');
 const poolHashAttribute = defineSearchAttributeKey('KubeipPoolHash', 'KEYWORD');
 const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST');
+const instanceAttribute = defineSearchAttributeKey('KubeipInstance', 'KEYWORD');
 
 /** Phases that last: only these are written to visibility, so that a fast assignment costs few history events. */
 const LASTING: readonly Phase[] = ['waiting', 'assigned', 'released', 'failed'];
@@ -143,7 +144,9 @@ function show(run: NodeRun, phase: Phase, message: string): void {
   const assignments = assignmentsOf(run);
   const pool = assignments[0]?.pool ?? poolOf(run);
   const ips = assignments.map(({ address }) => address.ip);
-  const shown = [phase, pool?.name, pool?.hash, ...ips].join(' ');
+  const holder = assignments[0]?.instance ?? run.instance;
+  const instance = holder === undefined ? null : instanceKey(holder);
+  const shown = [phase, pool?.name, pool?.hash, instance, ...ips].join(' ');
   if (shown === run.shown) return;
   run.shown = shown;
   upsertSearchAttributes([
@@ -151,6 +154,7 @@ function show(run: NodeRun, phase: Phase, message: string): void {
     { key: poolAttribute, value: pool?.name ?? null },
     { key: poolHashAttribute, value: pool?.hash ?? null },
     { key: addressAttribute, value: ips.length === 0 ? null : ips },
+    { key: instanceAttribute, value: instance },
   ]);
 }
 

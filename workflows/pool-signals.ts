@@ -45,6 +45,7 @@ export async function requestAddress(
     instance: { provider: instance.provider, id: instance.id, zone: instance.zone },
     ...(holds === undefined ? {} : { holds }),
     ...(pinned === undefined ? {} : { pinned }),
+    ...(of.lost === undefined ? {} : { prefers: of.lost }),
   };
   const mutex = getExternalWorkflowHandle(addressPoolWorkflowId(pool.scope));
   try {

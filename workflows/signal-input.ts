@@ -48,6 +48,7 @@ export function isRequest(value: unknown): value is AddressRequest {
     Number.isFinite(value['priority']) &&
     (value['holds'] === undefined || isHolding(value['holds'])) &&
     isTextIfAny(value['pinned']) &&
+    isTextIfAny(value['prefers']) &&
     isFields(query) &&
     (query['family'] === 'ipv4' || query['family'] === 'ipv6') &&
     isText(query['filter']) &&

@@ -8,7 +8,7 @@ import { familyName, type FamilyRun, newFamilyRun, wantedOf } from './family-run
 import type { Assignment } from './messages.ts';
 import { publish, verifyActivity } from './node-activities.ts';
 import { assignmentsOf, enterFamilyPhase, explain, type NodeRun } from './node-run.ts';
-import { withdrawRequest } from './pool-signals.ts';
+import { reportFreed, withdrawRequest } from './pool-signals.ts';
 import { releaseAddress } from './release-address.ts';
 import { restoreMissing } from './restore-ephemeral.ts';
 
@@ -129,10 +129,33 @@ async function releaseFor(run: NodeRun, of: FamilyRun, why: string): Promise<voi
   enterFamilyPhase(run, of, 'waiting', `${became.join(' ')} Reason: ${why}.`);
 }
 
+/**
+ * The cloud says that the instance is gone, without its Node: what it lost by that is no longer the node's, and serves
+ * others. What the provider still shows on it stays: the Node's deletion, or another look, will follow.
+ */
+export async function loseGone(run: NodeRun, reason: string): Promise<void> {
+  const isLost: FamilyRun[] = [];
+  for (const of of run.families) {
+    const { assignment } = of;
+    if (assignment === undefined || (await isThere(assignment))) continue;
+    of.assignment = undefined;
+    of.hadEphemeral = undefined;
+    of.mayLackEphemeral = false;
+    of.lastError = `${assignment.address.ip} is free again: ${reason}`;
+    isLost.push(of);
+    enterFamilyPhase(run, of, 'waiting', of.lastError);
+    await reportFreed(assignment.pool.scope, assignment.address.id, false);
+  }
+  if (isLost.length === 0) return;
+  const message = isLost.map(({ lastError }) => lastError).join(' ');
+  await publish(run, { event: { type: 'Warning', reason: 'InstanceGone', message } });
+}
+
 function lose(run: NodeRun, of: FamilyRun, { address }: Assignment): void {
   log.warn('the node lost its address', { node: run.node.name, address: address.ip });
   of.lastError = `${address.ip} was taken from the instance by somebody else`;
   of.assignment = undefined;
+  of.lost = address.id;
   enterFamilyPhase(run, of, 'waiting', of.lastError);
 }
 

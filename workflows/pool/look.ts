@@ -42,7 +42,7 @@ export function beginLook(state: PoolState, now: number): Look {
       const pool = state.pools[key];
       if (pool === undefined) return [];
       const want = Math.min(waiters.length + pinned, most);
-      return [{ key, query: pool.query, want, holders: holdersAmong(waiters), pinned: pinnedAmong(waiters) }];
+      return [{ key, query: pool.query, want, holders: holdersAmong(waiters), pinned: wishesAmong(waiters) }];
     }),
   };
 }
@@ -51,8 +51,12 @@ function holdersAmong(waiters: readonly Waiter[]): PlannedPool['holders'] {
   return waiters.flatMap(({ workflowId, holds }) => (holds ? [{ workflowId, ips: holds.ips }] : []));
 }
 
-function pinnedAmong(waiters: readonly Waiter[]): PlannedPool['pinned'] {
-  return waiters.flatMap(({ workflowId, pinned }) => (pinned ? [{ workflowId, wanted: pinned }] : []));
+/** Of those who are pinned to an address, and of those who would rather have one. */
+function wishesAmong(waiters: readonly Waiter[]): PlannedPool['pinned'] {
+  return waiters.flatMap(({ workflowId, pinned, prefers }) => {
+    const wanted = pinned ?? prefers;
+    return wanted === undefined ? [] : [{ workflowId, wanted }];
+  });
 }
 
 /** The look did not come off: the next one waits longer. */

@@ -54,6 +54,8 @@ export class Offer {
     const kept = waiter.holds && this.keep(waiter, waiter.holds, now);
     if (kept !== undefined) return kept;
     if (waiter.pinned !== undefined) return this.givePinned(waiter, waiter.pinned, now);
+    const preferred = this.preferredBy(waiter, reserved);
+    if (preferred !== undefined) return this.give(waiter, preferred, now);
     this.skipUnavailable(reserved);
     const address = this.free[0];
     if (address === undefined) return this.mayHaveMore ? 'paced' : this.tellEmpty(waiter);
@@ -97,6 +99,16 @@ export class Offer {
     return isFree ? this.give(waiter, target.address, now) : this.tellPinned(waiter, wanted, 'inUse');
   }
 
+  /** @returns the address that it would rather have, if it can be had */
+  private preferredBy(waiter: Waiter, reserved: ReadonlySet<string>): AddressRef | undefined {
+    const { workflowId, prefers } = waiter;
+    if (prefers === undefined || this.askedPins.get(workflowId) !== prefers) return undefined;
+    const target = this.pinned.get(workflowId);
+    if (target === undefined || !target.free) return undefined;
+    const { address } = target;
+    return this.isUnavailable(address, reserved) ? undefined : address;
+  }
+
   /** An address for one call, if the rate limit has one left. */
   private give(waiter: Waiter, address: AddressRef, now: number): Grant | 'paced' {
     if (available(this.state.bucket) < 1) return 'paced';
@@ -106,9 +118,11 @@ export class Offer {
 
   /** Two pools may overlap: what the other one just gave away is not free here. */
   private skipUnavailable(reserved: ReadonlySet<string>): void {
-    const isTaken = ({ id, ip }: AddressRef): boolean =>
-      reserved.has(id) || reserved.has(ip) || isClaimed(this.state, id);
-    while (this.free[0] !== undefined && isTaken(this.free[0])) this.free.shift();
+    while (this.free[0] !== undefined && this.isUnavailable(this.free[0], reserved)) this.free.shift();
+  }
+
+  private isUnavailable({ id, ip }: AddressRef, reserved: ReadonlySet<string>): boolean {
+    return reserved.has(id) || reserved.has(ip) || isClaimed(this.state, id);
   }
 
   private tellEmpty(waiter: Waiter): Grant | Waiting {

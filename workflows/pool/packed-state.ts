@@ -15,7 +15,8 @@ type PackedWaiter = [
   since: number,
   told?: Told | 0,
   pinned?: string | 0,
-  holds?: Holding,
+  holds?: Holding | 0,
+  prefers?: string,
 ];
 
 /** Waiters are packed: 10,000 of them must fit one payload (2 MB). */
@@ -36,7 +37,8 @@ export function pack(state: PoolState): PackedPoolState {
 
 function packWaiter(w: Waiter): PackedWaiter {
   const packed: PackedWaiter = [w.workflowId, w.runId, w.requestId, w.poolKey, w.priority, w.seq, w.since];
-  if (w.holds !== undefined) packed.push(w.told ?? 0, w.pinned ?? 0, w.holds);
+  if (w.prefers !== undefined) packed.push(w.told ?? 0, w.pinned ?? 0, w.holds ?? 0, w.prefers);
+  else if (w.holds !== undefined) packed.push(w.told ?? 0, w.pinned ?? 0, w.holds);
   else if (w.pinned !== undefined) packed.push(w.told ?? 0, w.pinned);
   else if (w.told !== undefined) packed.push(w.told);
   return packed;
@@ -52,7 +54,8 @@ export function unpack(packed: PackedPoolState): PoolState {
 }
 
 function unpackWaiter({ pools }: PackedPoolState, packed: PackedWaiter): Waiter | undefined {
-  const [workflowId, runId, requestId, poolKey, priority, seq, since, told, pinned, holds] = packed;
+  const [workflowId, runId, requestId, poolKey, priority, seq, since, told, pinned, holds, prefers] =
+    packed;
   const family = pools[poolKey]?.query.family;
   if (family === undefined) return undefined;
   return {
@@ -67,5 +70,6 @@ function unpackWaiter({ pools }: PackedPoolState, packed: PackedWaiter): Waiter 
     ...(told ? { told } : {}),
     ...(pinned ? { pinned } : {}),
     ...(holds ? { holds } : {}),
+    ...(prefers === undefined ? {} : { prefers }),
   };
 }

@@ -25,6 +25,8 @@ export interface Waiter extends WaiterId {
   holds?: Holding;
   /** The one address that it waits for, by its IP or id. */
   readonly pinned?: string;
+  /** The address that it would rather have, by its id. */
+  readonly prefers?: string;
   /** What the node was told last about its waiting: said once, not at every look. */
   told?: Told;
 }
@@ -41,8 +43,46 @@ export function isBefore(a: Waiter, b: Waiter): boolean {
   return a.priority !== b.priority ? a.priority > b.priority : a.seq < b.seq;
 }
 
+/**
+ * Who is in a queue, by its id. Derived from the queue and kept by {@link insert} and {@link remove}, which alone change
+ * it: thousands of requests may come at once, and each asks for the last one of its workflow.
+ */
+const indexes = new WeakMap<Waiter[], Map<string, Waiter>>();
+
+function indexOf(queue: Waiter[]): Map<string, Waiter> {
+  let index = indexes.get(queue);
+  if (index === undefined) {
+    index = new Map(queue.map((waiter) => [keyOf(waiter), waiter]));
+    indexes.set(queue, index);
+  }
+  return index;
+}
+
+function keyOf({ workflowId, family }: WaiterId): string {
+  return `${family} ${workflowId}`;
+}
+
+export function find(queue: Waiter[], id: WaiterId): Waiter | undefined {
+  return indexOf(queue).get(keyOf(id));
+}
+
 /** Puts a waiter at its place. The queue stays sorted; equal entries cannot be, since `seq` is unique. */
 export function insert(queue: Waiter[], waiter: Waiter): void {
+  indexOf(queue).set(keyOf(waiter), waiter);
+  queue.splice(placeOf(queue, waiter), 0, waiter);
+}
+
+/** @returns the waiter that was removed, if there was one */
+export function remove(queue: Waiter[], id: WaiterId): Waiter | undefined {
+  const waiter = find(queue, id);
+  if (waiter === undefined) return undefined;
+  indexOf(queue).delete(keyOf(id));
+  queue.splice(placeOf(queue, waiter), 1);
+  return waiter;
+}
+
+/** How many are served before it. */
+function placeOf(queue: readonly Waiter[], waiter: Waiter): number {
   let low = 0;
   let high = queue.length;
   while (low < high) {
@@ -51,11 +91,5 @@ export function insert(queue: Waiter[], waiter: Waiter): void {
     if (other !== undefined && isBefore(other, waiter)) low = middle + 1;
     else high = middle;
   }
-  queue.splice(low, 0, waiter);
-}
-
-/** @returns the waiter that was removed, if there was one */
-export function remove(queue: Waiter[], id: WaiterId): Waiter | undefined {
-  const index = queue.findIndex(isOf(id));
-  return index < 0 ? undefined : queue.splice(index, 1)[0];
+  return low;
 }

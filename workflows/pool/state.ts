@@ -10,13 +10,13 @@
  *   with the address that the one holds already, or that the one or the other is pinned to;
  * - a request is dropped only when it is granted, answered or withdrawn.
  */
-import type { AddressQuery } from '../../model/address.ts';
+import { type AddressQuery, families } from '../../model/address.ts';
 import type { RateLimit } from '../../model/settings.ts';
 import type { AddressRequest, Settlement } from '../messages.ts';
 import { CLAIM_MS, type Claim, linger, overdue, removeWhere } from './claims.ts';
 import { type Clock, newClock } from './clock.ts';
 import { type Bucket, newBucket, refill, slowDown, take } from './pacing.ts';
-import { insert, isOf, remove, type Waiter, type WaiterId } from './queue.ts';
+import { find, insert, isOf, remove, type Waiter, type WaiterId } from './queue.ts';
 
 export interface PoolState {
   nextToken: number;
@@ -73,20 +73,39 @@ export function request(state: PoolState, asked: AddressRequest, now: number): v
     since: before?.since ?? now,
     ...(asked.holds === undefined ? {} : { holds: asked.holds }),
     ...(asked.pinned === undefined ? {} : { pinned: asked.pinned }),
+    ...(asked.prefers === undefined ? {} : { prefers: asked.prefers }),
   });
   lookSoon(state);
 }
 
-function poolKey(state: PoolState, asked: AddressRequest): string {
-  const { family, filter, orderBy, subnet } = asked.query;
-  for (const [key, pool] of Object.entries(state.pools)) {
-    const { query } = pool;
-    const same = query.family === family && query.filter === filter && query.orderBy === orderBy;
-    if (same && query.subnet === subnet && pool.name === asked.pool) return key;
+type Pools = PoolState['pools'];
+
+/** Keys of pools by what tells them apart; derived, since many thousands of requests may come at once. */
+const keys = new WeakMap<Pools, Map<string, string>>();
+
+function keysOf(pools: Pools): Map<string, string> {
+  let known = keys.get(pools);
+  if (known === undefined) {
+    known = new Map(Object.entries(pools).map(([key, { name, query }]) => [poolText(name, query), key]));
+    keys.set(pools, known);
   }
+  return known;
+}
+
+function poolText(name: string, { family, filter, orderBy, subnet }: AddressQuery): string {
+  return JSON.stringify([name, family, filter, orderBy, subnet]);
+}
+
+function poolKey(state: PoolState, { pool: name, query: asked }: AddressRequest): string {
+  const known = keysOf(state.pools);
+  const text = poolText(name, asked);
+  const before = known.get(text);
+  if (before !== undefined) return before;
   const key = `p${state.nextSeq++}`;
+  const { family, filter, orderBy, subnet } = asked;
   const query = { family, filter, orderBy, ...(subnet === undefined ? {} : { subnet }) };
-  state.pools[key] = { name: asked.pool, query };
+  state.pools[key] = { name, query };
+  known.set(text, key);
   return key;
 }
 
@@ -96,10 +115,11 @@ function poolKey(state: PoolState, asked: AddressRequest): string {
  * @param requestId only what was asked for by this request; without it, whatever the node waits for
  */
 export function withdraw(state: PoolState, workflowId: string, requestId?: string): void {
-  const meant = state.queue.filter(
-    (w) => w.workflowId === workflowId && (requestId === undefined || w.requestId === requestId),
-  );
-  for (const waiter of meant) remove(state.queue, waiter);
+  for (const family of families) {
+    const waiter = find(state.queue, { workflowId, family });
+    const isMeant = requestId === undefined || waiter?.requestId === requestId;
+    if (waiter !== undefined && isMeant) remove(state.queue, waiter);
+  }
 }
 
 /** A node says how its claim ended. A settlement without its claim is old or repeated, and changes nothing. */

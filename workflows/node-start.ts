@@ -1,0 +1,36 @@
+/** How the workflow of a node is started, by the watcher as by an audit. Pure. */
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { assignIpWorkflowId, clusterTaskQueue, type NodeRef } from './messages.ts';
+
+const clusterAttribute = defineSearchAttributeKey('KubeipCluster', 'KEYWORD');
+const nodeAttribute = defineSearchAttributeKey('KubeipNode', 'KEYWORD');
+const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
+
+/**
+ * @param failures how many runs for this Node failed for good in a row
+ * @returns what is common to all ways of starting it: id, task queue, memo, search attributes and what the UI shows
+ */
+export function nodeStart(cluster: string, { name, uid }: NodeRef, failures = 0) {
+  const workflowId = assignIpWorkflowId(cluster, name);
+  return {
+    workflowId,
+    taskQueue: clusterTaskQueue(cluster),
+    // A node that comes again after its workflow ended gets a new one.
+    workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
+    // The reconcile reads it back: the lists tell which Node a run is for, and how many failed before it.
+    memo: { uid, ...(failures === 0 ? {} : { failures }) },
+    typedSearchAttributes: [
+      { key: clusterAttribute, value: cluster },
+      { key: nodeAttribute, value: name },
+      { key: phaseAttribute, value: 'discovering' },
+    ],
+    staticSummary: `Static public address for node ${name}`,
+    staticDetails: [
+      `Gives node **${name}** of cluster **${cluster}** an address of its pool, and takes it back when the Node is deleted.`,
+      '',
+      `- Release it by hand: \`temporal workflow signal --workflow-id ${workflowId} --name release\``,
+      `- Assign one again: \`temporal workflow signal --workflow-id ${workflowId} --name assign\``,
+      `- Where it stands: \`temporal workflow query --workflow-id ${workflowId} --type status\``,
+    ].join('\n'),
+  };
+}
