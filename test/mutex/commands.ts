@@ -74,12 +74,13 @@ const request: fc.Arbitrary<AddressRequest> = fc
       nil: undefined,
       freq: 2,
     }),
+    prefers: fc.option(addressId, { nil: undefined, freq: 2 }),
     holds: fc.option(fc.tuple(fc.array(anyAddress, { minLength: 1, maxLength: 2 }), fc.boolean()), {
       nil: undefined,
       freq: 3,
     }),
   })
-  .map(({ node, run, priority, pool, pinned, holds }) => {
+  .map(({ node, run, priority, pool, pinned, prefers, holds }) => {
     const { name, query } = pools[pool]!;
     return asked(node, {
       runId: runOf(node, run),
@@ -88,6 +89,7 @@ const request: fc.Arbitrary<AddressRequest> = fc
       pool: name,
       query,
       ...(pinned && { pinned: everyAddress[pinned[0]]![pinned[1]] }),
+      ...(prefers !== undefined && { prefers }),
       ...(holds && { holds: { ips: holds[0].map((n) => everyAddress[n]!.ip), exclusive: holds[1] } }),
     });
   });

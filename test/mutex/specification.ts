@@ -184,7 +184,7 @@ export class MutexSpecification {
   #reserved(look: Look): (address: AddressRef) => boolean {
     const pinned = [...this.#waiting.values()].filter(({ asked, pool }) => {
       if (asked.pinned === undefined) return false;
-      const isKnown = this.#coveredBy(asked)?.pinned === asked.pinned && isLooked(look, pool);
+      const isKnown = wishOf(this.#coveredBy(asked)) === asked.pinned && isLooked(look, pool);
       return !isKnown || pool.addresses.some((address) => isCalled(address, asked.pinned));
     });
     return (address) => pinned.some(({ asked }) => isCalled(address, asked.pinned));
@@ -208,13 +208,17 @@ export class MutexSpecification {
       waiting.holds = undefined;
     }
     const isClaimed = ({ id }: AddressRef): boolean => this.#claims.has(id);
+    const target = offer.pinned.find(({ workflowId }) => workflowId === asked.workflowId);
+    const isFree = target?.free === true && !isClaimed(target.address);
+    const isWishKnown = wishOf(covered) === wishOf(asked);
     if (asked.pinned !== undefined) {
-      if (covered?.pinned !== asked.pinned) return { kind: 'nothing' };
-      const target = offer.pinned.find(({ workflowId }) => workflowId === asked.workflowId);
-      const isFree = target?.free === true && !isClaimed(target.address);
+      if (!isWishKnown) return { kind: 'nothing' };
       return isFree
         ? { kind: 'address', address: target.address }
         : { kind: 'told', what: target === undefined ? 'notInPool' : 'inUse' };
+    }
+    if (asked.prefers !== undefined && isWishKnown && isFree && !isReserved(target.address)) {
+      return { kind: 'address', address: target.address };
     }
     const address = offer.free.find((it) => !isClaimed(it) && !isReserved(it));
     if (address !== undefined) return { kind: 'address', address };
@@ -314,6 +318,11 @@ function lingerFrom(claim: Claimed, now: number): void {
 function withHolds(asked: AddressRequest, holds: AddressRequest['holds']): AddressRequest {
   const { holds: _, ...rest } = asked;
   return holds === undefined ? rest : { ...rest, holds };
+}
+
+/** The address that it is pinned to, or would rather have: what a look asks after. */
+function wishOf(asked: AddressRequest | undefined): string | undefined {
+  return asked?.pinned ?? asked?.prefers;
 }
 
 function isLooked(look: Look, pool: ModelPool): boolean {
