@@ -1,7 +1,13 @@
 /** The watcher and the worker as processes, on a real Temporal server, a real kube-apiserver and the EC2 emulator. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
-import { addressIdAnnotation, phaseLabel, poolLabel, publicIpv4Annotation } from '../../kubernetes/keys.ts';
+import {
+  addressIdAnnotation,
+  phaseLabel,
+  poolLabel,
+  publicIpv4Annotation,
+  retryAnnotation,
+} from '../../kubernetes/keys.ts';
 import { deleteNode } from '../../sandbox/nodes.ts';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { assignIpWorkflowId } from '../../workflows/messages.ts';
@@ -9,13 +15,14 @@ import { addressOf } from './assigned-address.ts';
 import { logLine, type NodeWorld, startNodeWorld, taintKey, until } from './node-world.ts';
 
 let here: NodeWorld;
+let worker: ManagedProcess;
 let watcher: ManagedProcess;
 
 beforeAll(async () => {
   // So long that whatever comes in time came from an event, or from the reconcile at a start.
   here = await startNodeWorld('1h');
   for (let i = 0; i < 20; i++) here.world.ec2.allocateAddress({ tags: { kubeip: 'use' } });
-  await here.start('worker');
+  worker = await here.start('worker');
   watcher = await here.start('watcher');
   await until('the watcher is ready', async () => {
     const line = logLine(watcher, 'watcher started');
@@ -37,6 +44,11 @@ async function assigned(node: string): Promise<string> {
 
 function holderOf(ip: string): string | undefined {
   return here.world.ec2.addresses().find((address) => address.publicIp === ip)?.instanceId;
+}
+
+async function metricsOf(program: ManagedProcess, name: 'worker' | 'watcher'): Promise<string> {
+  const line = logLine(program, `${name} started`);
+  return (await fetch(`${String(line?.['http'])}/metrics`)).text();
 }
 
 async function isClosed(node: string): Promise<boolean> {
@@ -104,6 +116,58 @@ describe('while the watcher runs', () => {
     );
     await until('the address is free', () => holderOf(ip) === undefined);
     await deleteNode(here.world.kubernetes, 'relabelled');
+  });
+});
+
+describe('a node that failed for good', () => {
+  const phaseOf = async () => (await here.readNode('failing')).metadata?.labels?.[phaseLabel];
+  const runId = async () =>
+    (await here.client.workflow.getHandle(assignIpWorkflowId('test', 'failing')).describe()).runId;
+
+  test('is counted by the worker, and by what is written on it nobody is woken', async () => {
+    here.world.ec2.configure({ denied: ['AssociateAddress'] });
+    await here.addNode('failing');
+    await until('the Node shows it', async () => (await phaseOf()) === 'failed');
+    const first = await runId();
+    await until('the worker counts it', async () => {
+      const sample = /^kubeip_assignments_failed_total\{(.*)\} 1$/m.exec(await metricsOf(worker, 'worker'));
+      const labels = sample?.[1]?.split(',') ?? [];
+      return labels.includes('pool="public"') && labels.includes('reason="Denied"');
+    });
+    here.world.ec2.configure({ denied: [] });
+    // A later Node that is served shows that the earlier changes have been looked at.
+    await here.addNode('after-failing');
+    await assigned('after-failing');
+    expect(await runId()).toBe(first);
+  });
+
+  test('is shown by a watcher that starts, and not tried before its time', async () => {
+    const first = await runId();
+    watcher.kill('SIGKILL');
+    await watcher.exited;
+    watcher = await here.start('watcher');
+    await until('the watcher shows it', async () =>
+      (await metricsOf(watcher, 'watcher')).includes('kubeip_watcher_failed_nodes{pool="public"} 1'),
+    );
+    expect(await runId()).toBe(first);
+  });
+
+  test('is tried again when a person says so', async () => {
+    const sayRetry = (value: string) =>
+      here.core.patchNode(
+        { name: 'failing', body: { metadata: { annotations: { [retryAnnotation]: value } } } },
+        setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+      );
+    await sayRetry('1');
+    const ip = await assigned('failing');
+    expect(holderOf(ip)).toBeDefined();
+    const signalled = await here.signals('failing', 'nodeChanged');
+    await sayRetry('2');
+    await until(
+      'a workflow that runs is told as well',
+      async () => (await here.signals('failing', 'nodeChanged')) > signalled,
+    );
+    expect(addressOf(await here.status('failing'))?.ip).toBe(ip);
   });
 });
 
