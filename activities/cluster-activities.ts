@@ -1,4 +1,5 @@
 /** Activities on a cluster's task queue: they need its API server and its configuration. */
+import type { Client } from '@temporalio/client';
 import { CloudError, type CloudProvider } from '../clouds/provider.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
@@ -8,19 +9,23 @@ import { parseProviderId } from '../kubernetes/provider-id.ts';
 import { pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
 import type { Instance, InstanceRef } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
-import type { PoolSpec } from '../model/settings.ts';
 import type { Logger } from '../program/logger.ts';
 import { activityLogger } from './activity-logger.ts';
-import type { ClusterActivities, Discovery } from './contract.ts';
+import type { ClusterActivities, Discovery, Survey } from './contract.ts';
 import { withFailures } from './failures.ts';
+import { specOf } from './pool-spec.ts';
 import { publishOnNode } from './publish.ts';
+import { survey } from './survey.ts';
 
 export interface ClusterActivityDependencies {
   readonly config: Config;
   readonly kubernetes: KubernetesClient;
   /** The provider of each pool, by the pool's name. */
   readonly providers: ReadonlyMap<string, CloudProvider>;
+  readonly client: Client;
   readonly startAddressPool: (scope: Scope) => Promise<void>;
+  /** Hears of each survey, for metrics. */
+  readonly onSurvey: (scope: Scope, found: Survey) => void;
   readonly logger: Logger;
 }
 
@@ -53,6 +58,24 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
 
     // A mutex that runs is left as it is.
     startAddressPool: ({ scope }) => dependencies.startAddressPool(scope),
+
+    // Reads only.
+    survey: ({ scope }) =>
+      withFailures(async () => {
+        const { config, providers, client } = dependencies;
+        const { cluster, pools } = config;
+        const found = await survey({ cluster, pools, providers, client }, scope);
+        dependencies.onSurvey(scope, found);
+        for (const { node, ip } of found.drifted)
+          log().warn({ node, address: ip }, 'a node lost its address');
+        for (const { address, instance, pool, why } of found.unclaimed) {
+          log().warn(
+            { address: address.ip, instance, pool, why },
+            'an address is on an instance that no workflow looks after',
+          );
+        }
+        return found;
+      }),
   };
 }
 
@@ -117,23 +140,4 @@ async function findInstance(
     if (error instanceof CloudError && error.kind === 'NotFound') return { reason: error.message };
     throw error;
   }
-}
-
-function specOf(pool: PoolConfig, scope: Scope, { subnet }: Instance): PoolSpec {
-  const { name, queries, require, hash, priority, retries, release, taintKey, taintPolicy } = pool;
-  return {
-    name,
-    scope,
-    // An IPv6 address serves its own subnet only.
-    queries: queries.map((query) =>
-      query.family === 'ipv6' && subnet !== '' ? { ...query, subnet } : query,
-    ),
-    require,
-    hash,
-    priority,
-    retries,
-    release,
-    ...(taintKey === undefined ? {} : { taintKey }),
-    taintPolicy,
-  };
 }

@@ -81,6 +81,52 @@ export interface ClusterActivities {
 
   /** Starts the scope's AddressPoolWorkflow. One that runs is left as it is, so a second run is harmless. */
   startAddressPool(input: { scope: Scope }): Promise<void>;
+
+  /** Compares the addresses of the cluster's pools in a scope with the workflows of its nodes. Reads only. */
+  survey(input: { scope: Scope }): Promise<Survey>;
+}
+
+/** What an audit saw. */
+export interface Survey {
+  /** Addresses of the cluster's pools in the scope, and those of them that nobody has. */
+  readonly addresses: number;
+  readonly free: number;
+  /** Workflows of nodes that run. */
+  readonly nodes: number;
+  /** Nodes that are assigned, and whose instance does not have the address, as the list shows it. */
+  readonly drifted: readonly {
+    readonly node: string;
+    readonly uid: string;
+    readonly instance: string;
+    readonly ip: string;
+  }[];
+  readonly unclaimed: readonly Unclaimed[];
+  /** Findings beyond those: the next audit has them. */
+  readonly unlisted: number;
+}
+
+/** An address of a pool on an instance that no running workflow has to do with. */
+export interface Unclaimed {
+  readonly pool: string;
+  readonly address: AddressRef;
+  readonly association: Association;
+  /** As `instanceKey` names it. */
+  readonly instance: string;
+  /**
+   * `attachedByHand`: no workflow of this cluster ever had to do with the instance. `failed`, `canceled`: how its workflow ended;
+   * the node keeps what it has. `poolKeepsIt`: the pool's policy. `leftBehind`: its workflow has ended without it.
+   */
+  readonly why: 'attachedByHand' | 'failed' | 'canceled' | 'poolKeepsIt' | 'leftBehind';
+  /** Set if it is left behind: what its node's workflow needs to give it back. */
+  readonly leftBehind?: LeftBehind;
+}
+
+export interface LeftBehind {
+  readonly node: NodeRef;
+  readonly family: Family;
+  readonly instance: InstanceRef;
+  readonly pool: PoolSpec;
+  readonly query: AddressQuery;
 }
 
 export interface SelectInput {

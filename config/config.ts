@@ -4,7 +4,13 @@
  */
 import type { AddressQuery } from '../model/address.ts';
 import type { ProviderName } from '../model/scope.ts';
-import type { FamilyRequirement, RateLimit, RetrySettings, TaintPolicy } from '../model/settings.ts';
+import type {
+  AuditPolicy,
+  FamilyRequirement,
+  RateLimit,
+  RetrySettings,
+  TaintPolicy,
+} from '../model/settings.ts';
 import { readConfigFile } from './config-file.ts';
 import { configFromKubeipEnv, noticesBesideFile, problemsBesideFile } from './kubeip-env.ts';
 import { resolveConfig } from './resolve-config.ts';
@@ -24,6 +30,7 @@ export interface Config {
     /** After how long a node that failed for good is tried again: doubles from the first to the second. */
     readonly failureCooldown: FailureCooldown;
   };
+  readonly audit: AuditConfig;
   readonly worker: {
     /** How long activities under way may take to end once the worker is told to stop. */
     readonly shutdownGraceTimeMs: number;
@@ -33,6 +40,12 @@ export interface Config {
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   /** Settings that were accepted although they do nothing here, and choices made for the user: to be logged. */
   readonly notices: readonly string[];
+}
+
+export interface AuditConfig {
+  readonly enabled: boolean;
+  readonly intervalMs: number;
+  readonly policy: AuditPolicy;
 }
 
 export interface FailureCooldown {

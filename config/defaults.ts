@@ -27,6 +27,7 @@ export const defaults = {
     reconcileInterval: '5m',
     failureCooldown: { initialInterval: '1m', maximumInterval: '1h' },
   },
+  audit: { enabled: true, interval: '10m', drift: 'heal', orphans: 'report' },
   worker: { shutdownGraceTime: '20s' },
   http: {
     /** Everywhere but in a pod. */

@@ -50,13 +50,21 @@ function programSettings(
   settings: Partial<SettingsInput>,
   env: NodeJS.ProcessEnv,
 ): Omit<Config, 'pools' | 'log' | 'notices'> {
-  const { pacing, watcher, worker, http } = settings;
+  const { pacing, watcher, audit, worker, http } = settings;
   return {
     cluster: settings.cluster ?? '',
     pacing: { aws: rateLimitOf('aws', pacing), gcp: rateLimitOf('gcp', pacing) },
     watcher: {
       reconcileIntervalMs: watcher?.reconcileInterval ?? parseDuration(defaults.watcher.reconcileInterval),
       failureCooldown: failureCooldownOf(settings),
+    },
+    audit: {
+      enabled: audit?.enabled ?? defaults.audit.enabled,
+      intervalMs: audit?.interval ?? parseDuration(defaults.audit.interval),
+      policy: {
+        drift: audit?.drift ?? defaults.audit.drift,
+        orphans: audit?.orphans ?? defaults.audit.orphans,
+      },
     },
     worker: {
       shutdownGraceTimeMs: worker?.shutdownGraceTime ?? parseDuration(defaults.worker.shutdownGraceTime),

@@ -259,6 +259,29 @@ const settings = {
         .meta({ description: 'How long a node whose assignment failed for good is left alone.' }),
     })
     .optional(),
+  audit: z
+    .strictObject({
+      enabled: z
+        .boolean()
+        .optional()
+        .meta({ description: 'Whether there is an audit.', default: defaults.audit.enabled }),
+      interval: duration(1_000, '1s').optional().meta({
+        description: 'How often addresses and workflows are compared.',
+        default: defaults.audit.interval,
+      }),
+      drift: z.enum(['heal', 'report']).optional().meta({
+        description: 'Whether a node that lost its address gets it back, or another one.',
+        default: defaults.audit.drift,
+      }),
+      orphans: z.enum(['release', 'report']).optional().meta({
+        description: "Whether an address that a node's workflow left behind is given back to its pool.",
+        default: defaults.audit.orphans,
+      }),
+    })
+    .optional()
+    .meta({
+      description: 'A Temporal Schedule for each account and region. report for both changes nothing.',
+    }),
   worker: z
     .strictObject({
       shutdownGraceTime: duration(0, '0').optional().meta({

@@ -60,6 +60,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
     kubernetes,
     providers,
     logger,
+    onSurvey: metrics.onSurvey,
     bundle: await workflowBundle(process.env, logger),
   });
 

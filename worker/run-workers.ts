@@ -11,6 +11,7 @@ import {
 } from '@temporalio/worker';
 import { createClusterActivities } from '../activities/cluster-activities.ts';
 import { createScopeActivities } from '../activities/scope-activities.ts';
+import type { Survey } from '../activities/contract.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { Scope } from '../model/scope.ts';
@@ -18,6 +19,7 @@ import type { Logger } from '../program/logger.ts';
 import { toTemporalLogger } from '../program/temporal-logger.ts';
 import { clusterTaskQueue, scopeTaskQueue } from '../workflows/messages.ts';
 import { startAddressPool } from './address-pool-starter.ts';
+import { ensureAuditSchedule } from './audit-schedule.ts';
 import { heartbeatInterceptor } from './heartbeat.ts';
 import type { Providers } from './providers.ts';
 
@@ -30,6 +32,8 @@ export interface WorkersOptions {
   readonly providers: Providers;
   readonly logger: Logger;
   readonly bundle: WorkflowBundleOption;
+  /** Hears of each audit's look, for metrics. */
+  readonly onSurvey: (scope: Scope, found: Survey) => void;
 }
 
 /**
@@ -40,6 +44,7 @@ export async function workflowBundle(env: NodeJS.ProcessEnv, logger: Logger): Pr
   if (codePath !== undefined && codePath !== '') return { codePath };
   return bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../workflows/workflows.ts', import.meta.url)),
+    payloadConverterPath: fileURLToPath(new URL('../workflows/payload-converter.ts', import.meta.url)),
     logger: toTemporalLogger(logger),
   });
 }
@@ -53,7 +58,9 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     config,
     kubernetes: options.kubernetes,
     providers: providers.byPool,
+    client,
     startAddressPool: startPool,
+    onSurvey: options.onSurvey,
     logger,
   });
   const workers = [await createWorker(options, clusterTaskQueue(config.cluster), clusterActivities)];
@@ -61,6 +68,11 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     const activities = createScopeActivities({ provider, client, logger });
     workers.push(await createWorker(options, scopeTaskQueue(provider.scope), activities));
     await startPool(provider.scope);
+    await ensureAuditSchedule(client, {
+      cluster: config.cluster,
+      scope: provider.scope,
+      audit: config.audit,
+    });
   }
   return workers;
 }

@@ -1,3 +1,4 @@
 /** What the Worker registers: the workflows by their names. */
 export { AddressPoolWorkflow } from './address-pool.ts';
 export { AssignIpWorkflow } from './assign-ip.ts';
+export { AuditWorkflow } from './audit.ts';

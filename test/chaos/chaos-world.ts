@@ -187,7 +187,11 @@ function writeConfig(world: World, clouds: readonly ChaosCloud[], gceEndpoint: s
         };
       }),
     ),
-    watcher: { reconcileInterval: '3s' },
+    watcher: {
+      reconcileInterval: '3s',
+      failureCooldown: { initialInterval: '1s', maximumInterval: '5s' },
+    },
+    audit: { interval: '5s', orphans: 'release' },
     worker: { shutdownGraceTime: '3s' },
     http: { workerPort: 0, watcherPort: 0 },
     log: { format: 'json' },

@@ -76,6 +76,7 @@ export class HarnessWorkers {
         kubernetes,
         logger: testLogger(config.cluster),
         bundle,
+        onSurvey: () => {},
       });
       this.#running.push(...workers.map((worker) => ({ worker, ended: worker.run() })));
     }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { CoreV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import { Client, Connection } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { pino } from 'pino';
 import { createClusterActivities } from '../../activities/cluster-activities.ts';
@@ -56,6 +57,9 @@ beforeAll(async () => {
     config,
     kubernetes: await connectKubernetes(world.kubernetes.kubeConfig),
     providers: new Map([['game', provider]]),
+    // Nothing here asks Temporal.
+    client: new Client({ connection: Connection.lazy() }),
+    onSurvey: () => {},
     startAddressPool: () => Promise.reject(new Error('no mutex here')),
     logger: pino({}, lines),
   });

@@ -1,0 +1,173 @@
+/** The audit's look: one list of each set of addresses, one list of the workflows, and what does not fit together. */
+import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { CloudError, type CloudProvider } from '../clouds/provider.ts';
+import type { PoolConfig } from '../config/config.ts';
+import { compareWithCloud, type AuditedRun, type PooledAddress } from '../model/audit.ts';
+import type { Association, Instance } from '../model/address.ts';
+import { formatScope, type ProviderName, type Scope } from '../model/scope.ts';
+import { assignIpWorkflowId } from '../workflows/messages.ts';
+import type { LeftBehind, Survey, Unclaimed } from './contract.ts';
+import { specOf } from './pool-spec.ts';
+
+const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST');
+const instanceAttribute = defineSearchAttributeKey('KubeipInstance', 'KEYWORD');
+const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
+
+/** What is more than this is counted, and dealt with by the next audit: an audit's history stays small. */
+const MOST_FINDINGS = 200;
+
+export interface SurveyDependencies {
+  readonly cluster: string;
+  readonly pools: readonly PoolConfig[];
+  readonly providers: ReadonlyMap<string, CloudProvider>;
+  readonly client: Client;
+}
+
+/** Reads only. @throws CloudError, or an error of the Temporal client: nothing is concluded from half a list */
+export async function survey(dependencies: SurveyDependencies, scope: Scope): Promise<Survey> {
+  const { client, cluster, providers } = dependencies;
+  const pools = dependencies.pools.filter((pool) => {
+    const provider = providers.get(pool.name);
+    return provider !== undefined && formatScope(provider.scope) === formatScope(scope);
+  });
+  // Workflows first: one that ends since then has given back what it had, and is looked for once more below.
+  const runs = await listRunning(client, cluster);
+  const lists = await Promise.all(pools.map((pool) => listPool(pool, providers.get(pool.name))));
+  const addresses = lists.flat();
+  const { drifted, unclaimed } = compareWithCloud(addresses, runs);
+  const examined: Unclaimed[] = [];
+  for (const address of unclaimed.slice(0, MOST_FINDINGS)) {
+    const pool = pools.find(({ name }) => name === address.pool);
+    if (pool !== undefined) examined.push(...(await examine(dependencies, address, pool, scope)));
+  }
+  const distinct = new Map(addresses.map((address) => [address.ip, address]));
+  return {
+    addresses: distinct.size,
+    free: [...distinct.values()].filter(({ association }) => association === undefined).length,
+    nodes: runs.length,
+    drifted: drifted
+      .slice(0, MOST_FINDINGS)
+      .map(({ run, ip }) => ({ node: run.node, uid: run.uid ?? '', instance: run.instance ?? '', ip })),
+    unclaimed: examined,
+    unlisted: Math.max(0, drifted.length - MOST_FINDINGS) + Math.max(0, unclaimed.length - MOST_FINDINGS),
+  };
+}
+
+async function listPool(pool: PoolConfig, provider: CloudProvider | undefined): Promise<PooledAddress[]> {
+  if (provider === undefined) return [];
+  const lists = await Promise.all(
+    pool.queries.map(async (query) =>
+      (await provider.listAddresses(query)).map((address) => ({
+        ...address,
+        pool: pool.name,
+        holder: address.association && holderKey(pool.provider, address.association),
+      })),
+    ),
+  );
+  return lists.flat();
+}
+
+async function listRunning(client: Client, cluster: string): Promise<AuditedRun[]> {
+  const runs: AuditedRun[] = [];
+  for await (const { node, run } of listRuns(client, cluster, `ExecutionStatus = 'Running'`)) {
+    const { memo, typedSearchAttributes } = run;
+    const uid = memo?.['uid'];
+    runs.push({
+      node,
+      uid: typeof uid === 'string' ? uid : undefined,
+      phase: typedSearchAttributes.get(phaseAttribute),
+      instance: typedSearchAttributes.get(instanceAttribute),
+      ips: typedSearchAttributes.get(addressAttribute) ?? [],
+    });
+  }
+  return runs;
+}
+
+async function* listRuns(
+  client: Client,
+  cluster: string,
+  which: string,
+): AsyncGenerator<{ node: string; run: WorkflowExecutionInfo }> {
+  const prefix = assignIpWorkflowId(cluster, '');
+  const query = `WorkflowType = 'AssignIpWorkflow' AND KubeipCluster = '${cluster}' AND ${which}`;
+  for await (const run of client.workflow.list({ query })) {
+    if (run.workflowId.startsWith(prefix)) yield { node: run.workflowId.slice(prefix.length), run };
+  }
+}
+
+/**
+ * Whose address is it? Ours only if a workflow of this cluster had to do with its instance and has ended: whatever else is
+ * on an instance, a person put there, or another cluster.
+ *
+ * @returns nothing if a workflow runs for the instance after all
+ */
+async function examine(
+  { client, cluster, providers }: SurveyDependencies,
+  address: PooledAddress,
+  pool: PoolConfig,
+  scope: Scope,
+): Promise<Unclaimed[]> {
+  const { holder = '', association, ip, id } = address;
+  if (association === undefined) return [];
+  const found = { pool: pool.name, address: { id, ip }, association, instance: holder };
+  const last = await lastRunOf(client, cluster, holder);
+  if (last === undefined) return [{ ...found, why: 'attachedByHand' }];
+  const status = last.run.status.name;
+  if (status === 'RUNNING' || status === 'PAUSED' || status === 'CONTINUED_AS_NEW') return [];
+  // The reconcile starts a failed one again, and it keeps what it has.
+  if (status === 'FAILED') return [{ ...found, why: 'failed' }];
+  if (status === 'CANCELLED') return [{ ...found, why: 'canceled' }];
+  const query = pool.queries.find(({ family }) => family === address.family);
+  const uid = last.run.memo?.['uid'];
+  if (!pool.release.onNodeDelete || query === undefined) return [{ ...found, why: 'poolKeepsIt' }];
+  const instance = await findHolder(providers.get(pool.name), pool.provider, holder, scope);
+  // It went since the list was made, and the address with it.
+  if (instance === undefined) return [];
+  const leftBehind: LeftBehind = {
+    node: { name: last.node, uid: typeof uid === 'string' ? uid : '' },
+    family: address.family,
+    instance: { provider: instance.provider, id: instance.id, zone: instance.zone },
+    pool: specOf(pool, scope, instance),
+    query,
+  };
+  return [{ ...found, why: 'leftBehind', leftBehind }];
+}
+
+async function lastRunOf(
+  client: Client,
+  cluster: string,
+  instance: string,
+): Promise<{ node: string; run: WorkflowExecutionInfo } | undefined> {
+  // It stands in quotes in the query, and comes from the cloud.
+  if (!/^[\w/.-]+$/.test(instance)) return undefined;
+  let last: { node: string; run: WorkflowExecutionInfo } | undefined;
+  for await (const found of listRuns(client, cluster, `KubeipInstance = '${instance}'`)) {
+    if (last === undefined || found.run.startTime > last.run.startTime) last = found;
+  }
+  return last;
+}
+
+/** As `instanceKey` names it. GCE's association is the path of what uses the address, which has the zone. */
+function holderKey(provider: ProviderName, { id, instanceId }: Association): string | undefined {
+  if (provider === 'aws' || instanceId === undefined) return instanceId;
+  const zone = /zones\/([^/]+)\//.exec(id)?.[1];
+  return zone === undefined ? undefined : `${zone}/${instanceId}`;
+}
+
+/** @param key as `instanceKey` names it */
+async function findHolder(
+  provider: CloudProvider | undefined,
+  name: ProviderName,
+  key: string,
+  { region }: Scope,
+): Promise<Instance | undefined> {
+  const [zone, id] = name === 'gcp' ? key.split('/') : [`${region}a`, key];
+  try {
+    // On EC2 any zone of the region will do: the answer has the true one.
+    return await provider?.findInstance({ provider: name, id: id ?? '', zone: zone ?? '' });
+  } catch (error) {
+    if (error instanceof CloudError && error.kind === 'NotFound') return undefined;
+    throw error;
+  }
+}

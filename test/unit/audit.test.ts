@@ -1,0 +1,66 @@
+import { expect, test } from '@jest/globals';
+import { type AuditedRun, compareWithCloud, type PooledAddress } from '../../model/audit.ts';
+
+function address(ip: string, holder?: string): PooledAddress {
+  const association = holder === undefined ? {} : { association: { id: `assoc-${ip}`, instanceId: holder } };
+  return { id: `id-${ip}`, ip, family: 'ipv4', pool: 'game', holder, ...association };
+}
+
+function run(node: string, instance: string | undefined, ...ips: string[]): AuditedRun {
+  return { node, uid: `uid-${node}`, phase: 'assigned', instance, ips };
+}
+
+test('a node that has what its workflow says is nothing to speak of', () => {
+  const found = compareWithCloud(
+    [address('1.1.1.1', 'i-a'), address('1.1.1.2')],
+    [run('a', 'i-a', '1.1.1.1')],
+  );
+  expect(found).toEqual({ drifted: [], unclaimed: [] });
+});
+
+test.each([
+  ['nobody has', address('1.1.1.1')],
+  ['another instance has', address('1.1.1.1', 'i-b')],
+])('a node whose address %s has drifted', (_, shown) => {
+  const runs = [run('a', 'i-a', '1.1.1.1'), { ...run('b', 'i-b'), phase: 'waiting' }];
+  expect(compareWithCloud([shown], runs)).toEqual({
+    drifted: [{ run: runs[0], ip: '1.1.1.1' }],
+    unclaimed: [],
+  });
+});
+
+test('a node of another scope, whose address is not among these, has not drifted', () => {
+  expect(compareWithCloud([address('1.1.1.1')], [run('a', 'i-a', '9.9.9.9')]).drifted).toEqual([]);
+});
+
+test('a node on its way, or one that nobody can be told about, is left to itself', () => {
+  const runs = [
+    { ...run('a', 'i-a', '1.1.1.1'), phase: 'verifying' },
+    { ...run('b', 'i-b', '1.1.1.2'), uid: undefined },
+  ];
+  expect(compareWithCloud([address('1.1.1.1'), address('1.1.1.2')], runs).drifted).toEqual([]);
+});
+
+test('a node with two families has drifted once if both are lost', () => {
+  const found = compareWithCloud(
+    [address('1.1.1.1'), address('2001:db8::1')],
+    [run('a', 'i-a', '1.1.1.1', '2001:db8::1')],
+  );
+  expect(found.drifted).toHaveLength(1);
+});
+
+test('an address on an instance that no running workflow has is unclaimed, whatever that has', () => {
+  const onLooked = address('1.1.1.1', 'i-a');
+  const onNone = address('1.1.1.2', 'i-x');
+  const onInterface: PooledAddress = {
+    ...address('1.1.1.3'),
+    association: { id: 'assoc', networkInterfaceId: 'eni-1' },
+  };
+  const runs = [{ ...run('a', 'i-a'), phase: 'discovering' }];
+  expect(compareWithCloud([onLooked, onNone, onInterface], runs).unclaimed).toEqual([onNone]);
+});
+
+test('an address that is of two pools is found once', () => {
+  const twice = [address('1.1.1.1', 'i-x'), { ...address('1.1.1.1', 'i-x'), pool: 'other' }];
+  expect(compareWithCloud(twice, []).unclaimed).toHaveLength(1);
+});

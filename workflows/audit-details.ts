@@ -1,0 +1,21 @@
+/** An audit's report in words, for its page in the Temporal UI. Pure. */
+import type { AuditReport } from './messages.ts';
+
+/** @returns Markdown */
+export function auditDetails({ scope, addresses, free, nodes, drifted, orphans }: AuditReport): string {
+  const lines = [
+    `**${drifted.length} drifted, ${orphans.length} unclaimed.** ${addresses} addresses of the cluster's pools in \`${scope}\`, ` +
+      `${free} of them free; ${nodes} nodes looked after.`,
+  ];
+  if (drifted.length > 0) {
+    lines.push('', '| node | lost | told |', '|---|---|---|');
+    for (const { node, ip, told } of drifted) lines.push(`| ${node} | ${ip} | ${told ? 'yes' : 'no'} |`);
+  }
+  if (orphans.length > 0) {
+    lines.push('', '| address | pool | on | |', '|---|---|---|---|');
+    for (const { ip, pool, instance, what } of orphans) {
+      lines.push(`| ${ip} | ${pool} | ${instance} | ${what} |`);
+    }
+  }
+  return lines.join('\n');
+}

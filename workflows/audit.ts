@@ -1,0 +1,138 @@
+/**
+ * One audit of a cluster's addresses in a scope, as a Temporal Schedule starts it: a node that lost its address hears of it,
+ * and what a node's workflow left behind is given back. Short-lived; without findings it is one activity.
+ */
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import {
+  getExternalWorkflowHandle,
+  log,
+  ParentClosePolicy,
+  proxyActivities,
+  setCurrentDetails,
+  sleep,
+  startChild,
+} from '@temporalio/workflow';
+import type { ClusterActivities, LeftBehind, Survey, Unclaimed } from '../activities/contract.ts';
+import { formatScope } from '../model/scope.ts';
+import type { AssignIpWorkflow } from './assign-ip.ts';
+import { auditDetails } from './audit-details.ts';
+import { failureMessage } from './failures.ts';
+import {
+  type AssignIpInput,
+  assignIpWorkflowId,
+  type AuditInput,
+  type AuditReport,
+  clusterTaskQueue,
+  nodeChangedSignal,
+} from './messages.ts';
+import { nodeStart } from './node-start.ts';
+
+export async function AuditWorkflow(input: AuditInput): Promise<AuditReport> {
+  const { scope, policy, cluster } = input;
+  const { survey } = proxyActivities<ClusterActivities>({
+    taskQueue: clusterTaskQueue(cluster),
+    startToCloseTimeout: '5 minutes',
+    heartbeatTimeout: '8 seconds',
+    retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 5 },
+  });
+  const look = (summary: string): Promise<Survey> => survey.executeWithOptions({ summary }, [{ scope }]);
+
+  const found = await look('addresses and workflows');
+  const drifted = await Promise.all(
+    found.drifted.map(async ({ node, uid, ip }) => ({
+      node,
+      ip,
+      told: policy.drift === 'heal' && (await tell(cluster, node, uid)),
+    })),
+  );
+  const report: AuditReport = {
+    scope: formatScope(scope),
+    policy,
+    addresses: found.addresses,
+    free: found.free,
+    nodes: found.nodes,
+    drifted,
+    orphans: await lookAfterOrphans(input, found, () => look('what looks left behind, once more')),
+  };
+  setCurrentDetails(auditDetails(report));
+  return report;
+}
+
+/** Its workflow looks itself. @returns whether one runs */
+async function tell(cluster: string, node: string, uid: string): Promise<boolean> {
+  try {
+    await getExternalWorkflowHandle(assignIpWorkflowId(cluster, node)).signal(nodeChangedSignal, { uid });
+    return true;
+  } catch (error) {
+    log.info('the workflow of a node that lost its address runs no more', {
+      node,
+      error: failureMessage(error),
+    });
+    return false;
+  }
+}
+
+const REASONS: Readonly<Record<Unclaimed['why'], string>> = {
+  attachedByHand: 'no workflow of this cluster put it there: left alone',
+  failed: 'the assignment failed for good, and is tried again: left alone',
+  canceled: 'its workflow was canceled: left alone',
+  poolKeepsIt: 'its pool leaves addresses where they are: left alone',
+  leftBehind: 'left behind by a workflow that has ended',
+};
+
+/** Lists lag behind: only what looks left behind twice, by the same association, is. */
+async function lookAfterOrphans(
+  { cluster, policy, secondLookMs }: AuditInput,
+  found: Survey,
+  lookAgain: () => Promise<Survey>,
+): Promise<AuditReport['orphans']> {
+  const isSuspect = ({ leftBehind }: Unclaimed): boolean => leftBehind !== undefined;
+  let seenAgain: readonly Unclaimed[] = [];
+  if (policy.orphans === 'release' && found.unclaimed.some(isSuspect)) {
+    await sleep(secondLookMs);
+    seenAgain = (await lookAgain()).unclaimed.filter(isSuspect);
+  }
+  const isSure = (one: Unclaimed): boolean =>
+    seenAgain.some(
+      ({ address, association }) => address.id === one.address.id && association.id === one.association.id,
+    );
+  return Promise.all(
+    found.unclaimed.map(async (one) => {
+      const { leftBehind, address, pool, instance, why } = one;
+      const row = { ip: address.ip, pool, instance, what: REASONS[why] };
+      if (leftBehind === undefined || policy.orphans === 'report') return row;
+      if (!isSure(one)) return { ...row, what: `${row.what}, as it seemed: it is not any more` };
+      return { ...row, what: `${row.what}: ${await handOver(cluster, one, leftBehind)}` };
+    }),
+  );
+}
+
+/**
+ * A workflow of its node again: it looks at the cluster itself, and gives the address back, or keeps it if the Node is there
+ * after all. So there is one way of releasing only, and the node's history tells of it.
+ */
+async function handOver(cluster: string, found: Unclaimed, leftBehind: LeftBehind): Promise<string> {
+  const { node, family, instance, pool, query } = leftBehind;
+  const { address, association } = found;
+  const input: AssignIpInput = {
+    cluster,
+    node,
+    retries: pool.retries,
+    resume: {
+      releasedByHand: false,
+      families: [{ family, assignment: { address, association, instance, pool, query, token: 0 } }],
+      deleted: { uid: node.uid, graceUntil: new Date(0).toISOString() },
+    },
+  };
+  try {
+    await startChild<typeof AssignIpWorkflow>('AssignIpWorkflow', {
+      ...nodeStart(cluster, node),
+      args: [input],
+      parentClosePolicy: ParentClosePolicy.ABANDON,
+    });
+    return `the workflow of node ${node.name} gives it back, unless the Node is there`;
+  } catch (error) {
+    if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;
+    return `a workflow of node ${node.name} runs: left to it`;
+  }
+}
