@@ -143,6 +143,7 @@ async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, grante
     }
   }
   of.failures = 0;
+  of.gaveUp = 0;
   of.lost = undefined;
   // The provider said that it associated the address; that it could not be read back is no reason to do without it.
   of.lastError = failure === undefined ? undefined : failureMessage(failure);

@@ -10,8 +10,8 @@ import { enterFamilyPhase, isInterrupted, isWantedOtherwise, type NodeRun } from
 import { restoreEphemeral } from './restore-ephemeral.ts';
 import { announce } from './use-discovery.ts';
 
-/** One family failed for good while the other goes on: it is tried again after this long. */
-const FAILED_AGAIN_MS = 10 * 60_000;
+/** One family failed for good while the other goes on: it is tried again after a pause that grows up to this. */
+const LONGEST_PAUSE_MS = 10 * 60_000;
 
 /**
  * Claims what the node lacks, each family by itself; one that has to wait does not keep the other. Waits for a signal if the
@@ -59,7 +59,8 @@ async function claimFamily(run: NodeRun, of: FamilyRun, pool: PoolSpec, instance
     enterFamilyPhase(run, of, 'failed', message);
     countFailure(pool.name, failureType(error));
     await publish(run, { event: { type: 'Warning', reason: 'AssignmentFailed', message } });
-    await condition(() => isInterrupted(run) || haveAllFailed(run), FAILED_AGAIN_MS);
+    const pauseMs = Math.min(LONGEST_PAUSE_MS, pool.retries.intervalMs * 2 ** Math.min(of.gaveUp++, 20));
+    await condition(() => isInterrupted(run) || haveAllFailed(run), pauseMs);
     if (!haveAllFailed(run)) run.changed = true;
   }
 }

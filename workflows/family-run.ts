@@ -30,6 +30,8 @@ export interface FamilyRun {
   lost: string | undefined;
   /** Failed tries since the last success. */
   failures: number;
+  /** How often it failed for good since the last success, while the other family went on. */
+  gaveUp: number;
   /** It failed for good, as far as one can tell; tried again as long as the other family goes on. */
   failure: TemporalFailure | undefined;
 }
@@ -49,6 +51,7 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
     mayLackEphemeral: resume?.mayLackEphemeral ?? false,
     lost: resume?.lost,
     failures: 0,
+    gaveUp: 0,
     failure: undefined,
   };
 }
