@@ -11,6 +11,8 @@ const SETTLE_MS = 180_000;
 /** Nothing may be put right by an accident of the moment: it must hold in so many looks, one after the other. */
 const QUIET_LOOKS = 3;
 const LOOK_MS = 500;
+/** What takes long is said this often. */
+const WORD_MS = 30_000;
 
 export interface Outcome {
   readonly violations: readonly Finding[];
@@ -19,12 +21,12 @@ export interface Outcome {
   readonly settleSeconds: number;
 }
 
-/** @param aborted what is left of the plan is left out then */
+/** @param options when the signal is aborted, what is left of the plan is left out */
 export async function playEpisode(
   world: ChaosWorld,
   faults: Faults,
   steps: readonly Step[],
-  aborted: AbortSignal,
+  { signal: aborted, say }: { signal: AbortSignal; say: (line: string) => void },
 ): Promise<Outcome> {
   const startedAt = Date.now();
   // The life of each cloud is one thing after another, so that what a step finds is what the one before has left.
@@ -46,12 +48,13 @@ export async function playEpisode(
   await faults.liftAll();
   await Promise.all(lives.values());
   if (failures.length > 0) throw failures[0];
-  return settle(world);
+  return settle(world, say);
 }
 
-async function settle(world: ChaosWorld): Promise<Outcome> {
+async function settle(world: ChaosWorld, say: (line: string) => void): Promise<Outcome> {
   const startedAt = Date.now();
   let quiet = 0;
+  let nextWordAt = startedAt + WORD_MS;
   let unsettled: Finding[] = [];
   for (;;) {
     try {
@@ -59,6 +62,10 @@ async function settle(world: ChaosWorld): Promise<Outcome> {
       const violations = findViolations(facts);
       unsettled = findUnsettled(facts);
       quiet = unsettled.length === 0 ? quiet + 1 : 0;
+      if (Date.now() > nextWordAt) {
+        nextWordAt += WORD_MS;
+        for (const { what } of unsettled) say(`    not yet: ${what}`);
+      }
       const settleSeconds = (Date.now() - startedAt) / 1_000;
       if (violations.length > 0 || quiet >= QUIET_LOOKS) return { violations, stuck: [], settleSeconds };
       if (Date.now() - startedAt > SETTLE_MS) return { violations, stuck: unsettled, settleSeconds };

@@ -72,7 +72,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
       );
       for (const { kind } of plan) steps[kind] = (steps[kind] ?? 0) + 1;
       const episodeStartedAt = Date.now();
-      const outcome = await playEpisode(world, faults, plan, signal);
+      const outcome = await playEpisode(world, faults, plan, { signal, say });
       episodes += 1;
       settled.push(outcome.settleSeconds);
       say(describe(episode, outcome, world));
