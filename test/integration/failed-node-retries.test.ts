@@ -4,6 +4,7 @@ import { deleteNode } from '../../sandbox/nodes.ts';
 import { createWatcherMetrics } from '../../watcher/metrics.ts';
 import { createNodeWorkflows } from '../../watcher/node-workflows.ts';
 import { reconcile } from '../../watcher/reconcile.ts';
+import { nodeChangedSignal } from '../../workflows/messages.ts';
 import { type HarnessOptions, harnessConfig } from './harness-config.ts';
 import { testLogger } from './harness-workers.ts';
 import { type Harness, openHarness } from './harness.ts';
@@ -14,7 +15,7 @@ import { waitFor } from './wait-for.ts';
 jest.setTimeout(300_000);
 
 const minute = 60_000;
-const options: HarnessOptions = { pools: [{ name: 'public' }] };
+const options: HarnessOptions = { pools: [{ name: 'public' }, { name: 'empty' }] };
 
 let harness: Harness;
 let node: TestNode;
@@ -152,6 +153,22 @@ test('a run that was terminated after a failure is started again at the next rec
   expect(await runId()).not.toBe(before);
   expect(await harness.waitForEnd(node)).toBe('FAILED');
   harness.ec2.clearFaults();
+});
+
+test('a run that continues as new still knows how many failed before it', async () => {
+  node = await harness.nodes.make('long-lived', { pool: 'empty' });
+  const pool = harness.pools.find(({ name }) => name === 'empty');
+  if (pool === undefined) throw new Error('no pool');
+  await createNodeWorkflows(harness.client, 'test').start(node, pool, 2);
+  await harness.waitForPhase(node, 'waiting');
+  const before = await runId();
+  for (let sent = 0; (await runId()) === before; sent += 20) {
+    if (sent > 9_000) throw new Error('the workflow did not continue as new in 9,000 signals');
+    const send = () => harness.handle(node).signal(nodeChangedSignal, { uid: node.uid });
+    await Promise.all(Array.from({ length: 20 }, send));
+  }
+  expect(await memo()).toEqual({ uid: node.uid, failures: 2 });
+  await harness.waitForStatus(node, 'at its third attempt', ({ attempt }) => attempt === 3);
 });
 
 test('two watchers that find the node due count its failure once', async () => {
