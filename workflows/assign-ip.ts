@@ -156,7 +156,8 @@ async function look(run: NodeRun): Promise<Next> {
     case 'notSelected':
       await withdrawRequests(run);
       await giveBack(run, 'no pool selects the Node any more');
-      await publish(run, {});
+      // Nobody writes on the Node after this.
+      await publish(run, { giveUp: () => false });
       return 'ended';
     case 'notReady':
       if (found.instanceGone === true) await loseGone(run, found.reason);

@@ -18,6 +18,7 @@ import { assignmentsOf, holding, isInterrupted, type NodeRun, poolOf } from './n
 const FIRST_PAUSE_MS = 1_000;
 const FIRST_LOOK_MS = 250;
 const LEAST_LOOKS = 10;
+const UNLIMITED = Number.POSITIVE_INFINITY;
 /** The worker heartbeats for every activity: one that was killed is noticed within this time. */
 const HEARTBEAT_TIMEOUT = '8 seconds';
 
@@ -31,13 +32,26 @@ function retryPolicy(retries: RetrySettings): RetryPolicy {
 }
 
 /** Activities on the cluster's queue. */
-export function clusterActivities(run: NodeRun): ReturnType<typeof proxyActivities<ClusterActivities>> {
+export function clusterActivities(run: NodeRun): OnClusterQueue {
+  return onClusterQueue(run, retryPolicy(run.pool?.retries ?? run.input.retries));
+}
+
+type OnClusterQueue = ReturnType<typeof proxyActivities<ClusterActivities>>;
+
+function onClusterQueue(run: NodeRun, retry: RetryPolicy): OnClusterQueue {
   return proxyActivities<ClusterActivities>({
     taskQueue: clusterTaskQueue(run.cluster),
     startToCloseTimeout: '1 minute',
     heartbeatTimeout: HEARTBEAT_TIMEOUT,
-    retry: retryPolicy(run.pool?.retries ?? run.input.retries),
+    retry,
   });
+}
+
+/** However long Kubernetes does not answer: what is not written now, nobody may write later. */
+function publishActivity(run: NodeRun): OnClusterQueue['publish'] {
+  const { intervalMs } = run.pool?.retries ?? run.input.retries;
+  return onClusterQueue(run, { ...retryPolicy({ intervalMs, attempts: 1 }), maximumAttempts: UNLIMITED })
+    .publish;
 }
 
 type OnScopeQueue = ReturnType<typeof proxyActivities<ScopeActivities>>;
@@ -107,7 +121,7 @@ async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => b
   const scope = new CancellationScope();
   let done = false;
   const writing = scope
-    .run(() => clusterActivities(run).publish.executeWithOptions({ summary }, [input]))
+    .run(() => publishActivity(run).executeWithOptions({ summary }, [input]))
     .catch((error: unknown) => {
       if (scope.consideredCancelled) return;
       run.lastError = failureMessage(error);
