@@ -45,7 +45,7 @@ import {
   withdraw,
 } from './pool/state.ts';
 import { poolDetails, poolStatus } from './pool/status.ts';
-import { isFreed, isPacing, isRequest, isSettlement, isWithdrawal } from './signal-input.ts';
+import { isFreed, isPacing, isRequest, isSettlement, isWithdrawal, shown } from './signal-input.ts';
 
 /** History is kept this short, so that a worker that takes over has little to replay. */
 const LONGEST_HISTORY = 4_000;
@@ -71,7 +71,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
   const on = <T>(name: string, valid: (value: unknown) => value is T, act: (value: T) => void) => {
     return (value: T): void => {
       if (!valid(value)) {
-        log.warn('ignored a signal with bad input', { signal: name, value });
+        log.warn('ignored a signal with bad input', { signal: name, value: shown(value) });
         return;
       }
       act(value);

@@ -13,11 +13,11 @@ import {
   statusQuery,
 } from './messages.ts';
 import { assignmentsOf, type NodeRun, statusOf } from './node-run.ts';
-import { isCommand, isGrant, isNodeUid } from './signal-input.ts';
+import { isCommand, isGrant, isNodeUid, shown } from './signal-input.ts';
 
 export function setNodeHandlers(run: NodeRun): void {
   const ignore = (signal: string, value: unknown): void => {
-    log.warn('ignored a signal with bad input', { signal, value });
+    log.warn('ignored a signal with bad input', { signal, value: shown(value) });
   };
 
   setHandler(statusQuery, () => statusOf(run));

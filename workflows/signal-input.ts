@@ -8,10 +8,22 @@ import type { RateLimit } from '../model/settings.ts';
 /** More than an instance's primary interface can have. */
 const MOST_IPS = 256;
 
+const SHOWN_CHARACTERS = 200;
+
+/** @returns the beginning of bad input, for a log: whole, it may be megabytes, or nested deeper than a logger can follow */
+export function shown(value: unknown): string {
+  try {
+    return (JSON.stringify(value) ?? String(value)).slice(0, SHOWN_CHARACTERS);
+  } catch {
+    return `a ${typeof value} that cannot be shown`;
+  }
+}
+
 type Fields = Readonly<Record<string, unknown>>;
 
+/** Bytes, which a client may send instead of JSON, have no fields either. */
 function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
 }
 
 function isText(value: unknown): value is string {
