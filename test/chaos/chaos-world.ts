@@ -21,7 +21,8 @@ import type { ChaosCloud } from './chaos-cloud.ts';
 import { Cluster, clusterName, taintKey } from './cluster.ts';
 import { ec2Chaos } from './ec2-chaos.ts';
 import { gceChaos } from './gce-chaos.ts';
-import type { SettledFacts } from './judge.ts';
+import type { Finding, SettledFacts } from './judge.ts';
+import { doubleGrants, readPoolEvents } from './pool-history.ts';
 import { type NetworkLink, startNetworkLink } from './network-link.ts';
 import { Programs } from './programs.ts';
 import type { Link } from './steps.ts';
@@ -104,6 +105,15 @@ export class ChaosWorld {
     return found;
   }
 
+  async claims({ provider }: ChaosCloud): Promise<AddressPoolStatus['claims']> {
+    const scope = this.#scopes.find((one) => one.provider === provider);
+    if (scope === undefined) return [];
+    const { claims } = await this.client.workflow
+      .getHandle(addressPoolWorkflowId(scope))
+      .query(poolStatusQuery);
+    return claims;
+  }
+
   mutexIds(): string[] {
     return this.#scopes.map(addressPoolWorkflowId);
   }
@@ -136,6 +146,18 @@ export class ChaosWorld {
         taints: (spec?.taints ?? []).map(({ key }) => key),
       })),
     };
+  }
+
+  /** What the mutexes' histories say, from the beginning. */
+  async doubleGrants(): Promise<Finding[]> {
+    const endedAt = new Map<string, string>();
+    const query = `WorkflowType = 'AssignIpWorkflow' AND ExecutionStatus != 'Running'`;
+    for await (const { runId, closeTime } of this.client.workflow.list({ query })) {
+      if (closeTime !== undefined) endedAt.set(runId, closeTime.toISOString());
+    }
+    const hasEnded = (runId: string, at: string): boolean => (endedAt.get(runId) ?? '9') <= at;
+    const stories = await Promise.all(this.mutexIds().map((id) => readPoolEvents(this.client, id)));
+    return stories.flatMap((events) => doubleGrants(events, hasEnded));
   }
 
   /** Visibility lags: one that it lists as running may be closed. */

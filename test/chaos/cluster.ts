@@ -34,6 +34,8 @@ export interface LifeEvent {
   /** ISO 8601. */
   readonly at: string;
   readonly what: string;
+  /** Its node may lose its address from now on. */
+  readonly mayLose?: boolean;
   readonly node?: string;
   readonly instance?: string;
   readonly address?: string;
@@ -114,7 +116,7 @@ export class Cluster {
 
   async #unregister(node: ChaosNode): Promise<void> {
     // Noted before: from here on its address may be released.
-    this.note({ what: 'deleted', node: node.name, instance: node.instance });
+    this.note({ what: 'deleted', mayLose: true, node: node.name, instance: node.instance });
     await persistently(`delete ${node.name}`, () => deleteNode(this.#kubernetes, node.name));
   }
 
@@ -127,7 +129,7 @@ export class Cluster {
   terminate(cloud: ChaosCloud, node: ChaosNode): void {
     if (!node.instanceAlive) return;
     node.instanceAlive = false;
-    this.note({ what: 'terminated', node: node.name, instance: node.instance });
+    this.note({ what: 'terminated', mayLose: true, node: node.name, instance: node.instance });
     cloud.terminate(node.instance);
   }
 
@@ -146,7 +148,12 @@ export class Cluster {
   }
 
   async relabelNode(node: ChaosNode, group: NodeGroup | undefined): Promise<void> {
-    this.note({ what: `moved to ${group?.name ?? 'no pool'}`, node: node.name, instance: node.instance });
+    this.note({
+      what: `moved to ${group?.name ?? 'no pool'}`,
+      mayLose: true,
+      node: node.name,
+      instance: node.instance,
+    });
     node.group = group;
     const { name } = node;
     const body = { metadata: { labels: { [groupLabel]: group?.name ?? null } } };

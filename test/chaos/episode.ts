@@ -67,7 +67,9 @@ async function settle(world: ChaosWorld, say: (line: string) => void): Promise<O
         for (const { what } of unsettled) say(`    not yet: ${what}`);
       }
       const settleSeconds = (Date.now() - startedAt) / 1_000;
-      if (violations.length > 0 || quiet >= QUIET_LOOKS) return { violations, stuck: [], settleSeconds };
+      if (violations.length > 0 || quiet >= QUIET_LOOKS) {
+        return { violations: [...violations, ...(await world.doubleGrants())], stuck: [], settleSeconds };
+      }
       if (Date.now() - startedAt > SETTLE_MS) return { violations, stuck: unsettled, settleSeconds };
     } catch (error) {
       if (Date.now() - startedAt > SETTLE_MS) throw error;

@@ -95,25 +95,22 @@ function foreignTouched(cloud: CloudFacts): Finding[] {
     }));
 }
 
-/** An address may be taken from an instance for a reason only: since it was given, something happened to its node. */
+/**
+ * A release takes an address only from an instance whose node may lose it: something happened to it. What a person attached to
+ * an instance that is no node is never taken.
+ */
 export function wrongReleases(journal: readonly AssociationEvent[], life: readonly LifeEvent[]): Finding[] {
-  const reasons = new Map<string, string[]>();
-  for (const { instance, at } of life) {
-    if (instance !== undefined) reasons.set(instance, [...(reasons.get(instance) ?? []), at]);
+  const since = new Map<string, string>();
+  for (const { instance, at, mayLose } of life) {
+    if (instance !== undefined && mayLose === true && !since.has(instance)) since.set(instance, at);
   }
   return journal.flatMap((event) => {
     const { cause, by, previousInstanceId: from, publicIp, allocationId, time } = event;
     if (cause !== 'disassociated' || by !== 'api' || from === null) return [];
-    // The registration itself is the first event of an instance, and no reason to take anything from it.
-    const [, ...later] = reasons.get(from) ?? [];
-    if (later.some((at) => at <= time)) return [];
-    return [
-      {
-        invariant: 4,
-        what: `${publicIp} was taken from ${from}, whose node was there all the time`,
-        about: [allocationId, from],
-      },
-    ];
+    const at = since.get(from);
+    if (at !== undefined && at <= time) return [];
+    const what = `${publicIp} was taken from ${from}, to whose node nothing had happened`;
+    return [{ invariant: 4, what, about: [allocationId, from] }];
   });
 }
 

@@ -1,7 +1,10 @@
 /** `npm run chaos`: the programs on a bad week, in a sandbox on this machine. */
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ProviderName } from '../../model/scope.ts';
 import { listenForShutdown } from '../../program/shutdown.ts';
+import { mutate, mutations } from './mutations.ts';
 import { stepKinds } from './plan.ts';
 import { runChaos } from './run.ts';
 
@@ -12,6 +15,7 @@ interface Options {
   readonly episodes?: number;
   readonly fromEpisode?: number;
   readonly without?: readonly string[];
+  readonly mutation?: string;
   readonly json?: boolean;
 }
 
@@ -31,6 +35,11 @@ const options = new Command('npm run chaos --')
       'leave these kinds of steps out, to find out which ones it takes',
     ).argParser(kindList),
   )
+  .addOption(
+    new Option('--mutation <name>', 'take a safeguard out of the programs: the run must fail').choices(
+      Object.keys(mutations),
+    ),
+  )
   .option('--json', 'the last line is one JSON object with the result; the rest goes to stderr')
   .addHelpText(
     'after',
@@ -44,6 +53,8 @@ process.exitCode = await main();
 
 async function main(): Promise<number> {
   const { seed, minutes, clouds, episodes, fromEpisode, without, json } = options;
+  const mutation = options.mutation === undefined ? undefined : mutations[options.mutation];
+  const sourceRoot = mutation && mutate(join(import.meta.dirname, '../..'), mutation);
   const { signal } = listenForShutdown();
   const output = json === true ? process.stderr : process.stdout;
   const result = await runChaos({
@@ -53,9 +64,11 @@ async function main(): Promise<number> {
     episodes,
     fromEpisode,
     without,
+    sourceRoot,
     signal,
     say: (line) => output.write(`${line}\n`),
   });
+  if (sourceRoot !== undefined) rmSync(sourceRoot, { recursive: true });
   if (json === true) process.stdout.write(`${JSON.stringify({ ...result, minutes })}\n`);
   else process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
   const { violations, leaked, stuck, crashes } = result;

@@ -45,6 +45,8 @@ const lifeWeights: readonly [LifeStep['kind'], number][] = [
   ['attachByHand', 8],
   ['detachByHand', 6],
   ['detachFromNode', 6],
+  ['moveByHand', 5],
+  ['snatch', 6],
   ['command', 8],
   ['badSignal', 4],
 ];
@@ -55,6 +57,8 @@ function lifeStep(random: Random, cloud: ProviderName): LifeStep {
   switch (kind) {
     case 'deleteNode':
       return { kind, ...picked, instance: random.pick(['terminated', 'kept'] as const) };
+    case 'moveByHand':
+      return { kind, ...picked, thenDelete: random.chance(0.6) };
     case 'command': {
       const by = random.pick(['signal', 'update'] as const);
       return { kind, ...picked, name: random.pick(['release', 'assign', 'assign'] as const), by };

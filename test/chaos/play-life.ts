@@ -1,4 +1,5 @@
 /** Carries out the steps of a cluster's life. One for which there is nothing to pick from does nothing. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { assignIpWorkflowId } from '../../workflows/messages.ts';
 import type { ChaosCloud } from './chaos-cloud.ts';
@@ -47,6 +48,15 @@ export async function playLife(world: ChaosWorld, step: LifeStep): Promise<void>
       const address = pick(cluster.heldByNodes(cloud));
       return address && attempt(() => cluster.detachFromNode(cloud, address));
     }
+    case 'moveByHand': {
+      const address = pick(cluster.heldByNodes(cloud));
+      const holder = cluster.of(cloud).find(({ instance }) => instance === address?.instance);
+      if (address === undefined || holder === undefined) return undefined;
+      attempt(() => cluster.attachByHand(cloud, address));
+      return step.thenDelete ? cluster.deleteNode(cloud, holder, 'kept') : undefined;
+    }
+    case 'snatch':
+      return snatch(world, cloud);
     case 'command':
       return living && command(world, living, step);
     case 'badSignal':
@@ -68,6 +78,20 @@ function attempt(work: () => void): void {
   }
 }
 
+const SNATCH_MS = 3_000;
+
+/** Waits for the next grant, and takes the address if it still can. */
+async function snatch(world: ChaosWorld, cloud: ChaosCloud): Promise<void> {
+  const deadline = Date.now() + SNATCH_MS;
+  while (Date.now() < deadline) {
+    const claims = await world.claims(cloud).catch(() => []);
+    const free = world.cluster.free(cloud);
+    const address = free.find(({ id }) => claims.some((c) => c.state === 'granted' && c.address.id === id));
+    if (address !== undefined) return attempt(() => world.cluster.attachByHand(cloud, address));
+    await sleep(20);
+  }
+}
+
 /** An operator's word. Temporal may be down, and the workflow not there: then nothing has been said. */
 async function command(
   { client, cluster }: ChaosWorld,
@@ -76,7 +100,7 @@ async function command(
 ): Promise<void> {
   const handle = client.workflow.getHandle(assignIpWorkflowId(clusterName, name));
   const argument = { reason: 'chaos' };
-  cluster.note({ what: `told to ${step.name}`, node: name, instance });
+  cluster.note({ what: `told to ${step.name}`, mayLose: step.name === 'release', node: name, instance });
   const isExpected = (error: unknown): boolean =>
     error instanceof WorkflowNotFoundError || error instanceof WorkflowUpdateFailedError || isDown(error);
   const said =
@@ -117,7 +141,12 @@ async function sendNonsense(world: ChaosWorld, node: ChaosNode | undefined, pick
     const signal = signals[Math.floor(pick * 89 + index) % signals.length] ?? 'grant';
     // `release` may come with anything that has no reason in it.
     if (signal === 'release' && node)
-      world.cluster.note({ what: 'told to release', node: node.name, instance: node.instance });
+      world.cluster.note({
+        what: 'told to release',
+        mayLose: true,
+        node: node.name,
+        instance: node.instance,
+      });
     try {
       await world.client.workflow.getHandle(id).signal(signal, value);
     } catch (error) {

@@ -31,6 +31,10 @@ export type LifeStep =
   | (Picked & { readonly kind: 'attachByHand' })
   /** What was attached by hand is detached again. */
   | (Picked & { readonly kind: 'detachByHand' })
+  /** Somebody is quicker: takes an address by hand that the mutex has just granted, before the worker associates it. */
+  | (Picked & { readonly kind: 'snatch' })
+  /** Somebody moves the address of a node to an instance that is no node; and then the Node may go. */
+  | (Picked & { readonly kind: 'moveByHand'; readonly thenDelete: boolean })
   /** Somebody detaches the address of a node. */
   | (Picked & { readonly kind: 'detachFromNode' })
   | (Picked & {
