@@ -20,13 +20,14 @@ import { failForGood } from './fail-for-good.ts';
 import { failureMessage } from './failures.ts';
 import { familyResume, lacksEphemeral } from './family-run.ts';
 import type { AssignIpInput, AssignIpResume, AssignIpStatus, NodeRef } from './messages.ts';
-import { clusterActivities, publish } from './node-activities.ts';
+import { clusterActivities, publish, publishMissed } from './node-activities.ts';
 import { setNodeHandlers } from './node-handlers.ts';
 import {
   assignmentsOf,
   enterPhase,
   explain,
   isInterrupted,
+  isWantedOtherwise,
   newNodeRun,
   type NodeRun,
   statusOf,
@@ -80,6 +81,7 @@ async function stepOrFail(run: NodeRun): Promise<Next> {
 }
 
 async function step(run: NodeRun): Promise<Next> {
+  await publishMissed(run, () => isWantedOtherwise(run));
   const { deletedUid } = run;
   if (deletedUid !== undefined) return untilItWorks(run, () => afterDeletion(run, deletedUid));
   if (run.changed) {

@@ -98,13 +98,25 @@ export function verifyActivity(scope: Scope, retries: RetrySettings): OnScopeQue
  */
 export async function publish(
   run: NodeRun,
-  options: { event?: NonNullable<PublishInput['event']>; giveUp?: () => boolean },
+  options: { event?: PublishInput['event']; giveUp?: () => boolean },
 ): Promise<void> {
   const { giveUp = () => isInterrupted(run) } = options;
-  await holding(run.publishing, () => write(run, options.event, giveUp), giveUp);
+  const { event } = options;
+  let isDone = false;
+  const work = async (): Promise<void> => {
+    isDone = await write(run, event, giveUp);
+  };
+  await holding(run.publishing, work, giveUp);
+  if (isDone) run.unpublished = undefined;
+  else run.unpublished = event === undefined ? {} : { event };
 }
 
-async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => boolean): Promise<void> {
+/** Writes what gave way to something else. @param giveUp what goes first, once more */
+export async function publishMissed(run: NodeRun, giveUp: () => boolean): Promise<void> {
+  if (run.unpublished !== undefined) await publish(run, { ...run.unpublished, giveUp });
+}
+
+async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => boolean): Promise<boolean> {
   const addresses = assignmentsOf(run).map(({ address }) => address);
   const pool = poolOf(run);
   const input: PublishInput = {
@@ -131,6 +143,8 @@ async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => b
       done = true;
     });
   await condition(() => done || giveUp());
-  if (!done) scope.cancel();
+  const isDone = done;
+  if (!isDone) scope.cancel();
   await writing;
+  return isDone;
 }

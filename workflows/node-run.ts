@@ -7,6 +7,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { PublishInput } from '../activities/contract.ts';
 import { type Family, type Instance, instanceKey } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
@@ -57,6 +58,8 @@ export interface NodeRun {
   readonly changing: Lock;
   /** The Node is being written to: what is written last must be what was known last. */
   readonly publishing: Lock;
+  /** What was not written on the Node since something else came first: it is written as soon as that is done. */
+  unpublished: { readonly event?: PublishInput['event'] } | undefined;
   /** Numbers what is published, so that a repeated write is the same Event. */
   published: number;
   /** Looks at the Node since it was last ready. */
@@ -88,6 +91,7 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     strayGrants: [],
     changing: { held: false },
     publishing: { held: false },
+    unpublished: undefined,
     published: 0,
     looks: 0,
     shown: '',
