@@ -62,7 +62,7 @@ async function main(): Promise<number> {
     ...(options.keep === undefined ? {} : { dir: options.keep }),
   });
   const stage = await setStage(world, { clouds, families, nodes });
-  const programs = new Programs(world, stage);
+  const programs = await Programs.prepare(world, stage);
   const view = startView(output, families, () => observeNodes(world));
   try {
     // Addresses beyond the burst come at the cloud's rate; and a killed worker's calls are missed for some seconds.

@@ -2,19 +2,27 @@
 import { join } from 'node:path';
 import type { ManagedProcess } from '../sandbox/processes/child-process.ts';
 import { startProgram } from '../sandbox/processes/program.ts';
+import { applyShippedAccounts, type ShippedKubeconfigs } from '../sandbox/processes/shipped-accounts.ts';
 import type { World } from '../sandbox/world.ts';
 import type { Stage } from './stage.ts';
 
 export class Programs {
   readonly #world: World;
   readonly #stage: Stage;
+  readonly #kubeconfigs: ShippedKubeconfigs;
   readonly #running = new Map<'worker' | 'watcher', ManagedProcess>();
   #started = 0;
   workerKills = 0;
 
-  constructor(world: World, stage: Stage) {
+  private constructor(world: World, stage: Stage, kubeconfigs: ShippedKubeconfigs) {
     this.#world = world;
     this.#stage = stage;
+    this.#kubeconfigs = kubeconfigs;
+  }
+
+  /** With the rights of the shipped ServiceAccounts. */
+  static async prepare(world: World, stage: Stage): Promise<Programs> {
+    return new Programs(world, stage, await applyShippedAccounts(world.kubernetes));
   }
 
   async start(name: 'worker' | 'watcher'): Promise<void> {
@@ -22,7 +30,7 @@ export class Programs {
       name,
       script: `${name}/main.ts`,
       args: ['--config', this.#stage.configFile],
-      env: this.#world.env,
+      env: { ...this.#world.env, KUBECONFIG: this.#kubeconfigs[name] },
       logFile: join(this.#world.dir, `${name}-${++this.#started}.log`),
     });
     this.#running.set(name, program);

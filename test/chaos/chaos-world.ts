@@ -15,7 +15,7 @@ import {
   poolStatusQuery,
   statusQuery,
 } from '../../workflows/messages.ts';
-import { writeKubeconfig } from '../crash/kubeconfig.ts';
+import { writeKubeconfigs } from '../crash/kubeconfig.ts';
 import { RestartableServers } from '../restartable-servers.ts';
 import type { ChaosCloud } from './chaos-cloud.ts';
 import { Cluster, clusterName, taintKey } from './cluster.ts';
@@ -84,14 +84,14 @@ export class ChaosWorld {
     const env = {
       ...world.env,
       TEMPORAL_ADDRESS: links.get('temporal')?.address ?? '',
-      KUBECONFIG: writeKubeconfig(world, clusterName, urlOf('kubernetes', 'https')),
       KUBEIP_WORKFLOW_BUNDLE: await bundle(world.dir, sourceRoot),
       ...(wanted.includes('aws') ? { AWS_ENDPOINT_URL: urlOf('aws', 'http') } : {}),
     };
     const configFile = writeConfig(world, clouds, urlOf('gcp', 'http'));
     // Straight to the server: what is asked here is no part of the play.
     const connection = await Connection.connect({ address: world.temporal.address });
-    const programs = new Programs({ dir: world.dir, configFile, env, sourceRoot });
+    const kubeconfigs = await writeKubeconfigs(world, clusterName, urlOf('kubernetes', 'https'));
+    const programs = new Programs({ dir: world.dir, configFile, env, kubeconfigs, sourceRoot });
     return new ChaosWorld(world, clouds, links, new Client({ connection }), programs);
   }
 

@@ -34,7 +34,7 @@ export function planEpisode({ seed, episode, clouds, lengthMs = 20_000 }: PlanOp
 
 /** More come than go, so that the pools are short of addresses now and then. */
 const lifeWeights: readonly [LifeStep['kind'], number][] = [
-  ['addNode', 24],
+  ['addNode', 44],
   ['deleteNode', 18],
   ['replaceNode', 8],
   ['reregisterNode', 6],

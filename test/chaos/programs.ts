@@ -2,12 +2,14 @@
 import { join } from 'node:path';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { startProgram } from '../../sandbox/processes/program.ts';
+import type { ShippedKubeconfigs } from '../../sandbox/processes/shipped-accounts.ts';
 import type { ProgramSlot } from './steps.ts';
 
 export interface ProgramsOptions {
   readonly dir: string;
   readonly configFile: string;
   readonly env: Readonly<Record<string, string>>;
+  readonly kubeconfigs: ShippedKubeconfigs;
   /** The folder that they are started from. Default: this project's. */
   readonly sourceRoot?: string | undefined;
 }
@@ -38,13 +40,13 @@ export class Programs {
     const before = this.#running.get(slot);
     if (before?.running() === true) return;
     if (before !== undefined) this.crashes.push(`${slot} ended by itself:\n${before.output().slice(-1_500)}`);
-    const { dir, configFile, env, sourceRoot } = this.#options;
-    const [name = 'worker'] = slot.split('-');
+    const { dir, configFile, env, kubeconfigs, sourceRoot } = this.#options;
+    const name = slot.startsWith('worker') ? 'worker' : 'watcher';
     const program = await startProgram({
       name,
       script: `${name}/main.ts`,
       args: ['--config', configFile],
-      env,
+      env: { ...env, KUBECONFIG: kubeconfigs[name] },
       logFile: join(dir, `${slot}-${++this.#started}.log`),
       ...(sourceRoot === undefined ? {} : { root: sourceRoot }),
     });

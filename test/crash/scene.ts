@@ -11,6 +11,7 @@ import type { AddressInfo } from '../../sandbox/ec2/owner.ts';
 import { createNode, deleteNode } from '../../sandbox/nodes.ts';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { startProgram } from '../../sandbox/processes/program.ts';
+import type { ShippedKubeconfigs } from '../../sandbox/processes/shipped-accounts.ts';
 import type { World } from '../../sandbox/world.ts';
 import {
   type AddressPoolStatus,
@@ -27,7 +28,7 @@ import { type CloudGate, ec2Action, startCloudGate } from './cloud-gate.ts';
 import { eventually } from './eventually.ts';
 import { violations } from './invariants.ts';
 import { type KubernetesGate, startKubernetesGate } from './kubernetes-gate.ts';
-import { writeKubeconfig } from './kubeconfig.ts';
+import { writeKubeconfigs } from './kubeconfig.ts';
 
 interface SceneOptions {
   readonly world: World;
@@ -50,6 +51,7 @@ export class Scene {
   readonly kubernetes: KubernetesGate;
   readonly #options: SceneOptions;
   readonly #env: Record<string, string>;
+  readonly #kubeconfigs: ShippedKubeconfigs;
   readonly #configFile: string;
   readonly #pool = new Set<string>();
   /** Those that exist now. */
@@ -57,7 +59,13 @@ export class Scene {
   readonly #nodeOf = new Map<string, string>();
   readonly #programs: ManagedProcess[] = [];
 
-  private constructor(options: SceneOptions, ec2: CloudGate, kubernetes: KubernetesGate) {
+  private constructor(
+    options: SceneOptions,
+    ec2: CloudGate,
+    kubernetes: KubernetesGate,
+    kubeconfigs: ShippedKubeconfigs,
+  ) {
+    this.#kubeconfigs = kubeconfigs;
     const { world, cluster, region } = options;
     this.#options = options;
     this.cluster = cluster;
@@ -68,7 +76,6 @@ export class Scene {
     this.#env = {
       ...world.env,
       AWS_ENDPOINT_URL: ec2.url,
-      KUBECONFIG: writeKubeconfig(world, cluster, kubernetes.url),
       KUBEIP_WORKFLOW_BUNDLE: options.bundleFile,
     };
     const bystander = world.ec2.runInstance({ zone: `${region}a` });
@@ -77,12 +84,10 @@ export class Scene {
   }
 
   static async open(options: SceneOptions): Promise<Scene> {
-    const { world } = options;
-    return new Scene(
-      options,
-      await startCloudGate(world.ec2.url, ec2Action),
-      await startKubernetesGate(world.kubernetes.url),
-    );
+    const { world, cluster } = options;
+    const ec2 = await startCloudGate(world.ec2.url, ec2Action);
+    const kubernetes = await startKubernetesGate(world.kubernetes.url);
+    return new Scene(options, ec2, kubernetes, await writeKubeconfigs(world, cluster, kubernetes.url));
   }
 
   addAddresses(count: number): void {
@@ -145,7 +150,7 @@ export class Scene {
       name: program,
       script: `${program}/main.ts`,
       args: ['--config', this.#configFile],
-      env: this.#env,
+      env: { ...this.#env, KUBECONFIG: this.#kubeconfigs[program] },
       logFile: join(this.#options.world.dir, `${this.cluster}-${program}-${this.#programs.length + 1}.log`),
     });
     this.#programs.push(running);
