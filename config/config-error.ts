@@ -21,10 +21,16 @@ export class ConfigError extends Error {
   readonly problems: readonly ConfigProblem[];
 
   constructor(source: string, problems: readonly ConfigProblem[]) {
-    super(describe(source, problems));
+    const short = problems.map((it) => ({ ...it, message: shortened(it.message) }));
+    super(describe(source, short));
     this.source = source;
-    this.problems = problems;
+    this.problems = short;
   }
+}
+
+/** Of a value that is quoted whole, and is long, the beginning tells enough. */
+function shortened(message: string): string {
+  return message.length > 1_000 ? `${message.slice(0, 999)}…` : message;
 }
 
 function describe(source: string, problems: readonly ConfigProblem[]): string {
@@ -40,6 +46,15 @@ function describeProblem(problem: ConfigProblem): string {
 
 /** @returns a value as it is shown in a message: short, and quoted when it is a string */
 export function showValue(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value);
+  const text = jsonOf(value);
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}
+
+/** By its aliases YAML can say what JSON cannot: a list that contains itself. */
+function jsonOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return 'This value';
+  }
 }

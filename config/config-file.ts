@@ -1,7 +1,10 @@
 /** Reads the YAML file: its syntax, and the line of each value. */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { isMap, isPair, isScalar, LineCounter, type Document, parseDocument } from 'yaml';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
+
+/** No configuration is so large: it is another file, and would take the parser long. */
+const MOST_BYTES = 2 ** 20;
 
 export type ConfigPath = readonly (string | number)[];
 
@@ -60,8 +63,13 @@ export function formatPath(path: ConfigPath): string {
 
 function readText(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    const { size } = statSync(file);
+    if (size <= MOST_BYTES) return readFileSync(file, 'utf8');
+    const megabytes = (size / MOST_BYTES).toFixed(1);
+    const message = `The file is too large (${megabytes} MiB, at most 1): is it the right one?`;
+    throw new ConfigError(file, [{ path: '', value: undefined, message }]);
   } catch (error) {
+    if (error instanceof ConfigError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     const reason =
       code === 'ENOENT'

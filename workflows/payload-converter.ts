@@ -4,17 +4,17 @@
  * may signal could stop the mutex of a whole account with one such signal. Here it becomes a text, which is no valid input
  * of any signal or Update, and is ignored or refused as such.
  */
-import { defaultPayloadConverter, type Payload, type PayloadConverter } from '@temporalio/common';
+import { defaultPayloadConverter, type PayloadConverter } from '@temporalio/common';
 
 /** The bundler looks for this name. */
 export const payloadConverter: PayloadConverter = {
   toPayload: (value, context, hint) => defaultPayloadConverter.toPayload(value, context, hint),
-  fromPayload<T>(payload: Payload, ...rest: [context?: never, hint?: never]): T {
+  // The interface has a type parameter that says what is expected, which no payload can be held to.
+  fromPayload: ((payload, context, hint) => {
     try {
-      return defaultPayloadConverter.fromPayload<T>(payload, ...rest);
+      return defaultPayloadConverter.fromPayload(payload, context, hint);
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      return `a payload that cannot be read: ${reason}` as T;
+      return `a payload that cannot be read: ${error instanceof Error ? error.message : String(error)}`;
     }
-  },
+  }) as PayloadConverter['fromPayload'],
 };
