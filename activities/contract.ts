@@ -123,6 +123,8 @@ export interface Unclaimed {
 
 export interface LeftBehind {
   readonly node: NodeRef;
+  /** The instance had an ephemeral address, which must come back. */
+  readonly hadEphemeral: boolean;
   readonly family: Family;
   readonly instance: InstanceRef;
   readonly pool: PoolSpec;

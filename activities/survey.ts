@@ -119,7 +119,7 @@ async function examine(
   if (status === 'FAILED') return [{ ...found, why: 'failed' }];
   if (status === 'CANCELLED') return [{ ...found, why: 'canceled' }];
   const query = pool.queries.find(({ family }) => family === address.family);
-  const uid = last.run.memo?.['uid'];
+  const { uid, ephemeral } = last.run.memo ?? {};
   if (!pool.release.onNodeDelete || query === undefined) return [{ ...found, why: 'poolKeepsIt' }];
   const instance = await findHolder(providers.get(pool.name), pool.provider, holder, scope);
   // It went since the list was made, and the address with it.
@@ -127,6 +127,7 @@ async function examine(
   const leftBehind: LeftBehind = {
     node: { name: last.node, uid: typeof uid === 'string' ? uid : '' },
     family: address.family,
+    hadEphemeral: Array.isArray(ephemeral) && ephemeral.includes(address.family),
     instance: { provider: instance.provider, id: instance.id, zone: instance.zone },
     pool: specOf(pool, scope, instance),
     query,

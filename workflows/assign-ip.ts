@@ -25,6 +25,7 @@ import { setNodeHandlers } from './node-handlers.ts';
 import {
   assignmentsOf,
   enterPhase,
+  ephemeralMemo,
   explain,
   isInterrupted,
   isWantedOtherwise,
@@ -280,7 +281,9 @@ async function continueAsNode(run: NodeRun, node: NodeRef): Promise<never> {
   const isSame = node.uid === run.node.uid;
   const { cluster, input } = run;
   const failures = isSame && run.failures > 0 ? { failures: run.failures } : {};
-  const next = makeContinueAsNewFunc<typeof AssignIpWorkflow>({ memo: { uid: node.uid, ...failures } });
+  const next = makeContinueAsNewFunc<typeof AssignIpWorkflow>({
+    memo: { uid: node.uid, ...failures, ...(isSame ? ephemeralMemo(run) : {}) },
+  });
   const resume = isSame ? resumeOf(run) : { releasedByHand: false, families: [] };
   const pool = isSame && input.pool !== undefined ? { pool: input.pool } : {};
   return next({ cluster, node, retries: input.retries, ...pool, ...failures, resume });

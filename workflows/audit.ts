@@ -112,7 +112,7 @@ async function lookAfterOrphans(
  * after all. So there is one way of releasing only, and the node's history tells of it.
  */
 async function handOver(cluster: string, found: Unclaimed, leftBehind: LeftBehind): Promise<string> {
-  const { node, family, instance, pool, query } = leftBehind;
+  const { node, family, instance, pool, query, hadEphemeral } = leftBehind;
   const { address, association } = found;
   const input: AssignIpInput = {
     cluster,
@@ -120,7 +120,13 @@ async function handOver(cluster: string, found: Unclaimed, leftBehind: LeftBehin
     retries: pool.retries,
     resume: {
       releasedByHand: false,
-      families: [{ family, assignment: { address, association, instance, pool, query, token: 0 } }],
+      families: [
+        {
+          family,
+          assignment: { address, association, instance, pool, query, token: 0 },
+          ...(hadEphemeral ? { hadEphemeral: { instance, scope: pool.scope } } : {}),
+        },
+      ],
       deleted: { uid: node.uid, graceUntil: new Date(0).toISOString() },
     },
   };

@@ -162,6 +162,15 @@ function show(run: NodeRun, phase: Phase, message: string): void {
   ]);
 }
 
+/**
+ * Which families of ephemeral address the instance had: an audit that releases for a run which has ended must know what to put
+ * in place of a static one.
+ */
+export function ephemeralMemo(run: NodeRun): { readonly ephemeral?: Family[] } {
+  const ephemeral = run.families.filter((of) => of.hadEphemeral !== undefined).map(({ family }) => family);
+  return ephemeral.length === 0 ? {} : { ephemeral };
+}
+
 /** The watcher reads the memo of a failed run: the next one after a success is the first again. */
 function forgetFailures(run: NodeRun): void {
   if (run.failures === 0) return;

@@ -1,5 +1,5 @@
 /** What a look at the Node means for the addresses that it has and asks for. */
-import { isCancellation, log } from '@temporalio/workflow';
+import { isCancellation, log, upsertMemo } from '@temporalio/workflow';
 import type { Discovery } from '../activities/contract.ts';
 import { type AddressQuery, type InstanceRef, solePublicIp } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
@@ -7,7 +7,7 @@ import { failureType } from './failures.ts';
 import { familyName, type FamilyRun, newFamilyRun, wantedOf } from './family-run.ts';
 import type { Assignment } from './messages.ts';
 import { publish, verifyActivity } from './node-activities.ts';
-import { assignmentsOf, enterFamilyPhase, explain, type NodeRun } from './node-run.ts';
+import { assignmentsOf, enterFamilyPhase, ephemeralMemo, explain, type NodeRun } from './node-run.ts';
 import { reportFreed, withdrawRequest } from './pool-signals.ts';
 import { releaseAddress } from './release-address.ts';
 import { restoreMissing } from './restore-ephemeral.ts';
@@ -25,7 +25,7 @@ export async function useDiscovery(run: NodeRun, found: Ready): Promise<void> {
   await dropFamilies(run, found);
   for (const query of found.pool.queries) {
     const of = familyRun(run, query);
-    noteEphemeral(of, found);
+    noteEphemeral(run, of, found);
     const { assignment } = of;
     if (assignment === undefined) await renewRequest(run, of, query, found);
     else await checkAssignment(run, of, assignment, query, found);
@@ -61,14 +61,17 @@ function familyRun(run: NodeRun, { family }: AddressQuery): FamilyRun {
 }
 
 /** Once seen it stays noted, for this instance: a later look may come when it is gone already. */
-function noteEphemeral(of: FamilyRun, { instance, pool }: Ready): void {
+function noteEphemeral(run: NodeRun, of: FamilyRun, { instance, pool }: Ready): void {
   if (of.hadEphemeral !== undefined && !isSameInstance(of.hadEphemeral.instance, instance)) {
     of.hadEphemeral = undefined;
     of.mayLackEphemeral = false;
   }
   if (solePublicIp(instance, of.family)?.kind !== 'ephemeral') return;
   const { provider, id, zone } = instance;
+  const isKnown = of.hadEphemeral !== undefined;
   of.hadEphemeral = { instance: { provider, id, zone }, scope: pool.scope };
+  // EC2 sees to it by itself.
+  if (!isKnown && provider === 'gcp') upsertMemo(ephemeralMemo(run));
 }
 
 /** What was asked of another set of addresses, or for another pin, is taken back; the node then asks anew. */

@@ -94,7 +94,7 @@ function readEvents(): (event: HistoryEvent) => PoolEvent[] {
     const failed = event.signalExternalWorkflowExecutionFailedEventAttributes;
     const heard = event.workflowExecutionSignaledEventAttributes;
     if (sent?.signalName === 'grant') {
-      const grant = decode<Grant>(sent.input);
+      const grant = decode(sent.input) as Grant | undefined;
       if (grant?.kind !== 'granted') return [];
       tokens.set(String(event.eventId), grant.token);
       const { address, token, requestId } = grant;
@@ -117,11 +117,12 @@ function readEvents(): (event: HistoryEvent) => PoolEvent[] {
       return token === undefined ? [] : [{ kind: 'undelivered', token }];
     }
     if (heard?.signalName === 'settle') {
-      const token = decode<Settlement>(heard.input)?.token;
+      const settled: Partial<Settlement> | undefined = decode(heard.input);
+      const token = settled?.token;
       return typeof token === 'number' ? [{ kind: 'settled', token }] : [];
     }
     if (heard?.signalName === 'request') {
-      const asked = decode<AddressRequest>(heard.input);
+      const asked = decode(heard.input) as AddressRequest | undefined;
       if (asked?.query === undefined) return [];
       const { workflowId, runId, requestId, query } = asked;
       return [{ kind: 'requested', workflowId, runId, requestId, family: query.family }];
@@ -133,12 +134,12 @@ function readEvents(): (event: HistoryEvent) => PoolEvent[] {
 type Payloads = NonNullable<HistoryEvent['workflowExecutionSignaledEventAttributes']>['input'];
 
 /** Nonsense, which chaos sends too, is nothing. */
-function decode<T extends object>(input: Payloads): T | undefined {
+function decode(input: Payloads): object | undefined {
   const [payload] = input?.payloads ?? [];
   if (payload === undefined) return undefined;
   try {
     const value = defaultPayloadConverter.fromPayload<unknown>(payload);
-    return typeof value === 'object' && value !== null ? (value as T) : undefined;
+    return typeof value === 'object' && value !== null ? value : undefined;
   } catch {
     return undefined;
   }
