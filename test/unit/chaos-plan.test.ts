@@ -1,0 +1,58 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { planEpisode, stepKinds } from '../chaos/plan.ts';
+import { seeded } from '../chaos/random.ts';
+import { isFault } from '../chaos/steps.ts';
+
+const clouds = ['aws', 'gcp'] as const;
+const anyNumber = fc.nat(1_000_000);
+
+test('the same seed and number give the same plan', () => {
+  fc.assert(
+    fc.property(anyNumber, fc.nat(500), (seed, episode) => {
+      expect(planEpisode({ seed, episode, clouds })).toEqual(planEpisode({ seed, episode, clouds }));
+    }),
+  );
+});
+
+test('another seed, and another episode, give another plan', () => {
+  const plan = (seed: number, episode: number): string =>
+    JSON.stringify(planEpisode({ seed, episode, clouds }));
+  const plans = [0, 1, 2, 3].flatMap((seed) => [0, 1, 2, 3].map((episode) => plan(seed, episode)));
+  expect(new Set(plans).size).toBe(16);
+});
+
+test('steps come in the order of time, within the episode, and only on the clouds that take part', () => {
+  fc.assert(
+    fc.property(anyNumber, (seed) => {
+      const steps = planEpisode({ seed, episode: 0, clouds: ['gcp'], lengthMs: 5_000 });
+      const times = steps.map(({ at }) => at);
+      expect(times).toEqual(times.toSorted((a, b) => a - b));
+      expect(times.every((at) => at >= 0 && at <= 5_000)).toBe(true);
+      expect(JSON.stringify(steps)).not.toContain('aws');
+    }),
+  );
+});
+
+test('a plan is plain JSON, with life and faults in it', () => {
+  const steps = planEpisode({ seed: 1, episode: 0, clouds });
+  expect(JSON.parse(JSON.stringify(steps))).toEqual(steps);
+  expect(steps.some(isFault)).toBe(true);
+  expect(steps.every(isFault)).toBe(false);
+});
+
+test('every kind of step comes in a run of an hour', () => {
+  const kinds = Array.from({ length: 100 }, (_, episode) => planEpisode({ seed: 1, episode, clouds }));
+  expect(new Set(kinds.flat().map(({ kind }) => kind))).toEqual(new Set(stepKinds));
+});
+
+test('chance is spread evenly', () => {
+  const random = seeded(42);
+  const counts = Array.from({ length: 10 }, () => 0);
+  for (let index = 0; index < 10_000; index++) {
+    const place = random.between(0, 9);
+    counts[place] = (counts[place] ?? 0) + 1;
+  }
+  expect(Math.min(...counts)).toBeGreaterThan(800);
+  expect(Math.max(...counts)).toBeLessThan(1_200);
+});
