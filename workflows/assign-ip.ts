@@ -12,13 +12,13 @@ import {
   makeContinueAsNewFunc,
   TemporalFailure,
   upsertMemo,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { Discovery } from '../activities/contract.ts';
 import { claimMissing } from './claim-families.ts';
 import { failForGood } from './fail-for-good.ts';
 import { failureMessage } from './failures.ts';
 import { familyResume, lacksEphemeral } from './family-run.ts';
+import { isToContinueAsNew } from './long-history.ts';
 import type { AssignIpInput, AssignIpResume, AssignIpStatus, NodeRef } from './messages.ts';
 import { clusterActivities, publish, publishMissed } from './node-activities.ts';
 import { setNodeHandlers } from './node-handlers.ts';
@@ -48,7 +48,6 @@ import { isSameInstance, loseGone, useDiscovery } from './use-discovery.ts';
 /** A node that is not ready is looked at again after this long at first, in case no signal tells. */
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
-const LONGEST_HISTORY = 2_000;
 
 /** `ended`: the node is done with. Otherwise the story goes on. */
 type Next = 'ended' | 'onward';
@@ -59,8 +58,7 @@ export async function AssignIpWorkflow(input: AssignIpInput): Promise<AssignIpSt
   void CancellationScope.nonCancellable(() => keepGivingBackStrays(run));
   try {
     while ((await stepOrFail(run)) === 'onward') {
-      // An Update that waits for its answer is served first: the next run would not know of it.
-      if (isLongHistory() && allHandlersFinished()) await continueAsNode(run, run.node);
+      if (isToContinueAsNew()) await continueAsNode(run, run.node);
     }
     await finish(run);
     return statusOf(run);
@@ -266,10 +264,6 @@ async function stopManaging(run: NodeRun): Promise<void> {
   await withdrawRequests(run);
   await giveBackStrays(run);
   for (const of of run.families) await restoreEphemeral(run, of, () => false);
-}
-
-function isLongHistory(): boolean {
-  return workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > LONGEST_HISTORY;
 }
 
 /** Starts over with a short history: for this Node with all that it has, for another one from the beginning. */

@@ -4,6 +4,7 @@ import type { AddressQuery, Instance, InstanceRef } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { failureMessage, failureType } from './failures.ts';
 import { familyName, type FamilyRun } from './family-run.ts';
+import { isToContinueAsNew } from './long-history.ts';
 import type { ClaimOutcome, Grant } from './messages.ts';
 import { publish, scopeActivities, verifyActivity } from './node-activities.ts';
 import { enterFamilyPhase, holding, isInterrupted, isWantedOtherwise, type NodeRun } from './node-run.ts';
@@ -53,7 +54,8 @@ async function awaitGrant(
   { pool, query }: ClaimTarget,
 ): Promise<Granted | undefined> {
   for (;;) {
-    await condition(() => of.grants.length > 0 || isInterrupted(run), ASK_AGAIN_MS);
+    const isWoken = (): boolean => of.grants.length > 0 || isInterrupted(run) || isToContinueAsNew();
+    await condition(isWoken, ASK_AGAIN_MS);
     const grant = of.grants.shift();
     if (grant === undefined) return undefined;
     if (grant.kind === 'empty') {

@@ -5,6 +5,7 @@ import type { PoolSpec } from '../model/settings.ts';
 import { claimAddress } from './claim-address.ts';
 import { countFailure, failureMessage, failureType } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
+import { isToContinueAsNew } from './long-history.ts';
 import { publish } from './node-activities.ts';
 import { enterFamilyPhase, isInterrupted, isWantedOtherwise, type NodeRun } from './node-run.ts';
 import { restoreEphemeral } from './restore-ephemeral.ts';
@@ -22,7 +23,7 @@ const LONGEST_PAUSE_MS = 10 * 60_000;
 export async function claimMissing(run: NodeRun, pool: PoolSpec, instance: Instance): Promise<void> {
   const missing = run.families.filter(({ assignment }) => assignment === undefined);
   if (missing.length === 0) {
-    await condition(() => isInterrupted(run));
+    await condition(() => isInterrupted(run) || isToContinueAsNew());
     return;
   }
   // All of them end before a failure is thrown: what they claim is settled by then.

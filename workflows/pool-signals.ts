@@ -79,6 +79,9 @@ export async function withdrawRequest(run: NodeRun, of: FamilyRun): Promise<void
   await tell(askedScope, (mutex) => mutex.signal(withdrawSignal, { workflowId, requestId }));
 }
 
+/** The server takes 2,000 signals in flight from one workflow, and anybody can send it grants. */
+const SIGNALS_AT_ONCE = 500;
+
 /** For as long as the run lives, whatever else it waits for: an address must not stay claimed for nobody. */
 export async function keepGivingBackStrays(run: NodeRun): Promise<never> {
   for (;;) {
@@ -91,12 +94,11 @@ export async function keepGivingBackStrays(run: NodeRun): Promise<never> {
 export async function giveBackStrays(run: NodeRun): Promise<void> {
   const scope = grantingScope(run);
   if (scope === undefined) return;
-  const strays = run.strayGrants.splice(0);
-  await Promise.all(
-    strays.map(async (grant) => {
-      if (grant.kind === 'granted') await settleClaim(scope, grant, 'abandoned');
-    }),
-  );
+  const strays = run.strayGrants.splice(0).filter((grant) => grant.kind === 'granted');
+  for (let from = 0; from < strays.length; from += SIGNALS_AT_ONCE) {
+    const some = strays.slice(from, from + SIGNALS_AT_ONCE);
+    await Promise.all(some.map((grant) => settleClaim(scope, grant, 'abandoned')));
+  }
 }
 
 /** What was not read before the next run begins would be lost to it: it goes back, and the next run asks anew. */

@@ -1,6 +1,7 @@
 /** What an operator asked for by the signal or the Update `release`. */
 import { condition, isCancellation } from '@temporalio/workflow';
 import { failureMessage } from './failures.ts';
+import { isToContinueAsNew } from './long-history.ts';
 import { publish } from './node-activities.ts';
 import { assignmentsOf, enterFamilyPhase, enterPhase, type NodeRun } from './node-run.ts';
 import { withdrawRequests } from './pool-signals.ts';
@@ -13,7 +14,8 @@ export async function holdReleased(run: NodeRun): Promise<void> {
   const isReleased = run.phase === 'released' && assignmentsOf(run).length === 0;
   if (!isReleased && !(await releaseByHand(run))) return;
   await restoreMissing(run);
-  await condition(() => !run.releasedByHand || run.deletedUid !== undefined || run.changed);
+  const isOver = (): boolean => !run.releasedByHand || run.deletedUid !== undefined || run.changed;
+  await condition(() => isOver() || isToContinueAsNew());
 }
 
 /**

@@ -1,0 +1,189 @@
+/**
+ * Anybody with access to the namespace can send anything: signals and Updates of every shape to both workflows on a real
+ * server, and afterwards everything works as before.
+ */
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import type { WorkflowHandle } from '@temporalio/client';
+import { temporal } from '@temporalio/proto';
+import fc from 'fast-check';
+import { type Payload, payloadsOf, send } from './raw-signal.ts';
+import { type Harness, openHarness } from './harness.ts';
+import { waitFor } from './wait-for.ts';
+
+jest.setTimeout(300_000);
+
+const poolSignals = ['request', 'settle', 'withdraw', 'freed', 'configure'];
+const nodeSignals = ['nodeDeleted', 'nodeChanged', 'release', 'assign', 'grant'];
+const strangers = ['unknown', '__proto__', 'constructor', 'ünïcode', 'x'.repeat(900)];
+/** Command-like input is left out: what follows `release` and `assign` must be bad to be ignored. */
+const commands = ['release', 'assign'];
+
+const completed =
+  temporal.api.enums.v1.UpdateWorkflowExecutionLifecycleStage
+    .UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED;
+
+const text = (value: string): Uint8Array => new TextEncoder().encode(value);
+const json = (value: string): Payload => ({ metadata: { encoding: text('json/plain') }, data: text(value) });
+/** What other SDKs, codecs and clients send, whole or broken. */
+const oddPayloads: readonly (readonly [string, readonly Payload[]])[] = [
+  ['bytes', [{ metadata: { encoding: text('binary/plain') }, data: text('{"workflowId":"w"}') }]],
+  ['encrypted', [{ metadata: { encoding: text('binary/encrypted') }, data: Uint8Array.of(0, 255, 7) }]],
+  ['protobuf as JSON', [{ metadata: { encoding: text('json/protobuf') }, data: text('{}') }]],
+  ['protobuf', [{ metadata: { encoding: text('binary/protobuf') }, data: Uint8Array.of(8, 1) }]],
+  ['compressed', [{ metadata: { encoding: text('binary/zlib') }, data: Uint8Array.of(120, 156) }]],
+  ['an unknown encoding', [{ metadata: { encoding: text('text/ünknown') }, data: text('?') }]],
+  ['no encoding', [{ metadata: {}, data: text('{}') }]],
+  ['nothing at all', [{}]],
+  ['JSON that is cut off', [json('{"workflowId":"assign-ip/te')]],
+  ['an empty JSON text', [json('')]],
+  [
+    'bytes that are no UTF-8, as JSON',
+    [{ metadata: { encoding: text('json/plain') }, data: Uint8Array.of(255, 254) }],
+  ],
+  ['a number out of range', [json('1e309')]],
+  ['deep nesting', [json('['.repeat(5_000) + ']'.repeat(5_000))]],
+  [
+    'a second payload that cannot be read',
+    [json('"x"'), { metadata: { encoding: text('binary/encrypted') }, data: text('?') }],
+  ],
+  ['a hundred payloads', Array.from({ length: 100 }, () => json('"x"'))],
+];
+
+/** Texts of JSON that are no input of any signal: without the keys that would make them one, or with wrong values. */
+const hostileJson = fc.oneof(
+  fc.json({ maxDepth: 4 }).filter((it) => !it.startsWith('{') && it !== 'null'),
+  fc.constantFrom(
+    '"x"',
+    '[[[]]]',
+    '1e309',
+    '{"__proto__":{"uid":"x"},"reason":7}',
+    '{"constructor":{"prototype":{}},"reason":[]}',
+    '{"workflowId":"w","requestId":"r","addressId":"a","token":1e309,"outcome":"associated","reason":1}',
+    '{"workflowId":"w","runId":"r","requestId":"r","pool":"p","priority":"high","query":{},"instance":{},"reason":1}',
+    '{"pacing":{"burst":-1,"perSecond":1e-400},"reason":1}',
+    '{"addressId":"eipalloc-1","disassociated":"yes","reason":1}',
+    '{"uid":{"toString":1},"reason":1}',
+    `{"uid":"${'x'.repeat(100_000)}","reason":1}`,
+    '{"kind":"granted","requestId":"r","address":{"id":1},"token":"1","held":0,"reason":1}',
+  ),
+);
+
+let harness: Harness;
+beforeAll(async () => {
+  harness = await openHarness({ pools: [{ name: 'busy' }, { name: 'flooded' }, { name: 'granted' }] });
+}, 900_000);
+afterAll(() => harness?.close());
+
+/** The workflow answers, has not failed a task for ever, and is open. */
+async function expectAlive(handle: WorkflowHandle): Promise<void> {
+  await handle.query('status');
+  const { status, raw } = await handle.describe();
+  expect(status.name).toBe('RUNNING');
+  expect(raw.pendingWorkflowTask?.attempt ?? 1).toBe(1);
+}
+
+async function expectServed(name: string, pool: string): Promise<void> {
+  harness.reserve(pool);
+  const node = await harness.addNode(name, { pool });
+  await harness.waitUntilAssigned(node);
+}
+
+test('signals that cannot be read, or mean nothing, stop neither the mutex nor a node', async () => {
+  harness.reserve('busy');
+  const node = await harness.addNode('target', { pool: 'busy' });
+  const before = await harness.waitUntilAssigned(node);
+  const { mutex } = harness;
+  const own = harness.handle(node);
+  const fuzzed = fc
+    .sample(hostileJson, { numRuns: 200, seed: 5 })
+    .map((it): readonly Payload[] => [json(it)]);
+  for (const payloads of [...oddPayloads.map(([, payloads]) => payloads), ...fuzzed]) {
+    await Promise.all([
+      ...[...poolSignals, ...strangers].map((signal) => send(harness.client, mutex, signal, payloads)),
+      ...[...nodeSignals, ...strangers].map((signal) => send(harness.client, own, signal, payloads)),
+    ]);
+  }
+  await expectAlive(mutex);
+  await expectAlive(own);
+  expect(await harness.status(node)).toMatchObject({
+    phase: 'assigned',
+    releasedByHand: false,
+    addresses: before.addresses,
+  });
+  await expectServed('after-signals', 'busy');
+});
+
+test.each(oddPayloads)('an Update with %s is refused, or answered, and hurts nobody', async (_, payloads) => {
+  harness.reserve('busy');
+  const node = await harness.addNode(`update-${oddPayloads.findIndex(([, it]) => it === payloads)}`, {
+    pool: 'busy',
+  });
+  await harness.waitUntilAssigned(node);
+  for (const name of [...commands, 'unknown']) {
+    const answer = await harness.client.workflowService.updateWorkflowExecution({
+      namespace: harness.client.options.namespace,
+      workflowExecution: { workflowId: harness.workflowId(node) },
+      waitPolicy: { lifecycleStage: completed },
+      request: { meta: { updateId: `${name}-1` }, input: { name, args: payloadsOf(payloads) } },
+    });
+    expect(answer.outcome?.failure?.message ?? 'answered').toMatch(/takes nothing|has .* already|unknown/);
+  }
+  await expectAlive(harness.handle(node));
+  expect(await harness.status(node)).toMatchObject({ phase: 'assigned', releasedByHand: false });
+});
+
+test('a flood of signals that say nothing leads to a new run long before the server takes no more', async () => {
+  harness.reserve('flooded');
+  const node = await harness.addNode('flooded-1', { pool: 'flooded' });
+  await harness.waitUntilAssigned(node);
+  await flood(harness.mutex, 'request');
+  await flood(harness.handle(node), 'nodeChanged');
+  await harness.release(node);
+  await flood(harness.handle(node), 'unknown');
+  await expectAlive(harness.mutex);
+  await expectAlive(harness.handle(node));
+  expect(await harness.status(node)).toMatchObject({ phase: 'released' });
+  await expectServed('after-flood', 'flooded');
+});
+
+/** The server takes 10,000 signals for one run, and refuses all that follow. */
+async function flood(handle: WorkflowHandle, signal: string): Promise<void> {
+  const { runId } = await handle.describe();
+  const isNew = async (): Promise<boolean> => (await handle.describe()).runId !== runId;
+  for (let sent = 0; !(await isNew()); sent += 100) {
+    expect(sent).toBeLessThan(8_000);
+    await Promise.all(Array.from({ length: 100 }, () => send(harness.client, handle, signal, [json('"x"')])));
+  }
+}
+
+test('thousands of grants that nobody asked for, all at once, stop neither the node nor the mutex', async () => {
+  harness.reserve('granted');
+  const node = await harness.addNode('granted-1', { pool: 'granted' });
+  const { addresses } = await harness.waitUntilAssigned(node);
+  await harness.stopWorkers();
+  // The server takes 2,000 signals in flight from one workflow.
+  for (let sent = 0; sent < 2_500; sent += 100) {
+    const forged = (n: number): Payload =>
+      json(
+        JSON.stringify({
+          kind: 'granted',
+          requestId: 'forged',
+          address: { id: 'eipalloc-1', ip: '192.0.2.1' },
+          token: sent + n,
+          held: false,
+        }),
+      );
+    await Promise.all(
+      Array.from({ length: 100 }, (_, n) => send(harness.client, harness.handle(node), 'grant', [forged(n)])),
+    );
+  }
+  await harness.startWorkers();
+  expect(await harness.waitUntilAssigned(node)).toMatchObject({ addresses });
+  await expectServed('after-grants', 'granted');
+  await waitFor(
+    'an idle node',
+    () => harness.handle(node).describe(),
+    ({ raw }) => !raw.pendingWorkflowTask,
+  );
+  await expectAlive(harness.handle(node));
+});
