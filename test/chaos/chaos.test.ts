@@ -54,7 +54,10 @@ test(
   'a release that takes an address from whoever has it is found out',
   async () => {
     const { code, result, story } = await chaos(
-      ...['--mutation', 'no-release-fence', '--seed', '1', '--episodes', '6', '--clouds', 'aws'],
+      '--mutation=no-release-fence',
+      '--seed=1',
+      '--episodes=6',
+      '--clouds=aws',
     );
     expect(code).toBe(1);
     expect(result.violations).toBeGreaterThan(0);

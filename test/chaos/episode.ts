@@ -58,6 +58,8 @@ async function settle(world: ChaosWorld, say: (line: string) => void): Promise<O
   let unsettled: Finding[] = [];
   for (;;) {
     try {
+      // As Kubernetes does with what has ended.
+      await world.programs.startAll();
       const facts = await world.facts();
       const violations = findViolations(facts);
       unsettled = findUnsettled(facts);

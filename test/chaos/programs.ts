@@ -1,5 +1,6 @@
 /** The real programs, as processes that are killed and paused, and started again. */
 import { join } from 'node:path';
+import { exitCodes } from '../../program/exit-codes.ts';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { startProgram } from '../../sandbox/processes/program.ts';
 import type { ShippedKubeconfigs } from '../../sandbox/processes/shipped-accounts.ts';
@@ -16,6 +17,8 @@ export interface ProgramsOptions {
 
 export const programSlots: readonly ProgramSlot[] = ['worker-1', 'worker-2', 'watcher-1', 'watcher-2'];
 
+const waitsForOthers = [exitCodes.temporal, exitCodes.kubernetes, exitCodes.cloud] as const;
+
 export class Programs {
   readonly #options: ProgramsOptions;
   readonly #running = new Map<ProgramSlot, ManagedProcess>();
@@ -23,6 +26,8 @@ export class Programs {
   #started = 0;
   kills = 0;
   pauses = 0;
+  /** Starts that ended since a server was not there, or not ready. */
+  refusedStarts = 0;
   /** What ended without being killed, with the end of its log. */
   readonly crashes: string[] = [];
 
@@ -39,7 +44,7 @@ export class Programs {
   async start(slot: ProgramSlot): Promise<void> {
     const before = this.#running.get(slot);
     if (before?.running() === true) return;
-    if (before !== undefined) this.crashes.push(`${slot} ended by itself:\n${before.output().slice(-1_500)}`);
+    if (before !== undefined) await this.#noteEnd(slot, before);
     const { dir, configFile, env, kubeconfigs, sourceRoot } = this.#options;
     const name = slot.startsWith('worker') ? 'worker' : 'watcher';
     const program = await startProgram({
@@ -51,6 +56,15 @@ export class Programs {
       ...(sourceRoot === undefined ? {} : { root: sourceRoot }),
     });
     this.#running.set(slot, program);
+  }
+
+  /** A program that finds something missing at its start says so and ends, for Kubernetes to start it again. */
+  async #noteEnd(slot: ProgramSlot, program: ManagedProcess): Promise<void> {
+    const { code } = await program.exited;
+    const isRefusedStart =
+      waitsForOthers.some((one) => one === code) && !/"\w+ started"/.test(program.output());
+    if (isRefusedStart) this.refusedStarts += 1;
+    else this.crashes.push(`${slot} ended by itself (${code}):\n${program.output().slice(-1_500)}`);
   }
 
   async kill(slot: ProgramSlot): Promise<void> {

@@ -41,6 +41,8 @@ export interface ChaosResult {
   stuck: number;
   /** Programs that ended by themselves. */
   crashes: number;
+  /** Programs that found a server not ready at their start, and ended to be started again. */
+  refusedStarts: number;
   settleSeconds: { p50: number; max: number };
   steps: Record<string, number>;
   seconds: number;
@@ -98,6 +100,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     ...changes(world),
     ...count,
     crashes: world.programs.crashes.length,
+    refusedStarts: world.programs.refusedStarts,
     settleSeconds: { p50: quantile(settled, 0.5), max: quantile(settled, 1) },
     steps,
     seconds: Math.round((Date.now() - startedAt) / 1_000),
@@ -140,7 +143,8 @@ function tell(
   count: { violations: number; leaked: number; stuck: number },
 ): boolean {
   const { say, seed, clouds } = options;
-  for (const crash of world.programs.crashes) say(crash);
+  const { crashes } = world.programs;
+  for (const crash of crashes) say(crash);
   const found: readonly [string, Finding][] = [
     ...violations.map((one): [string, Finding] => ['violation', one]),
     ...stuck.map((one): [string, Finding] => ['stuck', one]),
@@ -159,7 +163,7 @@ function tell(
       `From the beginning: npm run chaos -- --seed ${seed} --clouds ${clouds.join(',')} --episodes ${episode + 1}`,
     );
   }
-  return found.length > 0;
+  return found.length > 0 || crashes.length > 0;
 }
 
 function changes(world: ChaosWorld): { assignments: number; releases: number } {
