@@ -12,7 +12,7 @@ import type { Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
 import { activityLogger } from './activity-logger.ts';
 import type { ClusterActivities, Discovery, Survey } from './contract.ts';
-import { withFailures } from './failures.ts';
+import { ALSO_DENIED, withFailures } from './failures.ts';
 import { specOf } from './pool-spec.ts';
 import { publishOnNode } from './publish.ts';
 import { survey } from './survey.ts';
@@ -54,7 +54,7 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
           },
           'published on the Node',
         );
-      }),
+      }, ALSO_DENIED),
 
     // A mutex that runs is left as it is.
     startAddressPool: ({ scope }) => dependencies.startAddressPool(scope),

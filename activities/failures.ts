@@ -5,6 +5,11 @@ import { KubernetesError, type KubernetesErrorKind } from '../kubernetes/errors.
 
 /** Only these get better by themselves. */
 const RETRYABLE: readonly (CloudErrorKind | KubernetesErrorKind)[] = ['Throttled', 'Unavailable', 'Conflict'];
+/**
+ * What is to be tried for as long as it takes: somebody may give the permission, and a kube-apiserver that has just started
+ * refuses everything until it has read its roles.
+ */
+export const ALSO_DENIED: typeof RETRYABLE = [...RETRYABLE, 'Denied'];
 /** Part of everyday life: they are not to be counted or logged as failures of the worker. */
 const EXPECTED: readonly (CloudErrorKind | KubernetesErrorKind)[] = ['InUse', 'ForeignAddress', 'Throttled'];
 
@@ -13,12 +18,12 @@ const EXPECTED: readonly (CloudErrorKind | KubernetesErrorKind)[] = ['InUse', 'F
  * are left out: they would put stack traces and whole HTTP answers into the history. Anything else is returned as it is: a
  * bug, which Temporal retries
  */
-export function toFailure(error: unknown): unknown {
+export function toFailure(error: unknown, retryable = RETRYABLE): unknown {
   if (error instanceof CloudError) {
     return ApplicationFailure.create({
       type: error.kind,
       message: error.message,
-      nonRetryable: !RETRYABLE.includes(error.kind),
+      nonRetryable: !retryable.includes(error.kind),
       details: error.code === undefined ? [] : [{ code: error.code }],
       ...(error.retryAfterMs === undefined ? {} : { nextRetryDelay: error.retryAfterMs }),
       ...(EXPECTED.includes(error.kind) ? { category: 'BENIGN' } : {}),
@@ -28,18 +33,22 @@ export function toFailure(error: unknown): unknown {
     return ApplicationFailure.create({
       type: error.kind,
       message: error.message,
-      nonRetryable: !RETRYABLE.includes(error.kind),
+      nonRetryable: !retryable.includes(error.kind),
       details: error.status === undefined ? [] : [{ status: error.status }],
     });
   }
   return error;
 }
 
-/** Runs one activity's work; whatever it throws becomes a failure that the workflows can tell apart by its type. */
-export async function withFailures<T>(work: () => Promise<T>): Promise<T> {
+/**
+ * Runs one activity's work; whatever it throws becomes a failure that the workflows can tell apart by its type.
+ *
+ * @param retryable the kinds of errors after which another try is of use
+ */
+export async function withFailures<T>(work: () => Promise<T>, retryable = RETRYABLE): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw toFailure(error);
+    throw toFailure(error, retryable);
   }
 }
