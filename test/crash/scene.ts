@@ -144,13 +144,16 @@ export class Scene {
 
   // ---- programs ----
 
-  /** @returns once it says that it has started */
-  async start(program: 'worker' | 'watcher'): Promise<ManagedProcess> {
+  /**
+   * @param env beside what it needs
+   * @returns once it says that it has started
+   */
+  async start(program: 'worker' | 'watcher', env: Record<string, string> = {}): Promise<ManagedProcess> {
     const running = await startProgram({
       name: program,
       script: `${program}/main.ts`,
       args: ['--config', this.#configFile],
-      env: { ...this.#env, KUBECONFIG: this.#kubeconfigs[program] },
+      env: { ...this.#env, KUBECONFIG: this.#kubeconfigs[program], ...env },
       logFile: join(this.#options.world.dir, `${this.cluster}-${program}-${this.#programs.length + 1}.log`),
     });
     this.#programs.push(running);
@@ -167,6 +170,11 @@ export class Scene {
   }
 
   // ---- what can be seen ----
+
+  /** Paths of the programs' kubeconfigs, which have their tokens. */
+  get kubeconfigs(): ShippedKubeconfigs {
+    return this.#kubeconfigs;
+  }
 
   workflow(node: string): WorkflowHandle {
     return this.#options.client.workflow.getHandle(assignIpWorkflowId(this.cluster, node));
