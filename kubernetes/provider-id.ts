@@ -1,6 +1,8 @@
 /** `spec.providerID` of a Node, as the cloud controller managers write it. */
 import type { InstanceRef } from '../model/address.ts';
 
+const LONGEST_SHOWN = 200;
+
 /**
  * Parses `aws:///eu-west-1a/i-0123456789abcdef0` and `gce://project/europe-west1-b/name`.
  *
@@ -13,15 +15,17 @@ export function parseProviderId(providerID: string): { instance: InstanceRef } |
   const gce = /^gce:\/\/(?<project>[^/]+)\/(?<zone>[a-z0-9-]+)\/(?<id>[a-z0-9-]+)$/.exec(providerID)?.groups;
   if (gce) return instance('gcp', gce['id'], gce['zone'], gce['project']);
 
+  // It goes into the Node's annotations and an Event, which take no text of any length.
+  const shown = providerID.length > LONGEST_SHOWN ? `${providerID.slice(0, LONGEST_SHOWN)}…` : providerID;
   if (providerID.startsWith('aws:')) {
     return {
-      error: `providerID ${providerID} is not an EC2 instance (aws:///<zone>/i-…): it has no Elastic IP`,
+      error: `providerID ${shown} is not an EC2 instance (aws:///<zone>/i-…): it has no Elastic IP`,
     };
   }
   if (providerID.startsWith('gce:')) {
-    return { error: `providerID ${providerID} is not a GCE instance (gce://<project>/<zone>/<name>)` };
+    return { error: `providerID ${shown} is not a GCE instance (gce://<project>/<zone>/<name>)` };
   }
-  return { error: `providerID ${providerID} is of a cloud that is not supported: aws and gce are` };
+  return { error: `providerID ${shown} is of a cloud that is not supported: aws and gce are` };
 }
 
 function instance(
