@@ -102,7 +102,7 @@ async function add({ name, labels, annotations, ...rest }: Omit<Poison, 'shows'>
       labels: { kubeip: 'use', 'topology.kubernetes.io/region': ec2.region, ...labels },
       ...(annotations && { annotations }),
     },
-    spec: { ...(providerID === undefined ? {} : { providerID }) },
+    spec: providerID === undefined ? {} : { providerID },
   };
   await here.core.createNode({ body });
 }
