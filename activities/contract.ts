@@ -93,7 +93,7 @@ export interface Survey {
   readonly free: number;
   /** Workflows of nodes that run. */
   readonly nodes: number;
-  /** Nodes that are assigned, and whose instance does not have the address, as the list shows it. */
+  /** Nodes whose instance does not have an address that they were assigned, as the list shows it. */
   readonly drifted: readonly {
     readonly node: string;
     readonly uid: string;
@@ -159,6 +159,7 @@ export interface SelectedPool {
   readonly pinned: readonly {
     readonly workflowId: string;
     readonly address: AddressRef;
+    /** Nobody has it, as the list shows it; a claim may be on it all the same. */
     readonly free: boolean;
   }[];
   /** A permanent error of this pool's query; the other pools are served all the same. */

@@ -64,7 +64,9 @@ function selectedPool(pool: AskedPool, addresses: readonly Address[], claimed: S
       return kept === undefined ? [] : [{ workflowId, address: refOf(kept) }];
     }),
     pinned: [...wantedBy].flatMap(([workflowId, address]) =>
-      address === undefined ? [] : [{ workflowId, address: refOf(address), free: isFree(address) }],
+      address === undefined
+        ? []
+        : [{ workflowId, address: refOf(address), free: address.association === undefined }],
     ),
   };
 }

@@ -12,7 +12,6 @@ import { specOf } from './pool-spec.ts';
 
 const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST');
 const instanceAttribute = defineSearchAttributeKey('KubeipInstance', 'KEYWORD');
-const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
 
 /** What is more than this is counted, and dealt with by the next audit: an audit's history stays small. */
 const MOST_FINDINGS = 200;
@@ -76,7 +75,6 @@ async function listRunning(client: Client, cluster: string): Promise<AuditedRun[
     runs.push({
       node,
       uid: typeof uid === 'string' ? uid : undefined,
-      phase: typedSearchAttributes.get(phaseAttribute),
       instance: typedSearchAttributes.get(instanceAttribute),
       ips: typedSearchAttributes.get(addressAttribute) ?? [],
     });

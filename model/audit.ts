@@ -6,7 +6,6 @@ export interface AuditedRun {
   readonly node: string;
   /** The uid of its Node; undefined if its memo does not tell. */
   readonly uid: string | undefined;
-  readonly phase: string | undefined;
   /** As `instanceKey` names it. */
   readonly instance: string | undefined;
   readonly ips: readonly string[];
@@ -20,7 +19,7 @@ export interface PooledAddress extends Address {
 }
 
 export interface Difference {
-  /** Nodes whose workflow says that they have an address which the cloud does not show on their instance. */
+  /** Nodes whose workflow says that they have an address, be it one of two, which the cloud does not show on their instance. */
   readonly drifted: readonly { readonly run: AuditedRun; readonly ip: string }[];
   /** Addresses on instances that no running workflow has to do with. */
   readonly unclaimed: readonly PooledAddress[];
@@ -36,7 +35,7 @@ export function compareWithCloud(
 ): Difference {
   const byIp = new Map(addresses.map((address) => [address.ip, address]));
   const drifted = runs
-    .filter(({ phase, uid }) => phase === 'assigned' && uid !== undefined)
+    .filter(({ uid }) => uid !== undefined)
     .flatMap((run) => {
       const lost = run.ips.find((ip) => byIp.has(ip) && byIp.get(ip)?.holder !== run.instance);
       return lost === undefined ? [] : [{ run, ip: lost }];

@@ -83,13 +83,12 @@ function without(program: Program, verb: string, resource: string): KubernetesOb
   return shippedObjects().map((object: Role) => {
     const isMeant = object.metadata?.name === `kubeip-temporal-${program}` && object.rules !== undefined;
     if (!isMeant) return object;
-    const rules = object.rules.map((rule) =>
-      rule.resources?.includes(resource) === true
-        ? { ...rule, verbs: rule.verbs.filter((one) => one !== verb) }
-        : rule,
-    );
+    const rules = (object.rules ?? []).map((rule) => {
+      const isOf = rule.resources?.includes(resource) === true;
+      return isOf ? Object.assign({}, rule, { verbs: rule.verbs.filter((one) => one !== verb) }) : rule;
+    });
     // A rule without a verb is none.
-    return { ...object, rules: rules.filter(({ verbs }) => verbs.length > 0) };
+    return Object.assign({}, object, { rules: rules.filter(({ verbs }) => verbs.length > 0) });
   });
 }
 

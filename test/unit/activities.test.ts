@@ -107,7 +107,8 @@ describe('select', () => {
     expect(found.pools[0]?.pinned).toEqual([
       { workflowId: 'by-ip', address: free, free: true },
       { workflowId: 'by-id', address: free, free: true },
-      { workflowId: 'claimed', address: claimed, free: false },
+      // Claims are the mutex's business.
+      { workflowId: 'claimed', address: claimed, free: true },
       { workflowId: 'taken', address: taken, free: false },
     ]);
   });

@@ -7,7 +7,7 @@ function address(ip: string, holder?: string): PooledAddress {
 }
 
 function run(node: string, instance: string | undefined, ...ips: string[]): AuditedRun {
-  return { node, uid: `uid-${node}`, phase: 'assigned', instance, ips };
+  return { node, uid: `uid-${node}`, instance, ips };
 }
 
 test('a node that has what its workflow says is nothing to speak of', () => {
@@ -22,7 +22,7 @@ test.each([
   ['nobody has', address('1.1.1.1')],
   ['another instance has', address('1.1.1.1', 'i-b')],
 ])('a node whose address %s has drifted', (_, shown) => {
-  const runs = [run('a', 'i-a', '1.1.1.1'), { ...run('b', 'i-b'), phase: 'waiting' }];
+  const runs = [run('a', 'i-a', '1.1.1.1'), run('b', 'i-b')];
   expect(compareWithCloud([shown], runs)).toEqual({
     drifted: [{ run: runs[0], ip: '1.1.1.1' }],
     unclaimed: [],
@@ -33,12 +33,9 @@ test('a node of another scope, whose address is not among these, has not drifted
   expect(compareWithCloud([address('1.1.1.1')], [run('a', 'i-a', '9.9.9.9')]).drifted).toEqual([]);
 });
 
-test('a node on its way, or one that nobody can be told about, is left to itself', () => {
-  const runs = [
-    { ...run('a', 'i-a', '1.1.1.1'), phase: 'verifying' },
-    { ...run('b', 'i-b', '1.1.1.2'), uid: undefined },
-  ];
-  expect(compareWithCloud([address('1.1.1.1'), address('1.1.1.2')], runs).drifted).toEqual([]);
+test('a node that nobody can be told about is left to itself', () => {
+  const runs = [{ ...run('b', 'i-b', '1.1.1.2'), uid: undefined }];
+  expect(compareWithCloud([address('1.1.1.2')], runs).drifted).toEqual([]);
 });
 
 test('a node with two families has drifted once if both are lost', () => {
@@ -56,7 +53,7 @@ test('an address on an instance that no running workflow has is unclaimed, whate
     ...address('1.1.1.3'),
     association: { id: 'assoc', networkInterfaceId: 'eni-1' },
   };
-  const runs = [{ ...run('a', 'i-a'), phase: 'discovering' }];
+  const runs = [run('a', 'i-a')];
   expect(compareWithCloud([onLooked, onNone, onInterface], runs).unclaimed).toEqual([onNone]);
 });
 

@@ -106,6 +106,11 @@ export class Offer {
     const target = this.pinned.get(workflowId);
     if (target === undefined || !target.free) return undefined;
     const { address } = target;
+    // Its own claim may linger, since no list has shown yet that it had it: that it lost it says more.
+    const own = this.state.claims.find(
+      (c) => c.address.id === address.id && c.workflowId === workflowId && c.state === 'lingering',
+    );
+    removeWhere(this.state.claims, (c) => c === own);
     return this.isUnavailable(address, reserved) ? undefined : address;
   }
 

@@ -1,0 +1,187 @@
+/** The audit on both clouds: what nobody told the workflows is found, and put right as the policy says. */
+import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import type { AuditPolicy } from '../../model/settings.ts';
+import { ensureAuditSchedule } from '../../worker/audit-schedule.ts';
+import { auditId, type AuditInput, type AuditReport, clusterTaskQueue } from '../../workflows/messages.ts';
+import { addressOf } from './assigned-address.ts';
+import { type Harness, openHarness } from './harness.ts';
+import { expectSound } from './soundness.ts';
+import type { TestNode } from './test-nodes.ts';
+import { waitFor } from './wait-for.ts';
+
+jest.setTimeout(300_000);
+
+const heal: AuditPolicy = { drift: 'heal', orphans: 'release' };
+const report: AuditPolicy = { drift: 'report', orphans: 'report' };
+
+let harness: Harness;
+let audits = 0;
+beforeAll(async () => {
+  harness = await openHarness({
+    pools: ['drift', 'taken', 'gone', 'left', 'hand', 'dry'].map((name) => ({ name })),
+  });
+}, 900_000);
+afterEach(() => expectSound(harness));
+afterAll(() => harness?.close());
+
+/** As the Schedule starts it. */
+async function audit(policy: AuditPolicy): Promise<AuditReport> {
+  const { scope, client } = harness;
+  const input: AuditInput = { cluster: 'test', scope, policy, secondLookMs: 2_000 };
+  return client.workflow.execute('AuditWorkflow', {
+    workflowId: `${auditId('test', scope)}-by-hand-${++audits}`,
+    taskQueue: clusterTaskQueue('test'),
+    args: [input],
+  });
+}
+
+/** Visibility lags: an audit that comes too early finds less. */
+async function auditUntil(policy: AuditPolicy, isSo: (found: AuditReport) => boolean): Promise<AuditReport> {
+  return waitFor('an audit that finds it', () => audit(policy), isSo);
+}
+
+async function assigned(pool: string): Promise<{ node: TestNode; id: string; ip: string }> {
+  const node = await harness.addNode(`${pool}-${++audits}`, { pool });
+  const { address } = await harness.waitUntilAssigned(node);
+  return { node, ...address };
+}
+
+test('a node whose address somebody detached has the same one again', async () => {
+  harness.reserve('drift', 3);
+  const { node, id, ip } = await assigned('drift');
+  harness.ec2.disassociateByHand(id);
+  const found = await auditUntil(heal, ({ drifted }) => drifted.length > 0);
+  expect(found.drifted).toEqual([{ node: node.name, ip, told: true }]);
+  await waitFor(
+    'the same address',
+    () => harness.elasticIpOf(node.instanceId),
+    (seen) => seen === ip,
+  );
+});
+
+test('a node whose address somebody gave to another instance has another one', async () => {
+  harness.reserve('taken', 2);
+  const { node, id, ip } = await assigned('taken');
+  const other = harness.ec2.runInstance();
+  harness.kept.add(id);
+  harness.ec2.associateByHand({ allocationId: id, instanceId: other.instanceId });
+  await auditUntil(heal, ({ drifted }) => drifted.length > 0);
+  const status = await waitFor(
+    'another address',
+    () => harness.status(node),
+    (s) => {
+      const has = addressOf(s);
+      return s.phase === 'assigned' && has !== undefined && has.ip !== ip;
+    },
+  );
+  expect(harness.elasticIpOf(node.instanceId)).toBe(addressOf(status)?.ip);
+});
+
+test('what an instance had that is gone serves another node, though its Node is there still', async () => {
+  harness.reserve('gone', 1);
+  const { node, ip } = await assigned('gone');
+  const next = await harness.addNode('gone-next', { pool: 'gone' });
+  await harness.waitForPhase(next, 'waiting');
+  harness.ec2.terminateInstance(node.instanceId);
+  await auditUntil(heal, ({ drifted }) => drifted.length > 0);
+  await harness.waitUntilAssigned(next);
+  expect(harness.elasticIpOf(next.instanceId)).toBe(ip);
+  const { phase, message, addresses } = await harness.status(node);
+  expect({ phase, addresses: addresses.map(({ address }) => address) }).toEqual({
+    phase: 'waiting',
+    addresses: [undefined],
+  });
+  expect(message).toContain('is shutting down or terminated');
+});
+
+/** As a call does that a killed worker had made, and that is carried out when its node is long gone. */
+async function leaveBehind(pool: string): Promise<{ node: TestNode; id: string; ip: string }> {
+  const left = await assigned(pool);
+  await harness.deleteNode(left.node);
+  expect(await harness.waitForEnd(left.node)).toBe('COMPLETED');
+  harness.ec2.associateByHand({ allocationId: left.id, instanceId: left.node.instanceId });
+  return left;
+}
+
+test('what a workflow left behind is given back, once two looks have shown it', async () => {
+  harness.reserve('left', 1);
+  const { node, ip } = await leaveBehind('left');
+  const found = await auditUntil(heal, ({ orphans }) =>
+    orphans.some((one) => one.what.includes('gives it back')),
+  );
+  expect(found.orphans).toContainEqual(
+    expect.objectContaining({ ip, pool: 'left', instance: node.instanceId }),
+  );
+  await waitFor(
+    'a free address',
+    () => harness.elasticIpOf(node.instanceId),
+    (held) => held === undefined,
+  );
+  expect(await harness.waitForEnd(node)).toBe('COMPLETED');
+});
+
+test('what a person attached is reported, and stays', async () => {
+  const [id = ''] = harness.reserve('hand', 1);
+  const { instanceId } = harness.ec2.runInstance();
+  harness.kept.add(id);
+  harness.ec2.associateByHand({ allocationId: id, instanceId });
+  const ip = harness.ipOf(id);
+  const found = await auditUntil(heal, ({ orphans }) => orphans.some((one) => one.ip === ip));
+  expect(found.orphans.find((one) => one.ip === ip)?.what).toContain('left alone');
+  expect(harness.elasticIpOf(instanceId)).toBe(ip);
+});
+
+test('with the policy report nothing is changed, whatever is found; and each pool is listed once', async () => {
+  harness.reserve('dry', 2);
+  const left = await leaveBehind('dry');
+  const drifted = await assigned('dry');
+  harness.ec2.disassociateByHand(drifted.id);
+  harness.kept.add(left.id);
+  const { mutations } = harness.ec2.calls();
+  const found = await auditUntil(report, ({ drifted: rows, orphans }) => {
+    return rows.length > 0 && orphans.some(({ ip }) => ip === left.ip);
+  });
+  expect(found.drifted).toEqual([{ node: drifted.node.name, ip: drifted.ip, told: false }]);
+  const lists = (): number => harness.ec2.calls().counts['DescribeAddresses']?.['ok'] ?? 0;
+  const before = lists();
+  await audit(report);
+  expect(lists() - before).toBeLessThanOrEqual(harness.pools.length);
+  expect(harness.ec2.calls().mutations).toHaveLength(mutations.length);
+  expect(harness.elasticIpOf(left.node.instanceId)).toBe(left.ip);
+  // So that all is in order at the end.
+  await harness.nudge(drifted.node);
+  await waitFor(
+    'healed',
+    () => harness.elasticIpOf(drifted.node.instanceId),
+    (ip) => ip !== undefined,
+  );
+});
+
+test('the Schedule is made once, follows the settings, fires, and goes', async () => {
+  const { client, scope } = harness;
+  const scheduleId = auditId('scheduled', scope);
+  const handle = client.schedule.getHandle(scheduleId);
+  const ensure = (settings: object): Promise<void> =>
+    ensureAuditSchedule(client, {
+      cluster: 'scheduled',
+      scope,
+      audit: { enabled: true, intervalMs: 60_000, policy: report, ...settings },
+    });
+  await Promise.all([ensure({}), ensure({})]);
+  expect((await handle.describe()).spec.intervals).toMatchObject([{ every: 60_000 }]);
+  await handle.pause('by an operator');
+  await ensure({ intervalMs: 1_000, policy: heal });
+  const changed = await handle.describe();
+  expect(changed.spec.intervals).toMatchObject([{ every: 1_000 }]);
+  expect(changed.action.args).toMatchObject([{ policy: heal, secondLookMs: 1_000 }]);
+  expect(changed.state.paused).toBe(true);
+  await handle.unpause();
+  await waitFor(
+    'an audit by the Schedule',
+    () => handle.describe(),
+    ({ info }) => info.numActionsTaken > 0,
+  );
+  await ensure({ enabled: false });
+  await ensure({ enabled: false });
+  await expect(handle.describe()).rejects.toMatchObject({ name: 'ScheduleNotFoundError' });
+});
