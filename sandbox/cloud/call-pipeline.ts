@@ -102,8 +102,10 @@ export class CallPipeline {
     if (limiter.take(call.scope, call.limitKeys, clock.now()) !== undefined) {
       return call.reject({ kind: 'throttled' });
     }
-    const { denied } = this.#parts.switches();
-    const missing = [call.action, ...(call.permissions ?? [])].find((one) => matchesAny(denied, one));
+    const { denied, allowed } = this.#parts.switches();
+    const isMissing = (one: string): boolean =>
+      matchesAny(denied, one) || (allowed !== null && !matchesAny(allowed, one));
+    const missing = [call.action, ...(call.permissions ?? [])].find(isMissing);
     return missing === undefined ? undefined : call.reject({ kind: 'denied', permission: missing });
   }
 

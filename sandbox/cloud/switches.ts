@@ -12,6 +12,8 @@ export interface CloudSwitches {
   readonly staleListsMs: number;
   /** Actions for which the caller has no permission; wildcards allowed. */
   readonly denied: readonly string[];
+  /** The only permissions that the caller has; null: all. */
+  readonly allowed: readonly string[] | null;
 }
 
 export const cloudSwitchesOff: CloudSwitches = {
@@ -20,6 +22,7 @@ export const cloudSwitchesOff: CloudSwitches = {
   limits: [],
   staleListsMs: 0,
   denied: [],
+  allowed: null,
 };
 
 /** `published`: the limits that the cloud documents. `off`: none. */
@@ -35,6 +38,7 @@ export const cloudSwitchFields = {
   limits: limitsSchema.optional(),
   staleListsMs: milliseconds.optional(),
   denied: z.array(z.string().min(1)).optional(),
+  allowed: z.array(z.string().min(1)).nullable().optional(),
 };
 
 /** @returns the limits that a setting means, given what the cloud publishes */

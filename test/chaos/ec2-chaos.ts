@@ -1,4 +1,5 @@
 /** Chaos on EC2: Elastic IPs, and a reserved range of IPv6 in the nodes' subnet. */
+import { leastOnEc2 } from '../../sandbox/least-permissions.ts';
 import type { Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
 import { ec2Facts, poolTag } from '../integration/cloud-facts.ts';
 import { type ChaosCloud, faultOf } from './chaos-cloud.ts';
@@ -8,6 +9,7 @@ const actions = { associate: 'AssociateAddress', release: 'DisassociateAddress',
 export function ec2Chaos(ec2: Ec2Emulator): ChaosCloud {
   const { region } = ec2;
   const zone = `${region}a`;
+  ec2.configure({ allowed: [...leastOnEc2] });
   const groups = [
     { name: 'aws-one', families: ['ipv4'] },
     { name: 'aws-two', families: ['ipv4', 'ipv6'] },

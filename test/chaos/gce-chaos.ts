@@ -1,4 +1,5 @@
 /** Chaos on Compute Engine: static addresses of both families, and instances that begin with ephemeral ones. */
+import { leastOnGce } from '../../sandbox/least-permissions.ts';
 import type { GceEmulator } from '../../sandbox/gce/emulator.ts';
 import type { GceInstanceInfo } from '../../sandbox/gce/owner-types.ts';
 import { gceFacts, poolTag } from '../integration/cloud-facts.ts';
@@ -16,6 +17,7 @@ const types = ['ONE_TO_ONE_NAT', 'DIRECT_IPV6'] as const;
 export function gceChaos(gce: GceEmulator): ChaosCloud {
   const { region } = gce;
   const zone = `${region}-b`;
+  gce.configure({ allowed: [...leastOnGce] });
   const groups = [
     { name: 'gcp-one', families: ['ipv4'] },
     { name: 'gcp-two', families: ['ipv4', 'ipv6'] },

@@ -13,6 +13,7 @@ import { toTemporalLogger } from '../../program/temporal-logger.ts';
 import { connectClient, type ConnectedClient } from '../../program/temporal-connection.ts';
 import type { Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
 import type { GceEmulator } from '../../sandbox/gce/emulator.ts';
+import { leastOnEc2, leastOnGce } from '../../sandbox/least-permissions.ts';
 import { startWorld, type World } from '../../sandbox/world.ts';
 import { createNodeWorkflows } from '../../watcher/node-workflows.ts';
 import { startAddressPool } from '../../worker/address-pool-starter.ts';
@@ -286,6 +287,9 @@ export async function openHarness(options: HarnessOptions): Promise<Harness> {
   const logger = testLogger('sdk');
   Runtime.install({ logger: toTemporalLogger(logger), shutdownSignals: [] });
   const [world, bundle] = await Promise.all([startWorld(), workflowBundle(process.env, logger)]);
+  // As the documentation says that the worker's role should be.
+  world.ec2.configure({ allowed: [...leastOnEc2] });
+  world.gce.configure({ allowed: [...leastOnGce] });
   try {
     return await openIn(world, bundle, options);
   } catch (error) {

@@ -158,6 +158,7 @@ export const instanceMethods: Readonly<Record<string, GceMethod>> = {
     path: `${ITEM}/updateNetworkInterface`,
     query: ['networkInterface', 'requestId'],
     mutating: true,
+    permissions: () => ['subnetworks.use'],
     run: (call) =>
       changeInterface(call, (instance, nic) => {
         const { project } = call;

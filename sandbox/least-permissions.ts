@@ -1,0 +1,17 @@
+/** The emulators' IAM with the documented permissions and no others. */
+import { awsIpv6Permissions, awsPermissions } from '../clouds/aws/permissions.ts';
+import { gcpPermissions, gcpStackTypePermissions } from '../clouds/gcp/permissions.ts';
+
+/** For `configure({ allowed })` of the EC2 emulator. GetCallerIdentity takes no permission ("GetCallerIdentity", STS API reference). */
+export const leastOnEc2: readonly string[] = [
+  ...Object.keys({ ...awsPermissions, ...awsIpv6Permissions }).map((name) => name.replace(/^ec2:/, '')),
+  'GetCallerIdentity',
+];
+
+/** For `configure({ allowed })` of the Compute Engine emulator. `wait` has no permission of its own. */
+export const leastOnGce: readonly string[] = [
+  ...Object.keys({ ...gcpPermissions, ...gcpStackTypePermissions }).map((name) =>
+    name.replace(/^compute\./, ''),
+  ),
+  'zoneOperations.wait',
+];

@@ -1,0 +1,110 @@
+/** The documented permissions: with all of them and no others everything works, and without one of them that one is named. */
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createAwsProvider } from '../../clouds/aws/aws-provider.ts';
+import { awsIpv6Permissions, awsPermissions } from '../../clouds/aws/permissions.ts';
+import { createGcpProvider } from '../../clouds/gcp/gcp-provider.ts';
+import { gcpPermissions, gcpStackTypePermissions } from '../../clouds/gcp/permissions.ts';
+import { CloudError, type CloudProvider } from '../../clouds/provider.ts';
+import type { AddressQuery, Family, InstanceRef } from '../../model/address.ts';
+import { type Ec2Emulator, startEc2Emulator } from '../../sandbox/ec2/emulator.ts';
+import { type GceEmulator, startGceEmulator } from '../../sandbox/gce/emulator.ts';
+import { leastOnEc2, leastOnGce } from '../../sandbox/least-permissions.ts';
+
+interface Cloud {
+  readonly provider: CloudProvider;
+  /** A new instance without an address of the family, and a pool with one. */
+  stage(family: Family): { readonly instance: InstanceRef; readonly query: AddressQuery };
+  allow(permissions: readonly string[]): void;
+}
+
+let pools = 0;
+let ec2: Ec2Emulator;
+let gce: GceEmulator;
+let clouds: Record<'aws' | 'gcp', Cloud>;
+beforeAll(async () => {
+  process.env['AWS_ACCESS_KEY_ID'] = 'test';
+  process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
+  ec2 = await startEc2Emulator();
+  gce = await startGceEmulator({ operationMs: 20 });
+  clouds = { aws: onEc2(ec2), gcp: onGce(gce) };
+});
+afterAll(async () => {
+  for (const { provider } of Object.values(clouds)) provider.close();
+  await ec2.close();
+  await gce.close();
+});
+
+function onEc2(emulator: Ec2Emulator): Cloud {
+  const { url: endpoint, region, accountId: account } = emulator;
+  const zone = `${region}a`;
+  return {
+    provider: createAwsProvider({ endpoint, region, account, batchWindowMs: 5 }),
+    allow: (allowed) => void emulator.configure({ allowed: [...allowed] }),
+    stage: (family) => {
+      const tags = { pool: `p${++pools}` };
+      if (family === 'ipv4') emulator.allocateAddress({ tags });
+      else emulator.reserveIpv6({ zone, prefixLength: 128, tags });
+      const { instanceId: id, subnetId: subnet } = emulator.runInstance({ zone });
+      const query = { family, filter: `Name=tag:pool,Values=${tags.pool}`, orderBy: '' };
+      return {
+        instance: { provider: 'aws', id, zone },
+        query: family === 'ipv6' ? { ...query, subnet } : query,
+      };
+    },
+  };
+}
+
+function onGce(emulator: GceEmulator): Cloud {
+  const { url: endpoint, region, projectId: project } = emulator;
+  const zone = `${region}-b`;
+  return {
+    provider: createGcpProvider({ endpoint, project, region, batchWindowMs: 5 }),
+    allow: (allowed) => void emulator.configure({ allowed: [...allowed] }),
+    stage: (family) => {
+      const labels = { pool: `p${++pools}` };
+      emulator.reserveAddress({ labels, ipVersion: family === 'ipv4' ? 'IPV4' : 'IPV6' });
+      // With an ephemeral IPv4 address that must go first, and without IPv6, so that the stack type must be changed.
+      const { name: id } = emulator.insertInstance({ zone });
+      const query = { family, filter: `labels.pool=${labels.pool}`, orderBy: '' };
+      return { instance: { provider: 'gcp', id, zone, account: project }, query };
+    },
+  };
+}
+
+/** All that a worker does for a node, from its discovery to the end. */
+async function live({ provider, stage }: Cloud, family: Family): Promise<void> {
+  const { instance, query } = stage(family);
+  await provider.findInstance(instance);
+  const [address] = await provider.listAddresses(query);
+  if (address === undefined) throw new Error('the pool is empty');
+  const association = await provider.associate(instance, address, { requestKey: `k${pools}` });
+  expect((await provider.readAddress(query, address.id))?.association?.instanceId).toBe(instance.id);
+  const options = { association, requestKey: `k${pools}` };
+  expect(await provider.release(instance, address, query, options)).toBe('released');
+  await provider.restoreEphemeral(instance, family, { requestKey: `r${pools}` });
+}
+
+const least = { aws: leastOnEc2, gcp: leastOnGce };
+
+describe.each([
+  ['aws', 'ipv4', Object.keys(awsPermissions)],
+  ['aws', 'ipv6', Object.keys(awsIpv6Permissions)],
+  ['gcp', 'ipv4', Object.keys(gcpPermissions)],
+  ['gcp', 'ipv6', Object.keys(gcpStackTypePermissions)],
+] as const)('on %s, %s', (name, family, permissions) => {
+  test('a node gets its address and gives it back with the documented permissions alone', async () => {
+    clouds[name].allow(least[name]);
+    await live(clouds[name], family);
+  });
+
+  test.each(permissions)('%s is needed, and named when it is missing', async (permission) => {
+    const emulated = permission.replace(/^(ec2:|compute\.)/, '');
+    clouds[name].allow(least[name].filter((one) => one !== emulated));
+    const refused = live(clouds[name], family);
+    await expect(refused).rejects.toBeInstanceOf(CloudError);
+    await expect(refused).rejects.toMatchObject({
+      kind: 'Denied',
+      message: expect.stringContaining(permission),
+    });
+  });
+});
