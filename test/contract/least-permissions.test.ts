@@ -72,8 +72,9 @@ function onGce(emulator: GceEmulator): Cloud {
 }
 
 /** All that a worker does for a node, from its discovery to the end. */
-async function live({ provider, stage }: Cloud, family: Family): Promise<void> {
-  const { instance, query } = stage(family);
+async function live(cloud: Cloud, family: Family): Promise<void> {
+  const { provider } = cloud;
+  const { instance, query } = cloud.stage(family);
   await provider.findInstance(instance);
   const [address] = await provider.listAddresses(query);
   if (address === undefined) throw new Error('the pool is empty');
