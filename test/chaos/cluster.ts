@@ -177,8 +177,10 @@ export class Cluster {
   }
 
   attachByHand(cloud: ChaosCloud, address: KnownAddress): void {
-    // Compute Engine's instance has one address of each family only: the one before would be displaced.
-    if (this.byHandOf(cloud).some(({ family }) => family === address.family)) return;
+    // An instance has one static address of each family: the one before goes first.
+    for (const before of this.byHandOf(cloud)) {
+      if (before.family === address.family) this.detachByHand(cloud, before);
+    }
     this.byHand.add(address.id);
     this.note({ what: 'attached by hand', address: address.id, instance: cloud.bystander });
     cloud.attach(address, cloud.bystander);

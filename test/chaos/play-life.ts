@@ -56,6 +56,7 @@ export async function playLife(world: ChaosWorld, step: LifeStep): Promise<void>
       return step.thenDelete ? cluster.deleteNode(cloud, holder, 'kept') : undefined;
     }
     case 'snatch':
+      await cluster.addNode(cloud, group);
       return snatch(world, cloud);
     case 'command':
       return living && command(world, living, step);
@@ -80,7 +81,7 @@ function attempt(work: () => void): void {
 
 const SNATCH_MS = 3_000;
 
-/** Waits for the next grant, and takes the address if it still can. */
+/** Waits for the next grant, as to a Node that has just come, and takes the address if it still can. */
 async function snatch(world: ChaosWorld, cloud: ChaosCloud): Promise<void> {
   const deadline = Date.now() + SNATCH_MS;
   while (Date.now() < deadline) {
