@@ -56,6 +56,8 @@ export async function playLife(world: ChaosWorld, step: LifeStep): Promise<void>
       return step.thenDelete ? cluster.deleteNode(cloud, holder, 'kept') : undefined;
     }
     case 'snatch':
+      // Whoever is next is so slow that a person can be quicker.
+      cloud.failCalls({ kind: 'failCalls', cloud: step.cloud, ...slowAssociation });
       await cluster.addNode(cloud, group);
       return snatch(world, cloud);
     case 'command':
@@ -79,7 +81,8 @@ function attempt(work: () => void): void {
   }
 }
 
-const SNATCH_MS = 3_000;
+const slowAssociation = { what: 'associate', how: 'late', times: 1, lateMs: 1_500 } as const;
+const SNATCH_MS = 4_000;
 
 /** Waits for the next grant, as to a Node that has just come, and takes the address if it still can. */
 async function snatch(world: ChaosWorld, cloud: ChaosCloud): Promise<void> {
