@@ -7,12 +7,21 @@ import { join } from 'node:path';
 import type { WorkflowHandle } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Command } from 'commander';
-import { assignSignal, configureSignal, releaseSignal } from '../../workflows/messages.ts';
+import type { AuditWorkflow as Audit } from '../../workflows/audit.ts';
+import {
+  assignSignal,
+  auditId,
+  type AuditReport,
+  clusterTaskQueue,
+  configureSignal,
+  releaseSignal,
+} from '../../workflows/messages.ts';
 import { pinnedAnnotations } from '../../kubernetes/keys.ts';
 import { poolTag } from '../integration/cloud-facts.ts';
 import { dualStackPool } from '../integration/harness-config.ts';
 import { type Harness, openHarness } from '../integration/harness.ts';
 import type { TestNode } from '../integration/test-nodes.ts';
+import { waitFor } from '../integration/wait-for.ts';
 
 /** The queue of one worker process, named for its machine. */
 const sticky = 'TASK_QUEUE_KIND_STICKY';
@@ -30,6 +39,7 @@ const harness = await openHarness({
     { name: 'plain', taintKey, release: { gracePeriod: '3s' } },
     { name: 'short' },
     { name: 'next' },
+    { name: 'audit' },
     { name: 'grace', release: { gracePeriod: '10m' } },
     { name: 'faults', retries: { attempts: 3, interval: '1s' } },
     dualStackPool('aws', 'both', { require: 'any' }),
@@ -50,6 +60,7 @@ try {
     cancelled,
     dual,
     restored,
+    audited,
   ];
   for (const flow of flows) await flow(harness);
   await mutexContinued(harness);
@@ -177,6 +188,63 @@ async function cancelled(h: Harness): Promise<void> {
   await h.handle(node).cancel();
   await h.waitForEnd(node);
   await keep('assign-ip-cancelled', h.handle(node));
+}
+
+/** Lost its address, and its instance; and what a run left behind is given back by another. */
+async function audited(h: Harness): Promise<void> {
+  const [id = ''] = h.reserve('audit');
+  const node = await h.addNode('drifted', { pool: 'audit' });
+  await h.waitUntilAssigned(node);
+  h.ec2.disassociateByHand(id);
+  await audit(h, ({ drifted }) => drifted.length > 0);
+  await waitFor(
+    'the same address',
+    () => h.elasticIpOf(node.instanceId),
+    (ip) => ip !== undefined,
+  );
+  await h.waitUntilAssigned(node);
+  h.ec2.terminateInstance(node.instanceId);
+  await audit(h, ({ drifted }) => drifted.length > 0);
+  await h.waitForPhase(node, 'waiting');
+  await h.deleteNode(node);
+  await h.waitForEnd(node);
+  await keep('assign-ip-drifted', h.handle(node));
+
+  const left = await h.addNode('left', { pool: 'audit' });
+  await h.waitUntilAssigned(left);
+  await h.deleteNode(left);
+  await h.waitForEnd(left);
+  h.ec2.associateByHand({ allocationId: id, instanceId: left.instanceId });
+  const handle = await audit(h, ({ orphans }) => orphans.some(({ what }) => what.includes('gives it back')));
+  await waitFor(
+    'given back',
+    () => h.elasticIpOf(left.instanceId),
+    (ip) => ip === undefined,
+  );
+  await h.waitForEnd(left);
+  await keep('assign-ip-left-behind', h.handle(left));
+  await keep('audit', handle);
+}
+
+let audits = 0;
+
+/** As the Schedule starts them, until one finds what visibility may not show at once. */
+async function audit(h: Harness, isSo: (found: AuditReport) => boolean): Promise<WorkflowHandle> {
+  for (;;) {
+    const handle = await h.client.workflow.start<typeof Audit>('AuditWorkflow', {
+      workflowId: `${auditId('test', h.scope)}-${++audits}`,
+      taskQueue: clusterTaskQueue('test'),
+      args: [
+        {
+          cluster: 'test',
+          scope: h.scope,
+          policy: { drift: 'heal', orphans: 'release' },
+          secondLookMs: 1_000,
+        },
+      ],
+    });
+    if (isSo(await handle.result())) return handle;
+  }
 }
 
 /** Two families on EC2: one waits, pinned, while the other is assigned; both released by hand; deleted. */
