@@ -54,8 +54,7 @@ export function unpack(packed: PackedPoolState): PoolState {
 }
 
 function unpackWaiter({ pools }: PackedPoolState, packed: PackedWaiter): Waiter | undefined {
-  const [workflowId, runId, requestId, poolKey, priority, seq, since, told, pinned, holds, prefers] =
-    packed;
+  const [workflowId, runId, requestId, poolKey, priority, seq, since, told, pinned, holds, prefers] = packed;
   const family = pools[poolKey]?.query.family;
   if (family === undefined) return undefined;
   return {
