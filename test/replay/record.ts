@@ -34,6 +34,8 @@ const { version } = new Command('npm run replay:record --')
 const folder = join(import.meta.dirname, 'histories', version);
 mkdirSync(folder, { recursive: true });
 
+let audits = 0;
+
 const harness = await openHarness({
   pools: [
     { name: 'plain', taintKey, release: { gracePeriod: '3s' } },
@@ -225,8 +227,6 @@ async function audited(h: Harness): Promise<void> {
   await keep('assign-ip-left-behind', h.handle(left));
   await keep('audit', handle);
 }
-
-let audits = 0;
 
 /** As the Schedule starts them, until one finds what visibility may not show at once. */
 async function audit(h: Harness, isSo: (found: AuditReport) => boolean): Promise<WorkflowHandle> {
