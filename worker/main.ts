@@ -12,6 +12,7 @@ import {
   runProgram,
 } from '../program/run-program.ts';
 import { connectClient, connectWorker } from '../program/temporal-connection.ts';
+import { deploymentVersion } from './deployment-version.ts';
 import { createWorkerMetrics, freeLoopbackPort, sdkMetrics } from './metrics.ts';
 import { openProviders } from './providers.ts';
 import { createWorkers, workflowBundle } from './run-workers.ts';
@@ -33,6 +34,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   useLogger(logger);
   for (const notice of config.notices) logger.warn(notice);
 
+  const version = deploymentVersion(process.env);
   const metrics = createWorkerMetrics();
   const sdkMetricsPort = await freeLoopbackPort();
   Runtime.install({
@@ -61,6 +63,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
     providers,
     logger,
     onSurvey: metrics.onSurvey,
+    version,
     bundle: await workflowBundle(process.env, logger),
   });
 
@@ -72,7 +75,12 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
     extraMetrics: () => sdkMetrics(sdkMetricsPort),
   });
   logger.info(
-    { http: http.url, temporal: temporal.address, scopes: [...providers.byScope.keys()] },
+    {
+      http: http.url,
+      temporal: temporal.address,
+      scopes: [...providers.byScope.keys()],
+      ...(version === undefined ? {} : { deploymentVersion: version.version }),
+    },
     'worker started',
   );
   await runUntilStopped(workers, signal, logger);

@@ -6,6 +6,7 @@ import {
   bundleWorkflowCode,
   type NativeConnection,
   Worker,
+  type WorkerDeploymentOptions,
   type WorkerOptions,
   type WorkflowBundleOption,
 } from '@temporalio/worker';
@@ -32,6 +33,8 @@ export interface WorkersOptions {
   readonly providers: Providers;
   readonly logger: Logger;
   readonly bundle: WorkflowBundleOption;
+  /** Undefined: unversioned. */
+  readonly version?: WorkerDeploymentOptions | undefined;
   /** Hears of each audit's look, for metrics. */
   readonly onSurvey: (scope: Scope, found: Survey) => void;
 }
@@ -92,6 +95,7 @@ async function createWorker(options: WorkersOptions, taskQueue: string, activiti
     // How long a task waits for the worker that has the workflow in its cache, in case that one was killed.
     stickyQueueScheduleToStartTimeout: '4 seconds',
     maxConcurrentActivityTaskExecutions: 100,
+    ...(options.version === undefined ? {} : { workerDeploymentOptions: options.version }),
   };
   return Worker.create(workerOptions);
 }
