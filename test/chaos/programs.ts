@@ -23,6 +23,8 @@ export class Programs {
   readonly #options: ProgramsOptions;
   readonly #running = new Map<ProgramSlot, ManagedProcess>();
   readonly #paused = new Set<ProgramSlot>();
+  /** So that who wants a slot started, while another just starts it, does not start it twice. */
+  readonly #starting = new Map<ProgramSlot, Promise<void>>();
   #started = 0;
   kills = 0;
   pauses = 0;
@@ -41,7 +43,15 @@ export class Programs {
     await Promise.all(programSlots.map((slot) => this.start(slot)));
   }
 
-  async start(slot: ProgramSlot): Promise<void> {
+  start(slot: ProgramSlot): Promise<void> {
+    const underWay = this.#starting.get(slot);
+    if (underWay !== undefined) return underWay;
+    const starting = this.#start(slot).finally(() => this.#starting.delete(slot));
+    this.#starting.set(slot, starting);
+    return starting;
+  }
+
+  async #start(slot: ProgramSlot): Promise<void> {
     const before = this.#running.get(slot);
     if (before?.running() === true) return;
     if (before !== undefined) await this.#noteEnd(slot, before);
@@ -90,6 +100,7 @@ export class Programs {
   }
 
   async stop(): Promise<void> {
+    await Promise.all(this.#starting.values());
     for (const slot of programSlots) this.resume(slot);
     await Promise.all([...this.#running.values()].map((program) => program.stop(5_000)));
   }
