@@ -60,10 +60,8 @@ async function makeCurrent(buildId: string): Promise<void> {
   const { cli, address } = crash.world.temporal;
   // The server hears of a version when its workers poll.
   await eventually(`${buildId} is current`, async () => {
-    await run(cli, [
-      ...['worker', 'deployment', 'set-current-version', '--address', address, '--yes'],
-      ...['--deployment-name', deploymentName, '--build-id', buildId],
-    ]);
+    const options = ['--address', address, '--deployment-name', deploymentName, '--build-id', buildId];
+    await run(cli, ['worker', 'deployment', 'set-current-version', '--yes'].concat(options));
     return true;
   });
 }
