@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
@@ -7,21 +7,13 @@ import { DeterminismViolationError } from '@temporalio/workflow';
 import { createLogger } from '../../program/logger.ts';
 import { toTemporalLogger } from '../../program/temporal-logger.ts';
 import { workflowBundle } from '../../worker/run-workers.ts';
+import { historiesFolder, historiesOf, problemsOf, shapeFolders } from './manifest.ts';
+import type { RecordedHistory } from './recorded-history.ts';
 
 jest.setTimeout(120_000);
 
-interface RecordedHistory {
-  events: {
-    eventType: string;
-    workflowExecutionStartedEventAttributes?: { workflowId?: string };
-    activityTaskScheduledEventAttributes?: { activityType: { name: string } };
-  }[];
-}
-
-const histories = join(import.meta.dirname, 'histories');
-const recorded = readdirSync(histories, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.json'))
-  .sort();
+const folders = shapeFolders();
+const recorded = folders.flatMap((folder) => historiesOf(folder).map((name) => join(basename(folder), name)));
 
 let workflows: WorkflowBundleOption;
 beforeAll(async () => {
@@ -32,7 +24,7 @@ beforeAll(async () => {
 afterAll(() => Runtime.instance().shutdown());
 
 function read(name: string): RecordedHistory {
-  return JSON.parse(readFileSync(join(histories, name), 'utf8')) as RecordedHistory;
+  return JSON.parse(readFileSync(join(historiesFolder, name), 'utf8')) as RecordedHistory;
 }
 
 async function replay(history: RecordedHistory): Promise<void> {
@@ -40,13 +32,13 @@ async function replay(history: RecordedHistory): Promise<void> {
   await Worker.runReplayHistory({ workflowBundle: workflows }, historyFromJSON(history), workflowId);
 }
 
-describe('a workflow that was started before this version of the code goes on with it', () => {
-  test('as recorded in more than one flow of each workflow', () => {
-    const flows = recorded.map((name) => basename(name));
-    expect(flows.filter((name) => name.startsWith('assign-ip-')).length).toBeGreaterThan(1);
-    expect(flows.filter((name) => name.startsWith('address-pool')).length).toBeGreaterThan(1);
+describe('the recorded histories are as they were recorded, and the newest show every situation', () => {
+  test.each(folders)('%s', (folder) => {
+    expect(problemsOf(folder, { isNewest: folder === folders.at(-1) })).toEqual([]);
   });
+});
 
+describe('a workflow that was started before this version of the code goes on with it', () => {
   test.each(recorded)('%s', async (name) => {
     await replay(read(name));
   });
