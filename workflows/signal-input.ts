@@ -7,6 +7,8 @@ import type { RateLimit } from '../model/settings.ts';
 
 /** More than an instance's primary interface can have. */
 const MOST_IPS = 256;
+/** More than the longest way to write an IPv6 address: the mutex carries these in its state. */
+const LONGEST_IP = 64;
 
 const SHOWN_CHARACTERS = 200;
 
@@ -30,6 +32,10 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value.length > 0 && value.length <= 2_048;
 }
 
+function isIpText(value: unknown): boolean {
+  return isText(value) && value.length <= LONGEST_IP;
+}
+
 function isTextIfAny(value: unknown): value is string | undefined {
   return value === undefined || isText(value);
 }
@@ -45,7 +51,7 @@ function isAddressRef(value: unknown): boolean {
 function isHolding(value: unknown): value is Holding {
   if (!isFields(value) || typeof value['exclusive'] !== 'boolean') return false;
   const { ips } = value;
-  return Array.isArray(ips) && ips.length > 0 && ips.length <= MOST_IPS && ips.every(isText);
+  return Array.isArray(ips) && ips.length > 0 && ips.length <= MOST_IPS && ips.every(isIpText);
 }
 
 export function isRequest(value: unknown): value is AddressRequest {

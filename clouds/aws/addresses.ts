@@ -3,7 +3,7 @@ import { DescribeAddressesCommand, type Address as Ec2Address, type EC2Client } 
 import type { Address, Association } from '../../model/address.ts';
 import { CloudError } from '../provider.ts';
 import { batchLookups } from '../batch.ts';
-import { present, type AwsCall } from './client.ts';
+import { halfAnswer, present, type AwsCall } from './client.ts';
 import { groupByDistinctNames, maxFilterValues, parseFilter, type AddressFilter } from './filter.ts';
 
 /** An Elastic IP that can be given to a node, with EC2's own view of it. */
@@ -98,11 +98,17 @@ async function describeAddresses(
     .flatMap((raw) => toFoundAddress(raw) ?? []);
 }
 
-/** @returns undefined for what cannot be given to a node: EC2-Classic's, and those that AWS services hold for themselves */
+/**
+ * @returns undefined for what cannot be given to a node: EC2-Classic's, and those that AWS services hold for themselves
+ * @throws CloudError `Unavailable` if something is missing that EC2 always says: held, it would be taken for free
+ */
 function toFoundAddress(raw: Ec2Address): FoundAddress | undefined {
-  const ip = raw.PublicIp ?? raw.CarrierIp;
   const { AllocationId: id, Domain: domain = 'vpc', ServiceManaged: service } = raw;
-  if (id === undefined || ip === undefined || domain !== 'vpc' || service !== undefined) return undefined;
+  if (domain === 'standard' || service !== undefined) return undefined;
+  const ip = raw.PublicIp || raw.CarrierIp;
+  const isHeld = Boolean(raw.InstanceId || raw.NetworkInterfaceId);
+  const isWhole = !isHeld || (raw.AssociationId && raw.NetworkInterfaceId);
+  if (!id || !ip || !isWhole) throw halfAnswer('ec2:DescribeAddresses');
   const association = associationOf(raw);
   return { raw, address: { id, ip, family: 'ipv4', ...(association && { association }) } };
 }

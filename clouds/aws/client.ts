@@ -82,11 +82,14 @@ export function createAwsCall(options: AwsClientOptions): AwsCall {
  * @throws CloudError `Unavailable` if the list is missing
  */
 export function present<T>(list: T[] | undefined, action: AwsAction): T[] {
-  if (list === undefined) {
-    throw new CloudError(
-      'Unavailable',
-      `${action}: the answer is not one of EC2. Is there a proxy in between?`,
-    );
-  }
+  if (list === undefined) throw halfAnswer(action);
   return list;
+}
+
+/** EC2 always says this. What lacks it was lost on the way: nothing is decided on the rest. */
+export function halfAnswer(action: AwsAction): CloudError {
+  return new CloudError(
+    'Unavailable',
+    `${action}: the answer is not one of EC2, or not all of it. Is there a proxy in between?`,
+  );
 }

@@ -47,6 +47,12 @@ export class ElasticIps implements AddressFamily {
       if (held && isHeldBy(held, instance)) return associationOf(held);
       if (present.ip !== address.ip) throw await this.#refusal(instance, present.ip);
     }
+    if (instance.privateIp === '') {
+      throw new CloudError(
+        'Unavailable',
+        `EC2 shows no private IPv4 address of instance ${ref.id}, without which it can have no Elastic IP.`,
+      );
+    }
     try {
       return await this.#associate(instance, address);
     } catch (error) {
@@ -159,12 +165,10 @@ export class ElasticIps implements AddressFamily {
   }
 }
 
-/** On the instance's primary interface, and on that interface's primary private address. */
-function isHeldBy({ raw, address }: FoundAddress, instance: Instance): boolean {
-  return (
-    address.association?.networkInterfaceId === instance.networkInterfaceId &&
-    (!raw.PrivateIpAddress || raw.PrivateIpAddress === instance.privateIp)
-  );
+/** On the instance's primary interface, and on that interface's primary private address as far as EC2 shows it. */
+function isHeldBy({ raw, address }: FoundAddress, { networkInterfaceId, privateIp }: Instance): boolean {
+  if (address.association?.networkInterfaceId !== networkInterfaceId) return false;
+  return !raw.PrivateIpAddress || privateIp === '' || raw.PrivateIpAddress === privateIp;
 }
 
 function associationOf({ address }: FoundAddress): Association {

@@ -21,8 +21,10 @@ const credentialHiccups = [
   'IDPCommunicationError',
   'ExpiredToken',
   'ExpiredTokenException',
-  'RequestExpired',
 ];
+
+/** This machine's clock is off, which is mended there, or by the SDK: it takes over AWS's time after such an answer. */
+const clockErrors = ['RequestExpired', 'RequestTimeTooSkewed', 'RequestInTheFuture'];
 
 const kinds: Readonly<Record<string, CloudErrorKind>> = {
   ...codes('Throttled', [
@@ -65,6 +67,7 @@ const kinds: Readonly<Record<string, CloudErrorKind>> = {
     'DependencyViolation',
     // Credentials that cannot be had at this moment: the pod's token or role may be back at the next try.
     ...credentialHiccups,
+    ...clockErrors,
     'RequestTimeout',
     'InternalError',
     'InternalFailure',
@@ -91,6 +94,8 @@ export function toCloudError(error: unknown, context: AwsCallContext): CloudErro
 interface ErrorFacts {
   readonly code: string;
   readonly message: string;
+  /** The answer has a code of AWS: it is not one of something in between. */
+  readonly isOfAws: boolean;
   /** HTTP status; absent when no answer came. */
   readonly status: number | undefined;
   readonly retryAfterMs: number | undefined;
@@ -115,19 +120,27 @@ function readError(error: unknown): ErrorFacts {
     message: (text(thrown.message) ?? String(error))
       .replace(/\s*Encoded authorization failure message:[\s\S]*/, '')
       .trim(),
+    isOfAws: text(thrown.Code) !== undefined,
     status: thrown.$metadata?.httpStatusCode ?? thrown.$response?.statusCode,
     retryAfterMs: seconds > 0 ? seconds * 1000 : undefined,
   };
 }
 
-function kindOf({ code, status }: ErrorFacts): CloudErrorKind {
+/** STS and others say it under the code of a signature that is wrong, which would read as a wrong key. */
+function isOfClock({ code, message }: ErrorFacts): boolean {
+  return clockErrors.includes(code) || /^signature (?:expired|not yet current)/i.test(message);
+}
+
+function kindOf(facts: ErrorFacts): CloudErrorKind {
+  const { code, status, isOfAws } = facts;
+  if (isOfClock(facts)) return 'Unavailable';
   const known = kinds[code];
   if (known) return known;
   if (code.endsWith('.NotFound')) return 'NotFound';
   if (code.endsWith('LimitExceeded')) return 'Exhausted';
   if (status === 429) return 'Throttled';
-  if (status !== undefined && status >= 400 && status < 500) return 'Invalid';
-  // No answer, an unreadable answer (the status is then a 200), or a 5xx: the call may have been applied.
+  if (status !== undefined && status >= 400 && status < 500 && isOfAws) return 'Invalid';
+  // No answer, an unreadable one (whatever its status: a proxy has its own), or a 5xx: the call may have been applied.
   return 'Unavailable';
 }
 
@@ -146,6 +159,8 @@ function messageFor(kind: CloudErrorKind, facts: ErrorFacts, context: AwsCallCon
       }
       return `${action}: a quota of the AWS account is used up; ask for more under Service Quotas (${detail})`;
     case 'Unavailable':
+      if (isOfClock(facts))
+        return `${action}: the request's time is off: check this machine's clock (${detail})`;
       if (credentialHiccups.includes(facts.code)) {
         return `${action}: ${credentialAdvice(facts.code)} (${detail})`;
       }
@@ -164,7 +179,6 @@ const adviceByCode: Readonly<Record<string, string>> = {
 
 function credentialAdvice(code: string): string {
   if (code.startsWith('ExpiredToken')) return 'the AWS credentials have expired; get new ones';
-  if (code === 'RequestExpired') return "the request's time is off: check this machine's clock";
   if (code === 'IDPCommunicationError') return 'AWS could not reach the identity provider of the IRSA role';
   return (
     'no AWS credentials were found. On EKS give the pod a role (Pod Identity or an IRSA service account), and look ' +

@@ -9,7 +9,7 @@ import type { Instance, InstanceRef, PublicIp } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
 import { CloudError } from '../provider.ts';
 import { batchLookups } from '../batch.ts';
-import { present, type AwsCall } from './client.ts';
+import { halfAnswer, present, type AwsCall } from './client.ts';
 import { maxFilterValues } from './filter.ts';
 import { canonicalIpv6 } from './ipv6-range.ts';
 
@@ -58,10 +58,11 @@ async function describe(
   call: AwsCall,
   ids: readonly string[],
 ): Promise<Map<string, Described>> {
+  const action = 'ec2:DescribeInstances';
   const found = new Map<string, Described>();
   let token: string | undefined;
   do {
-    const page = await call('ec2:DescribeInstances', () =>
+    const page = await call(action, () =>
       client.send(
         new DescribeInstancesCommand({
           Filters: [{ Name: 'instance-id', Values: [...ids] }],
@@ -72,11 +73,14 @@ async function describe(
         }),
       ),
     );
-    for (const reservation of present(page.Reservations, 'ec2:DescribeInstances')) {
-      for (const instance of reservation.Instances ?? []) {
-        if (instance.InstanceId !== undefined) {
-          found.set(instance.InstanceId, { owner: reservation.OwnerId ?? '', instance });
-        }
+    for (const reservation of present(page.Reservations, action)) {
+      const { OwnerId: owner } = reservation;
+      const instances = present(reservation.Instances, action);
+      if (instances.length === 0) throw halfAnswer(action);
+      for (const instance of instances) {
+        const { InstanceId: id } = instance;
+        if (!owner || id === undefined || !ids.includes(id)) throw halfAnswer(action);
+        found.set(id, { owner, instance });
       }
     }
     token = page.NextToken === '' ? undefined : page.NextToken;
@@ -120,7 +124,8 @@ function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope
   const alive = state !== 'shutting-down' && state !== 'terminated';
   const primary = instance.NetworkInterfaces?.find((nic) => nic.Attachment?.DeviceIndex === 0);
   const networkInterfaceId = primary?.NetworkInterfaceId;
-  if (alive && (primary === undefined || networkInterfaceId === undefined)) {
+  if (state === undefined) throw halfAnswer('ec2:DescribeInstances');
+  if (alive && (primary === undefined || !networkInterfaceId)) {
     throw new CloudError(
       'Unavailable',
       `Instance ${ref.id} has no primary network interface yet (device index 0).`,

@@ -15,6 +15,7 @@ import type {
 } from '../../model/address.ts';
 import { CloudError, type ListOptions, type ReleaseOptions } from '../provider.ts';
 import type { AddressFamily, Ec2Access } from './address-family.ts';
+import { halfAnswer } from './client.ts';
 import { explainDenial } from './errors.ts';
 import { createIpv6HolderReader, ipv6Association, type Ipv6HolderReader } from './ipv6-holders.ts';
 import { createIpv6PoolReader, isInPool, type Ipv6PoolReader } from './ipv6-pools.ts';
@@ -104,6 +105,7 @@ export class Ipv6Addresses implements AddressFamily {
   }
 
   async #checkSubnet({ id, subnet }: Instance, address: bigint): Promise<void> {
+    if (subnet === '') throw halfAnswer('ec2:DescribeInstances');
     const blocks = await this.#pools.blocksOf(subnet);
     if (blocks.some((block) => contains(block, address))) return;
     throw new CloudError(

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import type { Association } from '../../model/address.ts';
 import { batchLookups } from '../batch.ts';
-import { present, type AwsCall } from './client.ts';
+import { halfAnswer, present, type AwsCall } from './client.ts';
 import { maxFilterValues } from './filter.ts';
 import { canonicalIpv6, formatIpv6, parseIpv6, parseIpv6Cidr, type Ipv6Range } from './ipv6-range.ts';
 
@@ -92,10 +92,13 @@ async function describeInterfaces(
 
 function associationsOf(nic: NetworkInterface): (readonly [bigint, Association])[] {
   const { NetworkInterfaceId: id = '', Attachment: attachment } = nic;
-  return (nic.Ipv6Addresses ?? []).flatMap(({ Ipv6Address: text = '' }) => {
+  return (nic.Ipv6Addresses ?? []).map(({ Ipv6Address: text = '' }) => {
     const [address, ip] = [parseIpv6(text), canonicalIpv6(text)];
-    if (address === undefined || ip === undefined) return [];
-    return [[address, ipv6Association(id, ip, attachment?.InstanceId || undefined)] as const];
+    // Left out, it would be taken for free.
+    if (address === undefined || ip === undefined || id === '') {
+      throw halfAnswer('ec2:DescribeNetworkInterfaces');
+    }
+    return [address, ipv6Association(id, ip, attachment?.InstanceId || undefined)] as const;
   });
 }
 

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-ec2';
 import { batchLookups } from '../batch.ts';
 import { CloudError } from '../provider.ts';
-import { present, type AwsCall } from './client.ts';
+import { halfAnswer, present, type AwsCall } from './client.ts';
 import { groupByDistinctNames, maxFilterValues, parseFilter, type AddressFilter } from './filter.ts';
 import { contains, parseIpv6Cidr, type Ipv6Range } from './ipv6-range.ts';
 
@@ -124,7 +124,8 @@ async function readBlocks(
     );
     for (const subnet of present(page.Subnets, 'ec2:DescribeSubnets')) {
       const blocks = blocksIn(subnet);
-      if (subnet.SubnetId !== undefined && blocks.length > 0) found.set(subnet.SubnetId, blocks);
+      if (!subnet.SubnetId) throw halfAnswer('ec2:DescribeSubnets');
+      if (blocks.length > 0) found.set(subnet.SubnetId, blocks);
     }
     token = page.NextToken === '' ? undefined : page.NextToken;
   } while (token !== undefined);
@@ -133,11 +134,12 @@ async function readBlocks(
 
 /** Without those that are being taken from the subnet, or could not be given to it. */
 function blocksIn(subnet: Subnet): Ipv6Range[] {
-  return (subnet.Ipv6CidrBlockAssociationSet ?? []).flatMap(({ Ipv6CidrBlock, Ipv6CidrBlockState }) =>
-    /^(disassociat|fail)/.test(Ipv6CidrBlockState?.State ?? '')
-      ? []
-      : (parseIpv6Cidr(Ipv6CidrBlock ?? '') ?? []),
-  );
+  return (subnet.Ipv6CidrBlockAssociationSet ?? []).flatMap(({ Ipv6CidrBlock, Ipv6CidrBlockState }) => {
+    if (/^(disassociat|fail)/.test(Ipv6CidrBlockState?.State ?? '')) return [];
+    const block = parseIpv6Cidr(Ipv6CidrBlock ?? '');
+    if (block === undefined) throw halfAnswer('ec2:DescribeSubnets');
+    return [block];
+  });
 }
 
 /** Where a filter name is repeated, the answers of several calls are intersected. */
@@ -172,10 +174,10 @@ async function readReservations(
     const page = await call(action, () => client.send(command)).catch(noneIfNotFound);
     if (page === undefined) return new Map();
     for (const one of present(page.SubnetIpv6CidrReservations, action)) {
+      const { SubnetCidrReservationId: id, ReservationType: type } = one;
       const range = parseIpv6Cidr(one.Cidr ?? '');
-      if (one.ReservationType === 'explicit' && one.SubnetCidrReservationId !== undefined && range) {
-        found.set(one.SubnetCidrReservationId, range);
-      }
+      if (!id || !type || range === undefined) throw halfAnswer(action);
+      if (type === 'explicit') found.set(id, range);
     }
     token = page.NextToken === '' ? undefined : page.NextToken;
   } while (token !== undefined);

@@ -10,7 +10,7 @@ import {
 import type { Scope } from '../../model/scope.ts';
 import { batchLookups } from '../batch.ts';
 import { CloudError } from '../provider.ts';
-import { checkKind, type GcpCall, type GcpClients } from './client.ts';
+import { checkKind, halfAnswer, type GcpCall, type GcpClients } from './client.ts';
 import { toListFilter } from './filter.ts';
 import { canonicalIp } from '../ip.ts';
 import { parseOrder } from './order.ts';
@@ -121,10 +121,14 @@ function checkName(name: string): void {
   throw new CloudError('NotFound', `"${name}" is no name of an address.`);
 }
 
-/** @returns undefined for what cannot be given to a node: internal ones, those of load balancers and of Cloud NAT */
+/**
+ * @returns undefined for what cannot be given to a node: internal ones, those of load balancers and of Cloud NAT
+ * @throws CloudError `Unavailable` if something is missing that Compute Engine always says
+ */
 function toFoundAddress(raw: GceAddress, scope: Scope): FoundAddress | undefined {
   const { name: id, address, status, addressType, ipv6EndpointType, purpose } = raw;
-  if (!id || !address || !status || status === 'RESERVING') return undefined;
+  if (status === 'RESERVING') return undefined;
+  if (!id || !address || !status) throw halfAnswer('compute.addresses.list');
   if (addressType === 'INTERNAL' || ipv6EndpointType === 'NETLB' || purpose === 'NAT_AUTO') return undefined;
   const ip = canonicalIp(address);
   const family: Family = familyOf(ip);

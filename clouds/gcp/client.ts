@@ -178,9 +178,13 @@ function withoutCredentials(cause: unknown, action: GcpAction): CloudError {
  * @throws CloudError `Unavailable`
  */
 export function checkKind(kind: unknown, expected: string, action: GcpAction): void {
-  if (kind === expected) return;
-  throw new CloudError(
+  if (kind !== expected) throw halfAnswer(action);
+}
+
+/** Compute Engine always says this. What lacks it was lost on the way: nothing is decided on the rest. */
+export function halfAnswer(action: GcpAction): CloudError {
+  return new CloudError(
     'Unavailable',
-    `${action}: the answer is not one of Compute Engine. Is there a proxy in between?`,
+    `${action}: the answer is not one of Compute Engine, or not all of it. Is there a proxy in between?`,
   );
 }

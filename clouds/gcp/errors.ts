@@ -89,6 +89,7 @@ export function operationError(operation: GceOperation, context: GcpCallContext)
     message: first?.message ?? operation.httpErrorMessage ?? 'the operation failed and does not say why',
     status: status >= 400 ? status : undefined,
     answered: true,
+    isOfApi: true,
   };
   return mapped(facts, context, undefined);
 }
@@ -101,6 +102,8 @@ interface ErrorFacts {
   readonly status: number | undefined;
   /** False: no answer came, or none that could be read. */
   readonly answered: boolean;
+  /** The answer has the API's own form: it is not one of something in between, such as a proxy's page. */
+  readonly isOfApi: boolean;
 }
 
 function mapped(facts: ErrorFacts, context: GcpCallContext, cause: unknown): CloudError {
@@ -139,6 +142,7 @@ function readError(error: unknown): ErrorFacts {
     message: (text(body?.message) ?? text(thrown.message) ?? String(error)).trim(),
     status,
     answered: status !== undefined,
+    isOfApi: typeof body === 'object' && body !== null,
   };
 }
 
@@ -174,10 +178,12 @@ function kindOf(facts: ErrorFacts): CloudErrorKind {
   if (known) return known;
   if (reason.endsWith('_EXHAUSTED') || reason.endsWith('_EXHAUSTED_WITH_DETAILS')) return 'Exhausted';
   if (!answered || status === undefined) return answered ? 'Invalid' : 'Unavailable';
+  if (status === 429) return 'Throttled';
+  // To take a proxy's 404 for Google's would declare instances gone.
+  if (!facts.isOfApi) return 'Unavailable';
   if (status === 401 || status === 403) return 'Denied';
   if (status === 404) return 'NotFound';
   if (status === 412) return 'Unavailable';
-  if (status === 429) return 'Throttled';
   // A 5xx, or a 200 that could not be read: the call may have been applied.
   return status >= 400 && status < 500 ? 'Invalid' : 'Unavailable';
 }
@@ -216,8 +222,9 @@ function messageFor(kind: CloudErrorKind, facts: ErrorFacts, context: GcpCallCon
   }
 }
 
-function denialAdvice({ reason, message, status }: ErrorFacts, { action, project }: GcpCallContext): string {
-  if (isOrganizationPolicy({ reason, message, status, answered: true })) {
+function denialAdvice(facts: ErrorFacts, { action, project }: GcpCallContext): string {
+  const { reason, message, status } = facts;
+  if (isOrganizationPolicy(facts)) {
     return 'an organization policy forbids it; for constraints/compute.vmExternalIpAccess its administrator must allow the nodes';
   }
   if (/accessNotConfigured|SERVICE_DISABLED/i.test(reason)) {

@@ -1,6 +1,6 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { toCloudError } from '../../clouds/aws/errors.ts';
 import { createAwsProvider } from '../../clouds/aws/aws-provider.ts';
 import type { AwsCallEvent } from '../../clouds/aws/client.ts';
@@ -57,6 +57,7 @@ describe('errors that EC2 answers', () => {
     [400, 'ExpiredToken', 'Unavailable'],
     [400, 'ExpiredTokenException', 'Unavailable'],
     [400, 'RequestExpired', 'Unavailable'],
+    [403, 'RequestTimeTooSkewed', 'Unavailable'],
     [400, 'PrivateIpAddressLimitExceeded', 'Exhausted'],
     [400, 'InvalidIPAddress.InUse', 'InUse'],
     [400, 'Resource.AlreadyAssociated', 'InUse'],
@@ -76,6 +77,40 @@ describe('errors that EC2 answers', () => {
     expect({ kind: error.kind, code: error.code }).toEqual({ kind, code });
     expect(error.message).toContain('because');
     expect(error.message).toContain('ec2:DescribeAddresses');
+  });
+
+  /** EC2 takes a request within 15 minutes of its own time. */
+  const refuseWrongTimes: RequestListener = (request, response) => {
+    const stamp = String(request.headers['x-amz-date']);
+    const iso = stamp.replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5');
+    const isOff = Math.abs(Date.parse(iso) - realNow()) > 15 * 60_000;
+    const empty = '<DescribeAddressesResponse><addressesSet/></DescribeAddressesResponse>';
+    response.setHeader('date', new Date(realNow()).toUTCString());
+    if (isOff) failWith(400, 'RequestExpired', 'Request has expired.')(request, response);
+    else response.writeHead(200, { 'content-type': 'text/xml' }).end(empty);
+  };
+  const realNow = Date.now.bind(Date);
+
+  test.each([-1, 1])(
+    'with a clock that is %i hour off, calls fail until the SDK goes by the time of AWS',
+    async (hours) => {
+      answer = refuseWrongTimes;
+      const clock = jest.spyOn(Date, 'now').mockImplementation(() => realNow() + hours * 3_600_000);
+      try {
+        expect(await failure()).toMatchObject({ kind: 'Unavailable', code: 'RequestExpired' });
+        expect(await provider.listAddresses(query)).toEqual([]);
+      } finally {
+        clock.mockRestore();
+      }
+    },
+  );
+
+  test.each([
+    'Signature expired: 20261124T020000Z is now earlier than',
+    'Signature not yet current: 20261124',
+  ])('a wrong clock is not taken for a wrong key: %s', async (message) => {
+    answer = failWith(403, 'SignatureDoesNotMatch', message);
+    expect(await failure()).toMatchObject({ kind: 'Unavailable', message: expect.stringMatching(/clock/) });
   });
 
   test('a denial names the missing permission and leaves out the encoded message', async () => {
@@ -244,6 +279,7 @@ describe('toCloudError', () => {
     ['TokenProviderError', /Pod Identity/],
     ['ExpiredTokenException', /expired/],
     ['RequestExpired', /clock/],
+    ['RequestTimeTooSkewed', /clock/],
     ['IDPCommunicationError', /identity provider/],
   ])('%s passes by itself, and the message says what to look at', (name, advice) => {
     const error = Object.assign(new Error('because'), { name });
