@@ -16,6 +16,9 @@ export const clusterName = 'chaos';
 const groupLabel = 'nodegroup';
 export const taintKey = 'example.com/no-address';
 
+/** What is noted of an operator's word. */
+export const toldToRelease = 'told to release';
+
 /** A Node that is registered now. */
 export interface ChaosNode {
   readonly name: string;

@@ -8,7 +8,7 @@ import type { AssociationEvent } from '../../sandbox/cloud/association-journal.t
 import type { AddressPoolStatus, AssignIpStatus } from '../../workflows/messages.ts';
 import type { CloudFacts } from '../integration/cloud-facts.ts';
 import type { ChaosNode, LifeEvent } from './cluster.ts';
-import { taintKey } from './cluster.ts';
+import { taintKey, toldToRelease } from './cluster.ts';
 
 export interface Finding {
   /** Of the design: 1 to 6. */
@@ -95,20 +95,24 @@ function foreignTouched(cloud: CloudFacts): Finding[] {
     }));
 }
 
+/** What was a reason is none any more after this long, in milliseconds: an episode has settled long before. */
+const REASON_MS = 300_000;
+
 /**
- * A release takes an address only from an instance whose node may lose it: something happened to it. What a person attached to
- * an instance that is no node is never taken.
+ * A release takes an address only from an instance whose node may lose it: something happened to it, not long before. What a
+ * person attached to an instance that is no node is never taken.
  */
 export function wrongReleases(journal: readonly AssociationEvent[], life: readonly LifeEvent[]): Finding[] {
-  const since = new Map<string, string>();
-  for (const { instance, at, mayLose } of life) {
-    if (instance !== undefined && mayLose === true && !since.has(instance)) since.set(instance, at);
-  }
+  const reasons = Map.groupBy(
+    life.filter(({ mayLose }) => mayLose === true),
+    ({ instance }) => instance,
+  );
   return journal.flatMap((event) => {
     const { cause, by, previousInstanceId: from, publicIp, allocationId, time } = event;
     if (cause !== 'disassociated' || by !== 'api' || from === null) return [];
-    const at = since.get(from);
-    if (at !== undefined && at <= time) return [];
+    const isReason = ({ at }: LifeEvent): boolean =>
+      at <= time && Date.parse(time) - Date.parse(at) <= REASON_MS;
+    if (reasons.get(from)?.some(isReason) === true) return [];
     const what = `${publicIp} was taken from ${from}, to whose node nothing had happened`;
     return [{ invariant: 4, what, about: [allocationId, from] }];
   });
@@ -145,7 +149,7 @@ export function findLeaked(cloud: CloudView, { nodes, byHand }: ChaosFacts): Fin
   });
 }
 
-function unserved(node: ChaosNode, { clouds, statuses }: SettledFacts): Finding[] {
+function unserved(node: ChaosNode, { clouds, statuses, life }: SettledFacts): Finding[] {
   const { name, instance, group } = node;
   const status = statuses.get(name);
   const about = [name, instance];
@@ -157,6 +161,10 @@ function unserved(node: ChaosNode, { clouds, statuses }: SettledFacts): Finding[
   if (status === undefined) return [{ invariant: 3, what: `no workflow runs for ${name}`, about }];
   if (status.node.uid !== node.uid) {
     return [{ invariant: 3, what: `the workflow of ${name} is for another Node of the name`, about }];
+  }
+  const isTold = life.some((event) => event.node === name && event.what === toldToRelease);
+  if (status.releasedByHand && !isTold) {
+    return [{ invariant: 3, what: `${name} is held released, and nobody told it to`, about }];
   }
   return group.families.flatMap((family) => unservedFamily(node, group.name, family, status, clouds));
 }

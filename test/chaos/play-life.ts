@@ -4,7 +4,7 @@ import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/cl
 import { assignIpWorkflowId } from '../../workflows/messages.ts';
 import type { ChaosCloud } from './chaos-cloud.ts';
 import type { ChaosWorld } from './chaos-world.ts';
-import { type ChaosNode, clusterName } from './cluster.ts';
+import { type ChaosNode, clusterName, toldToRelease } from './cluster.ts';
 import type { LifeStep } from './steps.ts';
 
 /** @throws Error if the cluster's API does not come back for long */
@@ -104,7 +104,13 @@ async function command(
 ): Promise<void> {
   const handle = client.workflow.getHandle(assignIpWorkflowId(clusterName, name));
   const argument = { reason: 'chaos' };
-  cluster.note({ what: `told to ${step.name}`, mayLose: step.name === 'release', node: name, instance });
+  const isRelease = step.name === 'release';
+  cluster.note({
+    what: isRelease ? toldToRelease : 'told to assign',
+    mayLose: isRelease,
+    node: name,
+    instance,
+  });
   const isExpected = (error: unknown): boolean =>
     error instanceof WorkflowNotFoundError || error instanceof WorkflowUpdateFailedError || isDown(error);
   const said =
@@ -146,7 +152,7 @@ async function sendNonsense(world: ChaosWorld, node: ChaosNode | undefined, pick
     // `release` may come with anything that has no reason in it.
     if (signal === 'release' && node)
       world.cluster.note({
-        what: 'told to release',
+        what: toldToRelease,
         mayLose: true,
         node: node.name,
         instance: node.instance,

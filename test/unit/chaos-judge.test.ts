@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import { publicIpv4Annotation } from '../../kubernetes/keys.ts';
 import type { AssociationEvent } from '../../sandbox/cloud/association-journal.ts';
 import type { AssignIpStatus } from '../../workflows/messages.ts';
-import type { ChaosNode, LifeEvent } from '../chaos/cluster.ts';
+import { type ChaosNode, type LifeEvent, toldToRelease } from '../chaos/cluster.ts';
 import {
   brokenHistories,
   type CloudView,
@@ -117,6 +117,7 @@ describe('what must never have happened', () => {
     ['nothing happened to', []],
     ['something harmless happened to', [life('2026-01-01T00:00:00.000Z', false)]],
     ['something happened later to', [life('2026-01-02T00:00:00.000Z', true)]],
+    ['something happened long before to', [life('2025-12-31T23:50:00.000Z', true)]],
   ])('a release from an instance whose node %s is a violation', (_, log) => {
     expect(wrongReleases([event('disassociated', 'i-a', null)], log)).toMatchObject([{ invariant: 4 }]);
   });
@@ -149,6 +150,14 @@ describe('what must be put right', () => {
 
   test('an address of the pool on an instance that is no node', () => {
     expect(found(soundFacts({ nodes: [], statuses: new Map(), kubernetesNodes: [] }))).toEqual([4]);
+  });
+
+  test('a node that is held released, which nobody told it to', () => {
+    const statuses = new Map([['a', { ...status(undefined, 'released'), releasedByHand: true }]]);
+    const facts = soundFacts({ statuses, kubernetesNodes: [] }, free);
+    expect(found(facts)).toEqual([3]);
+    const told = { at: '2026-01-01T00:00:00.000Z', what: toldToRelease, node: 'a' };
+    expect(found({ ...facts, life: [told] })).toEqual([]);
   });
 
   test('not an address that a person attached there', () => {
