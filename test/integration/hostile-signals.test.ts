@@ -142,7 +142,7 @@ test('a flood of signals that say nothing leads to a new run long before the ser
   await flood(harness.handle(node), 'unknown');
   await expectAlive(harness.mutex);
   await expectAlive(harness.handle(node));
-  expect(await harness.status(node)).toMatchObject({ phase: 'released' });
+  await harness.waitForPhase(node, 'released');
   await expectServed('after-flood', 'flooded');
 });
 
@@ -153,6 +153,8 @@ async function flood(handle: WorkflowHandle, signal: string): Promise<void> {
   for (let sent = 0; !(await isNew()); sent += 100) {
     expect(sent).toBeLessThan(8_000);
     await Promise.all(Array.from({ length: 100 }, () => send(harness.client, handle, signal, [json('"x"')])));
+    // Answered once the worker has come so far: how busy the machine is must not decide.
+    await handle.query('status');
   }
 }
 
