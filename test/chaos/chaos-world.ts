@@ -25,6 +25,7 @@ import type { Finding, SettledFacts } from './judge.ts';
 import { doubleGrants, readPoolEvents } from './pool-history.ts';
 import { type NetworkLink, startNetworkLink } from './network-link.ts';
 import { Programs } from './programs.ts';
+import { mishaps, readRunStories } from './run-stories.ts';
 import type { Link } from './steps.ts';
 
 export interface ChaosWorldOptions {
@@ -148,8 +149,12 @@ export class ChaosWorld {
     };
   }
 
-  /** What the mutexes' histories say, from the beginning. */
-  async doubleGrants(): Promise<Finding[]> {
+  /** @returns what the mutexes' histories say, from the beginning, and those of all workflows since then */
+  async findInHistories(since: Date): Promise<Finding[]> {
+    return [...(await this.#doubleGrants()), ...mishaps(await readRunStories(this.client, since))];
+  }
+
+  async #doubleGrants(): Promise<Finding[]> {
     const endedAt = new Map<string, string>();
     const query = `WorkflowType = 'AssignIpWorkflow' AND ExecutionStatus != 'Running'`;
     for await (const { runId, closeTime } of this.client.workflow.list({ query })) {

@@ -21,20 +21,23 @@ export interface Outcome {
   readonly settleSeconds: number;
 }
 
-/** @param options when the signal is aborted, what is left of the plan is left out */
+/** @param options when the signal is aborted, what is left of the plan is left out, and quiet is not waited for */
 export async function playEpisode(
   world: ChaosWorld,
   faults: Faults,
   steps: readonly Step[],
   { signal: aborted, say }: { signal: AbortSignal; say: (line: string) => void },
 ): Promise<Outcome> {
-  const startedAt = Date.now();
+  const startedAt = new Date();
   // The life of each cloud is one thing after another, so that what a step finds is what the one before has left.
   const lives = new Map(world.clouds.map(({ provider }) => [provider, Promise.resolve()]));
   const failures: unknown[] = [];
   for (const step of steps) {
+    // Aborted: what is left is left out.
+    await sleep(Math.max(0, startedAt.getTime() + step.at - Date.now()), undefined, {
+      signal: aborted,
+    }).catch(() => {});
     if (aborted.aborted) break;
-    await sleep(Math.max(0, startedAt + step.at - Date.now()));
     if (isFault(step)) {
       faults.begin(step);
       continue;
@@ -48,33 +51,38 @@ export async function playEpisode(
   await faults.liftAll();
   await Promise.all(lives.values());
   if (failures.length > 0) throw failures[0];
-  return settle(world, say);
+  const settled = await settle(world, { aborted, say });
+  return { ...settled, violations: [...settled.violations, ...(await world.findInHistories(startedAt))] };
 }
 
-async function settle(world: ChaosWorld, say: (line: string) => void): Promise<Outcome> {
+async function settle(
+  world: ChaosWorld,
+  { aborted, say }: { aborted: AbortSignal; say: (line: string) => void },
+): Promise<Outcome> {
   const startedAt = Date.now();
   let quiet = 0;
   let nextWordAt = startedAt + WORD_MS;
-  let unsettled: Finding[] = [];
   for (;;) {
+    const isLate = Date.now() - startedAt > SETTLE_MS;
     try {
       // As Kubernetes does with what has ended.
       await world.programs.startAll();
       const facts = await world.facts();
       const violations = findViolations(facts);
-      unsettled = findUnsettled(facts);
+      const unsettled = findUnsettled(facts);
       quiet = unsettled.length === 0 ? quiet + 1 : 0;
       if (Date.now() > nextWordAt) {
         nextWordAt += WORD_MS;
         for (const { what } of unsettled) say(`    not yet: ${what}`);
       }
       const settleSeconds = (Date.now() - startedAt) / 1_000;
-      if (violations.length > 0 || quiet >= QUIET_LOOKS) {
-        return { violations: [...violations, ...(await world.doubleGrants())], stuck: [], settleSeconds };
+      if (violations.length > 0 || quiet >= QUIET_LOOKS || aborted.aborted) {
+        return { violations, stuck: [], settleSeconds };
       }
-      if (Date.now() - startedAt > SETTLE_MS) return { violations, stuck: unsettled, settleSeconds };
+      if (isLate) return { violations, stuck: unsettled, settleSeconds };
     } catch (error) {
-      if (Date.now() - startedAt > SETTLE_MS) throw error;
+      // A server that has just been started again may not answer yet.
+      if (isLate) throw error;
       quiet = 0;
     }
     await sleep(LOOK_MS);

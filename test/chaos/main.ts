@@ -5,19 +5,27 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ProviderName } from '../../model/scope.ts';
 import { listenForShutdown } from '../../program/shutdown.ts';
 import { mutate, mutations } from './mutations.ts';
-import { stepKinds } from './plan.ts';
-import { runChaos } from './run.ts';
+import { planEpisode, stepKinds } from './plan.ts';
+import { table } from './report.ts';
+import { type ChaosOptions, type ChaosResult, runChaos } from './run.ts';
+import { shrink } from './shrink.ts';
+import type { Step } from './steps.ts';
 
 interface Options {
   readonly seed: number;
   readonly minutes: number;
   readonly clouds: readonly ProviderName[];
   readonly episodes?: number;
-  readonly fromEpisode?: number;
+  readonly fromEpisode: number;
   readonly without?: readonly string[];
   readonly mutation?: string;
+  readonly shrink?: boolean;
+  readonly keep?: boolean;
   readonly json?: boolean;
 }
+
+/** Each is an episode in a world of its own: a minute, and more if something gets stuck. */
+const MOST_SHRINKS = 30;
 
 const options = new Command('npm run chaos --')
   .description(
@@ -27,8 +35,8 @@ const options = new Command('npm run chaos --')
   .option('--seed <n>', 'the same seed makes the same plan', wholeNumber, 1)
   .option('--minutes <m>', 'how long; the episode that has begun is played to its end', positive, 5)
   .option('--clouds <list>', 'aws, gcp, or both with a comma between them', cloudList, ['aws', 'gcp'])
-  .option('--episodes <n>', 'so many, in place of a time', wholeNumber)
-  .addOption(new Option('--from-episode <n>', 'begin with this one').argParser(wholeNumber))
+  .option('--episodes <n>', 'so many, in place of a time', oneOrMore)
+  .option('--from-episode <n>', 'begin with this one', wholeNumber, 0)
   .addOption(
     new Option(
       '--without <kinds>',
@@ -40,6 +48,11 @@ const options = new Command('npm run chaos --')
       Object.keys(mutations),
     ),
   )
+  .option(
+    '--shrink',
+    'play the episode that failed again, alone, with ever fewer of its steps, while it fails',
+  )
+  .option('--keep', 'keep logs and data also if nothing is wrong')
   .option('--json', 'the last line is one JSON object with the result; the rest goes to stderr')
   .addHelpText(
     'after',
@@ -52,27 +65,57 @@ const options = new Command('npm run chaos --')
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const { seed, minutes, clouds, episodes, fromEpisode, without, json } = options;
+  const { seed, minutes, clouds, episodes, fromEpisode, without, json, keep } = options;
   const mutation = options.mutation === undefined ? undefined : mutations[options.mutation];
   const sourceRoot = mutation && mutate(join(import.meta.dirname, '../..'), mutation);
   const { signal } = listenForShutdown();
   const output = json === true ? process.stderr : process.stdout;
-  const result = await runChaos({
+  const chaos: ChaosOptions = {
     seed,
     clouds,
     lengthMs: minutes * 60_000,
     episodes,
     fromEpisode,
-    without,
+    choose: (plan) => plan.filter(({ kind }) => without?.includes(kind) !== true),
     sourceRoot,
+    keep,
     signal,
     say: (line) => output.write(`${line}\n`),
-  });
-  if (sourceRoot !== undefined) rmSync(sourceRoot, { recursive: true });
-  if (json === true) process.stdout.write(`${JSON.stringify({ ...result, minutes })}\n`);
-  else process.stdout.write(`${JSON.stringify(result, undefined, 2)}\n`);
-  const { violations, leaked, stuck, crashes } = result;
-  return violations + leaked + stuck + crashes === 0 ? 0 : 1;
+  };
+  try {
+    const result = await runChaos(chaos);
+    if (options.shrink === true && result.failedEpisode !== null) {
+      await shrinkEpisode(chaos, result.failedEpisode);
+    }
+    process.stdout.write(json === true ? `${JSON.stringify({ ...result, minutes })}\n` : table(result));
+    return isWrong(result) ? 1 : 0;
+  } finally {
+    if (sourceRoot !== undefined) rmSync(sourceRoot, { recursive: true });
+  }
+}
+
+function isWrong({ violations, leaked, stuck, crashes }: ChaosResult): boolean {
+  return violations + leaked + stuck + crashes > 0;
+}
+
+/** Says the fewest steps with which it failed. */
+async function shrinkEpisode(chaos: ChaosOptions, episode: number): Promise<void> {
+  const { seed, clouds, signal, say } = chaos;
+  const fails = async (steps: readonly Step[]): Promise<boolean> => {
+    if (signal.aborted) return false;
+    say(`Trying episode ${episode} with ${steps.length} steps:`);
+    const alone = { ...chaos, fromEpisode: episode, episodes: 1, choose: () => steps, keep: false };
+    return isWrong(await runChaos({ ...alone, say: (line) => say(`  ${line}`) }));
+  };
+  const plan = chaos.choose?.(planEpisode({ seed, episode, clouds })) ?? [];
+  if (!(await fails(plan))) {
+    say(`Episode ${episode} alone does not fail: it takes those before it, or another timing.`);
+    return;
+  }
+  const onShorter = ({ length }: readonly Step[]): void => say(`It fails with ${length} steps.`);
+  const left = await shrink(plan, { fails, mostTries: MOST_SHRINKS, onShorter });
+  say(`${left.length} of ${plan.length} steps do it:`);
+  for (const step of left) say(`  ${JSON.stringify(step)}`);
 }
 
 function cloudList(text: string): ProviderName[] {
@@ -94,6 +137,12 @@ function wholeNumber(text: string): number {
   const value = Number(text);
   if (text !== '' && Number.isInteger(value) && value >= 0) return value;
   throw new InvalidArgumentError('a whole number, 0 or more, is needed.');
+}
+
+function oneOrMore(text: string): number {
+  const value = wholeNumber(text);
+  if (value > 0) return value;
+  throw new InvalidArgumentError('a whole number, 1 or more, is needed.');
 }
 
 function positive(text: string): number {

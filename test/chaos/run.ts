@@ -2,12 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProviderName } from '../../model/scope.ts';
 import { ChaosWorld } from './chaos-world.ts';
-import { type Outcome, playEpisode } from './episode.ts';
-import type { Finding } from './judge.ts';
+import { playEpisode } from './episode.ts';
 import { planEpisode } from './plan.ts';
 import { Faults } from './play-faults.ts';
+import { tellEpisode } from './report.ts';
 import type { Step } from './steps.ts';
-import { traceOf } from './trace.ts';
 
 export interface ChaosOptions {
   readonly seed: number;
@@ -16,11 +15,13 @@ export interface ChaosOptions {
   readonly lengthMs: number;
   /** @default as many as there is time for */
   readonly episodes?: number | undefined;
-  /** @default 0 */
-  readonly fromEpisode?: number | undefined;
-  /** Kinds of steps that are left out, to find out which ones it takes. */
-  readonly without?: readonly string[] | undefined;
+  /** The number of the first one. */
+  readonly fromEpisode: number;
+  /** What is played of an episode's plan. @default all */
+  readonly choose?: ((plan: readonly Step[]) => readonly Step[]) | undefined;
   readonly sourceRoot?: string | undefined;
+  /** Keep the logs and data also if nothing is wrong. */
+  readonly keep?: boolean | undefined;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
 }
@@ -43,7 +44,9 @@ export interface ChaosResult {
   crashes: number;
   /** Programs that found a server not ready at their start, and ended to be started again. */
   refusedStarts: number;
-  settleSeconds: { p50: number; max: number };
+  /** The number of the episode that ended the run; null if nothing was wrong. */
+  failedEpisode: number | null;
+  settleSeconds: { p50: number; p99: number; max: number };
   steps: Record<string, number>;
   seconds: number;
 }
@@ -52,63 +55,102 @@ export interface ChaosResult {
 const FIRST_ADDRESSES = 4;
 const FIRST_NODES = 3;
 
+/** @throws Error if the driver itself fails: what it could not do, and in which episode */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
-  const { seed, clouds, lengthMs, signal, say } = options;
-  const startedAt = Date.now();
-  const world = await ChaosWorld.start({ clouds, sourceRoot: options.sourceRoot });
-  const faults = new Faults(world);
-  const count = { violations: 0, leaked: 0, stuck: 0 };
-  const steps: Record<string, number> = {};
-  const settled: number[] = [];
-  let failed = false;
-  let episodes = 0;
+  const world = await ChaosWorld.start({ clouds: options.clouds, sourceRoot: options.sourceRoot });
+  const run = new Run(options, world);
+  let isWrong = true;
   try {
-    await settle(world);
-    const first = options.fromEpisode ?? 0;
-    const deadline = Date.now() + lengthMs;
-    for (let episode = first; !signal.aborted; episode++) {
-      const isEnough = options.episodes === undefined ? Date.now() >= deadline : episodes >= options.episodes;
-      if (isEnough) break;
-      const plan = planEpisode({ seed, episode, clouds }).filter(
-        ({ kind }) => options.without?.includes(kind) !== true,
-      );
-      for (const { kind } of plan) steps[kind] = (steps[kind] ?? 0) + 1;
-      const episodeStartedAt = Date.now();
-      const outcome = await playEpisode(world, faults, plan, { signal, say });
-      episodes += 1;
-      settled.push(outcome.settleSeconds);
-      say(describe(episode, outcome, world));
-      failed = tell(world, outcome, { episodeStartedAt, plan, episode, options }, count);
-      if (failed) break;
-    }
-  } catch (error) {
-    failed = true;
-    throw error;
+    await furnish(world);
+    await run.playAll();
+    isWrong = run.isWrong();
   } finally {
-    if (failed) say(`The logs are kept in ${world.dir}`);
-    await world.stop({ keepLogs: failed });
+    const keepLogs = isWrong || options.keep === true;
+    if (keepLogs) options.say(`The logs are kept in ${world.dir}`);
+    await world.stop({ keepLogs });
   }
-  return {
-    seed,
-    clouds,
-    episodes,
-    kills: world.programs.kills,
-    pauses: world.programs.pauses,
-    restarts: faults.restarts,
-    faults: faults.count,
-    nodes: world.cluster.registered,
-    ...changes(world),
-    ...count,
-    crashes: world.programs.crashes.length,
-    refusedStarts: world.programs.refusedStarts,
-    settleSeconds: { p50: quantile(settled, 0.5), max: quantile(settled, 1) },
-    steps,
-    seconds: Math.round((Date.now() - startedAt) / 1_000),
-  };
+  return run.result();
+}
+
+class Run {
+  readonly #options: ChaosOptions;
+  readonly #world: ChaosWorld;
+  readonly #faults: Faults;
+  readonly #startedAt = Date.now();
+  readonly #settled: number[] = [];
+  readonly #steps: Record<string, number> = {};
+  readonly #wrong = { violations: 0, leaked: 0, stuck: 0 };
+  #episodes = 0;
+  #failedEpisode: number | null = null;
+
+  constructor(options: ChaosOptions, world: ChaosWorld) {
+    this.#options = options;
+    this.#world = world;
+    this.#faults = new Faults(world);
+  }
+
+  isWrong(): boolean {
+    return this.#failedEpisode !== null;
+  }
+
+  async playAll(): Promise<void> {
+    const { fromEpisode, episodes, lengthMs, signal } = this.#options;
+    const deadline = Date.now() + lengthMs;
+    const isEnough = (): boolean =>
+      episodes === undefined ? Date.now() >= deadline : this.#episodes >= episodes;
+    while (!signal.aborted && !this.isWrong() && !isEnough()) {
+      await this.#play(fromEpisode + this.#episodes);
+    }
+  }
+
+  async #play(episode: number): Promise<void> {
+    const { seed, clouds, choose, signal, say } = this.#options;
+    const world = this.#world;
+    const whole = planEpisode({ seed, episode, clouds });
+    const plan = choose === undefined ? whole : choose(whole);
+    for (const { kind } of plan) this.#steps[kind] = (this.#steps[kind] ?? 0) + 1;
+    const startedAt = Date.now();
+    const outcome = await playEpisode(world, this.#faults, plan, { signal, say }).catch((cause: unknown) => {
+      throw new Error(`Episode ${episode} of seed ${seed} could not be played`, { cause });
+    });
+    this.#episodes += 1;
+    this.#settled.push(outcome.settleSeconds);
+    const wrong = tellEpisode({ world, outcome, episode, startedAt, plan, options: this.#options });
+    this.#wrong.violations += wrong.violations;
+    this.#wrong.leaked += wrong.leaked;
+    this.#wrong.stuck += wrong.stuck;
+    const count = wrong.violations + wrong.leaked + wrong.stuck + world.programs.crashes.length;
+    if (count > 0) this.#failedEpisode = episode;
+  }
+
+  result(): ChaosResult {
+    const { clouds, programs, cluster } = this.#world;
+    const changes = clouds.flatMap((cloud) => cloud.facts().journal.filter(({ by }) => by === 'api'));
+    const settled = this.#settled;
+    return {
+      seed: this.#options.seed,
+      clouds: this.#options.clouds,
+      episodes: this.#episodes,
+      kills: programs.kills,
+      pauses: programs.pauses,
+      restarts: this.#faults.restarts,
+      faults: this.#faults.count,
+      nodes: cluster.registered,
+      assignments: changes.filter(({ cause }) => cause === 'associated').length,
+      releases: changes.filter(({ cause }) => cause === 'disassociated').length,
+      ...this.#wrong,
+      crashes: programs.crashes.length,
+      refusedStarts: programs.refusedStarts,
+      failedEpisode: this.#failedEpisode,
+      settleSeconds: { p50: quantile(settled, 0.5), p99: quantile(settled, 0.99), max: quantile(settled, 1) },
+      steps: this.#steps,
+      seconds: Math.round((Date.now() - this.#startedAt) / 1_000),
+    };
+  }
 }
 
 /** A small cluster that works: what goes wrong then, goes wrong for something. */
-async function settle(world: ChaosWorld): Promise<void> {
+async function furnish(world: ChaosWorld): Promise<void> {
   const { cluster, clouds } = world;
   for (const cloud of clouds) {
     for (const group of cloud.groups) {
@@ -119,59 +161,6 @@ async function settle(world: ChaosWorld): Promise<void> {
   await world.programs.startAll();
   // The programs compile and connect for some seconds.
   await sleep(5_000);
-}
-
-function describe(episode: number, { settleSeconds }: Outcome, { cluster, programs }: ChaosWorld): string {
-  return (
-    `episode ${episode}: quiet after ${settleSeconds.toFixed(1)} s; ${cluster.nodes.size} nodes, ` +
-    `${cluster.registered} in all, ${programs.kills} kills`
-  );
-}
-
-interface Telling {
-  readonly episodeStartedAt: number;
-  readonly plan: readonly Step[];
-  readonly episode: number;
-  readonly options: ChaosOptions;
-}
-
-/** @returns whether something is wrong */
-function tell(
-  world: ChaosWorld,
-  { violations, stuck }: Outcome,
-  { episodeStartedAt, plan, episode, options }: Telling,
-  count: { violations: number; leaked: number; stuck: number },
-): boolean {
-  const { say, seed, clouds } = options;
-  const { crashes } = world.programs;
-  for (const crash of crashes) say(crash);
-  const found: readonly [string, Finding][] = [
-    ...violations.map((one): [string, Finding] => ['violation', one]),
-    ...stuck.map((one): [string, Finding] => ['stuck', one]),
-  ];
-  for (const [kind, finding] of found) {
-    const isLeak = kind === 'stuck' && finding.invariant === 4;
-    count[kind === 'violation' ? 'violations' : isLeak ? 'leaked' : 'stuck'] += 1;
-    say(`${kind.toUpperCase()} (invariant ${finding.invariant}): ${finding.what}`);
-    for (const line of traceOf(world, finding, { episodeStartedAt, steps: plan })) say(`    ${line}`);
-  }
-  if (found.length > 0) {
-    say(
-      `Repeat it: npm run chaos -- --seed ${seed} --clouds ${clouds.join(',')} --from-episode ${episode} --episodes 1`,
-    );
-    say(
-      `From the beginning: npm run chaos -- --seed ${seed} --clouds ${clouds.join(',')} --episodes ${episode + 1}`,
-    );
-  }
-  return found.length > 0 || crashes.length > 0;
-}
-
-function changes(world: ChaosWorld): { assignments: number; releases: number } {
-  const made = world.clouds.flatMap((cloud) => cloud.facts().journal.filter(({ by }) => by === 'api'));
-  return {
-    assignments: made.filter(({ cause }) => cause === 'associated').length,
-    releases: made.filter(({ cause }) => cause === 'disassociated').length,
-  };
 }
 
 function quantile(numbers: readonly number[], at: number): number {

@@ -12,7 +12,8 @@ test('what it takes to fail is left, and nothing else', async () => {
         const fails = (some: readonly number[]): Promise<boolean> =>
           Promise.resolve(needed.every((one) => some.some((step) => step === one)));
         const left = await shrink(steps, { fails, mostTries: 1_000 });
-        expect(left.toSorted()).toEqual(needed.toSorted());
+        expect(new Set(left)).toEqual(new Set(needed));
+        expect(left).toHaveLength(needed.length);
       },
     ),
   );
@@ -25,7 +26,11 @@ test('the order stays, and so many tries are made at most', async () => {
     return Promise.resolve(some.includes('b') && some.includes('g'));
   };
   const shorter: (readonly string[])[] = [];
-  const left = await shrink([...'abcdefgh'], { fails, mostTries: 5, onShorter: (s) => shorter.push(s) });
+  const left = await shrink(['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'], {
+    fails,
+    mostTries: 5,
+    onShorter: (s) => shorter.push(s),
+  });
   expect(tried).toHaveLength(5);
   expect(left).toEqual(left.toSorted());
   expect(left).toEqual(shorter.at(-1));
