@@ -19,11 +19,12 @@ const all: AddressRef[] = Array.from({ length: count }, (_, n) => ({
  */
 const LONGEST_MS = 2_500;
 
-/** @returns what `work` does, if it does it within one activation */
+/** @returns what `work` does, if it does it within one activation: by its own time, however busy the machine is */
 function inOneActivation<T>(work: () => T): T {
-  const begun = performance.now();
+  const begun = process.cpuUsage();
   const result = work();
-  expect(performance.now() - begun).toBeLessThan(LONGEST_MS);
+  const { user, system } = process.cpuUsage(begun);
+  expect((user + system) / 1_000).toBeLessThan(LONGEST_MS);
   return result;
 }
 

@@ -217,8 +217,11 @@ export class MutexSpecification {
         ? { kind: 'address', address: target.address }
         : { kind: 'told', what: target === undefined ? 'notInPool' : 'inUse' };
     }
-    if (asked.prefers !== undefined && isWishKnown && isFree && !isReserved(target.address)) {
-      return { kind: 'address', address: target.address };
+    if (asked.prefers !== undefined && isWishKnown && target?.free === true && !isReserved(target.address)) {
+      // Its own claim of before, which lingers, is in nobody's way.
+      const claim = this.#claims.get(target.address.id);
+      const isOwn = claim?.state === 'lingering' && claim.asked.workflowId === asked.workflowId;
+      if (claim === undefined || isOwn) return { kind: 'address', address: target.address };
     }
     const address = offer.free.find((it) => !isClaimed(it) && !isReserved(it));
     if (address !== undefined) return { kind: 'address', address };

@@ -193,7 +193,7 @@ export class MutexWorld {
       if (grant.kind !== 'granted') continue;
       const runId = runs.get(`${workflowId} ${grant.requestId}`) ?? '';
       this.#delivered.unshift({ workflowId, runId, grant, associated: false, done: false });
-      if (!grant.held) this.#mustBeFree(grant);
+      if (!grant.held) this.#mustBeFree(workflowId, grant);
     }
     this.#compare();
   }
@@ -207,9 +207,10 @@ export class MutexWorld {
   }
 
   /** Lists are stale for as long as claims linger: so what one node got by a claim, no other is granted. */
-  #mustBeFree({ address }: Granted): void {
+  #mustBeFree(workflowId: string, { address }: Granted): void {
     const association = this.#cloud.association(address.id);
-    const isSo = association?.by !== 'claim' || this.#excused.has(address.id);
+    const isSo =
+      association?.by !== 'claim' || association.holder === workflowId || this.#excused.has(address.id);
     must(isSo, 'granted although a node has it', { address, association });
   }
 

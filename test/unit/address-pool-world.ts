@@ -54,7 +54,7 @@ export function list(look: Look, pools: Pools, holders: Holders = new Map()): Fo
         }),
         pinned: pool.pinned.flatMap(({ workflowId, wanted }) => {
           const it = all.find((a) => a.id === wanted || a.ip === wanted);
-          return it === undefined ? [] : [{ workflowId, address: it, free: isFree(it) }];
+          return it === undefined ? [] : [{ workflowId, address: it, free: !holders.has(it.id) }];
         }),
       };
     }),

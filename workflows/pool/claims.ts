@@ -44,9 +44,38 @@ export function dropExpired(claims: Claim[], now: number): void {
   removeWhere(claims, (claim) => claim.state === 'lingering' && claim.deadline <= now);
 }
 
+/**
+ * The claim on each address. Derived from the claims and kept by {@link addClaim} and {@link removeWhere}, which alone
+ * change them: thousands may be decided on at once.
+ */
+const indexes = new WeakMap<Claim[], Map<string, Claim>>();
+
+function indexOf(claims: Claim[]): Map<string, Claim> {
+  let index = indexes.get(claims);
+  if (index === undefined) {
+    index = new Map(claims.map((claim) => [claim.address.id, claim]));
+    indexes.set(claims, index);
+  }
+  return index;
+}
+
+export function claimOn(claims: Claim[], addressId: string): Claim | undefined {
+  return indexOf(claims).get(addressId);
+}
+
+/** Adds a claim in place of one that lingers on its address. */
+export function addClaim(claims: Claim[], claim: Claim): void {
+  const before = claimOn(claims, claim.address.id);
+  if (before !== undefined) removeWhere(claims, (it) => it === before);
+  claims.push(claim);
+  indexOf(claims).set(claim.address.id, claim);
+}
+
 export function removeWhere(claims: Claim[], predicate: (claim: Claim) => boolean): void {
   for (let index = claims.length - 1; index >= 0; index--) {
     const claim = claims[index];
-    if (claim !== undefined && predicate(claim)) claims.splice(index, 1);
+    if (claim === undefined || !predicate(claim)) continue;
+    claims.splice(index, 1);
+    indexOf(claims).delete(claim.address.id);
   }
 }

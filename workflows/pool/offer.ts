@@ -2,7 +2,7 @@
 import type { SelectedPool } from '../../activities/contract.ts';
 import type { AddressRef } from '../../model/address.ts';
 import type { Grant, Holding } from '../messages.ts';
-import { CLAIM_MS, removeWhere } from './claims.ts';
+import { addClaim, CLAIM_MS, claimOn } from './claims.ts';
 import { available, take } from './pacing.ts';
 import { remove, type Told, type Waiter } from './queue.ts';
 import type { PlannedPool } from './look.ts';
@@ -75,10 +75,9 @@ export class Offer {
     const address = this.held.get(waiter.workflowId);
     const { claims } = this.state;
     if (address !== undefined) {
-      const present = claims.find((c) => c.address.id === address.id);
+      const present = claimOn(claims, address.id);
       // Somebody else works on it and will find that it is taken; then it is this one's.
       if (present?.state === 'granted') return 'empty';
-      removeWhere(claims, (c) => c === present);
       return claim(this.state, waiter, address, now, true);
     }
     const [ip] = holds.ips;
@@ -106,12 +105,11 @@ export class Offer {
     const target = this.pinned.get(workflowId);
     if (target === undefined || !target.free) return undefined;
     const { address } = target;
+    if (isReserved(address, reserved)) return undefined;
+    const present = claimOn(this.state.claims, address.id);
     // Its own claim may linger, since no list has shown yet that it had it: that it lost it says more.
-    const own = this.state.claims.find(
-      (c) => c.address.id === address.id && c.workflowId === workflowId && c.state === 'lingering',
-    );
-    removeWhere(this.state.claims, (c) => c === own);
-    return this.isUnavailable(address, reserved) ? undefined : address;
+    const isOwn = present?.state === 'lingering' && present.workflowId === workflowId;
+    return present === undefined || isOwn ? address : undefined;
   }
 
   /** An address for one call, if the rate limit has one left. */
@@ -123,11 +121,9 @@ export class Offer {
 
   /** Two pools may overlap: what the other one just gave away is not free here. */
   private skipUnavailable(reserved: ReadonlySet<string>): void {
-    while (this.free[0] !== undefined && this.isUnavailable(this.free[0], reserved)) this.free.shift();
-  }
-
-  private isUnavailable({ id, ip }: AddressRef, reserved: ReadonlySet<string>): boolean {
-    return reserved.has(id) || reserved.has(ip) || isClaimed(this.state, id);
+    const isUnavailable = (it: AddressRef): boolean =>
+      isReserved(it, reserved) || isClaimed(this.state, it.id);
+    while (this.free[0] !== undefined && isUnavailable(this.free[0])) this.free.shift();
   }
 
   private tellEmpty(waiter: Waiter): Grant | Waiting {
@@ -148,14 +144,18 @@ function isTold(waiter: Waiter, what: Told): boolean {
   return false;
 }
 
+function isReserved({ id, ip }: AddressRef, reserved: ReadonlySet<string>): boolean {
+  return reserved.has(id) || reserved.has(ip);
+}
+
 function isClaimed(state: PoolState, addressId: string): boolean {
-  return state.claims.some((c) => c.address.id === addressId);
+  return claimOn(state.claims, addressId) !== undefined;
 }
 
 function claim(state: PoolState, waiter: Waiter, address: AddressRef, now: number, held: boolean): Grant {
   remove(state.queue, waiter);
   const token = state.nextToken++;
-  state.claims.push({
+  addClaim(state.claims, {
     address,
     token,
     workflowId: waiter.workflowId,
