@@ -111,8 +111,8 @@ const leap = fc.oneof(
   fc.constant(-5 * 3_600_000),
 );
 const limit = fc.record({
-  burst: fc.integer({ min: 1, max: 10 }),
-  perSecond: fc.double({ min: 0.5, max: 10, noNaN: true }),
+  burst: fc.integer({ min: 1, max: 5 }),
+  perSecond: fc.double({ min: 0.5, max: 5, noNaN: true }),
 });
 
 /** One that stands here several times is so much more frequent. */

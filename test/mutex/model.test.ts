@@ -9,7 +9,7 @@ import { MutexWorld } from './world.ts';
 
 const LEAST_STEPS = 100_000;
 const seed = Number(process.env['KUBEIP_TEST_SEED'] ?? 20_261_124);
-const numRuns = Number(process.env['KUBEIP_TEST_RUNS'] ?? 2_000);
+const numRuns = Number(process.env['KUBEIP_TEST_RUNS'] ?? 4_000);
 
 jest.setTimeout(Math.max(120_000, numRuns * 100));
 

@@ -33,7 +33,7 @@ interface Delivered {
   done: boolean;
 }
 
-export const firstLimit: RateLimit = { burst: 5, perSecond: 2 };
+export const firstLimit: RateLimit = { burst: 3, perSecond: 0.5 };
 /** No pause before the next look is longer, whatever the rates and clocks of these tests. */
 const LONGEST_PAUSE_MS = 15 * 60_000;
 
