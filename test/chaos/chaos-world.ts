@@ -3,7 +3,6 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CoreV1Api } from '@kubernetes/client-node';
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { stringify } from 'yaml';
 import type { ProviderName, Scope } from '../../model/scope.ts';
 import { startWorld, type World } from '../../sandbox/world.ts';
@@ -17,6 +16,7 @@ import {
 } from '../../workflows/messages.ts';
 import { writeKubeconfigs } from '../crash/kubeconfig.ts';
 import { RestartableServers } from '../restartable-servers.ts';
+import { writeWorkflowBundle } from '../workflow-bundle.ts';
 import type { ChaosCloud } from './chaos-cloud.ts';
 import { Cluster, clusterName, taintKey } from './cluster.ts';
 import { ec2Chaos } from './ec2-chaos.ts';
@@ -85,7 +85,7 @@ export class ChaosWorld {
     const env = {
       ...world.env,
       TEMPORAL_ADDRESS: links.get('temporal')?.address ?? '',
-      KUBEIP_WORKFLOW_BUNDLE: await bundle(world.dir, sourceRoot),
+      KUBEIP_WORKFLOW_BUNDLE: await writeWorkflowBundle(join(world.dir, 'workflows.js'), sourceRoot),
       ...(wanted.includes('aws') ? { AWS_ENDPOINT_URL: urlOf('aws', 'http') } : {}),
     };
     const configFile = writeConfig(world, clouds, urlOf('gcp', 'http'));
@@ -184,17 +184,6 @@ export class ChaosWorld {
     await this.servers.stop();
     await this.#world.stop({ keepLogs });
   }
-}
-
-async function bundle(dir: string, sourceRoot: string | undefined): Promise<string> {
-  const root = sourceRoot ?? join(import.meta.dirname, '../..');
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: join(root, 'workflows/workflows.ts'),
-    logger: new DefaultLogger('WARN'),
-  });
-  const file = join(dir, 'workflows.js');
-  writeFileSync(file, code);
-  return file;
 }
 
 function writeConfig(world: World, clouds: readonly ChaosCloud[], gceEndpoint: string): string {

@@ -1,11 +1,9 @@
 /** One world for all cases of a file. Each case plays in a region of its own, so that their mutexes and addresses are apart. */
-import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { startWorld, type World } from '../../sandbox/world.ts';
 import { RestartableServers } from '../restartable-servers.ts';
+import { writeWorkflowBundle } from '../workflow-bundle.ts';
 import { Scene } from './scene.ts';
 
 const regions = [
@@ -46,10 +44,7 @@ export class CrashWorld {
   static async start(): Promise<CrashWorld> {
     const world = await startWorld();
     const connection = await Connection.connect({ address: world.temporal.address });
-    const workflowsPath = fileURLToPath(new URL('../../workflows/workflows.ts', import.meta.url));
-    const { code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('WARN') });
-    const bundleFile = join(world.dir, 'workflows.js');
-    writeFileSync(bundleFile, code);
+    const bundleFile = await writeWorkflowBundle(join(world.dir, 'workflows.js'));
     return new CrashWorld(world, new Client({ connection }), bundleFile);
   }
 

@@ -1,11 +1,11 @@
 /** Workers of a new version take over under load, with a workflow that was changed: guarded by `patched()`, and not. */
 import { execFile } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { mutate } from '../chaos/mutations.ts';
+import { writeWorkflowBundle } from '../workflow-bundle.ts';
 import { CrashWorld } from './crash-world.ts';
 import { eventually } from './eventually.ts';
 import type { Scene } from './scene.ts';
@@ -35,13 +35,8 @@ async function bundleWith(name: string, statement: string): Promise<string> {
       { file: 'workflows/claim-address.ts', from: imports, to: `, patched, sleep ${imports}` },
     ],
   });
-  const { code } = await bundleWorkflowCode({
-    workflowsPath: join(folder, 'workflows/workflows.ts'),
-    logger: new DefaultLogger('WARN'),
-  });
+  const file = await writeWorkflowBundle(join(crash.world.dir, `${name}.js`), folder);
   rmSync(folder, { recursive: true });
-  const file = join(crash.world.dir, `${name}.js`);
-  writeFileSync(file, code);
   return file;
 }
 
