@@ -1,7 +1,8 @@
 /** One episode: some seconds of life and trouble, then quiet, then judgement. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ChaosWorld } from './chaos-world.ts';
-import { type Finding, findUnsettled, findViolations } from './judge.ts';
+import type { Finding } from '../judge/address-history.ts';
+import { findUnsettled, findViolations } from './judge.ts';
 import type { Faults } from './play-faults.ts';
 import { playLife } from './play-life.ts';
 import { isFault, type Step } from './steps.ts';

@@ -7,17 +7,9 @@ import { type Family, familyOf } from '../../model/address.ts';
 import type { AssociationEvent } from '../../sandbox/cloud/association-journal.ts';
 import type { AddressPoolStatus, AssignIpStatus } from '../../workflows/messages.ts';
 import type { CloudFacts } from '../integration/cloud-facts.ts';
+import { brokenHistories, type Finding, foreignTouched } from '../judge/address-history.ts';
 import type { ChaosNode, LifeEvent } from './cluster.ts';
 import { taintKey, toldToRelease } from './cluster.ts';
-
-export interface Finding {
-  /** Of the design: 1 to 6. */
-  readonly invariant: number;
-  /** In words. */
-  readonly what: string;
-  /** The names by which the story of it is found: address ids, instances, nodes. */
-  readonly about: readonly string[];
-}
 
 export interface CloudView extends CloudFacts {
   /** Instances that live without an external address that they began with. */
@@ -53,46 +45,9 @@ export interface SettledFacts extends ChaosFacts {
 export function findViolations(facts: ChaosFacts): Finding[] {
   return facts.clouds.flatMap((cloud) => [
     ...brokenHistories(cloud.journal),
-    ...foreignTouched(cloud),
+    ...foreignTouched(cloud.journal, (id) => cloud.isPooled(id)),
     ...wrongReleases(cloud.journal, facts.life),
   ]);
-}
-
-/** Each address has had one holder after another: who comes next comes when it is free. */
-export function brokenHistories(journal: readonly AssociationEvent[]): Finding[] {
-  const holders = new Map<string, string>();
-  const found: Finding[] = [];
-  for (const event of journal) {
-    const { allocationId: id, publicIp, instanceId, previousInstanceId, by, cause } = event;
-    const holder = holders.get(id);
-    const who = instanceId ?? event.networkInterfaceId ?? undefined;
-    const isTaken = who !== undefined && holder !== undefined && holder !== who;
-    if (by === 'api' && (isTaken || cause === 'reassociated' || cause === 'displaced')) {
-      found.push({
-        invariant: 1,
-        what: `${publicIp} was ${cause}: taken from ${holder ?? previousInstanceId ?? 'its holder'}, given to ${who ?? 'nobody'}`,
-        about: [id, holder ?? '', who ?? ''],
-      });
-    }
-    if (who === undefined) holders.delete(id);
-    else holders.set(id, who);
-  }
-  return found;
-}
-
-/** What was given back to the cloud since is in no list any more, and its tag is not known. */
-function foreignTouched(cloud: CloudFacts): Finding[] {
-  const { journal } = cloud;
-  const gone = new Set(
-    journal.filter(({ cause }) => cause === 'released').map((event) => event.allocationId),
-  );
-  return journal
-    .filter(({ by, allocationId: id }) => by === 'api' && !cloud.isPooled(id) && !gone.has(id))
-    .map(({ allocationId, publicIp, cause }) => ({
-      invariant: 2,
-      what: `${publicIp} is of no pool, and was ${cause}`,
-      about: [allocationId],
-    }));
 }
 
 /** What was a reason is none any more after this long, in milliseconds: an episode has settled long before. */

@@ -3,7 +3,7 @@ import type { Client } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
 import { type Family, familyOf } from '../../model/address.ts';
 import type { AddressRequest, Grant, Settlement } from '../../workflows/messages.ts';
-import type { Finding } from './judge.ts';
+import type { Finding } from '../judge/address-history.ts';
 
 export type PoolEvent =
   | {

@@ -1,7 +1,7 @@
 /** What a chaos run says on its way and at its end. */
 import type { Outcome } from './episode.ts';
 import type { ChaosWorld } from './chaos-world.ts';
-import type { Finding } from './judge.ts';
+import type { Finding } from '../judge/address-history.ts';
 import type { ChaosOptions, ChaosResult } from './run.ts';
 import type { Step } from './steps.ts';
 import { traceOf } from './trace.ts';

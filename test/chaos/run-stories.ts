@@ -1,7 +1,7 @@
 /** How the runs of workflows went, as their histories have it: whatever fails outside, the code of a workflow does not. */
 import type { Client } from '@temporalio/client';
 import proto from '@temporalio/proto';
-import type { Finding } from './judge.ts';
+import type { Finding } from '../judge/address-history.ts';
 
 export interface RunStory {
   readonly workflowId: string;

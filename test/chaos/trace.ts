@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ChaosWorld } from './chaos-world.ts';
-import type { Finding } from './judge.ts';
+import type { Finding } from '../judge/address-history.ts';
 import { isFault, type Step } from './steps.ts';
 
 const MOST_LINES = 60;

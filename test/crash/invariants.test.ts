@@ -39,7 +39,7 @@ describe('the judge of the invariants', () => {
     [
       'an address that was taken from its holder',
       { journal: [event({ cause: 'reassociated', previousInstanceId: 'i-b' })] },
-      '203.0.113.1 was reassociated: i-b → i-a',
+      '203.0.113.1 was reassociated: taken from i-b, given to i-a',
     ],
     [
       'a change to an address of no pool',

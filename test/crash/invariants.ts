@@ -1,6 +1,7 @@
 /** The project's invariants, judged by the emulator's own memory, which no program under test can write to. */
-import { findThefts, type AssociationEvent } from '../../sandbox/cloud/association-journal.ts';
+import type { AssociationEvent } from '../../sandbox/cloud/association-journal.ts';
 import type { AddressInfo } from '../../sandbox/ec2/owner.ts';
+import { brokenHistories, foreignTouched } from '../judge/address-history.ts';
 
 export interface Judged {
   /** Of one region, from the beginning. */
@@ -15,15 +16,8 @@ export interface Judged {
 
 /** @returns a sentence for each violation */
 export function violations({ journal, addresses, pool, served }: Judged): string[] {
-  const found: string[] = [];
-  for (const { kind, event } of findThefts(journal)) {
-    found.push(`${event.publicIp} was ${kind}: ${event.previousInstanceId} → ${event.instanceId}`);
-  }
-  for (const event of journal) {
-    if (event.by === 'api' && !pool.has(event.allocationId)) {
-      found.push(`${event.publicIp} is of no pool, and was ${event.cause}`);
-    }
-  }
+  const misdeeds = [...brokenHistories(journal), ...foreignTouched(journal, (id) => pool.has(id))];
+  const found = misdeeds.map(({ what }) => what);
   const held = new Map<string, string[]>();
   for (const { allocationId, publicIp, instanceId } of addresses) {
     if (!pool.has(allocationId) || instanceId === undefined) continue;

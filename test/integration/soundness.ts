@@ -4,8 +4,8 @@
  */
 import { expect } from '@jest/globals';
 import { publicIpv4Annotation, publicIpv6Annotation } from '../../kubernetes/keys.ts';
-import { findThefts } from '../../sandbox/cloud/association-journal.ts';
 import type { AddressPoolStatus, AssignIpStatus } from '../../workflows/messages.ts';
+import { brokenHistories, foreignTouched } from '../judge/address-history.ts';
 import type { CloudFacts } from './cloud-facts.ts';
 import type { Harness } from './harness.ts';
 import { waitFor } from './wait-for.ts';
@@ -23,11 +23,8 @@ export async function expectSound(harness: Harness): Promise<void> {
 
 /** What must never have happened, at any time. */
 export function findMisdeeds({ journal, isPooled }: Pick<CloudFacts, 'journal' | 'isPooled'>): string[] {
-  const thefts = findThefts(journal).map(({ kind, event }) => `${event.publicIp} was ${kind}`);
-  const foreign = journal
-    .filter((event) => event.by === 'api' && !isPooled(event.allocationId))
-    .map((event) => `${event.publicIp} is of no pool, and was ${event.cause}`);
-  return [...thefts, ...foreign];
+  const misdeeds = [...brokenHistories(journal), ...foreignTouched(journal, isPooled)];
+  return misdeeds.map(({ what }) => what);
 }
 
 /** What must come to an end soon. */

@@ -4,13 +4,13 @@ import type { AssociationEvent } from '../../sandbox/cloud/association-journal.t
 import type { AssignIpStatus } from '../../workflows/messages.ts';
 import { type ChaosNode, type LifeEvent, toldToRelease } from '../chaos/cluster.ts';
 import {
-  brokenHistories,
   type CloudView,
   findUnsettled,
   findViolations,
   type SettledFacts,
   wrongReleases,
 } from '../chaos/judge.ts';
+import { brokenHistories } from '../judge/address-history.ts';
 
 const group = { name: 'game', families: ['ipv4'] } as const;
 let sequence = 0;
