@@ -158,6 +158,8 @@ function lose(run: NodeRun, of: FamilyRun, { address }: Assignment): void {
   log.warn('the node lost its address', { node: run.node.name, address: address.ip });
   of.lastError = `${address.ip} was taken from the instance by somebody else`;
   of.assignment = undefined;
+  // Whoever took it may have left the instance with none. EC2 sees to it by itself.
+  of.mayLackEphemeral = of.hadEphemeral?.instance.provider === 'gcp';
   of.lost = address.id;
   enterFamilyPhase(run, of, 'waiting', of.lastError);
 }

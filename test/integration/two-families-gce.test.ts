@@ -23,6 +23,7 @@ beforeAll(async () => {
       { name: 'cancelled', provider: cloud },
       { name: 'returned', provider: cloud },
       { name: 'stale', provider: cloud },
+      { name: 'moved', provider: cloud },
       dualStackPool(cloud, 'refused-release'),
       dualStackPool(cloud, 'refused-deletion'),
     ],
@@ -113,6 +114,27 @@ test('released by hand while the lists still show it as free, an address does no
   expect(await harness.release(node)).toMatchObject({ phase: 'released' });
   expect(ipsOn(harness, node)).toEqual({});
   await waitForEphemeral(node);
+});
+
+test('a node whose address somebody moved away has an ephemeral one while it waits for another', async () => {
+  const [name = ''] = harness.reserveOnGce('moved');
+  const node = await harness.addNode('moved-1', { pool: 'moved', cloud });
+  await harness.waitUntilAssigned(node);
+  const { zone } = harness.gce.insertInstance({ name: 'moved-elsewhere' });
+  harness.kept.add(name);
+  harness.gce.attachByHand({ address: name, instance: 'moved-elsewhere', zone });
+  expect(externalIpv4(node)).toBeUndefined();
+
+  await harness.tellChanged(node);
+  await waitForEphemeral(node);
+  await harness.waitForStatus(
+    node,
+    'waiting for an empty pool',
+    ({ phase, lastError }) => phase === 'waiting' && /all 1 addresses are in use/.test(lastError ?? ''),
+  );
+  // And gives way to the next static one.
+  const [next] = harness.reserveOnGce('moved');
+  expect((await harness.waitUntilAssigned(node)).address.id).toBe(next);
 });
 
 describe('where every IPv4 address is refused for good, also an ephemeral one', () => {
