@@ -87,7 +87,7 @@ export function findUnsettled(facts: SettledFacts): Finding[] {
       cloud.cutOff.map((instance) => ({
         invariant: 5,
         what: `${instance} has lost its external address`,
-        about: [instance],
+        about: [instance, facts.nodes.find((node) => node.instance === instance)?.name ?? ''],
       })),
     ),
   ];
