@@ -26,6 +26,8 @@ interface Options {
 
 /** Each is an episode in a world of its own: a minute, and more if something gets stuck. */
 const MOST_SHRINKS = 30;
+/** As a shell has it for SIGINT. */
+const INTERRUPTED = 130;
 
 const options = new Command('npm run chaos --')
   .description(
@@ -56,7 +58,7 @@ const options = new Command('npm run chaos --')
   .option('--json', 'the last line is one JSON object with the result; the rest goes to stderr')
   .addHelpText(
     'after',
-    '\nExit code: 0 if nothing was violated, leaked or stuck, otherwise 1.\n' +
+    '\nExit code: 0 if nothing was violated, leaked or stuck, otherwise 1; 130 if it was interrupted before.\n' +
       'Example: npm run chaos -- --seed 7 --minutes 10 --clouds aws,gcp --json',
   )
   .parse()
@@ -89,7 +91,8 @@ async function main(): Promise<number> {
       await shrinkEpisode(chaos, result.failedEpisode);
     }
     process.stdout.write(json === true ? `${JSON.stringify({ ...result, minutes })}\n` : table(result));
-    return isWrong(result) ? 1 : 0;
+    if (isWrong(result)) return 1;
+    return signal.aborted ? INTERRUPTED : 0;
   } finally {
     if (sourceRoot !== undefined) rmSync(sourceRoot, { recursive: true });
   }
