@@ -10,6 +10,7 @@ import {
   type EC2Client,
 } from '@aws-sdk/client-ec2';
 import type { AwsProviderOptions } from '../../clouds/aws/aws-provider.ts';
+import { canonicalIp } from '../../clouds/ip.ts';
 import type { CloudProvider } from '../../clouds/provider.ts';
 import type { AddressQuery, AddressRef, InstanceRef } from '../../model/address.ts';
 import type { CloudBackend } from './cloud-backend.ts';
@@ -88,8 +89,10 @@ async function ipv6Subnets(client: EC2Client): Promise<Ipv6Subnet[]> {
   const { Subnets: subnets = [] } = await client.send(new DescribeSubnetsCommand({}));
   return subnets.flatMap((subnet) => {
     const { SubnetId: id, AvailabilityZone: zone, Ipv6CidrBlockAssociationSet: blocks = [] } = subnet;
-    const base = blocks[0]?.Ipv6CidrBlock?.replace('/64', '');
-    return id === undefined || zone === undefined || base === undefined ? [] : [{ id, zone, base }];
+    const block = blocks[0]?.Ipv6CidrBlock?.replace('/64', '');
+    if (id === undefined || zone === undefined || block === undefined) return [];
+    // moto draws its blocks by lot, and writes the zeros that a group begins with.
+    return [{ id, zone, base: canonicalIp(block) }];
   });
 }
 
