@@ -1,9 +1,10 @@
 /** The audit's look: one list of each set of addresses, one list of the workflows, and what does not fit together. */
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
+import { sameIp } from '../clouds/ip.ts';
 import { CloudError, type CloudProvider } from '../clouds/provider.ts';
 import type { PoolConfig } from '../config/config.ts';
-import { compareWithCloud, type AuditedRun, type PooledAddress } from '../model/audit.ts';
+import { compareWithCloud, type AuditedRun, type Drift, type PooledAddress } from '../model/audit.ts';
 import type { Association, Instance } from '../model/address.ts';
 import { formatScope, type ProviderName, type Scope } from '../model/scope.ts';
 import { assignIpWorkflowId } from '../workflows/messages.ts';
@@ -11,6 +12,7 @@ import type { LeftBehind, Survey, Unclaimed } from './contract.ts';
 import { specOf } from './pool-spec.ts';
 
 const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST');
+const poolAttribute = defineSearchAttributeKey('KubeipPool', 'KEYWORD');
 const instanceAttribute = defineSearchAttributeKey('KubeipInstance', 'KEYWORD');
 
 /** What is more than this is counted, and dealt with by the next audit: an audit's history stays small. */
@@ -34,7 +36,14 @@ export async function survey(dependencies: SurveyDependencies, scope: Scope): Pr
   const runs = await listRunning(client, cluster);
   const lists = await Promise.all(pools.map((pool) => listPool(pool, providers.get(pool.name))));
   const addresses = lists.flat();
-  const { drifted, unclaimed } = compareWithCloud(addresses, runs);
+  const poolNames = pools.map(({ name }) => name);
+  const { drifted: shown, missing, unclaimed } = compareWithCloud(addresses, runs, poolNames);
+  const drifted = [...shown];
+  for (const drift of missing.slice(0, MOST_FINDINGS)) {
+    const pool = pools.find(({ name }) => name === drift.run.pool);
+    if (pool !== undefined && (await isLost(drift, pool, providers.get(pool.name), scope)))
+      drifted.push(drift);
+  }
   const examined: Unclaimed[] = [];
   for (const address of unclaimed.slice(0, MOST_FINDINGS)) {
     const pool = pools.find(({ name }) => name === address.pool);
@@ -49,7 +58,9 @@ export async function survey(dependencies: SurveyDependencies, scope: Scope): Pr
       .slice(0, MOST_FINDINGS)
       .map(({ run, ip }) => ({ node: run.node, uid: run.uid ?? '', instance: run.instance ?? '', ip })),
     unclaimed: examined,
-    unlisted: Math.max(0, drifted.length - MOST_FINDINGS) + Math.max(0, unclaimed.length - MOST_FINDINGS),
+    unlisted: [drifted, missing, unclaimed]
+      .map(({ length }) => Math.max(0, length - MOST_FINDINGS))
+      .reduce((sum, rest) => sum + rest, 0),
   };
 }
 
@@ -76,10 +87,23 @@ async function listRunning(client: Client, cluster: string): Promise<AuditedRun[
       node,
       uid: typeof uid === 'string' ? uid : undefined,
       instance: typedSearchAttributes.get(instanceAttribute),
+      pool: typedSearchAttributes.get(poolAttribute),
       ips: typedSearchAttributes.get(addressAttribute) ?? [],
     });
   }
   return runs;
+}
+
+/** @returns whether the instance is gone, or is there without the address: one that left its pool in use is no loss */
+async function isLost(
+  { run, ip }: Drift,
+  pool: PoolConfig,
+  provider: CloudProvider | undefined,
+  scope: Scope,
+): Promise<boolean> {
+  if (run.instance === undefined) return false;
+  const instance = await findHolder(provider, pool.provider, run.instance, scope);
+  return instance === undefined || !instance.publicIps.some((it) => sameIp(it.ip, ip));
 }
 
 async function* listRuns(

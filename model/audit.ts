@@ -8,6 +8,8 @@ export interface AuditedRun {
   readonly uid: string | undefined;
   /** As `instanceKey` names it. */
   readonly instance: string | undefined;
+  /** The name of the pool that it is served from. */
+  readonly pool: string | undefined;
   readonly ips: readonly string[];
 }
 
@@ -18,9 +20,19 @@ export interface PooledAddress extends Address {
   readonly holder: string | undefined;
 }
 
+export interface Drift {
+  readonly run: AuditedRun;
+  readonly ip: string;
+}
+
 export interface Difference {
   /** Nodes whose workflow says that they have an address, be it one of two, which the cloud does not show on their instance. */
-  readonly drifted: readonly { readonly run: AuditedRun; readonly ip: string }[];
+  readonly drifted: readonly Drift[];
+  /**
+   * Nodes of these pools whose address no list has: it was taken out of its pool or released, or is a free one beyond the end of
+   * the list of a large range. Only the instance can tell whether it is still there.
+   */
+  readonly missing: readonly Drift[];
   /** Addresses on instances that no running workflow has to do with. */
   readonly unclaimed: readonly PooledAddress[];
 }
@@ -28,21 +40,34 @@ export interface Difference {
 /**
  * @param addresses those of the cluster's pools in one scope; more than one pool may have the same
  * @param runs all that run for the cluster. One of another scope has no address among these, and is left out
+ * @param pools the names of the pools of the scope
  */
 export function compareWithCloud(
   addresses: readonly PooledAddress[],
   runs: readonly AuditedRun[],
+  pools: readonly string[],
 ): Difference {
   const byIp = new Map(addresses.map((address) => [address.ip, address]));
-  const drifted = runs
-    .filter(({ uid }) => uid !== undefined)
-    .flatMap((run) => {
-      const lost = run.ips.find((ip) => byIp.has(ip) && byIp.get(ip)?.holder !== run.instance);
-      return lost === undefined ? [] : [{ run, ip: lost }];
-    });
+  const told = runs.filter(({ uid }) => uid !== undefined);
+  const drifted = firstOfEach(told, (ip, { instance }) => byIp.has(ip) && byIp.get(ip)?.holder !== instance);
+  const found = new Set(drifted.map(({ run }) => run));
+  const missing = firstOfEach(
+    told.filter((run) => !found.has(run) && run.pool !== undefined && pools.includes(run.pool)),
+    (ip) => !byIp.has(ip),
+  );
   const instances = new Set(runs.map(({ instance }) => instance));
   const unclaimed = [...byIp.values()].filter(
     ({ association, holder }) => association !== undefined && holder !== undefined && !instances.has(holder),
   );
-  return { drifted, unclaimed };
+  return { drifted, missing, unclaimed };
+}
+
+function firstOfEach(
+  runs: readonly AuditedRun[],
+  applies: (ip: string, run: AuditedRun) => boolean,
+): readonly Drift[] {
+  return runs.flatMap((run) => {
+    const ip = run.ips.find((one) => applies(one, run));
+    return ip === undefined ? [] : [{ run, ip }];
+  });
 }

@@ -1,9 +1,11 @@
 /** The audit on both clouds: what nobody told the workflows is found, and put right as the policy says. */
+import { DeleteTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
 import type { AuditPolicy } from '../../model/settings.ts';
 import { ensureAuditSchedule } from '../../worker/audit-schedule.ts';
 import { auditId, type AuditInput, type AuditReport, clusterTaskQueue } from '../../workflows/messages.ts';
 import { addressOf } from './assigned-address.ts';
+import { poolTag } from './cloud-facts.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
@@ -11,6 +13,7 @@ import { waitFor } from './wait-for.ts';
 
 jest.setTimeout(300_000);
 
+const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
 const heal: AuditPolicy = { drift: 'heal', orphans: 'release' };
 const report: AuditPolicy = { drift: 'report', orphans: 'report' };
 
@@ -18,7 +21,9 @@ let harness: Harness;
 let audits = 0;
 beforeAll(async () => {
   harness = await openHarness({
-    pools: ['drift', 'taken', 'gone', 'left', 'hand', 'dry'].map((name) => ({ name })),
+    pools: ['drift', 'released', 'untagged', 'taken', 'gone', 'left', 'hand', 'dry'].map((name) => ({
+      name,
+    })),
   });
 }, 900_000);
 afterEach(() => expectSound(harness));
@@ -57,6 +62,30 @@ test('a node whose address somebody detached has the same one again', async () =
     () => harness.elasticIpOf(node.instanceId),
     (seen) => seen === ip,
   );
+});
+
+test('a node whose address somebody detached and released has another one', async () => {
+  harness.reserve('released', 2);
+  const { node, id, ip } = await assigned('released');
+  harness.ec2.disassociateByHand(id);
+  harness.ec2.releaseAddress(id);
+  const found = await auditUntil(heal, ({ drifted }) => drifted.length > 0);
+  expect(found.drifted).toEqual([{ node: node.name, ip, told: true }]);
+  await waitFor(
+    'another address',
+    () => harness.elasticIpOf(node.instanceId),
+    (seen) => seen !== undefined && seen !== ip,
+  );
+});
+
+test('a node whose address leaves its pool in use keeps it, and has lost nothing', async () => {
+  harness.reserve('untagged', 1);
+  const { node, id, ip } = await assigned('untagged');
+  const ec2 = new EC2Client({ region: harness.scope.region, endpoint: harness.ec2.url, credentials });
+  await ec2.send(new DeleteTagsCommand({ Resources: [id], Tags: [{ Key: poolTag }] }));
+  await auditUntil(report, ({ nodes }) => nodes > 0);
+  expect((await audit(heal)).drifted).toEqual([]);
+  expect(harness.elasticIpOf(node.instanceId)).toBe(ip);
 });
 
 test('a node whose address somebody gave to another instance has another one', async () => {

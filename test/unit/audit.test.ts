@@ -7,15 +7,16 @@ function address(ip: string, holder?: string): PooledAddress {
 }
 
 function run(node: string, instance: string | undefined, ...ips: string[]): AuditedRun {
-  return { node, uid: `uid-${node}`, instance, ips };
+  return { node, uid: `uid-${node}`, instance, pool: 'game', ips };
+}
+
+function compare(addresses: readonly PooledAddress[], runs: readonly AuditedRun[]) {
+  return compareWithCloud(addresses, runs, ['game']);
 }
 
 test('a node that has what its workflow says is nothing to speak of', () => {
-  const found = compareWithCloud(
-    [address('1.1.1.1', 'i-a'), address('1.1.1.2')],
-    [run('a', 'i-a', '1.1.1.1')],
-  );
-  expect(found).toEqual({ drifted: [], unclaimed: [] });
+  const found = compare([address('1.1.1.1', 'i-a'), address('1.1.1.2')], [run('a', 'i-a', '1.1.1.1')]);
+  expect(found).toEqual({ drifted: [], missing: [], unclaimed: [] });
 });
 
 test.each([
@@ -23,23 +24,31 @@ test.each([
   ['another instance has', address('1.1.1.1', 'i-b')],
 ])('a node whose address %s has drifted', (_, shown) => {
   const runs = [run('a', 'i-a', '1.1.1.1'), run('b', 'i-b')];
-  expect(compareWithCloud([shown], runs)).toEqual({
+  expect(compare([shown], runs)).toEqual({
     drifted: [{ run: runs[0], ip: '1.1.1.1' }],
+    missing: [],
     unclaimed: [],
   });
 });
 
 test('a node of another scope, whose address is not among these, has not drifted', () => {
-  expect(compareWithCloud([address('1.1.1.1')], [run('a', 'i-a', '9.9.9.9')]).drifted).toEqual([]);
+  const runs = [{ ...run('a', 'i-a', '9.9.9.9'), pool: 'elsewhere' }];
+  expect(compare([address('1.1.1.1')], runs)).toMatchObject({ drifted: [], missing: [] });
+});
+
+test('a node whose address its pool lists no more is to be looked at', () => {
+  const runs = [run('a', 'i-a', '9.9.9.9')];
+  const found = compare([address('1.1.1.1')], runs);
+  expect(found).toMatchObject({ drifted: [], missing: [{ run: runs[0], ip: '9.9.9.9' }] });
 });
 
 test('a node that nobody can be told about is left to itself', () => {
   const runs = [{ ...run('b', 'i-b', '1.1.1.2'), uid: undefined }];
-  expect(compareWithCloud([address('1.1.1.2')], runs).drifted).toEqual([]);
+  expect(compare([address('1.1.1.2')], runs).drifted).toEqual([]);
 });
 
 test('a node with two families has drifted once if both are lost', () => {
-  const found = compareWithCloud(
+  const found = compare(
     [address('1.1.1.1'), address('2001:db8::1')],
     [run('a', 'i-a', '1.1.1.1', '2001:db8::1')],
   );
@@ -54,10 +63,10 @@ test('an address on an instance that no running workflow has is unclaimed, whate
     association: { id: 'assoc', networkInterfaceId: 'eni-1' },
   };
   const runs = [run('a', 'i-a')];
-  expect(compareWithCloud([onLooked, onNone, onInterface], runs).unclaimed).toEqual([onNone]);
+  expect(compare([onLooked, onNone, onInterface], runs).unclaimed).toEqual([onNone]);
 });
 
 test('an address that is of two pools is found once', () => {
   const twice = [address('1.1.1.1', 'i-x'), { ...address('1.1.1.1', 'i-x'), pool: 'other' }];
-  expect(compareWithCloud(twice, []).unclaimed).toHaveLength(1);
+  expect(compare(twice, []).unclaimed).toHaveLength(1);
 });
