@@ -1,7 +1,8 @@
 /** The audit on both clouds: what nobody told the workflows is found, and put right as the policy says. */
-import { DeleteTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
+import { CreateTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
 import type { AuditPolicy } from '../../model/settings.ts';
+import { leastOnEc2 } from '../../sandbox/least-permissions.ts';
 import { ensureAuditSchedule } from '../../worker/audit-schedule.ts';
 import { auditId, type AuditInput, type AuditReport, clusterTaskQueue } from '../../workflows/messages.ts';
 import { addressOf } from './assigned-address.ts';
@@ -21,7 +22,7 @@ let harness: Harness;
 let audits = 0;
 beforeAll(async () => {
   harness = await openHarness({
-    pools: ['drift', 'released', 'untagged', 'taken', 'gone', 'left', 'hand', 'dry'].map((name) => ({
+    pools: ['drift', 'released', 'retagged', 'taken', 'gone', 'left', 'hand', 'dry'].map((name) => ({
       name,
     })),
   });
@@ -49,6 +50,18 @@ async function assigned(pool: string): Promise<{ node: TestNode; id: string; ip:
   const node = await harness.addNode(`${pool}-${++audits}`, { pool });
   const { address } = await harness.waitUntilAssigned(node);
   return { node, ...address };
+}
+
+/** As a person does, who may do what the worker may not. */
+async function retag(id: string, value: string): Promise<void> {
+  const ec2 = new EC2Client({ region: harness.scope.region, endpoint: harness.ec2.url, credentials });
+  harness.ec2.configure({ allowed: [...leastOnEc2, 'CreateTags'] });
+  try {
+    await ec2.send(new CreateTagsCommand({ Resources: [id], Tags: [{ Key: poolTag, Value: value }] }));
+  } finally {
+    harness.ec2.configure({ allowed: [...leastOnEc2] });
+    ec2.destroy();
+  }
 }
 
 test('a node whose address somebody detached has the same one again', async () => {
@@ -79,10 +92,9 @@ test('a node whose address somebody detached and released has another one', asyn
 });
 
 test('a node whose address leaves its pool in use keeps it, and has lost nothing', async () => {
-  harness.reserve('untagged', 1);
-  const { node, id, ip } = await assigned('untagged');
-  const ec2 = new EC2Client({ region: harness.scope.region, endpoint: harness.ec2.url, credentials });
-  await ec2.send(new DeleteTagsCommand({ Resources: [id], Tags: [{ Key: poolTag }] }));
+  harness.reserve('retagged', 1);
+  const { node, id, ip } = await assigned('retagged');
+  await retag(id, 'another-team');
   await auditUntil(report, ({ nodes }) => nodes > 0);
   expect((await audit(heal)).drifted).toEqual([]);
   expect(harness.elasticIpOf(node.instanceId)).toBe(ip);
