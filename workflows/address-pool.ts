@@ -47,8 +47,13 @@ import {
 import { poolDetails, poolStatus } from './pool/status.ts';
 import { isFreed, isPacing, isRequest, isSettlement, isWithdrawal, shown } from './signal-input.ts';
 
-/** History is kept this short, so that a worker that takes over has little to replay. */
-const LONGEST_HISTORY = 4_000;
+/**
+ * Histories are kept this short, so that a worker that takes over has replayed one long before its workflow task times out:
+ * the mutex serves everybody. While many wait, what each run hands to the next is large, and runs may be as much longer.
+ */
+const SHORTEST_RUN = 250;
+const LONGEST_RUN = 4_000;
+const EVENTS_FOR_EACH = 4;
 const SIGNALS_AT_ONCE = 500;
 
 export async function AddressPoolWorkflow(input: AddressPoolInput): Promise<void> {
@@ -139,7 +144,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
 
   for (;;) {
     setCurrentDetails(poolDetails(poolStatus(state, scope, lastError)));
-    if (isLongHistory()) {
+    if (isLongHistory(state)) {
       await condition(allHandlersFinished);
       await continueAsNew<typeof AddressPoolWorkflow>({ scope, pacing, state: pack(state) });
     }
@@ -149,7 +154,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
     else {
       signalled = false;
       // Signals that say nothing, by bad input or an unknown name, make the history longer all the same.
-      const isWoken = (): boolean => signalled || isLongHistory();
+      const isWoken = (): boolean => signalled || isLongHistory(state);
       const wakeAt = nextWakeAt(state);
       if (wakeAt === undefined) await condition(isWoken);
       else if (!(await condition(isWoken, Math.max(1, wakeAt - now())))) now(wakeAt);
@@ -157,8 +162,10 @@ async function serve(input: AddressPoolInput): Promise<void> {
   }
 }
 
-function isLongHistory(): boolean {
-  return workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > LONGEST_HISTORY;
+function isLongHistory({ queue, claims }: PoolState): boolean {
+  const { continueAsNewSuggested, historyLength } = workflowInfo();
+  const carried = (queue.length + claims.length) * EVENTS_FOR_EACH;
+  return continueAsNewSuggested || historyLength > Math.min(LONGEST_RUN, Math.max(SHORTEST_RUN, carried));
 }
 
 function isDue(at: number | undefined, now: number): boolean {

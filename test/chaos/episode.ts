@@ -82,10 +82,16 @@ async function settle(
       }
       if (isLate) return { violations, stuck: unsettled, settleSeconds };
     } catch (error) {
-      // A server that has just been started again may not answer yet.
-      if (isLate) throw error;
+      // A server that has just been started again may not answer yet. A workflow whose tasks fail never does.
+      if (isLate) return { violations: [], stuck: [notTold(error)], settleSeconds: SETTLE_MS / 1_000 };
       quiet = 0;
     }
     await sleep(LOOK_MS);
   }
+}
+
+function notTold(error: unknown): Finding {
+  const { message, cause } = error as Error;
+  const why = cause instanceof Error ? `${message}: ${cause.message}` : message;
+  return { invariant: 3, what: `how things stand cannot be learnt: ${why}`, about: [] };
 }
