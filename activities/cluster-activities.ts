@@ -6,7 +6,8 @@ import { selectPool } from '../config/select-pool.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { type NodeView, readNode } from '../kubernetes/nodes.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
-import { pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
+import { markNode } from '../kubernetes/node-writer.ts';
+import { pinAnnotations, pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
 import type { Instance, InstanceRef } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
@@ -55,6 +56,15 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
           'published on the Node',
         );
       }, ALSO_DENIED),
+
+    // A second run writes the same annotations.
+    pin: ({ node, pins }) =>
+      withFailures(async () => {
+        const annotations = pinAnnotations(pins);
+        const outcome = await markNode(dependencies.kubernetes, node, { labels: {}, annotations });
+        log().info({ node: node.name, pins, outcome }, 'pins written on the Node');
+        return outcome;
+      }),
 
     // A mutex that runs is left as it is.
     startAddressPool: ({ scope }) => dependencies.startAddressPool(scope),

@@ -79,6 +79,16 @@ export interface ClusterActivities {
    */
   publish(input: PublishInput): Promise<void>;
 
+  /**
+   * Writes annotations that pin the Node with this uid to addresses, or removes them (null). A second run writes the same.
+   *
+   * @returns `gone` if there is no such Node: nothing was written
+   */
+  pin(input: {
+    node: NodeRef;
+    pins: Readonly<Partial<Record<Family, string | null>>>;
+  }): Promise<'written' | 'gone'>;
+
   /** Starts the scope's AddressPoolWorkflow. One that runs is left as it is, so a second run is harmless. */
   startAddressPool(input: { scope: Scope }): Promise<void>;
 
@@ -164,6 +174,10 @@ export interface SelectedPool {
   }[];
   /** A permanent error of this pool's query; the other pools are served all the same. */
   readonly error?: string;
+  /** The error is a missing permission. */
+  readonly denied?: boolean;
+  /** How many addresses nobody has, as the list shows it, and no claim is on. Absent in histories that are older. */
+  readonly unused?: number;
 }
 
 export interface SelectResult {
@@ -188,6 +202,8 @@ export interface ScopeActivities {
     instance: InstanceRef;
     address: AddressRef;
     token: number;
+    /** The address that the node has, and is to lose to this one. */
+    replaces?: AddressRef;
   }): Promise<Association>;
 
   /**
@@ -213,7 +229,8 @@ export interface ScopeActivities {
     instance: InstanceRef;
     address: AddressRef;
     query: AddressQuery;
-    association: Association;
+    /** Absent: by whatever association the address is on this instance. */
+    association?: Association;
     token: number;
   }): Promise<ReleaseOutcome>;
 

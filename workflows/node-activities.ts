@@ -54,6 +54,11 @@ function publishActivity(run: NodeRun): OnClusterQueue['publish'] {
     .publish;
 }
 
+/** A person waits for the answer, so it comes soon. */
+export function pinActivity(run: NodeRun): OnClusterQueue['pin'] {
+  return onClusterQueue(run, retryPolicy({ attempts: 5, intervalMs: 5_000 })).pin;
+}
+
 type OnScopeQueue = ReturnType<typeof proxyActivities<ScopeActivities>>;
 
 function onScopeQueue(scope: Scope, retry: RetryPolicy): OnScopeQueue {
