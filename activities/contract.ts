@@ -47,8 +47,13 @@ export interface PublishInput {
   readonly pool?: string;
   /** What the node has, at most one of each family. */
   readonly addresses: readonly AddressRef[];
-  /** Removed in the phase `assigned`, and with the policy `assignedOrGaveUp` in the phase `failed` too; in no other. */
+  /**
+   * Removed in the phase `assigned`, and with the policy `assignedOrGaveUp` in the phase `failed` and after `gaveUp` too; else
+   * not.
+   */
   readonly taintKey?: string;
+  /** The node has waited for an address for as long as its pool's retries take. */
+  readonly gaveUp?: boolean;
   readonly taintPolicy?: TaintPolicy;
   readonly event?: {
     readonly type: 'Normal' | 'Warning';

@@ -1,5 +1,11 @@
 /** From a node without an address of a family to one that has it: request, grant, associate, verify, settle. */
-import { ApplicationFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  patched,
+} from '@temporalio/workflow';
 import { type AddressQuery, familyName, type Instance, type InstanceRef } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { failureMessage, failureType } from './failures.ts';
@@ -20,7 +26,16 @@ import {
 } from './node-run.ts';
 import { holdingOf, requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
 import { restoreEphemeral } from './restore-ephemeral.ts';
-import { asked, foreign, type Notice, poolEmpty, throttled, tryingAgain, wishUnavailable } from './words.ts';
+import {
+  asked,
+  foreign,
+  type Notice,
+  poolEmpty,
+  taintGivenUp,
+  throttled,
+  tryingAgain,
+  wishUnavailable,
+} from './words.ts';
 
 type Granted = Extract<Grant, { kind: 'granted' }>;
 
@@ -36,6 +51,8 @@ const ASK_AGAIN_MS = 10 * 60_000;
 /** A node that holds a foreign address is looked at again after this long, in case it was detached. */
 const FOREIGN_AGAIN_MS = 5 * 60_000;
 const LONGEST_PAUSE_MS = 60_000;
+/** Histories that are older waited on with the taint. */
+const TAINT_GOES = 'taint-goes-while-waiting';
 /** What a new look at the node, or another address, may mend. */
 const TRY_AGAIN: readonly string[] = ['InUse', 'ForeignAddress', 'NotFound', 'NotVisibleYet'];
 
@@ -46,6 +63,7 @@ const TRY_AGAIN: readonly string[] = ['InUse', 'ForeignAddress', 'NotFound', 'No
  */
 export async function claimAddress(run: NodeRun, of: FamilyRun, target: ClaimTarget): Promise<void> {
   const { pool, query, instance } = target;
+  of.askingSince ??= Date.now();
   enterFamilyPhase(run, of, 'waiting', of.throttled ? throttled(pool, of.lastError) : asked(pool));
   const holds = holdingOf(instance, of.family);
   await requestAddress(run, of, { pool, query, instance, holds, pinned: wishOf(run, of.family) });
@@ -67,9 +85,14 @@ async function awaitGrant(
 ): Promise<Granted | undefined> {
   for (;;) {
     const isWoken = (): boolean => of.grants.length > 0 || isInterrupted(run) || isToContinueAsNew();
-    await condition(isWoken, ASK_AGAIN_MS);
+    const leftMs = tolerated(of, pool);
+    await condition(isWoken, Math.min(ASK_AGAIN_MS, Math.max(1, leftMs)));
     const grant = of.grants.shift();
-    if (grant === undefined) return undefined;
+    if (grant === undefined) {
+      if (isWoken() || tolerated(of, pool) > 0 || !patched(TAINT_GOES)) return undefined;
+      await giveUpTaint(run, of, pool);
+      continue;
+    }
     if (grant.kind === 'empty') {
       await waitVisibly(run, of, poolEmpty(pool, query, grant.size));
       continue;
@@ -87,6 +110,28 @@ async function awaitGrant(
     await condition(() => isInterrupted(run), FOREIGN_AGAIN_MS);
     return undefined;
   }
+}
+
+/**
+ * With the taint policy `assignedOrGaveUp` a node keeps its taint for as long as its pool's retries take, as KubeIP's agent would
+ * have tried; then Pods may run there without an address, while it waits on.
+ *
+ * @returns milliseconds until then; infinite if there is nothing to give up
+ */
+function tolerated({ askingSince, gaveUpTaint: isDone }: FamilyRun, pool: PoolSpec): number {
+  const { taintKey, taintPolicy, retries } = pool;
+  if (isDone || askingSince === undefined || taintKey === undefined || taintPolicy !== 'assignedOrGaveUp') {
+    return Number.POSITIVE_INFINITY;
+  }
+  return askingSince + retries.attempts * retries.intervalMs - Date.now();
+}
+
+async function giveUpTaint(run: NodeRun, of: FamilyRun, pool: PoolSpec): Promise<void> {
+  of.gaveUpTaint = true;
+  const notice = taintGivenUp(pool, of.message);
+  note(run, `claim an ${familyName(of.family)} address`, 'waiting', notice.message);
+  enterFamilyPhase(run, of, 'waiting', notice.message);
+  await publish(run, { event: notice, giveUp: () => isInterrupted(run) || of.grants.length > 0 });
 }
 
 async function waitVisibly(run: NodeRun, of: FamilyRun, notice: Notice): Promise<void> {
@@ -140,6 +185,8 @@ async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, grante
   of.failures = 0;
   of.gaveUp = 0;
   of.throttled = false;
+  of.askingSince = undefined;
+  of.gaveUpTaint = false;
   of.lost = undefined;
   forgetWish(run, of.family);
   // The provider said that it associated the address; that it could not be read back is no reason to do without it.

@@ -31,6 +31,10 @@ export interface FamilyRun {
   lost: string | undefined;
   /** The IP of that address, until the node has one again: then it is said that the drift is healed. */
   lostIp: string | undefined;
+  /** Milliseconds since the epoch: since when it asks for an address. */
+  askingSince: number | undefined;
+  /** It has asked for so long that the Node's taint need not wait for it any more. */
+  gaveUpTaint: boolean;
   /** The cloud throttled the last try. */
   throttled: boolean;
   /** Failed tries since the last success. */
@@ -56,6 +60,8 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
     mayLackEphemeral: resume?.mayLackEphemeral ?? false,
     lost: resume?.lost,
     lostIp: resume?.lostIp,
+    askingSince: resume?.askingSince,
+    gaveUpTaint: resume?.gaveUpTaint ?? false,
     throttled: false,
     failures: 0,
     gaveUp: 0,
@@ -66,10 +72,10 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
 /** What the next run must know. A family of which nothing is to be known is left out. */
 export function familyResume(of: FamilyRun): FamilyResume[] {
   const { family, assignment, requestId, requestedFor, askedScope } = of;
-  const { hadEphemeral, mayLackEphemeral, lost, lostIp } = of;
+  const { hadEphemeral, mayLackEphemeral, lost, lostIp, askingSince, gaveUpTaint } = of;
   const isAsked = requestId !== undefined && requestedFor !== undefined && askedScope !== undefined;
   const request = isAsked ? { id: requestId, scope: askedScope, wanted: requestedFor } : undefined;
-  const isKnown = [assignment, request, hadEphemeral, lost].some((it) => it !== undefined);
+  const isKnown = [assignment, request, hadEphemeral, lost, askingSince].some((it) => it !== undefined);
   if (!isKnown) return [];
   return [
     {
@@ -80,6 +86,8 @@ export function familyResume(of: FamilyRun): FamilyResume[] {
       ...(mayLackEphemeral ? { mayLackEphemeral } : {}),
       ...(lost === undefined ? {} : { lost }),
       ...(lostIp === undefined ? {} : { lostIp }),
+      ...(askingSince === undefined ? {} : { askingSince }),
+      ...(gaveUpTaint ? { gaveUpTaint } : {}),
     },
   ];
 }

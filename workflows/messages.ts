@@ -104,6 +104,10 @@ export interface FamilyResume {
   /** The id of the address that somebody took from the instance: had again if it is free. */
   readonly lost?: string;
   readonly lostIp?: string;
+  /** Milliseconds since the epoch: since when it asks for an address. */
+  readonly askingSince?: number;
+  /** It has asked for so long that the Node's taint need not wait for it any more. */
+  readonly gaveUpTaint?: boolean;
 }
 
 export type Phase =

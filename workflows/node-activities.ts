@@ -132,6 +132,7 @@ async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => b
     addresses,
     ...(pool?.taintKey === undefined ? {} : { taintKey: pool.taintKey }),
     ...(pool?.taintPolicy === undefined ? {} : { taintPolicy: pool.taintPolicy }),
+    ...(run.families.some((of) => of.gaveUpTaint) ? { gaveUp: true } : {}),
     ...(event === undefined ? {} : { event }),
   };
   const summary = [run.phase, ...addresses.map(({ ip }) => ip)].join(' ');

@@ -56,6 +56,15 @@ export function wishUnavailable(
   return { type: 'Warning', reason: 'WaitingForAddress', message: `${who}, which ${why}. ${remedy}` };
 }
 
+/** @param waiting why the node waits */
+export function taintGivenUp(
+  { name, taintKey = '' }: Pick<PoolSpec, 'name' | 'taintKey'>,
+  waiting: string,
+): Notice {
+  const message = `${waiting} It has waited for as long as pool ${name} retries: its taint ${taintKey} is removed meanwhile.`;
+  return { type: 'Warning', reason: 'WaitingForAddress', message };
+}
+
 export function foreign({ name }: Pool, ip: string): Notice {
   const message =
     `The instance holds ${ip}, which is not of pool ${name}: it is left alone. ` +
