@@ -13,6 +13,7 @@ import type { Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
 import { activityLogger } from './activity-logger.ts';
 import type { ClusterActivities, Discovery, Survey } from './contract.ts';
+import { copyTags } from './copy-tags.ts';
 import { ALSO_DENIED, withFailures } from './failures.ts';
 import { specOf } from './pool-spec.ts';
 import { publishOnNode } from './publish.ts';
@@ -44,7 +45,13 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
     // A second run writes the same values, finds the taint gone and the Event present.
     publish: (input) =>
       withFailures(async () => {
-        const outcome = await publishOnNode(dependencies.kubernetes, input);
+        const { kubernetes, config, providers } = dependencies;
+        const outcome = await publishOnNode(kubernetes, input);
+        const pool = config.pools.find(({ name }) => name === input.pool);
+        const provider = pool && providers.get(pool.name);
+        if (outcome === 'written' && pool !== undefined && provider !== undefined) {
+          await copyTags(kubernetes, provider, pool, input, log());
+        }
         log().info(
           {
             node: input.node.name,

@@ -46,6 +46,8 @@ export interface Association {
 
 export interface Address extends AddressRef {
   readonly family: Family;
+  /** Its tags (EC2) or labels (Compute Engine). Absent where it can have none: IPv6 on EC2. */
+  readonly tags?: Readonly<Record<string, string>>;
   /** Absent: the address is free. */
   readonly association?: Association;
 }

@@ -136,7 +136,7 @@ function toFoundAddress(raw: GceAddress, scope: Scope): FoundAddress | undefined
   const holder = user === undefined ? undefined : holderOf(user, scope);
   const association = status === 'RESERVED' ? undefined : associationOf(user, holder);
   return {
-    address: { id, ip, family, ...(association && { association }) },
+    address: { id, ip, family, tags: raw.labels ?? {}, ...(association && { association }) },
     networkTier: raw.networkTier ?? '',
     prefixLength: raw.prefixLength || undefined,
     subnetwork: raw.subnetwork?.replace(/^.*\//, '') || undefined,
