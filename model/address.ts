@@ -46,7 +46,7 @@ export interface Association {
 
 export interface Address extends AddressRef {
   readonly family: Family;
-  /** Its tags (EC2) or labels (Compute Engine). Absent where it can have none: IPv6 on EC2. */
+  /** Its tags (EC2) or labels (Compute Engine). Absent if it has none, as IPv6 on EC2 never has. */
   readonly tags?: Readonly<Record<string, string>>;
   /** Absent: the address is free. */
   readonly association?: Association;
