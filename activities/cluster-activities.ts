@@ -6,12 +6,14 @@ import { selectPool } from '../config/select-pool.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { type NodeView, readNode } from '../kubernetes/nodes.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
-import { pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
+import { markNode } from '../kubernetes/node-writer.ts';
+import { pinAnnotations, pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
 import type { Instance, InstanceRef } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
 import { activityLogger } from './activity-logger.ts';
 import type { ClusterActivities, Discovery, Survey } from './contract.ts';
+import { copyTags } from './copy-tags.ts';
 import { ALSO_DENIED, withFailures } from './failures.ts';
 import { specOf } from './pool-spec.ts';
 import { publishOnNode } from './publish.ts';
@@ -43,7 +45,13 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
     // A second run writes the same values, finds the taint gone and the Event present.
     publish: (input) =>
       withFailures(async () => {
-        const outcome = await publishOnNode(dependencies.kubernetes, input);
+        const { kubernetes, config, providers } = dependencies;
+        const outcome = await publishOnNode(kubernetes, input);
+        const pool = config.pools.find(({ name }) => name === input.pool);
+        const provider = pool && providers.get(pool.name);
+        if (outcome === 'written' && pool !== undefined && provider !== undefined) {
+          await copyTags(kubernetes, provider, pool, input, log());
+        }
         log().info(
           {
             node: input.node.name,
@@ -55,6 +63,15 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
           'published on the Node',
         );
       }, ALSO_DENIED),
+
+    // A second run writes the same annotations.
+    pin: ({ node, pins }) =>
+      withFailures(async () => {
+        const annotations = pinAnnotations(pins);
+        const outcome = await markNode(dependencies.kubernetes, node, { labels: {}, annotations });
+        log().info({ node: node.name, pins, outcome }, 'pins written on the Node');
+        return outcome;
+      }),
 
     // A mutex that runs is left as it is.
     startAddressPool: ({ scope }) => dependencies.startAddressPool(scope),

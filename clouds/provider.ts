@@ -53,10 +53,14 @@ export interface CloudProvider {
    * be free. A call that ends in between leaves the instance with neither: the next call, or
    * {@link CloudProvider.restoreEphemeral}, mends that.
    *
+   * With `replaces` the instance may hold that one static address: it gives way, and is free once the call has succeeded. Until
+   * the new one is seen to be free it stays. Where the cloud demands that it is removed first (GCE), a call that ends in between
+   * leaves the instance without it: the next call goes on, and one for the old address puts that back.
+   *
    * @throws CloudError `InUse` if another interface holds the address; `ForeignAddress` if the instance holds another
    * static address; `NotFound` if the instance or the address is gone; `Throttled`; `Denied`
    */
-  associate(ref: InstanceRef, address: AddressRef, options?: ChangeOptions): Promise<Association>;
+  associate(ref: InstanceRef, address: AddressRef, options?: AssociateOptions): Promise<Association>;
 
   /**
    * Reads one address of a pool back. Concurrent calls with one query share one request.
@@ -106,6 +110,11 @@ export interface ChangeOptions {
   readonly requestKey?: string;
   /** Called while the cloud is at work, at least every few seconds. Must not throw. */
   readonly heartbeat?: () => void;
+}
+
+export interface AssociateOptions extends ChangeOptions {
+  /** The static address that the instance was given before, and is to lose to the new one. */
+  readonly replaces?: AddressRef | undefined;
 }
 
 export interface ReleaseOptions extends ChangeOptions {

@@ -46,6 +46,8 @@ export interface Association {
 
 export interface Address extends AddressRef {
   readonly family: Family;
+  /** Its tags (EC2) or labels (Compute Engine). Absent if it has none, as IPv6 on EC2 never has. */
+  readonly tags?: Readonly<Record<string, string>>;
   /** Absent: the address is free. */
   readonly association?: Association;
 }
@@ -104,6 +106,11 @@ export function solePublicIp(instance: Pick<Instance, 'publicIps'>, family: Fami
 /** @returns the family of an address by how it is written */
 export function familyOf(ip: string): Family {
   return ip.includes(':') ? 'ipv6' : 'ipv4';
+}
+
+/** @returns the family as people write it */
+export function familyName(family: Family): string {
+  return family === 'ipv4' ? 'IPv4' : 'IPv6';
 }
 
 /**

@@ -6,6 +6,7 @@
  */
 import {
   allHandlersFinished,
+  ApplicationFailure,
   CancellationScope,
   condition,
   continueAsNew,
@@ -23,6 +24,9 @@ import {
   freedSignal,
   grantSignal,
   poolStatusQuery,
+  type ReleaseClaimCommand,
+  releaseClaimSignal,
+  releaseClaimUpdate,
   requestSignal,
   scopeTaskQueue,
   settleSignal,
@@ -32,6 +36,7 @@ import { readClock } from './pool/clock.ts';
 import { beginLook, decide, lookFailed, type Message, nextLookAt, nextWakeAt } from './pool/look.ts';
 import { pack, type PackedPoolState, unpack } from './pool/packed-state.ts';
 import { configureBucket } from './pool/pacing.ts';
+import { isDecided, releaseClaim, releasedClaim } from './pool/release-claim.ts';
 import {
   checkedHolders,
   freed,
@@ -45,7 +50,15 @@ import {
   withdraw,
 } from './pool/state.ts';
 import { poolDetails, poolStatus } from './pool/status.ts';
-import { isFreed, isPacing, isRequest, isSettlement, isWithdrawal, shown } from './signal-input.ts';
+import {
+  isFreed,
+  isPacing,
+  isReleaseClaim,
+  isRequest,
+  isSettlement,
+  isWithdrawal,
+  shown,
+} from './signal-input.ts';
 
 /**
  * Histories are kept this short, so that a worker that takes over has replayed one long before its workflow task times out:
@@ -69,6 +82,8 @@ async function serve(input: AddressPoolInput): Promise<void> {
       : unpack(input.state as PackedPoolState);
   let pacing = input.pacing;
   let lastError: string | undefined;
+  /** Why silent holders could not be looked for. */
+  let holdersError: string | undefined;
   let signalled = false;
   const now = (least?: number): number => readClock(state.clock, Date.now(), least);
 
@@ -106,6 +121,30 @@ async function serve(input: AddressPoolInput): Promise<void> {
       configureBucket(state.bucket, pacing, now());
     }),
   );
+  setHandler(
+    releaseClaimSignal,
+    on('releaseClaim', isReleaseClaim, ({ token }) => releaseClaim(state, token, now())),
+  );
+  setHandler(
+    releaseClaimUpdate,
+    async ({ token }) => {
+      const dueAt = now();
+      const claim = releaseClaim(state, token, dueAt);
+      if (claim === undefined) throw ApplicationFailure.nonRetryable(noSuchClaim(token), 'NotFound');
+      const asItWas = { ...claim };
+      signalled = true;
+      await condition(() => isDecided(state, token, dueAt));
+      return releasedClaim(state, asItWas, holdersError);
+    },
+    {
+      validator: (command: ReleaseClaimCommand) => {
+        if (!isReleaseClaim(command))
+          throw new Error('releaseClaim takes {"token": a number}, with "reason" if wanted');
+        if (!state.claims.some(({ token }) => token === command.token))
+          throw new Error(noSuchClaim(command.token));
+      },
+    },
+  );
   setHandler(poolStatusQuery, () => poolStatus(state, scope, lastError));
 
   const activities = proxyActivities<ScopeActivities>({
@@ -135,17 +174,18 @@ async function serve(input: AddressPoolInput): Promise<void> {
       const closed = await activities.findClosed.executeWithOptions({ summary: 'silent holders of claims' }, [
         { holders },
       ]);
+      holdersError = undefined;
       checkedHolders(state, closed, now());
     } catch (error) {
-      log.warn('could not look for holders of claims', { error: messageOf(error) });
+      holdersError = messageOf(error);
+      log.warn('could not look for holders of claims', { error: holdersError });
       checkedHolders(state, [], now());
     }
   };
 
   for (;;) {
     setCurrentDetails(poolDetails(poolStatus(state, scope, lastError)));
-    if (isLongHistory(state)) {
-      await condition(allHandlersFinished);
+    if (isToContinueAsNew(state)) {
       await continueAsNew<typeof AddressPoolWorkflow>({ scope, pacing, state: pack(state) });
     }
     const silent = overdueHolders(state, now());
@@ -154,7 +194,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
     else {
       signalled = false;
       // Signals that say nothing, by bad input or an unknown name, make the history longer all the same.
-      const isWoken = (): boolean => signalled || isLongHistory(state);
+      const isWoken = (): boolean => signalled || isToContinueAsNew(state);
       const wakeAt = nextWakeAt(state);
       if (wakeAt === undefined) await condition(isWoken);
       else if (!(await condition(isWoken, Math.max(1, wakeAt - now())))) now(wakeAt);
@@ -162,10 +202,16 @@ async function serve(input: AddressPoolInput): Promise<void> {
   }
 }
 
-function isLongHistory({ queue, claims }: PoolState): boolean {
+/** Whoever waits for an answer is answered first, by what this run goes on to do. */
+function isToContinueAsNew({ queue, claims }: PoolState): boolean {
   const { continueAsNewSuggested, historyLength } = workflowInfo();
   const carried = (queue.length + claims.length) * EVENTS_FOR_EACH;
-  return continueAsNewSuggested || historyLength > Math.min(LONGEST_RUN, Math.max(SHORTEST_RUN, carried));
+  const longest = Math.min(LONGEST_RUN, Math.max(SHORTEST_RUN, carried));
+  return (continueAsNewSuggested || historyLength > longest) && allHandlersFinished();
+}
+
+function noSuchClaim(token: number): string {
+  return `there is no claim with the token ${token}: the query \`status\` lists those that are`;
 }
 
 function isDue(at: number | undefined, now: number): boolean {

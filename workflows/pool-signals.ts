@@ -1,6 +1,6 @@
 /** What a node says to the mutex of its scope. */
 import { condition, getExternalWorkflowHandle, log, uuid4, workflowInfo } from '@temporalio/workflow';
-import type { AddressQuery, Instance } from '../model/address.ts';
+import type { AddressQuery, Family, Instance, InstanceRef } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { failureMessage } from './failures.ts';
@@ -19,6 +19,15 @@ import {
 import { clusterActivities } from './node-activities.ts';
 import type { NodeRun } from './node-run.ts';
 
+/** What is asked of the mutex, and for which instance. */
+export interface Asked {
+  readonly pool: PoolSpec;
+  readonly query: AddressQuery;
+  readonly instance: InstanceRef;
+  readonly holds?: Holding | undefined;
+  readonly pinned?: string | undefined;
+}
+
 /**
  * Asks for an address of one family. Where no mutex runs, starts it and asks again. Asking twice is asking once: the request
  * keeps its id until it is answered or withdrawn.
@@ -26,12 +35,8 @@ import type { NodeRun } from './node-run.ts';
 export async function requestAddress(
   run: NodeRun,
   of: FamilyRun,
-  pool: PoolSpec,
-  query: AddressQuery,
-  instance: Instance,
+  { pool, query, instance, holds, pinned }: Asked,
 ): Promise<void> {
-  const holds = holdingOf(instance, of);
-  const pinned = run.pinned[of.family];
   of.requestId ??= uuid4().slice(0, 8);
   of.requestedFor = wantedOf(pool, query, pinned);
   of.askedScope = pool.scope;
@@ -58,7 +63,7 @@ export async function requestAddress(
 }
 
 /** An ephemeral address is nothing that a node could keep. */
-function holdingOf({ publicIps }: Instance, { family }: FamilyRun): Holding | undefined {
+export function holdingOf({ publicIps }: Instance, family: Family): Holding | undefined {
   const held = publicIps.filter((it) => it.family === family && it.kind !== 'ephemeral');
   if (held.length === 0) return undefined;
   return { ips: held.map(({ ip }) => ip), exclusive: held.some(({ kind }) => kind === 'static') };

@@ -9,7 +9,7 @@ import {
   type InstanceRef,
 } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
-import type { CloudProvider, ListOptions, ReleaseOptions } from '../provider.ts';
+import type { AssociateOptions, CloudProvider, ListOptions, ReleaseOptions } from '../provider.ts';
 import type { AddressFamily, Ec2Access } from './address-family.ts';
 import { awsClientConfig, createAwsCall, type AwsClientOptions } from './client.ts';
 import { ElasticIps } from './elastic-ips.ts';
@@ -64,8 +64,8 @@ class AwsProvider implements CloudProvider {
     return this.#families[query.family].read(query, addressId);
   }
 
-  async associate(ref: InstanceRef, address: AddressRef) {
-    return this.#families[familyOf(address.ip)].associate(ref, address);
+  async associate(ref: InstanceRef, address: AddressRef, options?: AssociateOptions) {
+    return this.#families[familyOf(address.ip)].associate(ref, address, options);
   }
 
   async release(ref: InstanceRef, address: AddressRef, query: AddressQuery, options?: ReleaseOptions) {

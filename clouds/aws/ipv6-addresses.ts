@@ -13,7 +13,7 @@ import type {
   InstanceRef,
   ReleaseOutcome,
 } from '../../model/address.ts';
-import { CloudError, type ListOptions, type ReleaseOptions } from '../provider.ts';
+import { type AssociateOptions, CloudError, type ListOptions, type ReleaseOptions } from '../provider.ts';
 import type { AddressFamily, Ec2Access } from './address-family.ts';
 import { halfAnswer } from './client.ts';
 import { explainDenial } from './errors.ts';
@@ -60,7 +60,24 @@ export class Ipv6Addresses implements AddressFamily {
     return isInPool(pool, address) ? toAddress(ip, holder) : undefined;
   }
 
-  async associate(ref: InstanceRef, { id }: AddressRef): Promise<Association> {
+  /** What is to be replaced goes once the new one is there: an interface may have both. */
+  async associate(
+    ref: InstanceRef,
+    address: AddressRef,
+    { replaces }: AssociateOptions = {},
+  ): Promise<Association> {
+    const association = await this.#associate(ref, address);
+    if (replaces !== undefined) await this.#removeReplaced(association, replaces);
+    return association;
+  }
+
+  async #removeReplaced({ networkInterfaceId = '' }: Association, { id, ip }: AddressRef): Promise<void> {
+    const association = await this.#holders.holderOf(formatIpv6(parseIpv6(id) ?? 0n));
+    if (association?.networkInterfaceId !== networkInterfaceId) return;
+    await this.#unassign(networkInterfaceId, { id, ip, family: 'ipv6', association });
+  }
+
+  async #associate(ref: InstanceRef, { id }: AddressRef): Promise<Association> {
     const { instance, operator } = await this.#ec2.findInstance(ref);
     if (!instance.alive) {
       throw new CloudError('NotFound', `Instance ${ref.id} is terminated, so it gets no address.`);
