@@ -94,9 +94,7 @@ export const valuesSchema = z
           .partial(),
         autoscaling: z
           .strictObject({
-            hpa: z
-              .strictObject({ ...scaling, targetCPUUtilizationPercentage: z.int().min(1) })
-              .partial(),
+            hpa: z.strictObject({ ...scaling, targetCPUUtilizationPercentage: z.int().min(1) }).partial(),
             keda: z.strictObject({ ...scaling, targetQueueSize: z.int().min(1) }).partial(),
           })
           .partial(),
