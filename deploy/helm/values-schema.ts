@@ -45,7 +45,7 @@ export const valuesSchema = z
     /** Values that a parent chart shares; helm adds it to those of every subchart. */
     global: kubernetesObject,
     // In the chart the cluster cannot come from the environment of a shell.
-    config: fileSchema.required({ cluster: true }),
+    config: fileSchema.required({ cluster: true }).meta(fileSchema.meta() ?? {}),
     temporal: z
       .strictObject({
         address: z.string().regex(/^$|^(\[[0-9A-Fa-f:.]+\]|[^\s:/[\]]+):[0-9]{1,5}$/),

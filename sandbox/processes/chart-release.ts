@@ -17,7 +17,6 @@ import {
   type V1Pod,
   type V1PodTemplateSpec,
 } from '@kubernetes/client-node';
-import { stringify } from 'yaml';
 import { ensureTools } from '../tools/ensure-tools.ts';
 import { isolatedEnvironment } from './environment.ts';
 import type { KubernetesServer } from './kubernetes.ts';
@@ -52,8 +51,9 @@ export interface ChartRelease {
 export async function installChart(spec: ReleaseSpec): Promise<ChartRelease> {
   const { kubernetes, dir, namespace, name } = spec;
   await ensureNamespace(kubernetes, namespace);
-  const file = join(dir, `values-${name}.yaml`);
-  writeFileSync(file, stringify(spec.values));
+  // helm reads YAML 1.1, where an unquoted `yes` is true.
+  const file = join(dir, `values-${name}.json`);
+  writeFileSync(file, JSON.stringify(spec.values));
   const ended = new AbortController();
   const jobs = runJobs(spec, ended.signal);
   const arguments_ = ['upgrade', '--install', name, chartFolder, '--values', file, '--timeout', '3m'];
