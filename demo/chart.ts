@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import { installChart, startDeployments } from '../sandbox/processes/chart-release.ts';
 import type { PodProgram } from '../sandbox/processes/pod-process.ts';
-import { freePorts } from '../sandbox/processes/ports.ts';
+import { lastingPorts } from '../sandbox/processes/ports.ts';
 import type { World } from '../sandbox/world.ts';
 import type { Stage } from './stage.ts';
 
@@ -28,7 +28,7 @@ export async function programsOfChart(
 
 /** All programs share one machine here; for the chart the ports must be known. */
 async function configOf({ configFile }: Stage): Promise<object> {
-  const [workerPort, watcherPort] = await freePorts(2);
+  const [workerPort, watcherPort] = await lastingPorts(2);
   const config = parse(readFileSync(configFile, 'utf8')) as Record<string, unknown>;
   return { ...config, http: { workerPort, watcherPort } };
 }

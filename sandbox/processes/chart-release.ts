@@ -54,18 +54,24 @@ export async function installChart(spec: ReleaseSpec): Promise<ChartRelease> {
   // helm reads YAML 1.1, where an unquoted `yes` is true.
   const file = join(dir, `values-${name}.json`);
   writeFileSync(file, JSON.stringify(spec.values));
-  const ended = new AbortController();
-  const jobs = runJobs(spec, ended.signal);
+  const helmEnded = new AbortController();
+  const jobBroken = new AbortController();
   const arguments_ = ['upgrade', '--install', name, chartFolder, '--values', file, '--timeout', '3m'];
-  try {
-    const installed = helm(kubernetes, ['--namespace', namespace, ...arguments_]);
-    // A Job that fails says more than helm, which only says that it failed.
-    const notes = await Promise.race([installed, jobs.then(() => installed)]);
-    ended.abort();
-    return { notes, jobOutput: await jobs };
-  } finally {
-    ended.abort();
+  const [installed, jobs] = await Promise.allSettled([
+    helm(kubernetes, ['--namespace', namespace, ...arguments_], jobBroken.signal).finally(() =>
+      helmEnded.abort(),
+    ),
+    runJobs(spec, helmEnded.signal).catch((error: unknown) => {
+      // No Job will end any more, and helm would wait for it.
+      jobBroken.abort();
+      throw error;
+    }),
+  ]);
+  if (jobs.status === 'rejected') throw jobs.reason;
+  if (installed.status === 'rejected') {
+    throw new Error(`${String(installed.reason)}\n${jobs.value}`, { cause: installed.reason });
   }
+  return { notes: installed.value, jobOutput: jobs.value };
 }
 
 export async function uninstallChart(spec: Omit<ReleaseSpec, 'values' | 'dir'>): Promise<void> {
@@ -109,10 +115,14 @@ export function createPod(
   return kubernetes.kubeConfig.makeApiClient(CoreV1Api).createNamespacedPod({ namespace, body });
 }
 
-async function helm(kubernetes: KubernetesServer, args: readonly string[]): Promise<string> {
+async function helm(
+  kubernetes: KubernetesServer,
+  args: readonly string[],
+  signal?: AbortSignal,
+): Promise<string> {
   const { helm: binary } = await ensureTools(['helm']);
   const env = isolatedEnvironment({ KUBECONFIG: kubernetes.kubeconfigFile });
-  const { stdout } = await promisify(execFile)(binary, args, { env });
+  const { stdout } = await promisify(execFile)(binary, args, { env, ...(signal && { signal }) });
   return stdout;
 }
 
@@ -129,7 +139,7 @@ async function ensureNamespace({ kubeConfig }: KubernetesServer, name: string): 
  * The Job controller's part, for the chart's hooks: runs each Job's program and writes how it ended.
  *
  * @returns what the programs printed, once the signal is aborted
- * @throws Error with what a program printed that failed
+ * @throws ApiException, for one, if a Job's Pod is refused
  */
 async function runJobs(spec: ReleaseSpec, ended: AbortSignal): Promise<string> {
   const { kubernetes, namespace } = spec;
@@ -140,7 +150,8 @@ async function runJobs(spec: ReleaseSpec, ended: AbortSignal): Promise<string> {
     const { items } = await batch.listNamespacedJob({ namespace });
     for (const job of items) {
       const uid = job.metadata?.uid ?? '';
-      if (done.has(uid)) continue;
+      // One that failed stays for the next installation to remove.
+      if (done.has(uid) || job.status?.conditions !== undefined) continue;
       done.add(uid);
       output += await runJob(spec, job);
     }
@@ -156,14 +167,20 @@ async function runJob({ kubernetes, namespace, dir }: ReleaseSpec, job: V1Job): 
   const program = await programOfPod(kubernetes, pod, dir);
   const child = await startProgram({ ...program, logFile: join(dir, `${pod.metadata?.name}.log`) });
   const { code } = await child.exited;
-  if (code !== 0) throw new Error(`${name} ended with code ${code}:\n${child.output()}`);
-  // The order and the times are what the API server checks of a Job that is complete.
+  // What the API server checks of a Job that is over: these conditions, in this order.
   const now = new Date();
-  const condition = { status: 'True', reason: 'CompletionsReached', lastTransitionTime: now };
-  const conditions = ['SuccessCriteriaMet', 'Complete'].map((type) => ({ ...condition, type }));
-  job.status = { startTime, completionTime: now, succeeded: 1, conditions, uncountedTerminatedPods: {} };
-  await kubernetes.kubeConfig
-    .makeApiClient(BatchV1Api)
-    .replaceNamespacedJobStatus({ namespace, name, body: job });
+  const [types, reason] =
+    code === 0
+      ? [['SuccessCriteriaMet', 'Complete'], 'CompletionsReached']
+      : [['FailureTarget', 'Failed'], 'BackoffLimitExceeded'];
+  const conditions = types.map((type) => ({ type, status: 'True', reason, lastTransitionTime: now }));
+  job.status = {
+    startTime,
+    conditions,
+    uncountedTerminatedPods: {},
+    ...(code === 0 ? { succeeded: 1, completionTime: now } : { failed: 1 }),
+  };
+  const body = job;
+  await kubernetes.kubeConfig.makeApiClient(BatchV1Api).replaceNamespacedJobStatus({ namespace, name, body });
   return child.output();
 }
