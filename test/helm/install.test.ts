@@ -96,7 +96,7 @@ test('an installation for a Temporal namespace that is not there fails at its Jo
   const apps = (all: V1Deployment[]) =>
     all.map(({ metadata }) => [metadata?.name, metadata?.resourceVersion]);
   expect(apps(await deployments())).toEqual(apps(before));
-});
+}, 120_000);
 
 test('helm upgrade with a changed pool rolls both programs', async () => {
   const state = async () =>
@@ -115,7 +115,7 @@ test('helm upgrade with a changed pool rolls both programs', async () => {
     expect(after.checksum).not.toBe(before[index]?.checksum);
     expect(after.generation).toBe((before[index]?.generation ?? 0) + 1);
   }
-});
+}, 120_000);
 
 test('the demo passes with the programs, accounts and configuration that helm installs', async () => {
   const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -140,12 +140,20 @@ test('helm uninstall takes away what it brought, and touches no Node', async () 
   const labels = { 'kubeip-temporal.io/phase': 'assigned' };
   const node = await createNode(kubernetes, { name: 'a', labels });
 
-  await uninstallChart({ kubernetes, namespace, name });
-  expect(await deployments()).toEqual([]);
   const rbac = kubernetes.kubeConfig.makeApiClient(RbacAuthorizationV1Api);
-  for (const list of [rbac.listClusterRole, rbac.listClusterRoleBinding, rbac.listRoleForAllNamespaces]) {
-    expect((await list.call(rbac, { labelSelector })).items).toEqual([]);
-  }
-  expect((await core.listNamespacedConfigMap({ namespace, labelSelector })).items).toEqual([]);
+  const own = async (): Promise<unknown[]> => {
+    const lists = await Promise.all([
+      rbac.listClusterRole({ labelSelector }),
+      rbac.listClusterRoleBinding({ labelSelector }),
+      rbac.listRoleForAllNamespaces({ labelSelector }),
+      rbac.listRoleBindingForAllNamespaces({ labelSelector }),
+      core.listNamespacedServiceAccount({ namespace, labelSelector }),
+      core.listNamespacedConfigMap({ namespace, labelSelector }),
+    ]);
+    return [...(await deployments()), ...lists.flatMap(({ items }): unknown[] => items)];
+  };
+  expect(await own()).toHaveLength(11);
+  await uninstallChart({ kubernetes, namespace, name });
+  expect(await own()).toEqual([]);
   expect((await core.readNode({ name: 'a' })).metadata?.resourceVersion).toBe(node.metadata?.resourceVersion);
 });
