@@ -15,7 +15,12 @@ export const jsonSchemaFile = fileURLToPath(new URL('config.schema.json', import
 
 /** @returns the schema of what a person may write (draft 7, which editors' YAML plug-ins know best) */
 export function configJsonSchema(): JsonSchema {
-  return z.toJSONSchema(fileSchema, {
+  return toJsonSchema(fileSchema);
+}
+
+/** The same of any schema that holds the configuration file, as the chart's values do. */
+export function toJsonSchema(schema: z.ZodType): JsonSchema {
+  return z.toJSONSchema(schema, {
     io: 'input',
     target: 'draft-7',
     override: ({ zodSchema, jsonSchema }) => {

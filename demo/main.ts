@@ -20,6 +20,7 @@ interface Options {
   readonly nodes: number;
   readonly once?: boolean;
   readonly json?: boolean;
+  readonly chart?: boolean;
   readonly keep?: string;
 }
 
@@ -35,6 +36,7 @@ const options = new Command('npm run demo --')
   .option('--nodes <n>', 'how many nodes on each cloud, in two node groups', wholeNumber, 12)
   .option('--once', 'end when the story is told, instead of staying up')
   .option('--json', 'the last line is one JSON object with the result; the story goes to stderr')
+  .option('--chart', 'run worker and watcher from what helm installs of the chart, and with nothing else')
   .option('--keep <folder>', 'keep logs and data in this folder')
   .addHelpText('after', '\nExample: npm run demo -- --clouds aws,gcp --family dual --once --json')
   .parse()
@@ -62,7 +64,7 @@ async function main(): Promise<number> {
     ...(options.keep === undefined ? {} : { dir: options.keep }),
   });
   const stage = await setStage(world, { clouds, families, nodes });
-  const programs = await Programs.prepare(world, stage);
+  const programs = await Programs.prepare(world, stage, options.chart === true);
   const view = startView(output, families, () => observeNodes(world));
   try {
     // Addresses beyond the burst come at the cloud's rate; and a killed worker's calls are missed for some seconds.

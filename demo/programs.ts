@@ -1,36 +1,49 @@
 /** The real worker and watcher, as processes that can be killed. */
 import { join } from 'node:path';
 import type { ManagedProcess } from '../sandbox/processes/child-process.ts';
+import type { PodProgram } from '../sandbox/processes/pod-process.ts';
 import { startProgram } from '../sandbox/processes/program.ts';
-import { applyShippedAccounts, type ShippedKubeconfigs } from '../sandbox/processes/shipped-accounts.ts';
+import { applyShippedAccounts } from '../sandbox/processes/shipped-accounts.ts';
 import type { World } from '../sandbox/world.ts';
+import { programsOfChart } from './chart.ts';
 import type { Stage } from './stage.ts';
+
+type ProgramName = 'worker' | 'watcher';
 
 export class Programs {
   readonly #world: World;
-  readonly #stage: Stage;
-  readonly #kubeconfigs: ShippedKubeconfigs;
-  readonly #running = new Map<'worker' | 'watcher', ManagedProcess>();
+  readonly #specs: Readonly<Record<string, PodProgram>>;
+  readonly #running = new Map<ProgramName, ManagedProcess>();
   #started = 0;
   workerKills = 0;
 
-  private constructor(world: World, stage: Stage, kubeconfigs: ShippedKubeconfigs) {
+  private constructor(world: World, specs: Readonly<Record<string, PodProgram>>) {
     this.#world = world;
-    this.#stage = stage;
-    this.#kubeconfigs = kubeconfigs;
+    this.#specs = specs;
   }
 
-  /** With the rights of the shipped ServiceAccounts. */
-  static async prepare(world: World, stage: Stage): Promise<Programs> {
-    return new Programs(world, stage, await applyShippedAccounts(world.kubernetes));
-  }
-
-  async start(name: 'worker' | 'watcher'): Promise<void> {
-    const program = await startProgram({
+  /**
+   * With the rights of the shipped ServiceAccounts.
+   *
+   * @param chart as helm installs them, in place of the shipped manifest and this machine's own variables
+   */
+  static async prepare(world: World, stage: Stage, chart: boolean): Promise<Programs> {
+    if (chart) return new Programs(world, await programsOfChart(world, stage));
+    const kubeconfigs = await applyShippedAccounts(world.kubernetes);
+    const specOf = (name: ProgramName): PodProgram => ({
       name,
       script: `${name}/main.ts`,
-      args: ['--config', this.#stage.configFile],
-      env: { ...this.#world.env, KUBECONFIG: this.#kubeconfigs[name] },
+      args: ['--config', stage.configFile],
+      env: { ...world.env, KUBECONFIG: kubeconfigs[name] },
+    });
+    return new Programs(world, { worker: specOf('worker'), watcher: specOf('watcher') });
+  }
+
+  async start(name: ProgramName): Promise<void> {
+    const spec = this.#specs[name];
+    if (spec === undefined) throw new Error(`The chart has no ${name}.`);
+    const program = await startProgram({
+      ...spec,
       logFile: join(this.#world.dir, `${name}-${++this.#started}.log`),
     });
     this.#running.set(name, program);

@@ -16,7 +16,7 @@ const origin: Record<ToolSource, string> = {
 
 const { verbose, moto } = new Command('npm run setup --')
   .description(
-    'Finds or builds what the sandbox embeds: Temporal, kube-apiserver, etcd, and moto for the conformance tests.\n' +
+    'Finds or builds what the sandbox embeds: Temporal, kube-apiserver, etcd; helm for the chart, moto for the conformance tests.\n' +
       `Kept in ${cacheRoot()}, for every clone.`,
   )
   .option('-v, --verbose', 'say why each place was passed over', false)

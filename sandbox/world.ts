@@ -84,7 +84,11 @@ interface Parts {
 
 type Starts = { readonly [K in keyof Parts]-?: false | (() => Promise<NonNullable<Parts[K]>>) };
 
-function partStarts(options: WorldOptions, tools: Record<ToolName, string>, dir: string): Starts {
+function partStarts(
+  options: WorldOptions,
+  tools: Record<Exclude<ToolName, 'helm'>, string>,
+  dir: string,
+): Starts {
   const wanted = wantedParts(options);
   const { temporal, temporalUi, kubernetes, ec2: ec2Port, gce: gcePort } = options.ports ?? {};
   const ec2Options = typeof options.ec2 === 'object' ? options.ec2 : {};

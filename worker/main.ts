@@ -16,17 +16,40 @@ import { deploymentVersion } from './deployment-version.ts';
 import { createWorkerMetrics, freeLoopbackPort, sdkMetrics } from './metrics.ts';
 import { openProviders } from './providers.ts';
 import { createWorkers, workflowBundle } from './run-workers.ts';
-import { checkSearchAttributes } from '../program/search-attributes.ts';
+import {
+  checkSearchAttributes,
+  cloudCommands,
+  registerSearchAttributes,
+} from '../program/search-attributes.ts';
 
 const options = createCommand(
   'npm run worker --',
   'Gives static addresses to nodes: runs the workflows and their activities. Any number may run side by side.',
 )
+  .option(
+    '--register-search-attributes',
+    "register what the Temporal namespace lacks of this project's search attributes, and end",
+  )
   .addHelpText('after', '\nExample: TEMPORAL_ADDRESS=temporal:7233 npm run worker -- --config kubeip.yaml')
   .parse()
-  .opts<CommonOptions>();
+  .opts<CommonOptions & { registerSearchAttributes?: boolean }>();
 
-await runProgram('worker', main, options);
+await runProgram('worker', options.registerSearchAttributes === true ? register : main, options);
+
+/** The chart's Job before an installation. Needs neither configuration nor cluster nor cloud. */
+async function register({ signal }: ProgramContext): Promise<void> {
+  const temporal = await connectClient({ signal });
+  const { namespace } = temporal;
+  const done = await registerSearchAttributes(temporal.connection, namespace);
+  if (done === 'unknown') {
+    console.log(
+      `The server does not say which search attributes namespace "${namespace}" has. If they are not there yet:\n` +
+        cloudCommands(namespace),
+    );
+  } else if (done.added.length === 0) console.log(`Namespace "${namespace}" has all search attributes.`);
+  else console.log(`Registered in namespace "${namespace}": ${done.added.join(', ')}.`);
+  await temporal.close();
+}
 
 async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   const config = loadConfig({ file: options.config, env: process.env });

@@ -1,4 +1,5 @@
 /** Free ports of the loopback interface. */
+import { randomInt } from 'node:crypto';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { once } from 'node:events';
 import { ProcessStartError } from './child-process.ts';
@@ -17,6 +18,27 @@ export async function freePorts(count: number): Promise<number[]> {
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
   await Promise.all(servers.map((server) => once(server.close(), 'close')));
   return ports;
+}
+
+/**
+ * As {@link freePorts}, for whoever listens only later, or again after a while: below the ports that systems give to outgoing
+ * connections (from 32768 on Linux, from 49152 elsewhere), so that nobody gets one by chance in the meantime.
+ */
+export async function lastingPorts(count: number): Promise<number[]> {
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = randomInt(10_000, 32_768);
+    const server = createServer().listen(port, loopback);
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE') continue;
+      throw error;
+    }
+    await once(server.close(), 'close');
+    ports.add(port);
+  }
+  return [...ports];
 }
 
 /**

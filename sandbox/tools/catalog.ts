@@ -1,6 +1,6 @@
 /** The real programs that the sandbox embeds: pinned versions, how to recognise them, how to build them. */
 
-export type ToolName = 'temporal' | 'kube-apiserver' | 'etcd';
+export type ToolName = 'temporal' | 'kube-apiserver' | 'etcd' | 'helm';
 
 /** A Go build; those with the same `queue` run one after another, others side by side. */
 export interface GoBuild {
@@ -37,6 +37,8 @@ export interface Tool {
 }
 
 const kubernetesVersion = 'v1.34.2';
+/** The last that Go 1.25 builds. */
+const helmVersion = 'v3.20.2';
 
 export const tools: Readonly<Record<ToolName, Tool>> = {
   temporal: {
@@ -103,6 +105,30 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
       module: 'kubernetes',
       args: (output) => ['build', '-trimpath', '-ldflags=-s -w', '-o', output, 'go.etcd.io/etcd/server/v3'],
       usually: '15 s after kube-apiserver',
+    },
+  },
+  helm: {
+    name: 'helm',
+    version: helmVersion,
+    purpose: 'what installs the chart, in its tests and in `npm run demo -- --chart`',
+    pathVariable: 'KUBEIP_SANDBOX_HELM',
+    checksumVariable: 'KUBEIP_SANDBOX_HELM_SHA256',
+    versionArgs: ['version', '--short'],
+    accepts: 'Helm 3.14 or later, or Helm 4',
+    parseVersion: (output) => /^v(\d+\.\d+\.\d+)/m.exec(output)?.[1],
+    isCompatible: (version) => atLeast(version, 3, 14) || version.startsWith('4.'),
+    build: {
+      // After temporal, beside kube-apiserver: three compilers at once are slower than two.
+      queue: 'temporal',
+      go: '1.25',
+      gobin: true,
+      args: () => [
+        'install',
+        '-trimpath',
+        `-ldflags=-s -w -X helm.sh/helm/v3/internal/version.version=${helmVersion}`,
+        `helm.sh/helm/v3/cmd/helm@${helmVersion}`,
+      ],
+      usually: '2 to 4 min',
     },
   },
 };

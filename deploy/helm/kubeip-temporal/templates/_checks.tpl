@@ -1,0 +1,30 @@
+{{/* What values.schema.json cannot say, since it joins several values. */}}
+{{- define "kubeip.check" -}}
+{{- if not .Values.temporal.address }}
+{{- fail "temporal.address is not set. Write host:port of Temporal's frontend, such as temporal-frontend.temporal.svc:7233." }}
+{{- end }}
+{{- range $component := list "worker" "watcher" }}
+{{- if eq (include "kubeip.port" (list $ $component)) "0" }}
+{{- fail (printf "config.http.%sPort is 0, any free port: probes and metrics need one that is known. Leave it out, or set one." $component) }}
+{{- end }}
+{{- end }}
+{{- $host := dig "http" "host" "" .Values.config }}
+{{- if has $host (list "localhost" "127.0.0.1" "::1") }}
+{{- fail (printf "config.http.host is %s, where the kubelet's probes cannot reach a pod. Leave it out, or set \"::\" in a cluster of IPv6." $host) }}
+{{- end }}
+{{- $shutdown := dig "worker" "shutdownGraceTime" "20s" .Values.config }}
+{{- $needed := include "kubeip.seconds" $shutdown | int | add 10 }}
+{{- $grace := .Values.worker.terminationGracePeriodSeconds | int64 }}
+{{- if lt $grace $needed }}
+{{- fail (printf "worker.terminationGracePeriodSeconds is %d, too short for config.worker.shutdownGraceTime %s: the kubelet would kill the worker while calls to the cloud are under way. Set it to %d or more, or shutdownGraceTime to less." $grace $shutdown $needed) }}
+{{- end }}
+{{- if and .Values.worker.autoscaling.hpa.enabled .Values.worker.autoscaling.keda.enabled }}
+{{- fail "worker.autoscaling.hpa.enabled and worker.autoscaling.keda.enabled are both true: two would set the replicas. Choose one." }}
+{{- end }}
+{{- if and .Values.temporal.apiKey.secretName .Values.temporal.tls.clientSecretName }}
+{{- fail "temporal.apiKey.secretName and temporal.tls.clientSecretName are both set: a Temporal namespace takes API keys or client certificates. Choose one." }}
+{{- end }}
+{{- if contains "." (include "kubeip.deploymentName" .) }}
+{{- fail (printf "worker.versioning.deploymentName is %q: the name of a Worker Deployment must not contain a dot." (include "kubeip.deploymentName" .)) }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,71 @@
+{{/* The connection to Temporal, in the variables of its SDKs. Secrets are referred to, and never made by the chart. */}}
+
+{{- define "kubeip.temporalEnv" -}}
+- name: TEMPORAL_ADDRESS
+  value: {{ .Values.temporal.address | quote }}
+- name: TEMPORAL_NAMESPACE
+  value: {{ .Values.temporal.namespace | quote }}
+{{- with .Values.temporal.apiKey }}
+{{- if .secretName }}
+- name: TEMPORAL_API_KEY
+  valueFrom:
+    secretKeyRef: { name: {{ .secretName | quote }}, key: {{ .key | quote }} }
+{{- end }}
+{{- end }}
+{{- with .Values.temporal.tls }}
+{{- if or .enabled .clientSecretName .caSecretName .serverName }}
+- name: TEMPORAL_TLS
+  value: "true"
+{{- end }}
+{{- if .serverName }}
+- name: TEMPORAL_TLS_SERVER_NAME
+  value: {{ .serverName | quote }}
+{{- end }}
+{{- if .clientSecretName }}
+- name: TEMPORAL_TLS_CLIENT_CERT_PATH
+  value: /etc/kubeip-temporal-client/tls.crt
+- name: TEMPORAL_TLS_CLIENT_KEY_PATH
+  value: /etc/kubeip-temporal-client/tls.key
+{{- end }}
+{{- if .caSecretName }}
+- name: TEMPORAL_TLS_SERVER_CA_CERT_PATH
+  value: /etc/kubeip-temporal-ca/{{ .caKey }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "kubeip.temporalVolumeMounts" -}}
+- { name: tmp, mountPath: /tmp }
+{{- if .Values.temporal.tls.clientSecretName }}
+- { name: temporal-client, mountPath: /etc/kubeip-temporal-client, readOnly: true }
+{{- end }}
+{{- if .Values.temporal.tls.caSecretName }}
+- { name: temporal-ca, mountPath: /etc/kubeip-temporal-ca, readOnly: true }
+{{- end }}
+{{- end }}
+
+{{- define "kubeip.temporalVolumes" -}}
+- name: tmp
+  emptyDir: { sizeLimit: 64Mi }
+{{- with .Values.temporal.tls }}
+{{- if .clientSecretName }}
+- name: temporal-client
+  secret: { secretName: {{ .clientSecretName | quote }}, defaultMode: 0440 }
+{{- end }}
+{{- if .caSecretName }}
+- name: temporal-ca
+  secret: { secretName: {{ .caSecretName | quote }}, defaultMode: 0440 }
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "kubeip.deploymentName" -}}
+{{- default (include "kubeip.fullname" .) .Values.worker.versioning.deploymentName }}
+{{- end }}
+
+{{- define "kubeip.buildId" -}}
+{{- $image := .Values.image }}
+{{- $ofImage := default .Chart.AppVersion $image.tag }}
+{{- if $image.digest }}{{ $ofImage = trimPrefix "sha256:" $image.digest | trunc 12 }}{{ end }}
+{{- default $ofImage .Values.worker.versioning.buildId }}
+{{- end }}

@@ -1,0 +1,159 @@
+/** The chart in a cluster: a real kube-apiserver takes what helm applies, and the programs live on that alone. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import {
+  AppsV1Api,
+  CoreV1Api,
+  RbacAuthorizationV1Api,
+  type V1Deployment,
+  type V1PodTemplateSpec,
+} from '@kubernetes/client-node';
+import {
+  type ChartRelease,
+  createPod,
+  installChart,
+  startDeployments,
+  uninstallChart,
+} from '../../sandbox/processes/chart-release.ts';
+import { createNode } from '../../sandbox/nodes.ts';
+import { startWorld, type World } from '../../sandbox/world.ts';
+
+const namespace = 'kubeip-temporal';
+const name = 'kubeip-temporal';
+const labelSelector = `app.kubernetes.io/instance=${name}`;
+
+let world: World;
+let release: ChartRelease;
+const values = (interval: string) => ({
+  config: {
+    cluster: 'prod',
+    defaults: { region: 'eu-west-1' },
+    pools: [
+      {
+        name: 'public',
+        nodeSelector: { matchLabels: { nodegroup: 'public' } },
+        filter: 'Name=tag:kubeip,Values=reserved',
+        retries: { interval },
+      },
+    ],
+  },
+  temporal: { address: world.temporal.address },
+  podAnnotations: { 'example.com/a': 'b' },
+});
+
+/** All that this release has asked helm for. */
+const spec = (interval: string) => {
+  const { kubernetes, dir } = world;
+  return { kubernetes, dir, namespace, name, values: values(interval) };
+};
+
+beforeAll(async () => {
+  world = await startWorld({ temporal: true, kubernetes: true });
+  release = await installChart(spec('1m'));
+}, 900_000);
+afterAll(() => world?.stop());
+
+async function deployments(): Promise<V1Deployment[]> {
+  const apps = world.kubernetes.kubeConfig.makeApiClient(AppsV1Api);
+  return (await apps.listNamespacedDeployment({ namespace, labelSelector })).items;
+}
+
+describe('helm install', () => {
+  test('runs the Job first, and says what to do next', () => {
+    expect(release.jobOutput).toContain('Namespace "default" has all search attributes.');
+    expect(release.notes).toContain('kubectl get nodes -L kubeip-temporal.io/phase');
+    expect(release.notes).toContain(
+      `The worker's ServiceAccount ${namespace}/${name}-worker has no annotation`,
+    );
+  });
+
+  test('applies Deployments that a Pod can be made of where Pod Security "restricted" is enforced', async () => {
+    expect(Object.keys(await startDeployments(spec('1m'))).sort()).toEqual(['watcher', 'worker']);
+    const core = world.kubernetes.kubeConfig.makeApiClient(CoreV1Api);
+    const { metadata } = await core.readNamespace({ name: namespace });
+    expect(metadata?.labels).toMatchObject({ 'pod-security.kubernetes.io/enforce': 'restricted' });
+  });
+
+  test('and the API server does look: without its security context the same Pod is refused', async () => {
+    for (const { spec: deploymentSpec } of await deployments()) {
+      const template = structuredClone(deploymentSpec?.template) as V1PodTemplateSpec;
+      for (const container of template.spec?.containers ?? []) delete container.securityContext;
+      await expect(createPod(world.kubernetes, namespace, 'lax', template)).rejects.toThrow(
+        /violates PodSecurity \W*restricted/,
+      );
+    }
+  });
+});
+
+test('an installation for a Temporal namespace that is not there fails at its Job, which says so, and changes nothing', async () => {
+  const before = await deployments();
+  const wrong = { ...values('3m'), temporal: { address: world.temporal.address, namespace: 'nowhere' } };
+  await expect(installChart({ ...spec('3m'), values: wrong })).rejects.toThrow(
+    /BackoffLimitExceeded[^]*no namespace "nowhere"/,
+  );
+  const apps = (all: V1Deployment[]) =>
+    all.map(({ metadata }) => [metadata?.name, metadata?.resourceVersion]);
+  expect(apps(await deployments())).toEqual(apps(before));
+}, 120_000);
+
+test('helm upgrade with a changed pool rolls both programs', async () => {
+  const state = async () =>
+    (await deployments()).map(({ metadata, spec: deploymentSpec }) => ({
+      name: metadata?.name,
+      generation: metadata?.generation,
+      checksum: deploymentSpec?.template.metadata?.annotations?.['checksum/config'],
+    }));
+  const before = await state();
+  expect(before).toHaveLength(2);
+  await installChart(spec('1m'));
+  expect(await state()).toEqual(before);
+
+  await installChart(spec('2m'));
+  for (const [index, after] of (await state()).entries()) {
+    expect(after.checksum).not.toBe(before[index]?.checksum);
+    expect(after.generation).toBe((before[index]?.generation ?? 0) + 1);
+  }
+}, 120_000);
+
+test('the demo passes with the programs, accounts and configuration that helm installs', async () => {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const args = ['demo/main.ts', '--chart', '--nodes', '8', '--once', '--json'];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: root });
+  expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({
+    nodes: 8,
+    assigned: 6,
+    released: 1,
+    deleted: 1,
+    doubleAssigned: 0,
+    leaked: 0,
+    foreignTouched: 0,
+    untrue: 0,
+    workerKills: 1,
+  });
+}, 300_000);
+
+test('helm uninstall takes away what it brought, and touches no Node', async () => {
+  const { kubernetes } = world;
+  const core = kubernetes.kubeConfig.makeApiClient(CoreV1Api);
+  const labels = { 'kubeip-temporal.io/phase': 'assigned' };
+  const node = await createNode(kubernetes, { name: 'a', labels });
+
+  const rbac = kubernetes.kubeConfig.makeApiClient(RbacAuthorizationV1Api);
+  const own = async (): Promise<unknown[]> => {
+    const lists = await Promise.all([
+      rbac.listClusterRole({ labelSelector }),
+      rbac.listClusterRoleBinding({ labelSelector }),
+      rbac.listRoleForAllNamespaces({ labelSelector }),
+      rbac.listRoleBindingForAllNamespaces({ labelSelector }),
+      core.listNamespacedServiceAccount({ namespace, labelSelector }),
+      core.listNamespacedConfigMap({ namespace, labelSelector }),
+    ]);
+    return [...(await deployments()), ...lists.flatMap(({ items }): unknown[] => items)];
+  };
+  expect(await own()).toHaveLength(11);
+  await uninstallChart({ kubernetes, namespace, name });
+  expect(await own()).toEqual([]);
+  expect((await core.readNode({ name: 'a' })).metadata?.resourceVersion).toBe(node.metadata?.resourceVersion);
+});

@@ -1,0 +1,391 @@
+/** What the chart makes of values. That a cluster takes it: install.test.ts. */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from '@jest/globals';
+import { parse } from 'yaml';
+import { loadConfig } from '../../config/config.ts';
+import { defaults } from '../../config/defaults.ts';
+import { chartFolder } from '../../sandbox/processes/chart-release.ts';
+import { shippedObjects } from '../../sandbox/processes/shipped-accounts.ts';
+import { container, deployment, helm, only, render, type Rendered } from './helm.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const eks = join(chartFolder, 'ci/eks-values.yaml');
+const gke = join(chartFolder, 'ci/gke-values.yaml');
+const everything = join(chartFolder, 'ci/everything-values.yaml');
+const apiKey = join(root, 'deploy/temporal/cloud-api-key-values.yaml');
+const mtls = join(root, 'deploy/temporal/cloud-mtls-values.yaml');
+
+const programs = ['worker', 'watcher'] as const;
+const pool = { name: 'a', nodeSelector: { matchLabels: { kubeip: 'use' } }, filter: 'Name=tag:a,Values=b' };
+const config = { cluster: 'prod', defaults: { region: 'eu-west-1' }, pools: [pool] };
+const minimal = { config, temporal: { address: 'temporal:7233' } };
+
+test.each([
+  ['eks', [eks]],
+  ['gke', [gke]],
+  ['everything', [everything]],
+  ['Temporal Cloud, API key', [eks, apiKey]],
+  ['Temporal Cloud, mTLS', [gke, mtls]],
+])('helm lint finds nothing in the values for %s', async (_, values) => {
+  expect(await helm(['lint', '--strict', chartFolder], values)).toContain('0 chart(s) failed');
+});
+
+describe('identities', () => {
+  const accounts = (objects: Rendered[]) =>
+    Object.fromEntries(
+      programs.map((name) => [
+        name,
+        only(objects, 'ServiceAccount', `kubeip-temporal-${name}`).metadata?.annotations,
+      ]),
+    );
+
+  test('a role by IRSA is that of the worker alone', async () => {
+    expect(accounts(await render([eks]))).toEqual({
+      worker: { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::123456789012:role/kubeip-worker' },
+    });
+  });
+
+  test('and so is a Google service account', async () => {
+    expect(accounts(await render([gke]))).toEqual({
+      worker: { 'iam.gke.io/gcp-service-account': 'kubeip-worker@my-project.iam.gserviceaccount.com' },
+    });
+  });
+
+  test('an account that is there already is used, bound and not made', async () => {
+    const account = { serviceAccount: { create: false, name: 'mine' } };
+    const objects = await render([minimal, { worker: account }]);
+    expect(deployment(objects, 'worker').spec?.template?.spec?.serviceAccountName).toBe('mine');
+    expect(objects.filter(({ kind }) => kind === 'ServiceAccount')).toHaveLength(1);
+    expect(only(objects, 'ClusterRoleBinding', 'kubeip-temporal-worker').subjects).toEqual([
+      { kind: 'ServiceAccount', name: 'mine', namespace: 'kubeip-temporal' },
+    ]);
+  });
+
+  test('the roles are those of deploy/kubernetes/rbac.yaml, no more and no less', async () => {
+    const rights = (objects: readonly Rendered[]) =>
+      objects
+        .filter(({ kind = '' }) => /Role|ServiceAccount/.test(kind))
+        .map(({ kind, metadata, rules, roleRef, subjects }) => ({
+          kind,
+          name: metadata?.name,
+          namespace: metadata?.namespace,
+          rules,
+          roleRef,
+          subjects,
+        }))
+        .sort((a, b) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1));
+    expect(rights(await render([minimal]))).toEqual(rights(shippedObjects()));
+  });
+});
+
+describe('the connection to Temporal', () => {
+  /** Of both programs and of the Job, which must not differ. */
+  async function connection(values: (string | object)[]) {
+    const objects = await render(values);
+    const job = only(objects, 'Job');
+    const all = [deployment(objects, 'worker'), deployment(objects, 'watcher'), job];
+    const [first, ...others] = all.map((object) => ({
+      env: container(object).env?.filter(({ name }) => /^TEMPORAL_(?!DEPLOYMENT|WORKER)/.test(name)),
+      mounts: container(object).volumeMounts?.filter(({ name }) => name.startsWith('temporal')),
+      volumes: object.spec?.template?.spec?.volumes?.filter(({ name }) => name.startsWith('temporal')),
+    }));
+    for (const other of others) expect(other).toEqual(first);
+    return first;
+  }
+
+  test('to a server in the cluster needs address and namespace', async () => {
+    expect(await connection([eks])).toMatchObject({
+      env: [
+        { name: 'TEMPORAL_ADDRESS', value: 'temporal-frontend.temporal.svc:7233' },
+        { name: 'TEMPORAL_NAMESPACE', value: 'default' },
+      ],
+      volumes: [],
+    });
+  });
+
+  test('to Temporal Cloud by an API key takes the key from its Secret', async () => {
+    expect(await connection([eks, apiKey])).toMatchObject({
+      env: [
+        { name: 'TEMPORAL_ADDRESS', value: 'eu-west-1.aws.api.temporal.io:7233' },
+        { name: 'TEMPORAL_NAMESPACE', value: 'kubeip.a1b2c' },
+        {
+          name: 'TEMPORAL_API_KEY',
+          valueFrom: { secretKeyRef: { name: 'temporal-cloud', key: 'api-key' } },
+        },
+      ],
+    });
+  });
+
+  test('to Temporal Cloud by mTLS mounts certificate and key, and names them', async () => {
+    expect(await connection([gke, mtls])).toMatchObject({
+      env: [
+        { name: 'TEMPORAL_ADDRESS', value: 'kubeip.a1b2c.tmprl.cloud:7233' },
+        { name: 'TEMPORAL_NAMESPACE', value: 'kubeip.a1b2c' },
+        { name: 'TEMPORAL_TLS', value: 'true' },
+        { name: 'TEMPORAL_TLS_CLIENT_CERT_PATH', value: '/etc/kubeip-temporal-client/tls.crt' },
+        { name: 'TEMPORAL_TLS_CLIENT_KEY_PATH', value: '/etc/kubeip-temporal-client/tls.key' },
+      ],
+      mounts: [{ name: 'temporal-client', mountPath: '/etc/kubeip-temporal-client', readOnly: true }],
+      volumes: [{ name: 'temporal-client', secret: { secretName: 'temporal-cloud-mtls' } }],
+    });
+  });
+
+  test('to a server with an authority of its own names its file and the server', async () => {
+    expect((await connection([everything]))?.env).toEqual(
+      expect.arrayContaining([
+        { name: 'TEMPORAL_TLS_SERVER_NAME', value: 'temporal.example.com' },
+        { name: 'TEMPORAL_TLS_SERVER_CA_CERT_PATH', value: '/etc/kubeip-temporal-ca/root.pem' },
+      ]),
+    );
+  });
+
+  test('makes no Secret', async () => {
+    for (const values of [[eks, apiKey], [gke, mtls], [everything]]) {
+      expect((await render(values)).filter(({ kind }) => kind === 'Secret')).toEqual([]);
+    }
+  });
+});
+
+describe('the configuration', () => {
+  const examples = readdirSync(join(root, 'examples')).filter((name) => name.endsWith('.yaml'));
+
+  /** What a program reads of the rendered ConfigMap. */
+  async function mounted(given: object): Promise<string> {
+    const objects = await render([{ ...minimal, config: given, avoidPoolNodes: false }]);
+    return only(objects, 'ConfigMap', 'kubeip-temporal-config').data?.['kubeip.yaml'] ?? '';
+  }
+
+  test.each(examples)('of examples/%s reaches the programs as it is', async (name) => {
+    const file = join(root, 'examples', name);
+    const given = { cluster: 'prod', ...(parse(readFileSync(file, 'utf8')) as object) };
+    const folder = mkdtempSync(join(tmpdir(), 'kubeip-config-'));
+    try {
+      const here = join(folder, 'given.yaml');
+      writeFileSync(here, JSON.stringify(given));
+      const there = join(folder, 'mounted.yaml');
+      // The chart refuses what only shells have: a host that no probe reaches, a port that nobody knows.
+      writeFileSync(there, await mounted(given));
+      expect(loadConfig({ file: there, env: {} })).toEqual(loadConfig({ file: here, env: {} }));
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  test('keeps text that looks like something else', async () => {
+    const filters = [
+      'yes',
+      'null',
+      '~',
+      '0x1F',
+      '0o14',
+      '1e3',
+      '1_000',
+      '12:30',
+      '2026-01-01',
+      '.5',
+      '=',
+      'a: b',
+      '# a',
+    ];
+    const given = {
+      ...config,
+      pools: filters.map((filter, index) => ({ ...pool, name: `p${index}`, filter })),
+    };
+    expect(parse(await mounted(given))).toEqual(given);
+  });
+
+  test('that changes rolls both programs, and another value rolls the one', async () => {
+    const templates = async (more: object) => {
+      const objects = await render([minimal, more]);
+      return programs.map((name) => JSON.stringify(deployment(objects, name).spec?.template));
+    };
+    const [worker, watcher] = await templates({});
+    const [changedWorker, changedWatcher] = await templates({ config: { audit: { interval: '20m' } } });
+    expect([changedWorker === worker, changedWatcher === watcher]).toEqual([false, false]);
+    const [otherWorker, otherWatcher] = await templates({ worker: { priorityClassName: 'x' } });
+    expect([otherWorker === worker, otherWatcher === watcher]).toEqual([false, true]);
+    expect(await templates({ worker: { replicas: 5 } })).toEqual([worker, watcher]);
+  });
+
+  test("says the ports, and without a word they are the programs' own", async () => {
+    const ports = (objects: Rendered[]) =>
+      programs.map((name) => container(deployment(objects, name)).ports?.[0]?.containerPort);
+    expect(ports(await render([minimal]))).toEqual([defaults.http.workerPort, defaults.http.watcherPort]);
+    expect(ports(await render([everything]))).toEqual([9090, defaults.http.watcherPort]);
+  });
+});
+
+describe('with everything switched on', () => {
+  test('a worker is versioned, scaled, placed and labelled', async () => {
+    const objects = await render([everything]);
+    const worker = deployment(objects, 'worker');
+    const { env, image } = container(worker);
+    expect(worker.spec).not.toHaveProperty('replicas');
+    expect(image).toBe(
+      'registry.example.com/kubeip-temporal@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef',
+    );
+    expect(env).toEqual(
+      expect.arrayContaining([
+        { name: 'TEMPORAL_DEPLOYMENT_NAME', value: 'kubeip' },
+        { name: 'TEMPORAL_WORKER_BUILD_ID', value: '0123456789ab' },
+        { name: 'HTTPS_PROXY', value: 'http://proxy.example.com:3128' },
+      ]),
+    );
+    expect(worker.spec?.template).toMatchObject({
+      metadata: {
+        labels: { team: 'network', 'example.com/tier': 'worker' },
+        annotations: { 'example.com/note': 'worker' },
+      },
+      spec: {
+        terminationGracePeriodSeconds: 120,
+        priorityClassName: 'system-cluster-critical',
+        nodeSelector: { 'kubernetes.io/os': 'linux' },
+        imagePullSecrets: [{ name: 'registry' }],
+        topologySpreadConstraints: [
+          { labelSelector: { matchLabels: { 'app.kubernetes.io/component': 'worker' } } },
+        ],
+      },
+    });
+    expect(container(deployment(objects, 'watcher')).env?.map(({ name }) => name)).not.toContain(
+      'TEMPORAL_DEPLOYMENT_NAME',
+    );
+    for (const kind of ['HorizontalPodAutoscaler', 'ServiceMonitor', 'PodMonitor', 'NetworkPolicy'])
+      only(objects, kind);
+    for (const object of objects) expect(object.metadata?.labels).toMatchObject({ team: 'network' });
+  });
+
+  test('there is a rule and a dashboard for each file that the chart has of them', async () => {
+    const objects = await render([everything]);
+    const files = readdirSync(join(chartFolder, 'files'), { recursive: true }).map(String);
+    const rules = objects.filter(({ kind }) => kind === 'PrometheusRule');
+    expect(rules).toHaveLength(files.filter((file) => file === 'alerts.yaml').length);
+    for (const rule of rules) {
+      expect(rule.spec).toEqual(parse(readFileSync(join(chartFolder, 'files/alerts.yaml'), 'utf8')));
+    }
+    const dashboards = files.filter((file) => file.endsWith('.json'));
+    const maps = objects.filter(({ metadata }) => metadata?.labels?.['grafana_dashboard'] === '1');
+    expect(maps).toHaveLength(dashboards.length);
+    for (const { data = {} } of maps) {
+      for (const [name, text] of Object.entries(data)) {
+        const file = readFileSync(join(chartFolder, 'files/dashboards', name), 'utf8');
+        expect(JSON.parse(text)).toEqual(JSON.parse(file));
+      }
+    }
+  });
+
+  test('KEDA asks for the backlog of the task queue, with the same credentials', async () => {
+    const keda = { worker: { autoscaling: { keda: { enabled: true } } } };
+    const objects = await render([eks, apiKey, keda]);
+    expect(only(objects, 'ScaledObject').spec).toMatchObject({
+      triggers: [
+        {
+          metadata: { endpoint: 'eu-west-1.aws.api.temporal.io:7233', taskQueue: 'kubeip/cluster/prod' },
+          authenticationRef: { name: 'kubeip-temporal-worker' },
+        },
+      ],
+    });
+    expect(only(objects, 'TriggerAuthentication').spec).toEqual({
+      secretTargetRef: [{ parameter: 'apiKey', name: 'temporal-cloud', key: 'api-key' }],
+    });
+  });
+});
+
+test('the NetworkPolicy lets Temporal be reached at its port, and metrics be asked for', async () => {
+  const objects = await render([minimal, { temporal: { address: 'temporal.example.com:17233' } }]);
+  const { spec } = only(objects, 'NetworkPolicy') as Rendered & {
+    spec: Record<string, { ports: object[] }[]>;
+  };
+  expect(spec['egress']?.flatMap(({ ports }) => ports)).toContainEqual({ protocol: 'TCP', port: 17_233 });
+  expect(spec['ingress']).toEqual([
+    { ports: [{ protocol: 'TCP', port: 'http' }], from: [{ namespaceSelector: {} }] },
+  ]);
+});
+
+test('the search attributes are registered before anything else, unless that is switched off', async () => {
+  const job = only(await render([minimal]), 'Job');
+  expect(job.metadata?.annotations).toMatchObject({ 'helm.sh/hook': 'pre-install,pre-upgrade' });
+  expect(container(job).args).toEqual(['worker', '--register-search-attributes']);
+  const off = await render([minimal, { temporal: { registerSearchAttributes: false } }]);
+  expect(off.filter(({ kind }) => kind === 'Job')).toEqual([]);
+});
+
+describe('values that will not do are refused, and the message names them:', () => {
+  const withPool = (more: object) => ({ config: { ...config, pools: [{ ...pool, ...more }] } });
+
+  test.each<[string, object, RegExp]>([
+    ['no configuration', {}, /'\/config': missing properties 'cluster', 'pools'/],
+    ['no pools', { cluster: 'prod' }, /'\/config': missing property 'pools'/],
+    ['no cluster', { pools: [pool] }, /'\/config': missing property 'cluster'/],
+    [
+      'a pool without addresses',
+      { cluster: 'prod', pools: [{ name: 'a', nodeSelector: {} }] },
+      /missing property 'filter'/,
+    ],
+  ])('%s', async (_, given, message) => {
+    await expect(render([{ temporal: minimal.temporal, config: given }])).rejects.toThrow(message);
+  });
+
+  test.each<[string, object, RegExp]>([
+    ['a misspelt key of a pool', withPool({ fitler: 'x' }), /'\/config\/pools\/0'.*'fitler' not allowed/],
+    [
+      'a duration without unit',
+      withPool({ retries: { interval: '5' } }),
+      /retries\/interval': '5' does not match/,
+    ],
+    ['an account that is a number', withPool({ account: 123 }), /account': got number, want string/],
+    ['a misspelt value', { wroker: {} }, /'wroker' not allowed/],
+    ['a misspelt value further in', { worker: { replica: 1 } }, /'\/worker'.*'replica' not allowed/],
+    ['an address that is a URL', { temporal: { address: 'https://temporal:7233' } }, /'\/temporal\/address'/],
+    ['no address', { temporal: { address: '' } }, /temporal\.address is not set\. Write host:port/],
+    ['a role that is none', { worker: { identity: { awsRoleArn: 'kubeip' } } }, /awsRoleArn': 'kubeip'/],
+    ['any free port', { config: { http: { workerPort: 0 } } }, /config\.http\.workerPort is 0/],
+    [
+      'a host that no probe reaches',
+      { config: { http: { host: '127.0.0.1' } } },
+      /config\.http\.host is 127\.0\.0\.1/,
+    ],
+    [
+      'two that scale',
+      { worker: { autoscaling: { hpa: { enabled: true }, keda: { enabled: true } } } },
+      /Choose one/,
+    ],
+    [
+      'an API key and a certificate',
+      { temporal: { apiKey: { secretName: 'a' }, tls: { clientSecretName: 'b' } } },
+      /Choose one/,
+    ],
+    [
+      'a Worker Deployment with a dot',
+      { worker: { versioning: { deploymentName: 'a.b' } } },
+      /must not contain a dot/,
+    ],
+    [
+      'a pool of every node',
+      withPool({ nodeSelector: {} }),
+      /Pool "a" selects every node .* set avoidPoolNodes to false/,
+    ],
+  ])('%s', async (_, values, message) => {
+    await expect(render([minimal, values])).rejects.toThrow(message);
+  });
+
+  test.each([
+    ['20s', 29, false],
+    ['20s', 30, true],
+    ['1m30s', 99, false],
+    ['1m30s', 100, true],
+    ['0', 10, true],
+  ])('a shutdown of %s in a grace period of %i s: taken is %s', async (shutdownGraceTime, seconds, taken) => {
+    const values = {
+      // The programs' own default is not said.
+      config:
+        shutdownGraceTime === defaults.worker.shutdownGraceTime ? {} : { worker: { shutdownGraceTime } },
+      worker: { terminationGracePeriodSeconds: seconds },
+    };
+    const result = render([minimal, values]);
+    if (taken) await result;
+    else await expect(result).rejects.toThrow(`terminationGracePeriodSeconds is ${seconds}, too short for`);
+  });
+});
