@@ -9,15 +9,15 @@ export interface Program {
   readonly main: string;
 }
 
-const all: readonly Program[] = [
+export const programs: readonly Program[] = [
   { name: 'worker', main: 'worker/main' },
   { name: 'watcher', main: 'watcher/main' },
   { name: 'kubeip', main: 'cli/main' },
 ];
 
-/** @returns those whose sources are there (docs/decisions/0022) */
+/** @returns those whose sources are there (docs/decisions/0020) */
 export function programsOf(root: string): readonly Program[] {
-  return all.filter(({ main }) => existsSync(join(root, `${main}.ts`)));
+  return programs.filter(({ main }) => existsSync(join(root, `${main}.ts`)));
 }
 
 /**

@@ -54,7 +54,14 @@ function copyPackage(tree: string): void {
  */
 function installDependencies(tree: string, { cpu }: Platform): void {
   for (const file of npmFiles) copyFileSync(join(root, file), join(tree, file));
-  const only = ['--prefer-offline', '--omit=dev', '--omit=optional', '--os=linux', `--cpu=${cpu}`, '--libc=glibc'];
+  const only = [
+    '--prefer-offline',
+    '--omit=dev',
+    '--omit=optional',
+    '--os=linux',
+    `--cpu=${cpu}`,
+    '--libc=glibc',
+  ];
   run(tree, 'npm', 'ci', ...only, '--ignore-scripts', '--no-audit', '--no-fund');
   for (const file of npmFiles) rmSync(join(tree, file));
 }
