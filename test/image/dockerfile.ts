@@ -34,8 +34,11 @@ export function readStages(): readonly Stage[] {
 }
 
 /** @returns the arguments of all instructions with this keyword, in order */
-export function argsOf(stages: Stage | readonly Stage[], keyword: string): string[] {
-  return (stages.flat() as Instruction[]).filter((i) => i.keyword === keyword).map((i) => i.args);
+export function argsOf(stages: readonly (Stage | Instruction)[], keyword: string): string[] {
+  return stages
+    .flat()
+    .filter((instruction) => instruction.keyword === keyword)
+    .map(({ args }) => args);
 }
 
 /** The paths that .dockerignore lets into the build's context; it is a list of what may pass. */
