@@ -29,7 +29,7 @@ import { root } from './dockerfile.ts';
 import { ImageScene } from './image-scene.ts';
 import { filesIn, makeContext, stageInto } from './staging.ts';
 
-/** Without the prune it is more than four times as much; what others' releases may add leaves room. */
+/** Without the prune it is more than three times as much; what others' releases may add leaves room. */
 const mostBytes = 200e6;
 const SETUP_MS = 900_000;
 const CASE_MS = 300_000;
