@@ -11,6 +11,8 @@ import type { ToolName } from './tools/catalog.ts';
 import { ensureTools } from './tools/ensure-tools.ts';
 import type { Progress } from './tools/progress.ts';
 
+type EmbeddedTool = Extract<ToolName, 'temporal' | 'kube-apiserver' | 'etcd'>;
+
 export interface WorldOptions {
   /** Which parts to start. If none is named, all; a part that is `false` never. */
   readonly temporal?: boolean | undefined;
@@ -84,11 +86,7 @@ interface Parts {
 
 type Starts = { readonly [K in keyof Parts]-?: false | (() => Promise<NonNullable<Parts[K]>>) };
 
-function partStarts(
-  options: WorldOptions,
-  tools: Record<Exclude<ToolName, 'helm'>, string>,
-  dir: string,
-): Starts {
+function partStarts(options: WorldOptions, tools: Record<EmbeddedTool, string>, dir: string): Starts {
   const wanted = wantedParts(options);
   const { temporal, temporalUi, kubernetes, ec2: ec2Port, gce: gcePort } = options.ports ?? {};
   const ec2Options = typeof options.ec2 === 'object' ? options.ec2 : {};

@@ -3,6 +3,7 @@ import { loadConfig } from '../config/config.ts';
 import { connectKubernetes } from '../kubernetes/client.ts';
 import { startHttpServer } from '../program/http-server.ts';
 import { createLogger } from '../program/logger.ts';
+import { commandName } from '../program/origin.ts';
 import {
   type CommonOptions,
   createCommand,
@@ -14,11 +15,12 @@ import { checkSearchAttributes } from '../program/search-attributes.ts';
 import { createWatcherMetrics } from './metrics.ts';
 import { createWatcher } from './watcher.ts';
 
+const command = commandName('watcher');
 const options = createCommand(
-  'npm run watcher --',
+  command,
   'Watches the Nodes of a cluster and tells Temporal of them. Any number may run side by side.',
 )
-  .addHelpText('after', '\nExample: TEMPORAL_ADDRESS=temporal:7233 npm run watcher -- --config kubeip.yaml')
+  .addHelpText('after', `\nExample: TEMPORAL_ADDRESS=temporal:7233 ${command} --config kubeip.yaml`)
   .parse()
   .opts<CommonOptions>();
 

@@ -4,6 +4,7 @@ import { loadConfig } from '../config/config.ts';
 import { connectKubernetes } from '../kubernetes/client.ts';
 import { startHttpServer } from '../program/http-server.ts';
 import { createLogger, type Logger } from '../program/logger.ts';
+import { commandName } from '../program/origin.ts';
 import { toTemporalLogger } from '../program/temporal-logger.ts';
 import {
   type CommonOptions,
@@ -22,15 +23,16 @@ import {
   registerSearchAttributes,
 } from '../program/search-attributes.ts';
 
+const command = commandName('worker');
 const options = createCommand(
-  'npm run worker --',
+  command,
   'Gives static addresses to nodes: runs the workflows and their activities. Any number may run side by side.',
 )
   .option(
     '--register-search-attributes',
     "register what the Temporal namespace lacks of this project's search attributes, and end",
   )
-  .addHelpText('after', '\nExample: TEMPORAL_ADDRESS=temporal:7233 npm run worker -- --config kubeip.yaml')
+  .addHelpText('after', `\nExample: TEMPORAL_ADDRESS=temporal:7233 ${command} --config kubeip.yaml`)
   .parse()
   .opts<CommonOptions & { registerSearchAttributes?: boolean }>();
 

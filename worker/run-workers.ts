@@ -9,6 +9,7 @@ import {
   type WorkerDeploymentOptions,
   type WorkerOptions,
   type WorkflowBundleOption,
+  type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import { createClusterActivities } from '../activities/cluster-activities.ts';
 import { createScopeActivities } from '../activities/scope-activities.ts';
@@ -17,6 +18,7 @@ import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
+import { runsFromSources } from '../program/origin.ts';
 import { toTemporalLogger } from '../program/temporal-logger.ts';
 import { clusterTaskQueue, scopeTaskQueue } from '../workflows/messages.ts';
 import { startAddressPool } from './address-pool-starter.ts';
@@ -40,11 +42,18 @@ export interface WorkersOptions {
 }
 
 /**
- * @returns the bundle of the workflows: a prebuilt one from the file that KUBEIP_WORKFLOW_BUNDLE names, or made now
+ * @returns the bundle of the workflows: a prebuilt one from the file that KUBEIP_WORKFLOW_BUNDLE names, the one that
+ * `npm run build` made for this program, or made now from the sources
  */
 export async function workflowBundle(env: NodeJS.ProcessEnv, logger: Logger): Promise<WorkflowBundleOption> {
   const codePath = env['KUBEIP_WORKFLOW_BUNDLE'];
   if (codePath !== undefined && codePath !== '') return { codePath };
+  if (!runsFromSources) return { codePath: fileURLToPath(new URL('../workflow-bundle.js', import.meta.url)) };
+  return bundleWorkflows(logger);
+}
+
+/** Bundles the workflows of the sources, with their payload converter. It takes seconds. */
+export async function bundleWorkflows(logger: Logger): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../workflows/workflows.ts', import.meta.url)),
     payloadConverterPath: fileURLToPath(new URL('../workflows/payload-converter.ts', import.meta.url)),

@@ -21,6 +21,8 @@ export interface ProcessSpec {
   readonly cwd?: string;
   /** The whole environment of the child. */
   readonly env: NodeJS.ProcessEnv;
+  /** Run it with this uid and gid, which takes root. Default: this process's. */
+  readonly user?: number;
   /** Gets the child's stdout and stderr, appended. Its folder is made. */
   readonly logFile: string;
 }
@@ -36,6 +38,7 @@ export interface SupervisorSpec {
   readonly command: string;
   readonly args: readonly string[];
   readonly cwd: string | undefined;
+  readonly user: number | undefined;
   /** Between SIGTERM and SIGKILL once the parent is gone, in milliseconds. */
   readonly orphanGraceMs: number;
 }
@@ -112,7 +115,8 @@ export function describeExit(exit: Exit): string {
 }
 
 function supervisorSpec(spec: ProcessSpec): SupervisorSpec {
-  return { command: spec.command, args: spec.args, cwd: spec.cwd, orphanGraceMs: 2_000 };
+  const { command, args, cwd, user } = spec;
+  return { command, args, cwd, user, orphanGraceMs: 2_000 };
 }
 
 type FirstReport = { readonly pid: number } | { readonly pid: undefined; readonly error: string };

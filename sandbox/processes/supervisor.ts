@@ -15,7 +15,12 @@ const spec = JSON.parse(process.argv[2] ?? '{}') as SupervisorSpec;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
 
 // A group of its own: so a signal can reach the child's own children too, and the terminal's Ctrl-C does not.
-const child = spawn(spec.command, spec.args, { cwd: spec.cwd, detached: true, stdio: ['ignore', 2, 2] });
+const child = spawn(spec.command, spec.args, {
+  cwd: spec.cwd,
+  ...(spec.user !== undefined && { uid: spec.user, gid: spec.user }),
+  detached: true,
+  stdio: ['ignore', 2, 2],
+});
 
 child.on('spawn', () => report({ pid: child.pid }));
 child.on('error', (error) => {

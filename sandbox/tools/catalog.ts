@@ -1,6 +1,6 @@
-/** The real programs that the sandbox embeds: pinned versions, how to recognise them, how to build them. */
+/** The real programs that the sandbox embeds and the tests use: pinned versions, how to recognise them, how to build them. */
 
-export type ToolName = 'temporal' | 'kube-apiserver' | 'etcd' | 'helm';
+export type ToolName = 'temporal' | 'kube-apiserver' | 'etcd' | 'helm' | 'actionlint';
 
 /** A Go build; those with the same `queue` run one after another, others side by side. */
 export interface GoBuild {
@@ -129,6 +129,24 @@ export const tools: Readonly<Record<ToolName, Tool>> = {
         `helm.sh/helm/v3/cmd/helm@${helmVersion}`,
       ],
       usually: '2 to 4 min',
+    },
+  },
+  actionlint: {
+    name: 'actionlint',
+    version: 'v1.7.12',
+    purpose: 'the linter of GitHub Actions workflows',
+    pathVariable: 'KUBEIP_SANDBOX_ACTIONLINT',
+    checksumVariable: 'KUBEIP_SANDBOX_ACTIONLINT_SHA256',
+    versionArgs: ['--version'],
+    accepts: 'actionlint 1.7',
+    parseVersion: (output) => /^v?(\d+\.\d+\.\d+)$/m.exec(output)?.[1],
+    isCompatible: (version) => atLeast(version, 1, 7),
+    build: {
+      queue: 'actionlint',
+      go: '1.25',
+      gobin: true,
+      args: () => ['install', 'github.com/rhysd/actionlint/cmd/actionlint@v1.7.12'],
+      usually: '30 s',
     },
   },
 };
