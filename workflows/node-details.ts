@@ -1,6 +1,7 @@
 /** A node's status in words, for its page in the Temporal UI: where it stands, why, and what to do. Pure. */
 import { familyName } from './family-run.ts';
 import { type AssignIpStatus, assignIpWorkflowId, type Phase } from './messages.ts';
+import { uiMarkdown } from './ui-markdown.ts';
 
 const HEADINGS: Readonly<Record<Phase, string>> = {
   discovering: 'Discovering',
@@ -19,27 +20,29 @@ export function nodeDetails(status: AssignIpStatus): string {
   const rows: [string, string | undefined][] = [
     ['Node', `${status.node.name} (uid ${status.node.uid}) in cluster ${status.cluster}`],
     ['Instance', status.instance],
-    [
-      'Pool',
-      status.pool === undefined ? undefined : `${status.pool} in ${status.scope ?? 'an unknown scope'}`,
-    ],
+    ['Pool', [status.pool, status.scope].filter((part) => part !== undefined).join(' in ') || undefined],
     ...status.addresses.map(({ family, phase, address }): [string, string] => [
       familyName(family),
       address === undefined ? phase : `${address.ip} (${address.id}), ${phase}`,
     ]),
     ['Attempt', status.attempt === undefined ? undefined : `${status.attempt}, as those before it failed`],
-    ['Last error', status.lastError],
+    ['Last error', status.message.includes(status.lastError ?? '') ? undefined : status.lastError],
   ];
   for (const [name, value] of rows) if (value !== undefined) lines.push(`- ${name}: ${value}`);
   const command = commandFor(status);
   if (command !== undefined) lines.push('', command);
-  return lines.join('\n');
+  return uiMarkdown(lines);
 }
 
 /** Where a node has failed for good: when it is tried again, and how to have that now. */
-export const TRIED_AGAIN =
-  'It is tried again after a pause, and at once when the Node or its pool is changed. ' +
-  'To try now: kubectl annotate node --overwrite NODE kubeip-temporal.io/retry=$(date +%s)';
+export const TRIED_AGAIN = triedAgain('NODE');
+
+function triedAgain(node: string, quote = ''): string {
+  return (
+    'It is tried again after a pause, and at once when the Node or its pool is changed. To try now: ' +
+    `${quote}kubectl annotate node --overwrite ${node} kubeip-temporal.io/retry=$(date +%s)${quote}`
+  );
+}
 
 function commandFor(status: AssignIpStatus): string | undefined {
   const id = assignIpWorkflowId(status.cluster, status.node.name);
@@ -47,5 +50,6 @@ function commandFor(status: AssignIpStatus): string | undefined {
   if (status.releasedByHand) return `To assign an address again: ${signal('assign')}`;
   if (status.phase === 'assigned') return `To release the address by hand: ${signal('release')}`;
   if (status.phase === 'waiting') return `To try again now: ${signal('assign')}`;
+  if (status.phase === 'failed') return triedAgain(status.node.name, '`');
   return undefined;
 }
