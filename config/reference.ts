@@ -90,7 +90,7 @@ function table(rows: readonly string[]): string {
 function describe({ description = '', default: constant }: JsonSchema): { text: string; preset: string } {
   const [, text = description, stated = ''] = /^(.*?)\s*Default: (.+)\.$/.exec(description) ?? [];
   if (constant === undefined || constant === '') return { text: escape(text), preset: escape(stated) };
-  return { text: escape(text), preset: `\`${String(constant as string | number | boolean)}\`` };
+  return { text: escape(text), preset: `\`${JSON.stringify(constant).replaceAll('"', '')}\`` };
 }
 
 function sentence({ description }: JsonSchema): string {

@@ -4,6 +4,7 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { auditId, addressPoolWorkflowId } from '../../workflows/messages.ts';
 import { ensureAuditSchedule } from '../../worker/audit-schedule.ts';
@@ -67,8 +68,7 @@ describe('the list of workflows', () => {
           rows.map((row) => [row['Workflow ID'], columns.slice(1).map((name) => row[name])]),
         );
       },
-      (seen) =>
-        JSON.stringify(Object.entries(seen).sort()) === JSON.stringify(Object.entries(expected).sort()),
+      (seen) => isDeepStrictEqual(seen, expected),
     );
   }
 

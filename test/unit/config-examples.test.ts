@@ -84,7 +84,8 @@ describe('docs/configuration.md (if it fails: npm run docs:config)', () => {
       const [type, stated, text] = line.slice(start.length).split(' | ');
       expect(type).toMatch(/\w/);
       expect(text).toMatch(/\w/);
-      if (preset !== undefined && preset !== '') expect(stated).toBe(`\`${String(preset)}\``);
+      if (preset !== undefined && preset !== '')
+        expect(stated).toBe(`\`${JSON.stringify(preset).replaceAll('"', '')}\``);
     },
   );
 });

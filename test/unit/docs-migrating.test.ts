@@ -45,6 +45,7 @@ test('the variables and the file say the same', () => {
   }
 });
 
-function withoutSelectors({ pools, notices: _, ...rest }: Config): object {
-  return { ...rest, pools: pools.map(({ nodeSelector: __, ...pool }) => pool) };
+/** Nor does it count what is noticed on the way. */
+function withoutSelectors(config: Config): object {
+  return { ...config, notices: [], pools: config.pools.map((pool) => ({ ...pool, nodeSelector: {} })) };
 }
