@@ -44,10 +44,10 @@ afterAll(async () => {
   await harness?.close();
 });
 
-async function keep(name: string, height?: number): Promise<void> {
+async function keep(name: string, height: number, top?: number): Promise<void> {
   if (imagesFolder === undefined) return;
   mkdirSync(imagesFolder, { recursive: true });
-  await ui.keepScreenshot(join(imagesFolder, `temporal-ui-${name}.png`), height);
+  await ui.keepScreenshot(join(imagesFolder, `temporal-ui-${name}.png`), height, top);
 }
 
 async function ipOf(node: TestNode): Promise<string> {
@@ -152,8 +152,7 @@ describe("a node's page", () => {
     ]) {
       await ui.page.getByText(summary).first().waitFor();
     }
-    await ui.scrollToHistory();
-    await keep('history', 560);
+    await keep('history', 420, await ui.topOfHistory());
   });
 });
 

@@ -60,7 +60,7 @@ export class TemporalUi {
   static async open(server: { uiUrl: string; namespace: string }): Promise<TemporalUi> {
     const { path } = await resolveChromium();
     const browser = await chromium.launch({ executablePath: path, args: launchArguments });
-    const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    const page = await browser.newPage({ viewport: { width: 1440, height: 1400 } });
     page.setDefaultTimeout(patienceMs);
     return new TemporalUi(browser, page, `${server.uiUrl}/namespaces/${server.namespace}`);
   }
@@ -69,11 +69,11 @@ export class TemporalUi {
     await this.#browser.close();
   }
 
-  /** Keeps the window, or its upper part, as an image. */
-  async keepScreenshot(file: string, height = 900): Promise<void> {
+  /** Keeps a part of the window as an image: so many pixels, from so far below its top. */
+  async keepScreenshot(file: string, height: number, top = 0): Promise<void> {
     // Whatever the pointer rests on would be lit: nothing is there.
     await this.page.mouse.move(720, 60);
-    const clip = { x: 0, y: 0, width: 1440, height };
+    const clip = { x: 0, y: top, width: 1440, height };
     writeFileSync(file, await this.page.screenshot({ clip, animations: 'disabled' }));
   }
 
@@ -119,9 +119,10 @@ export class TemporalUi {
     await this.page.getByRole('tab', { name }).click();
   }
 
-  /** Brings the story of the workflow to the top of the window. */
-  async scrollToHistory(): Promise<void> {
-    await this.page.getByRole('heading', { name: 'Event History' }).evaluate('it => it.scrollIntoView()');
+  /** @returns how far below the top of the window the story of the workflow begins */
+  async topOfHistory(): Promise<number> {
+    const box = await this.page.getByRole('heading', { name: 'Event History' }).boundingBox();
+    return Math.max(0, (box?.y ?? 0) - 24);
   }
 
   /** @returns what the page shows beside frames of rendered Markdown */
