@@ -1,6 +1,6 @@
 /**
  * Every default in one place, in the notation of the configuration file.
- * docs/configuration.md states them for people; a test holds the two together.
+ * The reference in docs/configuration.md is made from them: `npm run docs:config`.
  */
 export const defaults = {
   pool: {

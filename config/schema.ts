@@ -61,29 +61,31 @@ const requirement = z.discriminatedUnion('operator', [
 
 const nodeSelector = z
   .strictObject({
-    matchLabels: z
-      .record(labelKey, labelValue)
-      .optional()
-      .meta({ description: 'Labels that a node must have, each with its value.' }),
+    matchLabels: z.record(labelKey, labelValue).optional().meta({
+      description:
+        'Labels that a node must have, each with its value. true and numbers in quotes: label values are text.',
+    }),
     matchExpressions: z
       .array(requirement)
       .optional()
-      .meta({ description: 'Requirements in the syntax of node affinity. All must hold.' }),
+      .meta({
+        description:
+          'Requirements as in node affinity: key, operator (In, NotIn, Exists, DoesNotExist, Gt, Lt) and values. All must hold. ' +
+          'NotIn and DoesNotExist also match nodes without the label; Gt and Lt compare whole numbers.',
+      }),
   })
   .meta({
-    description:
-      'The nodes that the pool serves. {} is every node. A node belongs to the first pool of the file whose selector matches it.',
+    description: 'The nodes that the pool serves: both parts must hold. {} is every node of the cluster.',
   });
 
 const retries = z
   .strictObject({
-    attempts: z
-      .int()
-      .min(1, 'must be 1 or more')
-      .optional()
-      .meta({ description: 'Attempts in all, the first included.', default: defaults.pool.retries.attempts }),
+    attempts: z.int().min(1, 'must be 1 or more').optional().meta({
+      description: 'Attempts of a step in all, the first included.',
+      default: defaults.pool.retries.attempts,
+    }),
     interval: duration(1, '1ms').optional().meta({
-      description: 'The longest pause between two attempts.',
+      description: 'The longest pause between two attempts. The first pauses are shorter.',
       default: defaults.pool.retries.interval,
     }),
   })
@@ -92,7 +94,8 @@ const retries = z
 const release = z
   .strictObject({
     onNodeDelete: z.boolean().optional().meta({
-      description: 'Whether the address goes back to its pool when the Node is deleted.',
+      description:
+        'Whether the address goes back to its pool when the Node is deleted. false: it stays on the instance.',
       default: defaults.pool.release.onNodeDelete,
     }),
     gracePeriod: duration(0, '0').optional().meta({
@@ -121,11 +124,13 @@ const filter = z
   .regex(/\S/, 'must not be empty: a pool without a filter would be the whole account')
   .meta({
     description:
-      'Which reserved addresses make up the pool. aws: Name=tag:kubeip,Values=a,b;Name=... gcp: labels.kubeip=reserved;...',
+      'Which reserved addresses make up the pool. aws: Name=tag:kubeip,Values=a,b;Name=... gcp: labels.kubeip=reserved;... ' +
+      'Without it the pool would be the whole account.',
   });
 const orderBy = z.string().meta({
   description:
-    'Which free address is given first. aws: Tag:<key> or a field of DescribeAddresses, such as PublicIp. gcp: name, or creationTimestamp desc.',
+    'Which free address is given first. aws: Tag:<key> or a field of DescribeAddresses, such as PublicIp. ' +
+    "gcp: name, or creationTimestamp desc. Empty: the cloud's own order.",
   default: defaults.pool.orderBy,
 });
 
@@ -139,7 +144,8 @@ const addresses = z
   })
   .refine(({ ipv4, ipv6 }) => ipv4 !== undefined || ipv6 !== undefined, 'must hold ipv4, ipv6 or both')
   .meta({
-    description: 'A set of addresses for each family, of which a node gets one each. In place of filter.',
+    description:
+      'A set of addresses for each family, of which a node gets one each. In place of filter, of family, and of the orderBy of the pool.',
     minProperties: 1,
   });
 
@@ -151,26 +157,32 @@ const shared = {
     .meta({ description: 'The cloud: aws (EC2) or gcp (Compute Engine).', default: defaults.pool.provider }),
   region: z.string().min(1, 'must not be empty').optional().meta({
     description:
-      'Region of the addresses and nodes. Default: AWS_REGION, then AWS_DEFAULT_REGION; on gcp CLOUDSDK_COMPUTE_REGION.',
+      'Region of the addresses and their nodes. Default: AWS_REGION, then AWS_DEFAULT_REGION; on gcp CLOUDSDK_COMPUTE_REGION.',
   }),
   account: z.string().min(1, 'must not be empty').optional().meta({
-    description: 'AWS account id, in quotes, or GCP project id. Default: that of the credentials.',
+    description: 'AWS account id: 12 digits, in quotes. GCP project id. Default: that of the credentials.',
   }),
   endpoint: z
     .url({ protocol: /^https?$/, error: 'is not an address such as https://ec2.example.com' })
     .optional()
-    .meta({ description: "Another address of the cloud's API. Default: the cloud's own." }),
+    .meta({
+      description:
+        "Another address of the cloud's API. Pools of one account and region share it. On gcp, one with http:// is an emulator's: no " +
+        "credentials are sent to it. Default: the cloud's own.",
+    }),
   family: z
     .enum(['ipv4', 'ipv6'])
     .optional()
     .meta({ description: 'IP family of the addresses of filter.', default: defaults.pool.family }),
   orderBy: orderBy.optional(),
   require: z.enum(['all', 'any']).optional().meta({
-    description: 'What a node of a pool with two families needs: both addresses, or one of them.',
+    description:
+      'What a node of a pool with two families needs to be assigned, and to lose its taint: both addresses, or one of them.',
     default: defaults.pool.require,
   }),
   priority: z.int().optional().meta({
-    description: 'Nodes of a pool with a higher priority are served first when addresses are short.',
+    description:
+      'When addresses are short, nodes of a pool with a higher number are served first; among equals, who has waited longest.',
     default: defaults.pool.priority,
   }),
   retries: retries.optional(),
@@ -183,7 +195,8 @@ const shared = {
     )
     .optional()
     .meta({
-      description: 'Key of the taint to remove from the Node once it has its address. Empty: none.',
+      description:
+        'Key of the taint to remove from the Node once it has its address. An empty one in a pool switches off that of defaults. Default: none.',
     }),
   taintPolicy: z
     .enum(['assigned', 'assignedOrGaveUp'])
@@ -191,7 +204,7 @@ const shared = {
     .meta({
       description:
         'When the taint goes: once the node has its address, or also once its assignment failed for good, or it has waited ' +
-        'for as long as retries take.',
+        'for as long as its retries take (attempts × interval), so that Pods can run there without one.',
       default: defaults.pool.taintPolicy,
     }),
   copyTags: copyTags.optional(),
@@ -202,7 +215,10 @@ export const poolSchema = z
     name: z
       .string()
       .regex(poolNamePattern, 'is not a pool name: at most 63 letters, digits, "-", "_" and "."')
-      .meta({ description: 'Unique in the file. Nodes carry it as a label.' }),
+      .meta({
+        description:
+          'Unique in the file; up to 63 letters, digits, -, _ and ., since nodes carry it as a label.',
+      }),
     nodeSelector,
     filter: filter.optional(),
     addresses: addresses.optional(),
@@ -216,10 +232,10 @@ export const poolSchema = z
     ],
   });
 
-export const defaultsSchema = z
-  .strictObject(shared)
-  .optional()
-  .meta({ description: 'What pools share. A pool may say otherwise.' });
+export const defaultsSchema = z.strictObject(shared).optional().meta({
+  description:
+    'What pools share: any key of a pool but name, nodeSelector, filter and addresses. A pool may say otherwise.',
+});
 
 const rateLimit = (preset: RateLimit) =>
   z
@@ -228,12 +244,12 @@ const rateLimit = (preset: RateLimit) =>
         .int()
         .min(1, 'must be 1 or more')
         .optional()
-        .meta({ description: 'Changes at once.', default: preset.burst }),
+        .meta({ description: 'Associations and disassociations at once.', default: preset.burst }),
       perSecond: z
         .number()
         .positive('must be above 0')
         .optional()
-        .meta({ description: 'Changes a second after that.', default: preset.perSecond }),
+        .meta({ description: 'The same, a second, after the burst.', default: preset.perSecond }),
     })
     .optional();
 
@@ -247,36 +263,42 @@ const settings = {
     .optional()
     .meta({
       description:
-        'Name of the cluster, in workflow ids and task queues. Default: KUBEIP_CLUSTER, then CLUSTER_NAME.',
+        'Name of the cluster, in workflow ids and task queues: up to 100 letters, digits, -, _ and . Clusters that share a ' +
+        'Temporal namespace need different names. Required. Default: KUBEIP_CLUSTER, then CLUSTER_NAME.',
     }),
   defaults: defaultsSchema,
   pacing: z
     .strictObject({ aws: rateLimit(defaults.pacing.aws), gcp: rateLimit(defaults.pacing.gcp) })
     .optional()
     .meta({
-      description: 'How fast addresses are associated and disassociated, for each account and region.',
+      description:
+        'How fast addresses are associated and disassociated, for each account and region together. EC2 allows 50 at once and 5 a ' +
+        'second to all users of the account. Compute Engine allows 1,500 changes a minute to all users of the project, of which an ' +
+        'association takes two.',
     }),
   watcher: z
     .strictObject({
       reconcileInterval: duration(1_000, '1s').optional().meta({
-        description: 'How often nodes and workflows are compared in full.',
+        description: 'How often the watcher compares all nodes with all workflows. At least 1s.',
         default: defaults.watcher.reconcileInterval,
       }),
       failureCooldown: z
         .strictObject({
           initialInterval: duration(1_000, '1s').optional().meta({
-            description: 'The first pause. It doubles with each failure in a row.',
+            description:
+              'The first pause for a node whose assignment failed for good. It doubles with each failure in a row. At least 1s.',
             default: defaults.watcher.failureCooldown.initialInterval,
           }),
           maximumInterval: duration(1_000, '1s').optional().meta({
-            description: 'The longest pause.',
+            description: 'The longest such pause. Not below the initial one.',
             default: defaults.watcher.failureCooldown.maximumInterval,
           }),
         })
         .optional()
         .meta({ description: 'How long a node whose assignment failed for good is left alone.' }),
     })
-    .optional(),
+    .optional()
+    .meta({ description: 'How the watcher compares, and when it tries again what failed.' }),
   audit: z
     .strictObject({
       enabled: z
@@ -284,15 +306,17 @@ const settings = {
         .optional()
         .meta({ description: 'Whether there is an audit.', default: defaults.audit.enabled }),
       interval: duration(1_000, '1s').optional().meta({
-        description: 'How often addresses and workflows are compared.',
+        description: 'How often addresses and workflows are compared. At least 1s.',
         default: defaults.audit.interval,
       }),
       drift: z.enum(['heal', 'report']).optional().meta({
-        description: 'Whether a node that lost its address gets it back, or another one.',
+        description:
+          'A node that lost its address: heal gives it the same again, or another one; report only says so.',
         default: defaults.audit.drift,
       }),
       orphans: z.enum(['release', 'report']).optional().meta({
-        description: "Whether an address that a node's workflow left behind is given back to its pool.",
+        description:
+          "An address that a node's workflow left behind: release gives it back to its pool; report only says so.",
         default: defaults.audit.orphans,
       }),
     })
@@ -304,11 +328,12 @@ const settings = {
     .strictObject({
       shutdownGraceTime: duration(0, '0').optional().meta({
         description:
-          "How long calls under way may take to end at shutdown. Keep it below the pod's grace period.",
+          "How long calls under way may take to end when the worker is told to stop. Keep it below the pod's terminationGracePeriodSeconds.",
         default: defaults.worker.shutdownGraceTime,
       }),
     })
-    .optional(),
+    .optional()
+    .meta({ description: 'How the worker ends.' }),
   http: z
     .strictObject({
       host: z
@@ -316,20 +341,30 @@ const settings = {
         .min(1, 'must not be empty')
         .optional()
         .meta({
-          description: `Where health and metrics are served. Default: ${defaults.http.host}, in a pod ${defaults.http.hostInPod}.`,
+          description: `Where /healthz, /readyz and /metrics are served. Default: ${defaults.http.host}; in a pod ${defaults.http.hostInPod}.`,
         }),
-      workerPort: port.optional().meta({ default: defaults.http.workerPort }),
-      watcherPort: port.optional().meta({ default: defaults.http.watcherPort }),
+      workerPort: port
+        .optional()
+        .meta({ description: 'Port of the worker. 0: any free one.', default: defaults.http.workerPort }),
+      watcherPort: port
+        .optional()
+        .meta({ description: 'Port of the watcher. 0: any free one.', default: defaults.http.watcherPort }),
     })
     .optional()
-    .meta({ description: '/healthz, /readyz and /metrics of the two programs. Port 0: any free one.' }),
+    .meta({ description: '/healthz, /readyz and /metrics of the two programs.' }),
   log: z
     .strictObject({
-      level: z.enum(logLevels).optional().meta({ default: defaults.log.level }),
-      format: z.enum(logFormats).optional().meta({ default: defaults.log.format }),
+      level: z.enum(logLevels).optional().meta({
+        description: 'The least that is logged. The variable LOG_LEVEL takes precedence.',
+        default: defaults.log.level,
+      }),
+      format: z.enum(logFormats).optional().meta({
+        description: 'json, or pretty for people. The variable LOG_JSON takes precedence.',
+        default: defaults.log.format,
+      }),
     })
     .optional()
-    .meta({ description: 'LOG_LEVEL and LOG_JSON in the environment take precedence.' }),
+    .meta({ description: 'What the programs write to standard output.' }),
 };
 
 /** A name from the environment has been put in by now: the cluster must have one. */
@@ -339,16 +374,21 @@ export const settingsSchema = z.strictObject({
   pools: z.unknown().optional(),
 });
 
+const poolsDescription =
+  'Sets of addresses and the nodes they are for; at least one. A node belongs to the first whose selector matches it; one that none ' +
+  'matches is left alone.';
 export const poolsSchema = z
   .array(z.unknown())
   .min(1, 'must hold at least one pool')
-  .meta({ description: 'Sets of addresses and the nodes they are for.' });
+  .meta({ description: poolsDescription });
 
 /** The file in full: what the JSON Schema is made from. */
-export const fileSchema = z.strictObject({ ...settings, pools: z.array(poolSchema).min(1) }).meta({
-  title: 'kubeip-temporal configuration',
-  description: 'Which nodes get their static public address from which pool.',
-});
+export const fileSchema = z
+  .strictObject({ ...settings, pools: z.array(poolSchema).min(1).meta({ description: poolsDescription }) })
+  .meta({
+    title: 'kubeip-temporal configuration',
+    description: 'Which nodes get their static public address from which pool.',
+  });
 
 export type PoolInput = z.output<typeof poolSchema>;
 export type DefaultsInput = NonNullable<z.output<typeof defaultsSchema>>;

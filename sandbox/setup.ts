@@ -1,6 +1,7 @@
 /** `npm run setup`: makes sure that everything the sandbox and the tests embed is on this machine. */
 import { Command } from 'commander';
 import { cacheRoot } from './tools/cache.ts';
+import { resolveChromium, type ResolvedChromium } from './tools/chromium.ts';
 import { downloadBaseVariable } from './tools/download.ts';
 import { resolveTools, type ToolSource } from './tools/ensure-tools.ts';
 import { motoVersion, resolveMoto } from './tools/moto.ts';
@@ -14,19 +15,28 @@ const origin: Record<ToolSource, string> = {
   build: 'built from Go modules',
 };
 
-const { verbose, moto } = new Command('npm run setup --')
+const browserOrigin: Record<ResolvedChromium['source'], string> = {
+  environment: 'named in the environment',
+  path: 'found on the PATH',
+  playwright: "in Playwright's cache folder",
+  package: "Debian's package, installed",
+};
+
+const { verbose, moto, browser } = new Command('npm run setup --')
   .description(
-    'Finds or builds what the sandbox embeds: Temporal, kube-apiserver, etcd; helm for the chart, moto for the conformance tests.\n' +
-      `Kept in ${cacheRoot()}, for every clone.`,
+    'Finds or builds what the sandbox and the tests embed: Temporal, kube-apiserver, etcd; helm for the chart, moto for the\n' +
+      'conformance tests, actionlint, and Chromium for the browser tests.\n' +
+      `Kept in ${cacheRoot()}, for every clone, but for Chromium.`,
   )
   .option('-v, --verbose', 'say why each place was passed over', false)
   .option('--no-moto', 'leave out moto, which only the conformance tests need')
+  .option('--no-browser', 'leave out Chromium, which only the browser tests need')
   .addHelpText(
     'after',
     `\nA mirror to download from instead of building: ${downloadBaseVariable}=<base URL>.`,
   )
   .parse()
-  .opts<{ verbose: boolean; moto: boolean }>();
+  .opts<{ verbose: boolean; moto: boolean; browser: boolean }>();
 
 const progress = createProgress({ verbose });
 const results = await Promise.allSettled([
@@ -36,6 +46,7 @@ const results = await Promise.allSettled([
     ),
   ),
   moto ? printMoto() : undefined,
+  browser ? printChromium() : undefined,
 ]);
 for (const result of results) {
   if (result.status === 'rejected') {
@@ -48,4 +59,9 @@ async function printMoto(): Promise<void> {
   const { server, source } = await resolveMoto({ progress });
   const where = source === 'cache' ? 'in the cache folder' : 'installed by pip';
   console.log(`moto ${motoVersion}: ${where}, ${server}`);
+}
+
+async function printChromium(): Promise<void> {
+  const { path, version, source } = await resolveChromium({ progress });
+  console.log(`chromium ${version}: ${browserOrigin[source]}, ${path}`);
 }

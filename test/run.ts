@@ -13,7 +13,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 const { suite, args } = readArguments();
 if (suite !== 'unit') {
-  const setup = await run(process.execPath, ['sandbox/setup.ts']);
+  const withoutBrowser = suite === undefined || suite === 'browser' ? [] : ['--no-browser'];
+  const setup = await run(process.execPath, ['sandbox/setup.ts', ...withoutBrowser]);
   if (setup !== 0) {
     console.log('0 passed, 1 failed');
     process.exit(1);

@@ -1,5 +1,6 @@
 /** An audit's report in words, for its page in the Temporal UI. Pure. */
 import type { AuditReport } from './messages.ts';
+import { uiMarkdown } from './ui-markdown.ts';
 
 /** @returns Markdown */
 export function auditDetails({ scope, addresses, free, nodes, drifted, orphans }: AuditReport): string {
@@ -17,5 +18,5 @@ export function auditDetails({ scope, addresses, free, nodes, drifted, orphans }
       lines.push(`| ${ip} | ${pool} | ${instance} | ${what} |`);
     }
   }
-  return lines.join('\n');
+  return uiMarkdown(lines);
 }

@@ -2,6 +2,8 @@
 import { familyName } from '../model/address.ts';
 import type { FamilyRequirement } from '../model/settings.ts';
 import { type AssignIpStatus, assignIpWorkflowId, type Phase, type Tried } from './messages.ts';
+import { uiMarkdown } from './ui-markdown.ts';
+import { retryCommand } from './words.ts';
 
 const HEADINGS: Readonly<Record<Phase, string>> = {
   discovering: 'Discovering',
@@ -25,10 +27,7 @@ export function nodeDetails(status: AssignIpStatus): string {
   const rows: [string, string | undefined][] = [
     ['Node', `${status.node.name} (uid ${status.node.uid}) in cluster ${status.cluster}`],
     ['Instance', status.instance],
-    [
-      'Pool',
-      status.pool === undefined ? undefined : `${status.pool} in ${status.scope ?? 'an unknown scope'}`,
-    ],
+    ['Pool', [status.pool, status.scope].filter((part) => part !== undefined).join(' in ') || undefined],
     ...status.addresses.map(({ family, phase, address }): [string, string] => [
       familyName(family),
       address === undefined ? phase : `${address.ip} (${address.id}), ${phase}`,
@@ -36,14 +35,14 @@ export function nodeDetails(status: AssignIpStatus): string {
     ['Attempt', status.attempt === undefined ? undefined : `${status.attempt}, as those before it failed`],
     ['Needs', status.addresses.length > 1 ? NEEDS[status.requires ?? 'all'] : undefined],
     ['Pinned to', status.pinned === undefined ? undefined : Object.values(status.pinned).join(' and ')],
-    ['Last error', status.lastError],
+    ['Last error', status.message.includes(status.lastError ?? '') ? undefined : status.lastError],
     ['Tries again', status.retryAt],
   ];
   for (const [name, value] of rows) if (value !== undefined) lines.push(`- ${name}: ${value}`);
   const commands = commandsFor(status);
   if (commands.length > 0) lines.push('', ...commands.map((command) => `- ${command}`));
   lines.push(...triedLines(status.tried));
-  return lines.join('\n');
+  return uiMarkdown(lines);
 }
 
 /** What to do, as commands; docs/messages.md has all of them. */
@@ -58,6 +57,7 @@ function commandsFor(status: AssignIpStatus): string[] {
       `To assign a certain one: ${update('assign', address)}`,
     ];
   }
+  if (status.phase === 'failed') return [`To try again now: \`${retryCommand(status.node.name)}\``];
   if (status.phase === 'assigned') {
     return [
       `To release the address by hand: ${update('release')}`,

@@ -1,6 +1,7 @@
 /** How the workflow of a node is started, by the watcher as by an audit. Pure. */
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { assignIpWorkflowId, clusterTaskQueue, type NodeRef } from './messages.ts';
+import { uiMarkdown } from './ui-markdown.ts';
 
 const clusterAttribute = defineSearchAttributeKey('KubeipCluster', 'KEYWORD');
 const nodeAttribute = defineSearchAttributeKey('KubeipNode', 'KEYWORD');
@@ -25,13 +26,13 @@ export function nodeStart(cluster: string, { name, uid }: NodeRef, failures = 0)
       { key: phaseAttribute, value: 'discovering' },
     ],
     staticSummary: `Static public address for node ${name}`,
-    staticDetails: [
+    staticDetails: uiMarkdown([
       `Gives node **${name}** of cluster **${cluster}** an address of its pool, and takes it back when the Node is deleted.`,
       '',
       `- Release it by hand: \`temporal workflow signal --workflow-id ${workflowId} --name release\``,
       `- Assign one again: \`temporal workflow signal --workflow-id ${workflowId} --name assign\``,
       `- Where it stands: \`temporal workflow query --workflow-id ${workflowId} --type status\``,
       '- All that can be asked of it: docs/messages.md',
-    ].join('\n'),
+    ]),
   };
 }

@@ -160,8 +160,13 @@ export function failedForGood(node: string, type: string, error: string): Notice
   const notice = failed(node, type, error);
   const again =
     'It is tried again after a pause, and at once when the Node or its pool is changed. ' +
-    `To try now: kubectl annotate node --overwrite ${node} kubeip-temporal.io/retry=$(date +%s)`;
+    `To try now: ${retryCommand(node)}`;
   return { ...notice, message: `${notice.message} ${again}` };
+}
+
+/** A change of the Node is a new beginning for one that failed for good. */
+export function retryCommand(node: string): string {
+  return `kubectl annotate node --overwrite ${node} kubeip-temporal.io/retry=$(date +%s)`;
 }
 
 export function notRestored(instance: string, family: Family, error: string): string {

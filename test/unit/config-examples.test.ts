@@ -10,6 +10,7 @@ import {
   jsonSchemaFile,
   knownKeysAt,
 } from '../../config/json-schema.ts';
+import { referencePage, withReference } from '../../config/reference.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const examples = readdirSync(`${root}/examples`).filter((name) => name.endsWith('.yaml'));
@@ -68,16 +69,23 @@ describe('examples/', () => {
   });
 });
 
-describe('docs/configuration.md', () => {
-  const lines = readFileSync(`${root}/docs/configuration.md`, 'utf8').split('\n');
+describe('docs/configuration.md (if it fails: npm run docs:config)', () => {
+  const page = readFileSync(referencePage, 'utf8');
+
+  test('has the reference that `npm run docs:config` makes of the schema', () => {
+    expect(page).toBe(withReference(page));
+  });
 
   test.each(settings().filter(({ path }) => path[0] !== 'defaults'))(
-    'states $name with its default',
-    ({ name, preset }) => {
-      const row = lines.find((line) => line.startsWith(`| \`${name}\` |`)) ?? `no row for ${name}`;
-      const stated = row.split('|')[2]?.trim();
-      if (preset === undefined || preset === '') expect(stated).toBeDefined();
-      else expect(stated).toBe(`\`${JSON.stringify(preset).replaceAll('"', '')}\``);
+    'says what $name is, and its default',
+    ({ path, preset }) => {
+      const start = `| \`${path.join('.').replaceAll('.0', '[]')}\` | `;
+      const line = page.split('\n').find((text) => text.startsWith(start)) ?? '';
+      const [type, stated, text] = line.slice(start.length).split(' | ');
+      expect(type).toMatch(/\w/);
+      expect(text).toMatch(/\w/);
+      if (preset !== undefined && preset !== '')
+        expect(stated).toBe(`\`${JSON.stringify(preset).replaceAll('"', '')}\``);
     },
   );
 });

@@ -1,6 +1,7 @@
 /** What the mutex tells a person: the `status` query and the current details in the Temporal UI. Pure. */
 import { formatScope, type Scope } from '../../model/scope.ts';
 import type { AddressPoolStatus } from '../messages.ts';
+import { uiMarkdown } from '../ui-markdown.ts';
 import { available } from './pacing.ts';
 import type { PoolState } from './state.ts';
 
@@ -85,5 +86,5 @@ export function poolDetails(status: AddressPoolStatus): string {
         `address-pool/${status.scope} --name releaseClaim --input '{"token": ${status.claims[0]?.token}}'\``,
     );
   }
-  return lines.join('\n');
+  return uiMarkdown(lines);
 }
