@@ -44,10 +44,13 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
 
     // The provider looks before it acts and never takes an address from another holder: a second run finds its own
     // association and returns it. Its requests carry the claim's key, so the cloud too knows a repeated one.
-    associate: ({ scope, instance, address, token }) =>
+    associate: ({ scope, instance, address, token, hadEphemeral = false }) =>
       withFailures(async () => {
         checkScope(provider, scope);
-        const association = await provider.associate(instance, address, { requestKey: claimKey(token) });
+        const association = await provider.associate(instance, address, {
+          requestKey: claimKey(token),
+          hadEphemeral,
+        });
         log().info(
           {
             instance: instance.id,

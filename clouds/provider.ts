@@ -56,7 +56,7 @@ export interface CloudProvider {
    * @throws CloudError `InUse` if another interface holds the address; `ForeignAddress` if the instance holds another
    * static address; `NotFound` if the instance or the address is gone; `Throttled`; `Denied`
    */
-  associate(ref: InstanceRef, address: AddressRef, options?: ChangeOptions): Promise<Association>;
+  associate(ref: InstanceRef, address: AddressRef, options?: AssociateOptions): Promise<Association>;
 
   /**
    * Reads one address of a pool back. Concurrent calls with one query share one request.
@@ -106,6 +106,14 @@ export interface ChangeOptions {
   readonly requestKey?: string;
   /** Called while the cloud is at work, at least every few seconds. Must not throw. */
   readonly heartbeat?: () => void;
+}
+
+export interface AssociateOptions extends ChangeOptions {
+  /**
+   * The instance had an ephemeral address, as far as the caller knows: an earlier try may have removed it. A cloud where it must
+   * go first keeps that with the association, and shows it as `inPlaceOfEphemeral`.
+   */
+  readonly hadEphemeral?: boolean;
 }
 
 export interface ReleaseOptions extends ChangeOptions {

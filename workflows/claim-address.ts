@@ -2,6 +2,7 @@
 import { ApplicationFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import type { AddressQuery, Instance, InstanceRef } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
+import { adoption, isAdoptedFirst } from './adoption.ts';
 import { failureMessage, failureType } from './failures.ts';
 import { familyName, type FamilyRun } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
@@ -83,6 +84,7 @@ async function waitVisibly(run: NodeRun, of: FamilyRun, message: string, reason:
   of.lastError = message;
   // An address that comes meanwhile does not wait for Kubernetes to take the Event.
   const giveUp = (): boolean => isInterrupted(run) || of.grants.length > 0;
+  if (isAdoptedFirst(run)) await adoption(run, giveUp);
   await publish(run, { event: { type: 'Warning', reason, message }, giveUp });
 }
 
@@ -168,7 +170,8 @@ async function associateAndVerify(
     if (isWantedOtherwise(run)) throw new Overtaken(`${run.node.name} is wanted otherwise`);
     // Noted before the call that may remove it.
     of.mayLackEphemeral = of.hadEphemeral !== undefined;
-    const association = await associate.executeWithOptions({ summary }, [{ ...target, token }]);
+    const hadEphemeral = of.mayLackEphemeral;
+    const association = await associate.executeWithOptions({ summary }, [{ ...target, token, hadEphemeral }]);
     // From here on there is something to give back, whatever becomes of the rest.
     of.assignment = { address, token, association, instance: ref, pool, query };
     of.mayLackEphemeral = false;

@@ -3,11 +3,19 @@ import { isCancellation, log, upsertMemo } from '@temporalio/workflow';
 import type { Discovery } from '../activities/contract.ts';
 import { type AddressQuery, type InstanceRef, solePublicIp } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
+import { adoption, isAdoptedFirst } from './adoption.ts';
 import { failureType } from './failures.ts';
 import { familyName, type FamilyRun, newFamilyRun, wantedOf } from './family-run.ts';
 import type { Assignment } from './messages.ts';
 import { publish, verifyActivity } from './node-activities.ts';
-import { assignmentsOf, enterFamilyPhase, ephemeralMemo, explain, type NodeRun } from './node-run.ts';
+import {
+  assignmentsOf,
+  enterFamilyPhase,
+  ephemeralMemo,
+  explain,
+  isInterrupted,
+  type NodeRun,
+} from './node-run.ts';
 import { reportFreed, withdrawRequest } from './pool-signals.ts';
 import { releaseAddress } from './release-address.ts';
 import { restoreMissing } from './restore-ephemeral.ts';
@@ -20,6 +28,7 @@ export async function useDiscovery(run: NodeRun, found: Ready): Promise<void> {
   run.pool = found.pool;
   run.instance = found.instance;
   run.pinned = found.pinned;
+  run.shownOnNode = found.shown ?? [];
   run.looks = 0;
   run.lastError = undefined;
   await dropFamilies(run, found);
@@ -66,7 +75,9 @@ function noteEphemeral(run: NodeRun, of: FamilyRun, { instance, pool }: Ready): 
     of.hadEphemeral = undefined;
     of.mayLackEphemeral = false;
   }
-  if (solePublicIp(instance, of.family)?.kind !== 'ephemeral') return;
+  const shown = solePublicIp(instance, of.family);
+  // Also one that an earlier run replaced, of which this one knows nothing else: Temporal's data may have been lost since.
+  if (shown?.kind !== 'ephemeral' && shown?.inPlaceOfEphemeral !== true) return;
   const { provider, id, zone } = instance;
   const isKnown = of.hadEphemeral !== undefined;
   of.hadEphemeral = { instance: { provider, id, zone }, scope: pool.scope };
@@ -206,6 +217,7 @@ export async function announce(run: NodeRun, of: FamilyRun): Promise<void> {
   if (of.assignment === undefined) return;
   const message = assignedMessage(of.assignment);
   enterFamilyPhase(run, of, 'assigned', message);
+  if (isAdoptedFirst(run)) await adoption(run, () => isInterrupted(run));
   await publish(run, { event: { type: 'Normal', reason: 'AddressAssigned', message } });
 }
 

@@ -14,13 +14,19 @@ import {
 } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
 import {
+  type AssociateOptions,
   CloudError,
   type ChangeOptions,
   type CloudProvider,
   type ReleaseOptions,
   type RestoreOutcome,
 } from '../provider.ts';
-import { createAccessConfigs, type AccessConfigs, type Target } from './access-configs.ts';
+import {
+  createAccessConfigs,
+  type AccessConfigs,
+  isInPlaceOfEphemeral,
+  type Target,
+} from './access-configs.ts';
 import { associationWith, createAddressReader, type AddressReader } from './addresses.ts';
 import { createGcpCall, createGcpClients, type GcpClientOptions, type GcpClients } from './client.ts';
 import { accessConfigExists, isOutdated } from './errors.ts';
@@ -88,8 +94,13 @@ class GcpProvider implements CloudProvider {
     const ips = Object.values(primary?.accessConfigs ?? {}).flatMap(({ ip }) => (ip === '' ? [] : [ip]));
     const reserved = await this.#addresses.reserved(ips);
     const publicIps = families.flatMap((family): PublicIp[] => {
-      const ip = primary?.accessConfigs[family]?.ip;
-      return ip ? [{ ip, family, kind: reserved.has(ip) ? 'static' : 'ephemeral' }] : [];
+      const config = primary?.accessConfigs[family];
+      if (config === undefined || config.ip === '') return [];
+      const { ip } = config;
+      if (!reserved.has(ip)) return [{ ip, family, kind: 'ephemeral' }];
+      return [
+        { ip, family, kind: 'static', ...(isInPlaceOfEphemeral(config) && { inPlaceOfEphemeral: true }) },
+      ];
     });
     return {
       provider: 'gcp',
@@ -131,11 +142,15 @@ class GcpProvider implements CloudProvider {
     };
   }
 
-  async associate(ref: InstanceRef, address: AddressRef, options: ChangeOptions = {}): Promise<Association> {
+  async associate(
+    ref: InstanceRef,
+    address: AddressRef,
+    options: AssociateOptions = {},
+  ): Promise<Association> {
     return await onPresentState(() => this.#associate(ref, address, options));
   }
 
-  async #associate(ref: InstanceRef, address: AddressRef, options: ChangeOptions): Promise<Association> {
+  async #associate(ref: InstanceRef, address: AddressRef, options: AssociateOptions): Promise<Association> {
     const family = familyOf(address.ip);
     const target = livingTarget(await this.#instances.read(ref), ref);
     const present = target.nic.accessConfigs[family];
@@ -149,7 +164,8 @@ class GcpProvider implements CloudProvider {
     checkFits(target, reserved);
     try {
       const cleared = present === undefined ? target : await this.#clear(ref, target, family, options);
-      await this.#configs.addStatic(cleared, reserved, options);
+      const hadEphemeral = present !== undefined || options.hadEphemeral === true;
+      await this.#configs.addStatic(cleared, reserved, { ...options, hadEphemeral });
       return associationOf(cleared);
     } catch (error) {
       if (!(error instanceof CloudError)) throw error;
