@@ -11,6 +11,7 @@ import { Client, Connection } from '@temporalio/client';
 import { Command, InvalidArgumentError } from 'commander';
 import { stringify } from 'yaml';
 import { phaseLabel } from '../kubernetes/keys.ts';
+import type { RateLimit } from '../model/settings.ts';
 import { createNode, deleteNode } from '../sandbox/nodes.ts';
 import type { ManagedProcess } from '../sandbox/processes/child-process.ts';
 import { startProgram } from '../sandbox/processes/program.ts';
@@ -24,6 +25,11 @@ export interface RollingRestartOptions {
   readonly nodes: number;
   /** How often both ways are measured; the ratio is the median of theirs. */
   readonly pairs: number;
+  /**
+   * The mutex's pacing on EC2. Slower than by default where the machine is: otherwise what is measured is how the programs that start
+   * share its processors. @default as in the configuration
+   */
+  readonly pacing?: Partial<RateLimit> | undefined;
   /** Hears of each run when it has ended. */
   readonly onRun?: (run: Run) => void;
 }
@@ -73,6 +79,7 @@ const patienceMs = 600_000;
 export async function rollingRestart({
   nodes,
   pairs,
+  pacing = {},
   onRun,
 }: RollingRestartOptions): Promise<RollingRestartResult> {
   const world = await startWorld({
@@ -89,7 +96,14 @@ export async function rollingRestart({
       // Undisturbed, restarted, restarted, undisturbed, …: what the machine does meanwhile hits both alike.
       const restarted = index % 4 === 1 || index % 4 === 2;
       const region = regions[index] ?? '';
-      const bench = new Bench({ world, kubeconfigs, bundleFile, region, cluster: `rolling-${index}` });
+      const bench = new Bench({
+        world,
+        kubeconfigs,
+        bundleFile,
+        region,
+        pacing,
+        cluster: `rolling-${index}`,
+      });
       try {
         const run = await bench.run(nodes, restarted);
         onRun?.(run);
@@ -111,6 +125,7 @@ interface BenchSetup {
   readonly bundleFile: string;
   readonly region: string;
   readonly cluster: string;
+  readonly pacing: Partial<RateLimit>;
 }
 
 /** One cluster in a region of its own. */
@@ -123,13 +138,14 @@ class Bench {
 
   constructor(setup: BenchSetup) {
     this.#setup = setup;
-    const { world, cluster, region } = setup;
+    const { world, cluster, region, pacing } = setup;
     this.#configFile = join(world.dir, `${cluster}.yaml`);
     const filter = `Name=tag:kubeip,Values=${cluster}`;
     const pool = { name: 'public', region, filter, nodeSelector: { matchLabels: { nodegroup: cluster } } };
     const config = {
       cluster,
       pools: [pool],
+      pacing: { aws: pacing },
       http: { workerPort: 0, watcherPort: 0 },
       log: { format: 'json' },
     };
@@ -313,12 +329,27 @@ if (import.meta.main) {
     .option('--nodes <n>', 'how many nodes', wholeNumber(1, 1_000), 100)
     .option('--pairs <n>', 'how often both ways are measured', wholeNumber(1, mostPairs), 3)
     .option('--most <ratio>', 'exit with 1 if the restart takes more than so many times as long', Number, 1.2)
+    .option('--burst <n>', 'associations at once', wholeNumber(1, 50))
+    .option('--per-second <n>', 'associations a second after that', Number)
     .option('--json', 'the last line is one JSON object; the runs go to stderr')
     .parse()
-    .opts<{ nodes: number; pairs: number; most: number; json?: boolean }>();
+    .opts<{
+      nodes: number;
+      pairs: number;
+      most: number;
+      burst?: number;
+      perSecond?: number;
+      json?: boolean;
+    }>();
+  const { burst, perSecond } = options;
   const output = options.json === true ? process.stderr : process.stdout;
   const result = await rollingRestart({
-    ...options,
+    nodes: options.nodes,
+    pairs: options.pairs,
+    pacing: {
+      ...(burst === undefined ? {} : { burst }),
+      ...(perSecond === undefined ? {} : { perSecond }),
+    },
     onRun: (run) => void output.write(`${JSON.stringify(run)}\n`),
   });
   output.write(
