@@ -4,6 +4,7 @@ import { CloudError, type CloudProvider } from '../clouds/provider.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
+import { publicIpv4Annotation, publicIpv6Annotation } from '../kubernetes/keys.ts';
 import { type NodeView, readNode } from '../kubernetes/nodes.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
 import { markNode } from '../kubernetes/node-writer.ts';
@@ -123,7 +124,8 @@ async function discover(
   }
   const found = await findInstance(parsed.instance, provider);
   if ('reason' in found) return { kind: 'notReady', node, reason: found.reason, instanceGone: true };
-  return { kind: 'ready', node, instance: found, pool: specOf(pool, provider.scope, found), pinned };
+  const shown = [publicIpv4Annotation, publicIpv6Annotation].flatMap((name) => view.annotations[name] ?? []);
+  return { kind: 'ready', node, instance: found, pool: specOf(pool, provider.scope, found), pinned, shown };
 }
 
 /** A pool is of one cloud and one region: an address of it cannot serve a node elsewhere. */

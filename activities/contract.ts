@@ -25,6 +25,8 @@ export type Discovery =
       readonly pool: PoolSpec;
       /** The addresses that annotations of the Node ask for, by IP or id. */
       readonly pinned: Readonly<Partial<Record<Family, string>>>;
+      /** The addresses that the Node shows, as an earlier run wrote them on it. */
+      readonly shown?: readonly string[];
     }
   /** Something is missing that may still come (a providerID, a region label, the instance): `reason` says what. */
   | {
@@ -128,7 +130,7 @@ export interface Unclaimed {
   /** As `instanceKey` names it. */
   readonly instance: string;
   /**
-   * `attachedByHand`: no workflow of this cluster ever had to do with the instance. `failed`, `canceled`: how its workflow ended;
+   * `attachedByHand`: no workflow of this cluster that Temporal remembers had to do with the instance. `failed`, `canceled`: how its workflow ended;
    * the node keeps what it has. `poolKeepsIt`: the pool's policy. `leftBehind`: its workflow has ended without it.
    */
   readonly why: 'attachedByHand' | 'failed' | 'canceled' | 'poolKeepsIt' | 'leftBehind';
@@ -209,6 +211,8 @@ export interface ScopeActivities {
     token: number;
     /** The address that the node has, and is to lose to this one. */
     replaces?: AddressRef;
+    /** The instance had an ephemeral address: GCE keeps that with the association. */
+    hadEphemeral?: boolean;
   }): Promise<Association>;
 
   /**

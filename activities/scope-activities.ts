@@ -44,12 +44,13 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
 
     // The provider looks before it acts and never takes an address from another holder: a second run finds its own
     // association and returns it. Its requests carry the claim's key, so the cloud too knows a repeated one.
-    associate: ({ scope, instance, address, token, replaces }) =>
+    associate: ({ scope, instance, address, token, replaces, hadEphemeral = false }) =>
       withFailures(async () => {
         checkScope(provider, scope);
         const association = await provider.associate(instance, address, {
           requestKey: claimKey(token),
           replaces,
+          hadEphemeral,
         });
         log().info(
           {

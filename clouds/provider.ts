@@ -115,6 +115,11 @@ export interface ChangeOptions {
 export interface AssociateOptions extends ChangeOptions {
   /** The static address that the instance was given before, and is to lose to the new one. */
   readonly replaces?: AddressRef | undefined;
+  /**
+   * The instance had an ephemeral address, as far as the caller knows: an earlier try may have removed it. A cloud where it must
+   * go first keeps that with the association, and shows it as `inPlaceOfEphemeral`.
+   */
+  readonly hadEphemeral?: boolean;
 }
 
 export interface ReleaseOptions extends ChangeOptions {

@@ -2,12 +2,14 @@
  * `npm run demo`: a whole world on this machine, in which nodes of a real Kubernetes API get static addresses over the
  * protocols of EC2 and Compute Engine, orchestrated by a real Temporal server; and workers are killed on the way.
  */
+import { Client, Connection } from '@temporalio/client';
 import { Command, InvalidArgumentError } from 'commander';
 import { families as allFamilies, type Family } from '../model/address.ts';
 import type { ProviderName } from '../model/scope.ts';
 import { listenForShutdown, untilAborted } from '../program/shutdown.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
 import { judge, type Verdict } from './judge.ts';
+import type { WipeVerdict } from './judge-wipe.ts';
 import { observeNodes } from './observer.ts';
 import { Programs } from './programs.ts';
 import { setStage, type Stage } from './stage.ts';
@@ -18,6 +20,7 @@ interface Options {
   readonly clouds: readonly ProviderName[];
   readonly family: readonly Family[];
   readonly nodes: number;
+  readonly wipeTemporal?: boolean;
   readonly once?: boolean;
   readonly json?: boolean;
   readonly chart?: boolean;
@@ -34,6 +37,7 @@ const options = new Command('npm run demo --')
   .option('--clouds <list>', 'aws, gcp, or both with a comma between them', cloudList, ['aws'])
   .option('--family <which>', 'what each node gets: ipv4, ipv6, or dual for both', familyList, ['ipv4'])
   .option('--nodes <n>', 'how many nodes on each cloud, in two node groups', wholeNumber, 12)
+  .option('--wipe-temporal', "all of Temporal's data is lost in mid-run, and what the nodes have must stay")
   .option('--once', 'end when the story is told, instead of staying up')
   .option('--json', 'the last line is one JSON object with the result; the story goes to stderr')
   .option('--chart', 'run worker and watcher from what helm installs of the chart, and with nothing else')
@@ -66,15 +70,23 @@ async function main(): Promise<number> {
   const stage = await setStage(world, { clouds, families, nodes });
   const programs = await Programs.prepare(world, stage, options.chart === true);
   const view = startView(output, families, () => observeNodes(world));
+  const connection = await Connection.connect({ address: world.temporal.address });
+  const stops: (() => Promise<void>)[] = [() => connection.close()];
   try {
     // Addresses beyond the burst come at the cloud's rate; and a killed worker's calls are missed for some seconds.
     const patienceMs = 120_000 + nodes * families.length * 500;
-    await Promise.race([playStory({ world, stage, programs, view, patienceMs }), interrupted(signal)]);
+    const onStop = (stop: () => Promise<void>): void => void stops.push(stop);
+    const client = new Client({ connection, namespace: world.temporal.namespace });
+    const scene = { world, stage, programs, view, client, patienceMs, onStop };
+    const wipe = await Promise.race([playStory(scene, options), interrupted(signal)]);
     const verdict = await judge(stage, await observeNodes(world));
-    const good = report(view, verdict, stage);
+    const checks = [...checksOf(verdict), ...(wipe === undefined ? [] : wipeChecksOf(wipe))];
+    const good = report(view, verdict, checks, stage);
+    if (wipe !== undefined) view.say(`  ${wipe.kept} addresses kept, ${wipe.served} new nodes served.`);
     if (options.json === true) {
       const seconds = Math.round((Date.now() - startedAt) / 100) / 10;
-      process.stdout.write(`${JSON.stringify({ ...verdict, workerKills: programs.workerKills, seconds })}\n`);
+      const result = { ...verdict, ...wipe, workerKills: programs.workerKills, seconds };
+      process.stdout.write(`${JSON.stringify(result)}\n`);
     }
     if (options.once !== true) {
       view.say(thingsToTry(world));
@@ -88,6 +100,7 @@ async function main(): Promise<number> {
   } finally {
     await view.stop();
     await programs.stop();
+    await Promise.all(stops.map((stop) => stop()));
     await world.stop();
   }
 }
@@ -97,15 +110,32 @@ async function interrupted(signal: AbortSignal): Promise<never> {
   throw signal.reason;
 }
 
-/** @returns true if every invariant holds */
-function report(view: View, verdict: Verdict, { clouds }: Stage): boolean {
-  const checks: [string, number][] = [
+/** What must not have happened, and how often it did. */
+type Check = readonly [string, number];
+
+function checksOf(verdict: Verdict): Check[] {
+  return [
     ['addresses taken from a holder, on two instances, or two on one', verdict.doubleAssigned],
     ['pool addresses leaked, or idle while a node waits', verdict.leaked],
     ['addresses of others touched', verdict.foreignTouched],
     ['nodes that show what their cloud does not', verdict.untrue],
     ['instances that lost their only external address', verdict.without],
   ];
+}
+
+function wipeChecksOf(wipe: WipeVerdict): Check[] {
+  return [
+    ['addresses touched that a node had when Temporal was wiped', wipe.reassociated],
+    ['nodes that came meanwhile and were not served', wipe.unserved],
+    ['addresses of Nodes deleted meanwhile that did not come back', wipe.unreturned],
+    ['addresses on machines without a Node that no audit reports', wipe.unreported],
+    ['Nodes that for a moment did not show what they had', wipe.flapped],
+    ['runs in which no address was there to be kept, or no node came', wipe.kept * wipe.served === 0 ? 1 : 0],
+  ];
+}
+
+/** @returns true if every invariant holds */
+function report(view: View, verdict: Verdict, checks: readonly Check[], { clouds }: Stage): boolean {
   view.say(
     `${clouds.map(({ title }) => title).join(' and ')}, asked: ${verdict.nodes} nodes, ${verdict.assigned} assigned, ` +
       `${verdict.waiting} waiting, ${verdict.released} released by hand, ${verdict.deleted} deleted.`,

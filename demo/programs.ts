@@ -49,6 +49,17 @@ export class Programs {
     this.#running.set(name, program);
   }
 
+  async startBoth(): Promise<void> {
+    await Promise.all([this.start('worker'), this.start('watcher')]);
+  }
+
+  /** Both at once. */
+  async kill(): Promise<void> {
+    const watcher = this.#running.get('watcher');
+    watcher?.kill('SIGKILL');
+    await Promise.all([this.killWorker(), watcher?.exited]);
+  }
+
   /** As a node that loses power would do it. */
   async killWorker(): Promise<void> {
     const worker = this.#running.get('worker');

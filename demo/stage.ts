@@ -40,11 +40,20 @@ export async function setStage(
   return { clouds, families: options.families, configFile: writeConfig(world, clouds) };
 }
 
-/** Registers the Nodes, as the kubelets of the instances would. */
-export async function registerNodes(world: World, { groups, region }: DemoCloud): Promise<void> {
+/**
+ * Registers Nodes, as the kubelets of the instances would.
+ *
+ * @param names which ones. Default: all
+ */
+export async function registerNodes(
+  world: World,
+  { groups, region }: DemoCloud,
+  names?: readonly string[],
+): Promise<void> {
   await Promise.all(
-    groups.flatMap((group) =>
-      [...group.nodes].map(([name, { zone, providerID }]) =>
+    groups.flatMap((group) => {
+      const chosen = [...group.nodes].filter(([name]) => names === undefined || names.includes(name));
+      return chosen.map(([name, { zone, providerID }]) =>
         createNode(world.kubernetes, {
           name,
           region,
@@ -53,8 +62,8 @@ export async function registerNodes(world: World, { groups, region }: DemoCloud)
           labels: { nodegroup: group.name },
           taints: [{ key: taintKey, effect: 'NoSchedule' }],
         }),
-      ),
-    ),
+      );
+    }),
   );
 }
 

@@ -4,29 +4,29 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { deleteNode } from '../sandbox/nodes.ts';
 import { ensureTools } from '../sandbox/tools/ensure-tools.ts';
-import type { World } from '../sandbox/world.ts';
 import { assignIpWorkflowId } from '../workflows/messages.ts';
 import { addressesFor, capacityOf, type NodeGroup } from './cloud.ts';
+import type { WipeVerdict } from './judge-wipe.ts';
 import type { NodeRow } from './observer.ts';
-import type { Programs } from './programs.ts';
-import { cluster, registerNodes, type Stage, type StagedCloud } from './stage.ts';
-import type { View } from './view.ts';
+import { type Scene, until, untilAtRest } from './scene.ts';
+import { cluster, registerNodes, type StagedCloud } from './stage.ts';
+import { playWipe } from './wipe-temporal.ts';
 
-export interface Scene {
-  readonly world: World;
-  readonly stage: Stage;
-  readonly programs: Programs;
-  readonly view: View;
-  /** A step that takes longer than this has failed, in milliseconds. */
-  readonly patienceMs: number;
-}
-
-export async function playStory(scene: Scene): Promise<void> {
+/** @returns what became of the nodes' addresses when Temporal's data was lost, if it was to be */
+export async function playStory(
+  scene: Scene,
+  { wipeTemporal = false } = {},
+): Promise<WipeVerdict | undefined> {
   const { stage, programs, view } = scene;
   view.say('Starting worker and watcher.');
-  await Promise.all([programs.start('worker'), programs.start('watcher')]);
+  await programs.startBoth();
+  const verdict = wipeTemporal ? await playWipe(scene) : undefined;
   // One after the other: the worker of the one is killed in the middle, and so is that of the other.
-  for (const cloud of stage.clouds) await playOn(scene, cloud);
+  for (const cloud of stage.clouds) {
+    if (!wipeTemporal) await playOn(scene, cloud);
+    await turnOver(scene, cloud);
+  }
+  return verdict;
 }
 
 async function playOn(scene: Scene, cloud: StagedCloud): Promise<void> {
@@ -34,8 +34,6 @@ async function playOn(scene: Scene, cloud: StagedCloud): Promise<void> {
   const { groups, title } = cloud;
   const nodes = groups.reduce((total, group) => total + group.nodes.size, 0);
   const capacity = groups.reduce((total, group) => total + capacityOf(group, stage.families), 0);
-  const [game] = groups.slice(-1);
-  if (game === undefined) throw new Error(`no node group on ${title}`);
 
   view.say(`${title}: registering ${nodes} Nodes; the pools have addresses for ${capacity}.`);
   await registerNodes(world, cloud);
@@ -44,7 +42,13 @@ async function playOn(scene: Scene, cloud: StagedCloud): Promise<void> {
     const rows = all.filter((row) => groups.some((group) => group.nodes.has(row.node)));
     return inPhase(rows, 'assigned') === capacity && inPhase(rows, 'waiting') === nodes - capacity;
   });
+}
 
+/** A Node is deleted and an address released by hand; those that wait get them. */
+async function turnOver(scene: Scene, cloud: StagedCloud): Promise<void> {
+  const { world, view } = scene;
+  const [game] = cloud.groups.slice(-1);
+  if (game === undefined) throw new Error(`no node group on ${cloud.title}`);
   const deleted = someAssigned(view.rows(), game);
   const wanted = scarceAddress(scene, deleted);
   view.say(`Deleting Node ${deleted.node}: its address ${wanted} should go to one that waits.`);
@@ -65,6 +69,8 @@ async function playOn(scene: Scene, cloud: StagedCloud): Promise<void> {
       rows.some((row) => row.node === node && row.phase === (index === 0 ? 'released' : 'assigned')),
     ),
   );
+  // On Compute Engine an ephemeral address comes back after that.
+  await untilAtRest(scene, [released.node], ['released']);
 }
 
 /** @param associations how many are to be made in all */
@@ -119,25 +125,4 @@ function someAssigned(rows: readonly NodeRow[], group: NodeGroup, except?: strin
 
 function inPhase(rows: readonly NodeRow[], phase: string): number {
   return rows.filter((row) => row.phase === phase).length;
-}
-
-/** @throws Error with what was seen last, if it does not come true in time */
-async function until(
-  { view, programs, patienceMs }: Scene,
-  what: string,
-  isSo: (rows: readonly NodeRow[]) => boolean,
-): Promise<readonly NodeRow[]> {
-  const deadline = Date.now() + patienceMs;
-  for (;;) {
-    const rows = view.rows();
-    if (isSo(rows)) return rows;
-    programs.assertAlive();
-    if (Date.now() > deadline) {
-      const seen = rows
-        .map(({ node, phase, addresses }) => [node, phase, addresses.ipv4, addresses.ipv6].join(' ').trim())
-        .join('\n  ');
-      throw new Error(`Waited ${patienceMs / 1000} s in vain for: ${what}. Last seen:\n  ${seen}`);
-    }
-    await sleep(50);
-  }
 }

@@ -96,6 +96,8 @@ export interface PublicIp {
    * which gives way to a static one. `additional`: the interface may have several (IPv6 on EC2), so it is in nobody's way.
    */
   readonly kind: 'static' | 'ephemeral' | 'additional';
+  /** Of a static one: it was associated by this program in place of an ephemeral one, as the cloud itself shows (GCE). */
+  readonly inPlaceOfEphemeral?: boolean;
 }
 
 /** @returns the address of the family that another one would replace, or that is in its way; undefined if there is none */

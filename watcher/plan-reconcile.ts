@@ -1,6 +1,7 @@
 /** What is amiss between the cluster's Nodes and the workflows that run for them. Pure. */
 import type { FailureCooldown, PoolConfig } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
+import { phaseLabel } from '../kubernetes/keys.ts';
 import type { NodeView } from '../kubernetes/nodes.ts';
 import { dueAt, type FailedRun } from './failure-cooldown.ts';
 import { isTainted } from './node-interest.ts';
@@ -38,7 +39,8 @@ export interface ReconcilePlan {
   }[];
   /**
    * Nodes whose workflow must look again: it is for an earlier Node of the name, or the Node has another pool now, or none,
-   * or its pool's settings are others, or it has the taint again that was removed once it was assigned.
+   * or its pool's settings are others, or it has the taint again that was removed once it was assigned, or shows that it is assigned
+   * while its workflow waits.
    */
   readonly nudge: readonly NodeView[];
   /** Workflows whose Node is not in the list. Suspects only: each must be confirmed by a direct read. */
@@ -92,6 +94,8 @@ function cooldownEnd(
 function mustLookAgain(run: OpenRun, node: NodeView, pool: PoolConfig | undefined): boolean {
   if (pool === undefined || run.uid !== node.uid) return true;
   if (run.poolHash !== undefined && run.poolHash !== pool.hash) return true;
+  // A run out of a backup of Temporal's data waits for what the node has got since.
+  if (run.phase === 'waiting' && node.labels[phaseLabel] === 'assigned') return true;
   const isLifted =
     run.phase === 'assigned' || (run.phase === 'failed' && pool.taintPolicy === 'assignedOrGaveUp');
   return isLifted && isTainted(node, pool);

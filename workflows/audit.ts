@@ -73,7 +73,7 @@ async function tell(cluster: string, node: string, uid: string): Promise<boolean
 }
 
 const REASONS: Readonly<Record<Unclaimed['why'], string>> = {
-  attachedByHand: 'no workflow of this cluster put it there: left alone',
+  attachedByHand: 'no workflow of this cluster that Temporal remembers put it there: left alone',
   failed: 'the assignment failed for good, and is tried again: left alone',
   canceled: 'its workflow was canceled: left alone',
   poolKeepsIt: 'its pool leaves addresses where they are: left alone',

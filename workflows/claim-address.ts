@@ -8,6 +8,7 @@ import {
 } from '@temporalio/workflow';
 import { type AddressQuery, familyName, type Instance, type InstanceRef } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
+import { adoption, isAdoptedFirst } from './adoption.ts';
 import { failureMessage, failureType } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
@@ -143,6 +144,7 @@ async function waitVisibly(run: NodeRun, of: FamilyRun, notice: Notice): Promise
   // An address that comes meanwhile does not wait for Kubernetes to take the Event.
   const giveUp = (): boolean => isInterrupted(run) || of.grants.length > 0;
   note(run, `claim an ${familyName(of.family)} address`, 'waiting', message);
+  if (isAdoptedFirst(run)) await adoption(run, giveUp);
   await publish(run, { event: notice, giveUp });
 }
 
@@ -210,7 +212,8 @@ async function associateAndVerify(
     if (isWantedOtherwise(run)) throw new Overtaken(`${run.node.name} is wanted otherwise`);
     // Noted before the call that may remove it.
     of.mayLackEphemeral = of.hadEphemeral !== undefined;
-    const association = await associate.executeWithOptions({ summary }, [{ ...target, token }]);
+    const hadEphemeral = of.mayLackEphemeral;
+    const association = await associate.executeWithOptions({ summary }, [{ ...target, token, hadEphemeral }]);
     // From here on there is something to give back, whatever becomes of the rest.
     of.assignment = { address, token, association, instance: ref, pool, query };
     of.mayLackEphemeral = false;

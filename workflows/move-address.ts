@@ -133,7 +133,10 @@ async function associate(
   await holding(run.changing, async () => {
     if (isWantedOtherwise(run)) throw new Overtaken('its address is being released');
     const replaces = before.address;
-    const association = await replace.executeWithOptions({ summary }, [{ ...target, token, replaces }]);
+    const hadEphemeral = of.hadEphemeral !== undefined;
+    const association = await replace.executeWithOptions({ summary }, [
+      { ...target, token, replaces, hadEphemeral },
+    ]);
     of.assignment = { address, token, association, instance, pool, query };
   });
   const association = of.assignment?.association;
@@ -163,7 +166,7 @@ async function putBack(
     // By a token of its own: a call of a worker that was thought dead, to remove what had the old one, hits nothing.
     const summary = `${before.address.ip} → ${instance.id}, as before`;
     const association = await put.executeWithOptions({ summary }, [
-      { ...target, address: before.address, token },
+      { ...target, address: before.address, token, hadEphemeral: of.hadEphemeral !== undefined },
     ]);
     of.assignment = { ...before, association };
     if (outcome !== 'unknown') return;

@@ -46,6 +46,8 @@ export interface NodeRun {
   pool: PoolSpec | undefined;
   instance: Instance | undefined;
   pinned: Readonly<Partial<Record<Family, string>>>;
+  /** The addresses that the Node shows, as of the last look at it. */
+  shownOnNode: readonly string[];
   /** One for each family that the pool asks for. */
   families: FamilyRun[];
 
@@ -101,6 +103,7 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     pool: families.find(({ assignment }) => assignment !== undefined)?.assignment?.pool,
     instance: undefined,
     pinned: {},
+    shownOnNode: [],
     families,
     deletedUid: input.resume?.deleted?.uid,
     graceUntil: input.resume?.deleted?.graceUntil,

@@ -4,6 +4,7 @@ import type { Discovery } from '../activities/contract.ts';
 import { type AddressQuery, familyName, type InstanceRef, solePublicIp } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
+import { adoption, isAdoptedFirst } from './adoption.ts';
 import { failureType } from './failures.ts';
 import { type FamilyRun, newFamilyRun, wantedOf } from './family-run.ts';
 import type { Assignment } from './messages.ts';
@@ -13,6 +14,7 @@ import {
   enterFamilyPhase,
   ephemeralMemo,
   explain,
+  isInterrupted,
   type NodeRun,
   note,
   wishOf,
@@ -30,6 +32,7 @@ export async function useDiscovery(run: NodeRun, found: Ready): Promise<void> {
   run.pool = found.pool;
   run.instance = found.instance;
   run.pinned = found.pinned;
+  run.shownOnNode = found.shown ?? [];
   run.looks = 0;
   run.lastError = undefined;
   await dropFamilies(run, found);
@@ -76,7 +79,9 @@ function noteEphemeral(run: NodeRun, of: FamilyRun, { instance, pool }: Ready): 
     of.hadEphemeral = undefined;
     of.mayLackEphemeral = false;
   }
-  if (solePublicIp(instance, of.family)?.kind !== 'ephemeral') return;
+  const shown = solePublicIp(instance, of.family);
+  // Also one that an earlier run replaced, of which this one knows nothing else: Temporal's data may have been lost since.
+  if (shown?.kind !== 'ephemeral' && shown?.inPlaceOfEphemeral !== true) return;
   const { provider, id, zone } = instance;
   const isKnown = of.hadEphemeral !== undefined;
   of.hadEphemeral = { instance: { provider, id, zone }, scope: pool.scope };
@@ -217,6 +222,7 @@ export async function announce(run: NodeRun, of: FamilyRun): Promise<void> {
 /** As {@link announce}, in other words. */
 export async function announceAs(run: NodeRun, of: FamilyRun, notice: Notice): Promise<void> {
   enterFamilyPhase(run, of, 'assigned', notice.message);
+  if (isAdoptedFirst(run)) await adoption(run, () => isInterrupted(run));
   await publish(run, { event: notice });
 }
 

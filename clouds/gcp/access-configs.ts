@@ -1,7 +1,7 @@
 /** Changes what external address an instance's primary interface has. */
 import { randomUUID } from 'node:crypto';
 import type { Family } from '../../model/address.ts';
-import { CloudError, type ChangeOptions } from '../provider.ts';
+import { type AssociateOptions, CloudError, type ChangeOptions } from '../provider.ts';
 import type { FoundAddress } from './addresses.ts';
 import type { GcpClients } from './client.ts';
 import type { AccessConfig, FoundInstance, NetworkInterface } from './instances.ts';
@@ -20,7 +20,7 @@ export interface Target {
  */
 export interface AccessConfigs {
   /** The interface must have none of the family. */
-  addStatic(target: Target, address: FoundAddress, options: ChangeOptions): Promise<void>;
+  addStatic(target: Target, address: FoundAddress, options: AssociateOptions): Promise<void>;
   /** The interface must have none of the family. The cloud chooses the address. */
   addEphemeral(target: Target, family: Family, options: ChangeOptions): Promise<void>;
   /** @param config as it was read; one that is not there any more is no error */
@@ -31,6 +31,13 @@ const types = { ipv4: 'ONE_TO_ONE_NAT', ipv6: 'DIRECT_IPV6' } as const;
 
 /** On a config of this name, the interface was IPv4 only before it got the address. */
 const stackChangedPrefix = 'kubeip-dual-';
+/** On a config of this name, the interface had an ephemeral address before. Known as long as the static one is there, whoever asks. */
+const ephemeralReplacedPrefix = 'kubeip-for-ephemeral-';
+
+/** @returns whether the static address of this config was added in place of an ephemeral one */
+export function isInPlaceOfEphemeral({ name }: AccessConfig): boolean {
+  return name.startsWith(ephemeralReplacedPrefix);
+}
 
 export function createAccessConfigs(
   clients: GcpClients,
@@ -97,17 +104,13 @@ export function createAccessConfigs(
     async addStatic(target, address, options) {
       const { ip, family } = address.address;
       const tier = address.networkTier === '' ? {} : { networkTier: address.networkTier };
+      const name = nameFor(options.hadEphemeral === true ? ephemeralReplacedPrefix : 'kubeip-', options, ip);
       if (family === 'ipv4') {
-        return await add(
-          target,
-          family,
-          { name: nameFor('kubeip-', options, ip), natIP: ip, ...tier },
-          options,
-        );
+        return await add(target, family, { name, natIP: ip, ...tier }, options);
       }
       const ipv6 = { externalIpv6: ip, externalIpv6PrefixLength: address.prefixLength ?? 96, ...tier };
       if (target.nic.stackType !== 'IPV4_ONLY') {
-        return await add(target, family, { name: nameFor('kubeip-', options, ip), ...ipv6 }, options);
+        return await add(target, family, { name, ...ipv6 }, options);
       }
       const config = { type: types[family], name: nameFor(stackChangedPrefix, options, ip), ...ipv6 };
       await updateInterface(target, { stackType: 'IPV4_IPV6', ipv6AccessConfigs: [config] }, options);

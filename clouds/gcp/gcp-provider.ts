@@ -21,7 +21,12 @@ import {
   type ReleaseOptions,
   type RestoreOutcome,
 } from '../provider.ts';
-import { createAccessConfigs, type AccessConfigs, type Target } from './access-configs.ts';
+import {
+  createAccessConfigs,
+  type AccessConfigs,
+  isInPlaceOfEphemeral,
+  type Target,
+} from './access-configs.ts';
 import { associationWith, createAddressReader, type AddressReader } from './addresses.ts';
 import { createGcpCall, createGcpClients, type GcpClientOptions, type GcpClients } from './client.ts';
 import { accessConfigExists, isOutdated } from './errors.ts';
@@ -89,8 +94,13 @@ class GcpProvider implements CloudProvider {
     const ips = Object.values(primary?.accessConfigs ?? {}).flatMap(({ ip }) => (ip === '' ? [] : [ip]));
     const reserved = await this.#addresses.reserved(ips);
     const publicIps = families.flatMap((family): PublicIp[] => {
-      const ip = primary?.accessConfigs[family]?.ip;
-      return ip ? [{ ip, family, kind: reserved.has(ip) ? 'static' : 'ephemeral' }] : [];
+      const config = primary?.accessConfigs[family];
+      if (config === undefined || config.ip === '') return [];
+      const { ip } = config;
+      if (!reserved.has(ip)) return [{ ip, family, kind: 'ephemeral' }];
+      return [
+        { ip, family, kind: 'static', ...(isInPlaceOfEphemeral(config) && { inPlaceOfEphemeral: true }) },
+      ];
     });
     return {
       provider: 'gcp',
@@ -144,10 +154,12 @@ class GcpProvider implements CloudProvider {
     const family = familyOf(address.ip);
     const target = livingTarget(await this.#instances.read(ref), ref);
     const present = target.nic.accessConfigs[family];
+    let { hadEphemeral = false } = options;
     if (present !== undefined) {
       if (sameIp(present.ip, address.ip)) return associationOf(target);
       const isReplaced = options.replaces !== undefined && sameIp(present.ip, options.replaces.ip);
       if (!isReplaced) await this.#refuseForeign(target.found, present.ip);
+      hadEphemeral ||= !isReplaced || isInPlaceOfEphemeral(present);
     }
     const reserved = await this.#addresses.get(address.id);
     // As it is now: only an address that can be given is worth the loss of the present one.
@@ -155,7 +167,7 @@ class GcpProvider implements CloudProvider {
     checkFits(target, reserved);
     try {
       const cleared = present === undefined ? target : await this.#clear(ref, target, family, options);
-      await this.#configs.addStatic(cleared, reserved, options);
+      await this.#configs.addStatic(cleared, reserved, { ...options, hadEphemeral });
       return associationOf(cleared);
     } catch (error) {
       if (!(error instanceof CloudError)) throw error;

@@ -1,4 +1,5 @@
 /** A real Temporal dev server with its UI, on loopback, with the project's search attributes. */
+import { copyFileSync, existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from '@temporalio/client';
 import { searchAttributeCliTypes, searchAttributeNumbers } from '../../program/search-attributes.ts';
@@ -48,7 +49,7 @@ export function startTemporal(options: TemporalServerOptions): Promise<TemporalS
         `--ip=${loopback}`,
         `--port=${port}`,
         `--ui-port=${uiPort}`,
-        `--db-filename=${join(options.dir, 'temporal.db')}`,
+        `--db-filename=${databaseOf(options.dir)}`,
         '--log-level=warn',
         '--color=never',
         ...searchAttributeFlags(),
@@ -67,6 +68,28 @@ export function startTemporal(options: TemporalServerOptions): Promise<TemporalS
       stop: async () => void (await child.stop()),
     };
   });
+}
+
+/** SQLite's write-ahead log is part of the database. */
+const databaseSuffixes = ['', '-wal', '-shm', '-journal'];
+
+/** Deletes the database of a server that does not run. @param dir as the server was given it */
+export function removeTemporalData(dir: string): void {
+  for (const suffix of databaseSuffixes) rmSync(databaseOf(dir) + suffix, { force: true });
+}
+
+/** Copies the database of a server that does not run, over what is there. @param from a folder with a database; @param to likewise */
+export function copyTemporalData(from: string, to: string): void {
+  removeTemporalData(to);
+  for (const suffix of databaseSuffixes) {
+    if (existsSync(databaseOf(from) + suffix)) {
+      copyFileSync(databaseOf(from) + suffix, databaseOf(to) + suffix);
+    }
+  }
+}
+
+function databaseOf(dir: string): string {
+  return join(dir, 'temporal.db');
 }
 
 /** `--search-attribute KubeipNode=Keyword …`, as `temporal server start-dev` takes it. */

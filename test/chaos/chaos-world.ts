@@ -15,7 +15,7 @@ import {
   statusQuery,
 } from '../../workflows/messages.ts';
 import { writeKubeconfigs } from '../crash/kubeconfig.ts';
-import { RestartableServers } from '../restartable-servers.ts';
+import { RestartableServers } from '../../sandbox/restartable-servers.ts';
 import { writeWorkflowBundle } from '../workflow-bundle.ts';
 import type { ChaosCloud } from './chaos-cloud.ts';
 import { Cluster, clusterName, taintKey } from './cluster.ts';

@@ -1,6 +1,6 @@
 /** The ephemeral address, which Compute Engine wants removed before a static one can be added: when it goes, and that it comes back. */
 import { expect } from '@jest/globals';
-import type { AddressRef } from '../../model/address.ts';
+import type { AddressRef, InstanceRef } from '../../model/address.ts';
 import type { AssociationEvent } from '../../sandbox/cloud/association-journal.ts';
 import type { AnyFault } from '../../sandbox/cloud/faults.ts';
 import type { GceBackend } from './gce-backend.ts';
@@ -114,6 +114,31 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
       },
     })),
   ),
+  {
+    name: 'the cloud itself shows that a static address came in place of an ephemeral one, and only then',
+    async run({ provider, openProvider, emulator, createInstance, createPool, reserve }) {
+      const pool = createPool();
+      const shownOn = async (ref: InstanceRef) => (await openProvider().findInstance(ref)).publicIps;
+      const [had, address] = [await createInstance(withEphemeral), await reserve(pool)];
+      await provider.associate(had, address);
+      expect(await shownOn(had)).toMatchObject([{ kind: 'static', inPlaceOfEphemeral: true }]);
+
+      // A try that died after the removal: the next one finds none, and the workflow knows that there was one.
+      const [cut, next] = [await createInstance(withEphemeral), await reserve(pool)];
+      const [action, code] = ['instances.addAccessConfig', 'RESOURCE_NOT_READY'];
+      emulator.addFaults({ kind: 'operationError', action, code, times: 10 });
+      await expect(provider.associate(cut, next)).rejects.toMatchObject({ kind: 'Unavailable' });
+      emulator.clearFaults();
+      await openProvider().associate(cut, next, { hadEphemeral: true });
+      expect(await shownOn(cut)).toMatchObject([{ kind: 'static', inPlaceOfEphemeral: true }]);
+
+      const [none, third] = [await createInstance(), await reserve(pool)];
+      await provider.associate(none, third);
+      const [shown] = await shownOn(none);
+      expect(shown).toMatchObject({ kind: 'static', ip: third.ip });
+      expect(shown).not.toHaveProperty('inPlaceOfEphemeral');
+    },
+  },
   {
     name: 'an association that fails for good after the deletion puts an ephemeral address back at once',
     async run({ provider, emulator, createInstance, createPool, reserve, externalOf }) {

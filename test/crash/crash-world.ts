@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { startWorld, type World } from '../../sandbox/world.ts';
-import { RestartableServers } from '../restartable-servers.ts';
+import { RestartableServers } from '../../sandbox/restartable-servers.ts';
 import { writeWorkflowBundle } from '../workflow-bundle.ts';
 import { Scene } from './scene.ts';
 

@@ -1,5 +1,8 @@
 /** Compute Engine demands that an ephemeral address goes before a static one comes: what becomes of both on a bad day. */
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { type WorkflowHandle } from '@temporalio/client';
+import { defaultPayloadConverter, type Payload } from '@temporalio/common';
+import type { PublishInput } from '../../activities/contract.ts';
 import { releaseSignal } from '../../workflows/messages.ts';
 import { addressOf } from './assigned-address.ts';
 import { ipsOn, ofFamily } from './family-addresses.ts';
@@ -24,6 +27,7 @@ beforeAll(async () => {
       { name: 'returned', provider: cloud },
       { name: 'stale', provider: cloud },
       { name: 'moved', provider: cloud },
+      dualStackPool(cloud, 'adopted'),
       dualStackPool(cloud, 'refused-release'),
       dualStackPool(cloud, 'refused-deletion'),
     ],
@@ -44,6 +48,19 @@ function callsOf(action: string): number {
 function externalIpv4(node: TestNode): string | undefined {
   const instance = harness.gce.instances().find(({ name }) => name === node.instanceId);
   return instance?.externalIps.find(({ type }) => type === 'ONE_TO_ONE_NAT')?.ip;
+}
+
+/** What a run was to write on its Node, in order. */
+function publishedBy({ events }: Awaited<ReturnType<WorkflowHandle['fetchHistory']>>): PublishInput[] {
+  return (events ?? []).flatMap(({ activityTaskScheduledEventAttributes: scheduled }) => {
+    if (scheduled?.activityType?.name !== 'publish') return [];
+    const input: unknown = decode(scheduled.input?.payloads?.[0]);
+    return [input as PublishInput];
+  });
+}
+
+function decode(payload: Payload | null | undefined): unknown {
+  return payload === null || payload === undefined ? undefined : defaultPayloadConverter.fromPayload(payload);
 }
 
 async function waitForEphemeral(node: TestNode): Promise<void> {
@@ -135,6 +152,38 @@ test('a node whose address somebody moved away has an ephemeral one while it wai
   // And gives way to the next static one.
   const [next] = harness.reserveOnGce('moved');
   expect((await harness.waitUntilAssigned(node)).address.id).toBe(next);
+});
+
+test('a run that knows nothing, as with an empty Temporal, takes over what its node has, and shows no less meanwhile', async () => {
+  harness.reserveOnGce('adopted', 'ipv4');
+  harness.reserveOnGce('adopted', 'ipv6');
+  const node = await harness.addNode('adopted-1', { pool: 'adopted', cloud, dualStack: true });
+  await harness.waitForPhase(node, 'assigned');
+  const before = ipsOn(harness, node);
+  const calls = harness.gce.calls().mutations.length;
+  await harness.handle(node).terminate('as if its history was lost');
+
+  await harness.tellChanged(node);
+  await harness.waitForPhase(node, 'assigned');
+  const written = await waitFor(
+    'what it found to be written on the Node',
+    async () => publishedBy(await harness.handle(node).fetchHistory()),
+    (all) => all.length > 0,
+  );
+  const ips = [before.ipv4, before.ipv6];
+  for (const { phase, addresses } of written) {
+    expect({ phase, ips: addresses.map(({ ip }) => ip) }).toEqual({ phase: 'assigned', ips });
+  }
+  expect(ipsOn(harness, node)).toEqual(before);
+  expect(harness.gce.calls().mutations).toHaveLength(calls);
+
+  // That there was an ephemeral one of each family before, the cloud remembers.
+  await harness.release(node);
+  await waitFor(
+    'ephemeral addresses of both families',
+    () => harness.nodes.externalOf(node.instanceId),
+    ({ ipv4, ipv6 }) => ipv4 === 'ephemeral' && ipv6 === 'ephemeral',
+  );
 });
 
 describe('where every IPv4 address is refused for good, also an ephemeral one', () => {

@@ -68,6 +68,18 @@ describe('the plan of a reconcile', () => {
     ['that knows other settings is told to look', node('a'), { ...knows, poolHash: 'other' }, true],
     ['that has not looked yet is left alone', node('a'), { ...knows, poolHash: undefined }, false],
     [
+      'that waits while its Node shows that it is assigned is told to look',
+      node('a', { labels: { ...pool.nodeSelector.matchLabels, [phaseLabel]: 'assigned' } }),
+      { ...knows, phase: 'waiting' },
+      true,
+    ],
+    [
+      'that waits, as its Node shows, is left alone',
+      node('a', { labels: { ...pool.nodeSelector.matchLabels, [phaseLabel]: 'waiting' } }),
+      { ...knows, phase: 'waiting' },
+      false,
+    ],
+    [
       'that has assigned an address to a Node with the taint is told to look',
       node('a', { taints }),
       { ...knows, phase: 'assigned' },

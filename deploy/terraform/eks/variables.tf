@@ -1,0 +1,152 @@
+variable "region" {
+  description = "AWS region."
+  type        = string
+  default     = "eu-west-1"
+
+  validation {
+    condition     = can(regex("^[a-z]{2,}(-[a-z]+)+-[0-9]+$", var.region))
+    error_message = "region must be a region, such as eu-west-1."
+  }
+}
+
+variable "cluster_name" {
+  description = "Name of the cluster, in EKS and in the configuration of kubeip-temporal."
+  type        = string
+  default     = "kubeip-demo"
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$", var.cluster_name))
+    error_message = "cluster_name must have at most 40 lower-case letters, digits and dashes, and begin and end with no dash."
+  }
+}
+
+variable "environment" {
+  description = "Value of the tag `environment` on everything, by which the pool selects its addresses as well."
+  type        = string
+  default     = "demo"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9._-]+$", var.environment))
+    error_message = "environment must have letters, digits, dots, underscores and dashes only: it is in a filter."
+  }
+}
+
+variable "kubernetes_version" {
+  description = "Kubernetes version of the cluster. Null: the newest that EKS has."
+  type        = string
+  default     = null
+}
+
+variable "vpc_cidr" {
+  description = "IPv4 range of the VPC, a /16 to /20: each of its four subnets gets a sixteenth."
+  type        = string
+  default     = "10.0.0.0/16"
+
+  validation {
+    condition     = can(cidrsubnet(var.vpc_cidr, 4, 15)) && tonumber(split("/", var.vpc_cidr)[1]) >= 16 && tonumber(split("/", var.vpc_cidr)[1]) <= 20
+    error_message = "vpc_cidr must be an IPv4 range from /16 to /20, such as 10.0.0.0/16."
+  }
+}
+
+variable "api_access_cidrs" {
+  description = "Who may reach the cluster's API server from the internet. Name your own ranges."
+  type        = list(string)
+  default     = ["0.0.0.0/0"]
+
+  validation {
+    condition     = length(var.api_access_cidrs) > 0 && alltrue([for cidr in var.api_access_cidrs : can(cidrhost(cidr, 0))])
+    error_message = "api_access_cidrs must be IPv4 ranges, such as [\"198.51.100.0/24\"]."
+  }
+}
+
+variable "instance_type" {
+  description = "Instance type of the nodes."
+  type        = string
+  default     = "t3.medium"
+}
+
+variable "public_nodes" {
+  description = "How many public nodes, which get a static address each."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = var.public_nodes >= 1 && floor(var.public_nodes) == var.public_nodes
+    error_message = "public_nodes must be a whole number from 1."
+  }
+}
+
+variable "private_nodes" {
+  description = "How many private nodes, on which kubeip-temporal itself runs. Two at least: its workers should not die together."
+  type        = number
+  default     = 2
+
+  validation {
+    condition     = var.private_nodes >= 1 && floor(var.private_nodes) == var.private_nodes
+    error_message = "private_nodes must be a whole number from 1."
+  }
+}
+
+variable "addresses" {
+  description = "How many Elastic IPs are reserved. One more than public nodes lets a rolling upgrade go on. The quota is 5 for a region unless it was raised."
+  type        = number
+  default     = 3
+
+  validation {
+    condition     = var.addresses >= 1 && floor(var.addresses) == var.addresses
+    error_message = "addresses must be a whole number from 1."
+  }
+}
+
+variable "ipv6_support" {
+  description = "Whether public nodes get a static IPv6 address as well, out of a CIDR reservation in each public subnet."
+  type        = bool
+  default     = false
+}
+
+variable "taint" {
+  description = "Whether public nodes start with a taint that is lifted once they have their address. It keeps pods away until then."
+  type        = bool
+  default     = false
+}
+
+variable "install" {
+  description = "Whether to install kubeip-temporal. False: only what it needs; install it yourself with the output `kubeip_config`."
+  type        = bool
+  default     = true
+}
+
+variable "chart" {
+  description = "The chart: a folder, or an oci:// address with `chart_version`. Null: that of this repository."
+  type        = string
+  default     = null
+}
+
+variable "chart_version" {
+  description = "Version of the chart, if it does not come from a folder."
+  type        = string
+  default     = null
+}
+
+variable "temporal_address" {
+  description = "Temporal's frontend, `host:port`, as the cluster's pods reach it. Needed with `install`."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = !var.install || can(regex("^[^:/ ]+:[0-9]+$", var.temporal_address))
+    error_message = "temporal_address must be host:port, such as temporal-frontend.temporal.svc:7233. Without a Temporal yet: install = false."
+  }
+}
+
+variable "temporal_namespace" {
+  description = "Temporal namespace; on Temporal Cloud with the account's suffix."
+  type        = string
+  default     = "default"
+}
+
+variable "temporal_api_key_secret" {
+  description = "Secret in the namespace kubeip-temporal with the API key of Temporal Cloud under the key `api-key`. The key itself is not for Terraform: it would be in its state. Empty: none."
+  type        = string
+  default     = ""
+}

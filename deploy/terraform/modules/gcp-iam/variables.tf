@@ -1,0 +1,44 @@
+variable "project_id" {
+  description = "Project of the nodes and of the reserved addresses."
+  type        = string
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "project_id must be the id of a project (not its number), such as my-project."
+  }
+}
+
+variable "role_id" {
+  description = "Id of the custom role. The id of a role that was deleted cannot be used again for some weeks."
+  type        = string
+  default     = "kubeipTemporal"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_.]{3,64}$", var.role_id))
+    error_message = "role_id must have 3 to 64 letters, digits, underscores and periods."
+  }
+}
+
+variable "ipv6_on_ipv4_nodes" {
+  description = "Whether IPv6 pools serve nodes whose interface is IPv4 only: their stack type is changed then. Dual-stack nodes need nothing more."
+  type        = bool
+  default     = false
+}
+
+variable "workload_identity_project_id" {
+  description = "Project of the GKE cluster, whose workload identity pool it is. Default: the project of the nodes."
+  type        = string
+  default     = null
+}
+
+variable "namespace" {
+  description = "Namespace of the worker's ServiceAccount."
+  type        = string
+  default     = "kubeip-temporal"
+}
+
+variable "service_account" {
+  description = "Name of the worker's ServiceAccount in Kubernetes."
+  type        = string
+  default     = "kubeip-temporal-worker"
+}

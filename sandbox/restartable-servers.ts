@@ -1,0 +1,85 @@
+/**
+ * The servers of a world, to be killed with everything under way and started again on the same ports, with their data or (Temporal)
+ * without.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type KubernetesServer, startKubernetes } from './processes/kubernetes.ts';
+import {
+  copyTemporalData,
+  removeTemporalData,
+  startTemporal,
+  type TemporalServer,
+} from './processes/temporal.ts';
+import { ensureTools } from './tools/ensure-tools.ts';
+import type { World } from './world.ts';
+
+export class RestartableServers {
+  readonly #world: World;
+  #temporal: TemporalServer;
+  #kubernetes: KubernetesServer;
+
+  get #backup(): string {
+    return join(this.#world.dir, 'temporal-backup');
+  }
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#temporal = world.temporal;
+    this.#kubernetes = world.kubernetes;
+  }
+
+  async killTemporal(): Promise<void> {
+    this.#temporal.process.kill('SIGKILL');
+    await this.#temporal.process.exited;
+  }
+
+  async restartTemporal(): Promise<void> {
+    const { temporal: binary } = await ensureTools(['temporal']);
+    const { address, uiUrl } = this.#world.temporal;
+    const ports = { port: portOf(`http://${address}`), uiPort: portOf(uiUrl) };
+    this.#temporal = await startTemporal({ binary, dir: this.#world.dir, ...ports });
+  }
+
+  /** Of a server that is killed. */
+  backUpTemporal(): void {
+    mkdirSync(this.#backup, { recursive: true });
+    copyTemporalData(this.#world.dir, this.#backup);
+  }
+
+  /** Of a server that is killed: it starts with what was backed up. */
+  restoreTemporal(): void {
+    copyTemporalData(this.#backup, this.#world.dir);
+  }
+
+  /** Of a server that is killed: it starts as a new one, with the search attributes and nothing else. */
+  wipeTemporal(): void {
+    removeTemporalData(this.#world.dir);
+  }
+
+  /** And its etcd. */
+  async killKubernetes(): Promise<void> {
+    const { apiServer, etcd } = this.#kubernetes.processes;
+    apiServer.kill('SIGKILL');
+    etcd.kill('SIGKILL');
+    await Promise.all([apiServer.exited, etcd.exited]);
+  }
+
+  async restartKubernetes(): Promise<void> {
+    const tools = await ensureTools(['kube-apiserver', 'etcd']);
+    this.#kubernetes = await startKubernetes({
+      apiServerBinary: tools['kube-apiserver'],
+      etcdBinary: tools.etcd,
+      dir: this.#world.dir,
+      port: portOf(this.#world.kubernetes.url),
+    });
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#temporal.stop(), this.#kubernetes.stop()]);
+  }
+}
+
+function portOf(url: string): number {
+  return Number(new URL(url).port);
+}

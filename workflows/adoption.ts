@@ -1,0 +1,29 @@
+/** A run that knows nothing of what its node has, as after the loss of Temporal's data, takes it over. */
+import { condition, patched } from '@temporalio/workflow';
+import type { NodeRun } from './node-run.ts';
+
+/** It needs no call that changes anything, and so no turn: it takes seconds. */
+const ADOPTION_MS = 30_000;
+
+/**
+ * Whether what is to be written on the Node waits for {@link adoption}: a Node that shows an address does not lose it, and its
+ * phase, only since this run has taken over the other one first.
+ *
+ * Asked apart from the wait: `await` alone, even of nothing, would change the order of the commands.
+ */
+export function isAdoptedFirst(run: NodeRun): boolean {
+  return isBeingAdopted(run) && patched('adopt-before-publish');
+}
+
+/** @param giveUp what does not wait for that */
+export async function adoption(run: NodeRun, giveUp: () => boolean): Promise<void> {
+  await condition(() => giveUp() || !isBeingAdopted(run), ADOPTION_MS);
+}
+
+/** @returns whether an address that the instance has and the Node shows is still to be taken over */
+function isBeingAdopted({ families, instance, shownOnNode }: NodeRun): boolean {
+  return families.some(({ family, phase, lastError, failure }) => {
+    if (phase === 'assigned' || lastError !== undefined || failure !== undefined) return false;
+    return instance?.publicIps.some((held) => held.family === family && shownOnNode.includes(held.ip));
+  });
+}
