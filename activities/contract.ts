@@ -14,7 +14,7 @@ import type {
 } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { PoolSpec, TaintPolicy } from '../model/settings.ts';
-import type { NodeRef, Phase } from '../workflows/messages.ts';
+import type { AddressRequest, NodeRef, Phase, Settlement } from '../workflows/messages.ts';
 
 /** What `discover` found out about a Node. `node.uid` is the uid it has now. */
 export type Discovery =
@@ -79,8 +79,20 @@ export interface ClusterActivities {
    */
   publish(input: PublishInput): Promise<void>;
 
-  /** Starts the scope's AddressPoolWorkflow. One that runs is left as it is, so a second run is harmless. */
-  startAddressPool(input: { scope: Scope }): Promise<void>;
+  /**
+   * Hands a node's request to the scope's mutex; where none runs, starts it first. Asking twice is asking once: the request
+   * keeps its id.
+   */
+  request(input: { scope: Scope; request: AddressRequest }): Promise<void>;
+
+  /**
+   * Tells the scope's mutex how a claim ended. A repeated settlement finds no such claim and changes nothing. Where no mutex
+   * runs there is no claim to end.
+   */
+  settle(input: { scope: Scope; settlement: Settlement }): Promise<void>;
+
+  /** As {@link ScopeActivities.verify}, for a first look within the workflow task. Reads only. */
+  verify: ScopeActivities['verify'];
 
   /** Compares the addresses of the cluster's pools in a scope with the workflows of its nodes. Reads only. */
   survey(input: { scope: Scope }): Promise<Survey>;

@@ -3,25 +3,17 @@
  * it runs, so none asks its provider to.
  */
 import { Context } from '@temporalio/activity';
-import {
-  ApplicationFailure,
-  type Client,
-  isGrpcServiceError,
-  ServiceError,
-  WorkflowNotFoundError,
-} from '@temporalio/client';
+import { type Client, isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import type { CloudProvider } from '../clouds/provider.ts';
 import { CloudError } from '../clouds/provider.ts';
-import type { AddressRef, Association, InstanceRef } from '../model/address.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
 import type { ScopeActivities } from './contract.ts';
 import { withFailures } from './failures.ts';
 import { activityLogger } from './activity-logger.ts';
 import { selectAddresses } from './select-addresses.ts';
+import { verifyAssociation } from './verify-association.ts';
 
-/** By then some seconds have passed, as the workflows retry `verify`. */
-const BELIEVED_FROM_ATTEMPT = 5;
 // Of the gRPC status codes ("Status codes and their use in gRPC").
 const GRPC_INVALID_ARGUMENT = 3;
 
@@ -62,12 +54,10 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
       }),
 
     // Reads only.
-    verify: ({ scope, instance, address, query, association }) =>
-      withFailures(async () => {
-        checkScope(provider, scope);
-        const shown = (await provider.readAddress(query, address.id))?.association;
-        if (shown !== undefined && isSameHolder(shown, association, instance)) return shown;
-        throw notOn(instance, address, shown, Context.current().info.attempt);
+    verify: (input) =>
+      withFailures(() => {
+        checkScope(provider, input.scope);
+        return verifyAssociation(provider, input, Context.current().info.attempt);
       }),
 
     // Conditional on this instance's own association: a second run finds the address free or in other hands, and changes
@@ -117,33 +107,6 @@ function caller(): { workflowId: string; runId: string } {
   const { workflowExecution } = Context.current().info;
   if (workflowExecution === undefined) throw new Error('started without a workflow');
   return workflowExecution;
-}
-
-/** The interface tells more than the instance, whose name is unique in its zone only on GCE. */
-function isSameHolder(shown: Association, expected: Association, instance: InstanceRef): boolean {
-  if (expected.networkInterfaceId === undefined) return shown.instanceId === instance.id;
-  return shown.networkInterfaceId === expected.networkInterfaceId;
-}
-
-/**
- * The provider's lists are some seconds old: one that shows the address with its last holder is believed only when it is
- * still shown so at a later attempt. Otherwise a node would give up an address that it has.
- */
-function notOn(
-  instance: InstanceRef,
-  address: AddressRef,
-  association: Association | undefined,
-  attempt: number,
-): Error {
-  if (association !== undefined && attempt >= BELIEVED_FROM_ATTEMPT) {
-    const holder = association.instanceId ?? association.networkInterfaceId ?? 'another interface';
-    return new CloudError('InUse', `${address.ip} is associated with ${holder}, not with ${instance.id}`);
-  }
-  return ApplicationFailure.create({
-    type: 'NotVisibleYet',
-    message: `${address.ip} is not shown on ${instance.id} (yet)`,
-    category: 'BENIGN',
-  });
 }
 
 /** A task of another scope on this queue would be answered with another account's addresses. */

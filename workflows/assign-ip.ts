@@ -20,7 +20,7 @@ import { failureMessage } from './failures.ts';
 import { familyResume, lacksEphemeral } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import type { AssignIpInput, AssignIpResume, AssignIpStatus, NodeRef } from './messages.ts';
-import { clusterActivities, publish, publishMissed } from './node-activities.ts';
+import { clusterActivities, localFirst, publish, publishMissed } from './node-activities.ts';
 import { setNodeHandlers } from './node-handlers.ts';
 import {
   assignmentsOf,
@@ -138,7 +138,11 @@ function growingPause(run: NodeRun): number {
 
 async function discover(run: NodeRun): Promise<Discovery> {
   const { name } = run.node;
-  return clusterActivities(run).discover.executeWithOptions({ summary: name }, [{ name }]);
+  const summary = name;
+  return localFirst(
+    ({ discover }) => discover.executeWithOptions({ summary }, [{ name }]),
+    () => clusterActivities(run).discover.executeWithOptions({ summary }, [{ name }]),
+  );
 }
 
 /** Looks at the Node and acts on what changed. */

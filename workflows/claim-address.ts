@@ -6,7 +6,7 @@ import { failureMessage, failureType } from './failures.ts';
 import { familyName, type FamilyRun } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import type { ClaimOutcome, Grant } from './messages.ts';
-import { publish, scopeActivities, verifyActivity } from './node-activities.ts';
+import { localFirst, publish, scopeActivities, verifyActivity } from './node-activities.ts';
 import { enterFamilyPhase, holding, isInterrupted, isWantedOtherwise, type NodeRun } from './node-run.ts';
 import { requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
 import { restoreEphemeral } from './restore-ephemeral.ts';
@@ -43,7 +43,7 @@ export async function claimAddress(run: NodeRun, of: FamilyRun, target: ClaimTar
     else run.changed = true;
     return;
   }
-  if (isInterrupted(run)) await settleClaim(pool.scope, granted, 'abandoned');
+  if (isInterrupted(run)) await settleClaim(run, pool.scope, granted, 'abandoned');
   else await useGrant(run, of, target, granted);
 }
 
@@ -130,7 +130,7 @@ async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, grante
     outcome = outcomeOf(error, of.assignment !== undefined);
     failure = error;
   } finally {
-    await CancellationScope.nonCancellable(() => settleClaim(pool.scope, granted, outcome));
+    await CancellationScope.nonCancellable(() => settleClaim(run, pool.scope, granted, outcome));
   }
   if (failure instanceof Overtaken) return;
   if (failure !== undefined) {
@@ -176,10 +176,12 @@ async function associateAndVerify(
   const association = of.assignment?.association;
   if (association === undefined) return;
   enterFamilyPhase(run, of, 'verifying', `Reading ${address.ip} back.`);
+  const input = { ...target, query, association };
   await unlessOvertaken(run, () =>
-    verifyActivity(pool.scope, pool.retries).executeWithOptions({ summary }, [
-      { ...target, query, association },
-    ]),
+    localFirst(
+      ({ verify }) => verify.executeWithOptions({ summary }, [input]),
+      () => verifyActivity(pool.scope, pool.retries).executeWithOptions({ summary }, [input]),
+    ),
   );
 }
 

@@ -4,8 +4,10 @@ import {
   ActivityCancellationType,
   CancellationScope,
   condition,
+  isCancellation,
   log,
   proxyActivities,
+  proxyLocalActivities,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ClusterActivities, PublishInput, ScopeActivities } from '../activities/contract.ts';
@@ -14,13 +16,12 @@ import type { RetrySettings } from '../model/settings.ts';
 import { failureMessage } from './failures.ts';
 import { clusterTaskQueue, scopeTaskQueue } from './messages.ts';
 import { assignmentsOf, holding, isInterrupted, type NodeRun, poolOf } from './node-run.ts';
+import { HEARTBEAT_TIMEOUT } from './timeouts.ts';
 
 const FIRST_PAUSE_MS = 1_000;
 const FIRST_LOOK_MS = 250;
 const LEAST_LOOKS = 10;
 const UNLIMITED = Number.POSITIVE_INFINITY;
-/** The worker heartbeats for every activity: one that was killed is noticed within this time. */
-const HEARTBEAT_TIMEOUT = '8 seconds';
 
 function retryPolicy(retries: RetrySettings): RetryPolicy {
   return {
@@ -45,6 +46,30 @@ function onClusterQueue(run: NodeRun, retry: RetryPolicy): OnClusterQueue {
     heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry,
   });
+}
+
+/** What takes longer within a workflow task is done as an ordinary activity. */
+const LOCAL_TIMEOUT = '3 seconds';
+const local = proxyLocalActivities<ClusterActivities>({
+  startToCloseTimeout: LOCAL_TIMEOUT,
+  retry: { maximumAttempts: 1 },
+});
+
+/**
+ * Does something short within the workflow task: one event in place of six, and no way to another task and back. What does
+ * not come off at once is done as an ordinary activity, which is tried again as its settings say, and which the UI shows with
+ * its attempts.
+ */
+export async function localFirst<T>(
+  here: (activities: typeof local) => Promise<T>,
+  ordinary: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await here(local);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return ordinary();
+  }
 }
 
 /** However long Kubernetes does not answer: what is not written now, nobody may write later. */
