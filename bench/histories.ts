@@ -106,50 +106,72 @@ export function millis({ eventTime }: HistoryEvent): number {
   return Number(eventTime?.seconds ?? 0) * 1000 + (eventTime?.nanos ?? 0) / 1e6;
 }
 
-/** A node's way, in milliseconds. What is not named here is Temporal's own: workflow tasks, and signals under way. */
+/** A node's way, in milliseconds. */
 interface Way {
   /** From the request to create the Node until its workflow is started: kube-apiserver, the watch and the watcher. */
   readonly watcher: number;
-  /** Activities while they run: the calls to the cloud and to Kubernetes, and the worker's own work. */
+  /** Workflow tasks with local activities in them, while they run: reads of the cloud and of Kubernetes, words to the mutex. */
+  readonly localActivities: number;
+  /** Other activities while they run: changes in the cloud and in Kubernetes, and the worker's own work. */
   readonly activities: number;
-  /** Activities until a worker takes them. */
-  readonly activityQueues: number;
-  /** From the request to the grant: the mutex, its list, and its pacing. */
+  /** Activities and workflow tasks until a worker takes them. */
+  readonly queues: number;
+  /** From the request until the grant: the mutex, its list, and its pacing. */
   readonly mutex: number;
-  /** From the start of the workflow until its node was said to be assigned. */
+  /** From the start of the workflow until its node is said to be assigned. */
   readonly total: number;
 }
 
 /** @param registeredAt Unix milliseconds @returns undefined if the history does not show a whole way */
 function wayOf({ events }: RunHistory, registeredAt: number): Way | undefined {
   const [started] = events;
-  const asked = events.find((event) => typeOf(event) === 'SignalExternalWorkflowExecutionInitiated');
+  const asked = events.find((event) => localActivityOf(event) === 'request' || isSignalToMutex(event));
   const granted = events.find(
     ({ workflowExecutionSignaledEventAttributes: it }) =>
       it?.signalName === 'grant' || it?.signalName === 'acquired',
   );
   const last = events.findLast((event) => typeOf(event) === 'UpsertWorkflowSearchAttributes');
-  if (started === undefined || asked === undefined || granted === undefined || last === undefined)
+  if (started === undefined || asked === undefined || granted === undefined || last === undefined) {
     return undefined;
-  const scheduled = new Map(events.map((event) => [Number(event.eventId), event]));
-  let running = 0;
-  let queued = 0;
+  }
+  const byId = new Map(events.map((event) => [Number(event.eventId), event]));
+  const way = { localActivities: 0, activities: 0, queues: 0 };
+  const tasksWithMarkers = new Set(
+    events.flatMap((event) =>
+      localActivityOf(event) === undefined
+        ? []
+        : Number(event.markerRecordedEventAttributes?.workflowTaskCompletedEventId),
+    ),
+  );
   for (const event of events.slice(0, events.indexOf(last))) {
-    const ended = event.activityTaskCompletedEventAttributes;
+    const ended = event.activityTaskCompletedEventAttributes ?? event.workflowTaskCompletedEventAttributes;
     if (ended === undefined || ended === null) continue;
-    const begun = scheduled.get(Number(ended.startedEventId));
-    const wanted = scheduled.get(Number(ended.scheduledEventId));
+    const begun = byId.get(Number(ended.startedEventId));
+    const wanted = byId.get(Number(ended.scheduledEventId));
     if (begun === undefined || wanted === undefined) continue;
-    running += millis(event) - millis(begun);
-    queued += millis(begun) - millis(wanted);
+    way.queues += millis(begun) - millis(wanted);
+    const ran = millis(event) - millis(begun);
+    if (event.activityTaskCompletedEventAttributes) way.activities += ran;
+    else if (tasksWithMarkers.has(Number(event.eventId))) way.localActivities += ran;
   }
   return {
+    ...way,
     watcher: millis(started) - registeredAt,
-    activities: running,
-    activityQueues: queued,
     mutex: millis(granted) - millis(asked),
     total: millis(last) - millis(started),
   };
+}
+
+function isSignalToMutex(event: HistoryEvent): boolean {
+  return typeOf(event) === 'SignalExternalWorkflowExecutionInitiated';
+}
+
+/** @returns the type of the local activity whose end the event notes; undefined if it is another event */
+function localActivityOf({ markerRecordedEventAttributes: marker }: HistoryEvent): string | undefined {
+  if (marker?.markerName !== 'core_local_activity') return undefined;
+  const data = marker.details?.['data']?.payloads?.[0]?.data;
+  const { activity_type: type } = JSON.parse(Buffer.from(data ?? []).toString()) as { activity_type: string };
+  return type;
 }
 
 /** Means of the parts of the time, in milliseconds. @param registeredAt by workflow id, in Unix milliseconds */
@@ -165,14 +187,17 @@ export function whereTimeGoes(
   return {
     nodes: ways.length,
     watcherMs: round(mean(all('watcher')), 0),
+    localActivitiesMs: round(mean(all('localActivities')), 0),
     activitiesMs: round(mean(all('activities')), 0),
-    activityQueuesMs: round(mean(all('activityQueues')), 0),
+    queuesMs: round(mean(all('queues')), 0),
     mutexMs: round(mean(all('mutex')), 0),
-    workflowTasksMs: round(
-      mean(ways.map((way) => way.total - way.activities - way.activityQueues - way.mutex)),
-      0,
-    ),
+    /** Workflow tasks without local activities, and what is under way between the parts. */
+    restMs: round(mean(ways.map(restOf)), 0),
     totalMs: round(mean(all('total')), 0),
     totalP99Ms: round(percentile(all('total'), 0.99), 0),
   };
+}
+
+function restOf({ total, localActivities, activities, queues, mutex }: Way): number {
+  return total - localActivities - activities - queues - mutex;
 }
