@@ -46,6 +46,7 @@ import {
 } from './pool/state.ts';
 import { poolDetails, poolStatus } from './pool/status.ts';
 import { isFreed, isPacing, isRequest, isSettlement, isWithdrawal, shown } from './signal-input.ts';
+import { HEARTBEAT_TIMEOUT } from './timeouts.ts';
 
 /** History is kept this short, so that a worker that takes over has little to replay. */
 const LONGEST_HISTORY = 4_000;
@@ -106,7 +107,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
   const activities = proxyActivities<ScopeActivities>({
     taskQueue: scopeTaskQueue(scope),
     startToCloseTimeout: '1 minute',
-    heartbeatTimeout: '8 seconds',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 5 },
   });
 
