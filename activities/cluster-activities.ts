@@ -1,6 +1,5 @@
 /** Activities on a cluster's task queue: they need its API server and its configuration. */
-import { Context } from '@temporalio/activity';
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { CloudError, type CloudProvider } from '../clouds/provider.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
@@ -9,16 +8,14 @@ import { type NodeView, readNode } from '../kubernetes/nodes.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
 import { pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
 import type { Instance, InstanceRef } from '../model/address.ts';
-import { formatScope, type Scope } from '../model/scope.ts';
+import type { Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
-import { addressPoolWorkflowId, requestSignal, settleSignal } from '../workflows/messages.ts';
 import { activityLogger } from './activity-logger.ts';
 import type { ClusterActivities, Discovery, Survey } from './contract.ts';
 import { ALSO_DENIED, withFailures } from './failures.ts';
 import { specOf } from './pool-spec.ts';
 import { publishOnNode } from './publish.ts';
 import { survey } from './survey.ts';
-import { verifyAssociation } from './verify-association.ts';
 
 export interface ClusterActivityDependencies {
   readonly config: Config;
@@ -59,42 +56,8 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
         );
       }, ALSO_DENIED),
 
-    // Asking twice is asking once, and a mutex that runs is left as it is.
-    request: async ({ scope, request }) => {
-      const mutex = dependencies.client.workflow.getHandle(addressPoolWorkflowId(scope));
-      try {
-        await mutex.signal(requestSignal, request);
-      } catch (error) {
-        if (!(error instanceof WorkflowNotFoundError)) throw error;
-        log().warn({ scope: formatScope(scope) }, 'no mutex runs for the scope: starting it');
-        await dependencies.startAddressPool(scope);
-        await mutex.signal(requestSignal, request);
-      }
-    },
-
-    // A repeated settlement finds no such claim.
-    settle: async ({ scope, settlement }) => {
-      try {
-        await dependencies.client.workflow
-          .getHandle(addressPoolWorkflowId(scope))
-          .signal(settleSignal, settlement);
-      } catch (error) {
-        if (!(error instanceof WorkflowNotFoundError)) throw error;
-        log().warn({ scope: formatScope(scope) }, 'no mutex runs for the scope: no claim to end');
-      }
-    },
-
-    // Reads only.
-    verify: (input) =>
-      withFailures(() => {
-        const provider = [...dependencies.providers.values()].find(
-          (one) => formatScope(one.scope) === formatScope(input.scope),
-        );
-        if (provider === undefined) {
-          throw new CloudError('Invalid', `no pool of this worker is of ${formatScope(input.scope)}`);
-        }
-        return verifyAssociation(provider, input, Context.current().info.attempt);
-      }),
+    // A mutex that runs is left as it is.
+    startAddressPool: ({ scope }) => dependencies.startAddressPool(scope),
 
     // Reads only.
     survey: ({ scope }) =>

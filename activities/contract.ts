@@ -14,7 +14,7 @@ import type {
 } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { PoolSpec, TaintPolicy } from '../model/settings.ts';
-import type { AddressRequest, NodeRef, Phase, Settlement } from '../workflows/messages.ts';
+import type { NodeRef, Phase } from '../workflows/messages.ts';
 
 /** What `discover` found out about a Node. `node.uid` is the uid it has now. */
 export type Discovery =
@@ -58,6 +58,14 @@ export interface PublishInput {
   };
 }
 
+export interface Associated {
+  readonly association: Association;
+  /** The provider showed it when it was read back at once. Otherwise it is to be verified. */
+  readonly shown: boolean;
+  /** The mutex knows that the claim ended with the association. Otherwise it is to be told. */
+  readonly settled: boolean;
+}
+
 /** Activities on a cluster's task queue: they need the cluster's API server and its configuration. */
 export interface ClusterActivities {
   /**
@@ -79,20 +87,8 @@ export interface ClusterActivities {
    */
   publish(input: PublishInput): Promise<void>;
 
-  /**
-   * Hands a node's request to the scope's mutex; where none runs, starts it first. Asking twice is asking once: the request
-   * keeps its id.
-   */
-  request(input: { scope: Scope; request: AddressRequest }): Promise<void>;
-
-  /**
-   * Tells the scope's mutex how a claim ended. A repeated settlement finds no such claim and changes nothing. Where no mutex
-   * runs there is no claim to end.
-   */
-  settle(input: { scope: Scope; settlement: Settlement }): Promise<void>;
-
-  /** As {@link ScopeActivities.verify}, for a first look within the workflow task. Reads only. */
-  verify: ScopeActivities['verify'];
+  /** Starts the scope's AddressPoolWorkflow. One that runs is left as it is, so a second run is harmless. */
+  startAddressPool(input: { scope: Scope }): Promise<void>;
 
   /** Compares the addresses of the cluster's pools in a scope with the workflows of its nodes. Reads only. */
   survey(input: { scope: Scope }): Promise<Survey>;
@@ -191,7 +187,8 @@ export interface ScopeActivities {
 
   /**
    * Associates the address with the instance; conditional (never takes it from another holder), so that a second run
-   * finds its own association and returns it.
+   * finds its own association and returns it. Then, if the provider shows it at once, tells the mutex that the claim is
+   * settled, which may be said twice.
    *
    * @throws ApplicationFailure `InUse`, `ForeignAddress`, `NotFound`, `Denied`, … (failures.ts)
    */
@@ -199,8 +196,9 @@ export interface ScopeActivities {
     scope: Scope;
     instance: InstanceRef;
     address: AddressRef;
+    query: AddressQuery;
     token: number;
-  }): Promise<Association>;
+  }): Promise<Associated>;
 
   /**
    * Reads the address back: is it where `association` says? Reads only.

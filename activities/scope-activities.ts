@@ -6,14 +6,18 @@ import { Context } from '@temporalio/activity';
 import { type Client, isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import type { CloudProvider } from '../clouds/provider.ts';
 import { CloudError } from '../clouds/provider.ts';
+import type { AddressRef } from '../model/address.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
+import { addressPoolWorkflowId, settleSignal } from '../workflows/messages.ts';
 import type { ScopeActivities } from './contract.ts';
 import { withFailures } from './failures.ts';
 import { activityLogger } from './activity-logger.ts';
 import { selectAddresses } from './select-addresses.ts';
-import { verifyAssociation } from './verify-association.ts';
+import { verifyAssociation, type VerifyInput } from './verify-association.ts';
 
+/** Temporal answers within milliseconds, or there is no point in keeping the node waiting. */
+const SETTLE_TIMEOUT_MS = 2_000;
 // Of the gRPC status codes ("Status codes and their use in gRPC").
 const GRPC_INVALID_ARGUMENT = 3;
 
@@ -35,8 +39,9 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
       }),
 
     // The provider looks before it acts and never takes an address from another holder: a second run finds its own
-    // association and returns it. Its requests carry the claim's key, so the cloud too knows a repeated one.
-    associate: ({ scope, instance, address, token }) =>
+    // association and returns it. Its requests carry the claim's key, so the cloud too knows a repeated one. The mutex
+    // ignores a repeated settlement.
+    associate: ({ scope, instance, address, query, token }) =>
       withFailures(async () => {
         checkScope(provider, scope);
         const association = await provider.associate(instance, address, { requestKey: claimKey(token) });
@@ -50,7 +55,9 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
           },
           'address associated',
         );
-        return association;
+        const shown = await isShown(provider, { scope, instance, address, query, association });
+        const settled = shown && (await settle(client, scope, address, token));
+        return { association, shown, settled };
       }),
 
     // Reads only.
@@ -89,6 +96,35 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
       return holders.filter((_, index) => !open[index]).map(({ runId }) => runId);
     },
   };
+}
+
+/** One look: whatever becomes of it, the address is associated. */
+async function isShown(provider: CloudProvider, input: VerifyInput): Promise<boolean> {
+  try {
+    await verifyAssociation(provider, input, 1);
+    return true;
+  } catch {
+    // The workflow verifies it by an activity of its own, which says what is amiss.
+    return false;
+  }
+}
+
+/** @returns false if the mutex could not be told: then the workflow tells it */
+async function settle(client: Client, scope: Scope, { id }: AddressRef, token: number): Promise<boolean> {
+  const settlement = {
+    workflowId: caller().workflowId,
+    addressId: id,
+    token,
+    outcome: 'associated',
+  } as const;
+  try {
+    await client.withDeadline(Date.now() + SETTLE_TIMEOUT_MS, () =>
+      client.workflow.getHandle(addressPoolWorkflowId(scope)).signal(settleSignal, settlement),
+    );
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** The same for all tries of one claim, also for those that another activity of the workflow makes. */

@@ -7,6 +7,8 @@ import type { ScopeActivities } from './contract.ts';
 /** By then some seconds have passed, as the workflows retry `verify`. */
 const BELIEVED_FROM_ATTEMPT = 5;
 
+export type VerifyInput = Parameters<ScopeActivities['verify']>[0];
+
 /**
  * @param attempt of the activity, from 1
  * @returns the association as the provider shows it
@@ -15,7 +17,7 @@ const BELIEVED_FROM_ATTEMPT = 5;
  */
 export async function verifyAssociation(
   provider: CloudProvider,
-  { instance, address, query, association }: Parameters<ScopeActivities['verify']>[0],
+  { instance, address, query, association }: VerifyInput,
   attempt: number,
 ): Promise<Association> {
   const shown = (await provider.readAddress(query, address.id))?.association;

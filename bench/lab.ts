@@ -13,6 +13,7 @@ import { createNode, deleteNode } from '../sandbox/nodes.ts';
 import { applyShippedAccounts } from '../sandbox/processes/shipped-accounts.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
 import { writeBundle, type Workflows } from './bundle.ts';
+import { startAssociateWorker } from './naive/associate-worker.ts';
 import { round } from './numbers.ts';
 import { databaseMiB, type Usage, usageOf } from './processes.ts';
 import { Programs } from './programs.ts';
@@ -56,6 +57,7 @@ export class Lab {
   readonly client: Client;
   readonly programs: Programs;
   readonly #say: Say;
+  #stopAssociating: () => Promise<void> = async () => {};
   /** When each Node was asked for, in Unix milliseconds, by its instance. */
   readonly #registeredAt = new Map<string, number>();
   #launched = 0;
@@ -83,6 +85,9 @@ export class Lab {
     });
     const lab = new Lab(world, new Client({ connection }), programs, say);
     lab.reserve(addresses);
+    if (options.workflows === 'naive') {
+      lab.#stopAssociating = await startAssociateWorker(world, lab.scope);
+    }
     for (let n = 0; n < options.workers; n++) await programs.start('worker');
     for (let n = 0; n < (options.watchers ?? 1); n++) await programs.start('watcher');
     return lab;
@@ -250,6 +255,7 @@ export class Lab {
 
   async stop({ keepLogs = false } = {}): Promise<void> {
     await this.programs.stop();
+    await this.#stopAssociating();
     await this.client.connection.close();
     await this.world.stop({ keepLogs });
   }

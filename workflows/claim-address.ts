@@ -1,12 +1,13 @@
 /** From a node without an address of a family to one that has it: request, grant, associate, verify, settle. */
 import { ApplicationFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import type { Associated } from '../activities/contract.ts';
 import type { AddressQuery, Instance, InstanceRef } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { failureMessage, failureType } from './failures.ts';
 import { familyName, type FamilyRun } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import type { ClaimOutcome, Grant } from './messages.ts';
-import { localFirst, publish, scopeActivities, verifyActivity } from './node-activities.ts';
+import { publish, scopeActivities, verifyActivity } from './node-activities.ts';
 import { enterFamilyPhase, holding, isInterrupted, isWantedOtherwise, type NodeRun } from './node-run.ts';
 import { requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
 import { restoreEphemeral } from './restore-ephemeral.ts';
@@ -43,7 +44,7 @@ export async function claimAddress(run: NodeRun, of: FamilyRun, target: ClaimTar
     else run.changed = true;
     return;
   }
-  if (isInterrupted(run)) await settleClaim(run, pool.scope, granted, 'abandoned');
+  if (isInterrupted(run)) await settleClaim(pool.scope, granted, 'abandoned');
   else await useGrant(run, of, target, granted);
 }
 
@@ -122,15 +123,16 @@ async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, grante
   // and an ephemeral address that had to go comes back.
   let outcome: ClaimOutcome = 'unknown';
   let failure: unknown;
+  let settled = false;
   try {
-    await associateAndVerify(run, of, target, granted);
+    settled = await associateAndVerify(run, of, target, granted);
     outcome = 'associated';
   } catch (error) {
     if (isCancellation(error)) throw error;
     outcome = outcomeOf(error, of.assignment !== undefined);
     failure = error;
   } finally {
-    await CancellationScope.nonCancellable(() => settleClaim(run, pool.scope, granted, outcome));
+    if (!settled) await CancellationScope.nonCancellable(() => settleClaim(pool.scope, granted, outcome));
   }
   if (failure instanceof Overtaken) return;
   if (failure !== undefined) {
@@ -151,38 +153,42 @@ async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, grante
   of.lastError = failure === undefined ? undefined : failureMessage(failure);
 }
 
-/** @throws Overtaken, ActivityFailure; `of.assignment` is there if the provider said that it associated the address */
+/**
+ * @returns whether the mutex knows of it already
+ * @throws Overtaken, ActivityFailure; `of.assignment` is there if the provider said that it associated the address
+ */
 async function associateAndVerify(
   run: NodeRun,
   of: FamilyRun,
   { pool, query, instance }: ClaimTarget,
   { address, token }: Granted,
-): Promise<void> {
+): Promise<boolean> {
   const ref = refOf(instance);
-  const target = { scope: pool.scope, instance: ref, address };
+  const target = { scope: pool.scope, instance: ref, address, query };
   const summary = `${address.ip} → ${instance.id}`;
   enterFamilyPhase(run, of, 'associating', `Associating ${address.ip} with ${instance.id}.`);
   // Also where the instance was seen to hold it: the provider looks first, and makes no call if it does.
   const { associate } = scopeActivities(pool.scope, pool.retries);
+  let associated: Associated | undefined;
   await holding(run.changing, async () => {
     if (isWantedOtherwise(run)) throw new Overtaken(`${run.node.name} is wanted otherwise`);
     // Noted before the call that may remove it.
     of.mayLackEphemeral = of.hadEphemeral !== undefined;
-    const association = await associate.executeWithOptions({ summary }, [{ ...target, token }]);
+    associated = await associate.executeWithOptions({ summary }, [{ ...target, token }]);
+    const { association } = associated;
     // From here on there is something to give back, whatever becomes of the rest.
     of.assignment = { address, token, association, instance: ref, pool, query };
     of.mayLackEphemeral = false;
   });
-  const association = of.assignment?.association;
-  if (association === undefined) return;
+  if (associated === undefined) return false;
+  const { association, shown, settled } = associated;
+  // The provider's lists may be old: then it is read until it shows.
+  if (shown) return settled;
   enterFamilyPhase(run, of, 'verifying', `Reading ${address.ip} back.`);
-  const input = { ...target, query, association };
   await unlessOvertaken(run, () =>
-    localFirst(
-      ({ verify }) => verify.executeWithOptions({ summary }, [input]),
-      () => verifyActivity(pool.scope, pool.retries).executeWithOptions({ summary }, [input]),
-    ),
+    verifyActivity(pool.scope, pool.retries).executeWithOptions({ summary }, [{ ...target, association }]),
   );
+  return settled;
 }
 
 /** @throws Overtaken if the Node is deleted or the address released by hand while `work` is under way */

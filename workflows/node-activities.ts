@@ -10,7 +10,7 @@ import {
   proxyLocalActivities,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ClusterActivities, PublishInput, ScopeActivities } from '../activities/contract.ts';
+import type { ClusterActivities, Discovery, PublishInput, ScopeActivities } from '../activities/contract.ts';
 import type { Scope } from '../model/scope.ts';
 import type { RetrySettings } from '../model/settings.ts';
 import { failureMessage } from './failures.ts';
@@ -49,26 +49,26 @@ function onClusterQueue(run: NodeRun, retry: RetryPolicy): OnClusterQueue {
 }
 
 /** What takes longer within a workflow task is done as an ordinary activity. */
-const LOCAL_TIMEOUT = '3 seconds';
-const local = proxyLocalActivities<ClusterActivities>({
+const LOCAL_TIMEOUT = '2 seconds';
+const local = proxyLocalActivities<Pick<ClusterActivities, 'discover'>>({
   startToCloseTimeout: LOCAL_TIMEOUT,
   retry: { maximumAttempts: 1 },
 });
 
 /**
- * Does something short within the workflow task: one event in place of six, and no way to another task and back. What does
- * not come off at once is done as an ordinary activity, which is tried again as its settings say, and which the UI shows with
- * its attempts.
+ * Looks at the Node within the workflow task: one event in place of six, and no way to another task and back. What does not come
+ * off at once is done as an ordinary activity, which is tried again as the pool's settings say, and which the UI shows with its
+ * attempts. Only for reads: what a task did is forgotten if the task is lost.
+ *
+ * @throws ActivityFailure as {@link ClusterActivities.discover} says
  */
-export async function localFirst<T>(
-  here: (activities: typeof local) => Promise<T>,
-  ordinary: () => Promise<T>,
-): Promise<T> {
+export async function discover(run: NodeRun): Promise<Discovery> {
+  const { name } = run.node;
   try {
-    return await here(local);
+    return await local.discover.executeWithOptions({ summary: name }, [{ name }]);
   } catch (error) {
     if (isCancellation(error)) throw error;
-    return ordinary();
+    return clusterActivities(run).discover.executeWithOptions({ summary: name }, [{ name }]);
   }
 }
 

@@ -1,12 +1,5 @@
 /** What a node says to the mutex of its scope. */
-import {
-  condition,
-  getExternalWorkflowHandle,
-  isCancellation,
-  log,
-  uuid4,
-  workflowInfo,
-} from '@temporalio/workflow';
+import { condition, getExternalWorkflowHandle, log, uuid4, workflowInfo } from '@temporalio/workflow';
 import type { AddressQuery, Instance } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
@@ -19,9 +12,11 @@ import {
   freedSignal,
   type Grant,
   type Holding,
+  requestSignal,
+  settleSignal,
   withdrawSignal,
 } from './messages.ts';
-import { clusterActivities, localFirst } from './node-activities.ts';
+import { clusterActivities } from './node-activities.ts';
 import type { NodeRun } from './node-run.ts';
 
 /**
@@ -52,11 +47,14 @@ export async function requestAddress(
     ...(pinned === undefined ? {} : { pinned }),
     ...(of.lost === undefined ? {} : { prefers: of.lost }),
   };
-  const input = { scope: pool.scope, request };
-  await localFirst(
-    (local) => local.request(input),
-    () => clusterActivities(run).request(input),
-  );
+  const mutex = getExternalWorkflowHandle(addressPoolWorkflowId(pool.scope));
+  try {
+    await mutex.signal(requestSignal, request);
+  } catch (error) {
+    log.warn('no mutex runs for the scope: starting it', { error: failureMessage(error) });
+    await clusterActivities(run).startAddressPool({ scope: pool.scope });
+    await mutex.signal(requestSignal, request);
+  }
 }
 
 /** An ephemeral address is nothing that a node could keep. */
@@ -99,7 +97,7 @@ export async function giveBackStrays(run: NodeRun): Promise<void> {
   const strays = run.strayGrants.splice(0).filter((grant) => grant.kind === 'granted');
   for (let from = 0; from < strays.length; from += SIGNALS_AT_ONCE) {
     const some = strays.slice(from, from + SIGNALS_AT_ONCE);
-    await Promise.all(some.map((grant) => settleClaim(run, scope, grant, 'abandoned')));
+    await Promise.all(some.map((grant) => settleClaim(scope, grant, 'abandoned')));
   }
 }
 
@@ -123,26 +121,13 @@ export function hasUnread(run: NodeRun): boolean {
 
 /** Ends a claim, or gives back a grant that nobody waits for. */
 export async function settleClaim(
-  run: NodeRun,
   scope: Scope,
   granted: Extract<Grant, { kind: 'granted' }>,
   outcome: ClaimOutcome,
 ): Promise<void> {
   const { workflowId } = workflowInfo();
-  const input = {
-    scope,
-    settlement: { workflowId, addressId: granted.address.id, token: granted.token, outcome },
-  };
-  try {
-    await localFirst(
-      (local) => local.settle(input),
-      () => clusterActivities(run).settle(input),
-    );
-  } catch (error) {
-    if (isCancellation(error)) throw error;
-    // It is looked for once its claim is overdue.
-    log.warn('the mutex could not be told how a claim ended', { error: failureMessage(error) });
-  }
+  const settlement = { workflowId, addressId: granted.address.id, token: granted.token, outcome };
+  await tell(scope, (mutex) => mutex.signal(settleSignal, settlement));
 }
 
 /** @param disassociated a call was made, which counts against the provider's rate limit */

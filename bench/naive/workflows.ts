@@ -1,7 +1,7 @@
 /**
  * The yardstick for the group commit, used nowhere else: a lock as one would write it first. A node acquires it, selects an
- * address, associates it and lets go; then comes the next. Everything else is as in the project: the same programs, activities,
- * queues and calls, before and after the lock. It knows no failures: whatever fails ends the run.
+ * address, associates it and lets go; then comes the next. Everything else is as in the project: the same programs, activities and
+ * calls, before and after the lock. It knows no failures: whatever fails ends the run.
  */
 import {
   condition,
@@ -24,6 +24,7 @@ import {
   nodeChangedSignal,
   scopeTaskQueue,
 } from '../../workflows/messages.ts';
+import { type NaiveActivities, naiveTaskQueue } from './contract.ts';
 
 const acquireSignal = defineSignal<[{ workflowId: string }]>('acquire');
 const acquiredSignal = defineSignal('acquired');
@@ -74,10 +75,11 @@ export async function AssignIpWorkflow({ cluster, node }: AssignIpInput): Promis
   const [query] = pool.queries;
   if (query === undefined) throw new Error('the pool has no addresses');
   const { scope, name, taintKey } = pool;
-  const { select, associate, verify } = proxyActivities<ScopeActivities>({
+  const { select, verify } = proxyActivities<ScopeActivities>({
     ...options,
     taskQueue: scopeTaskQueue(scope),
   });
+  const { associateOnly } = proxyActivities<NaiveActivities>({ ...options, taskQueue: naiveTaskQueue });
   const mutex = getExternalWorkflowHandle(addressPoolWorkflowId(scope));
 
   await mutex.signal(acquireSignal, { workflowId: workflowInfo().workflowId });
@@ -89,7 +91,7 @@ export async function AssignIpWorkflow({ cluster, node }: AssignIpInput): Promis
   });
   const address = selected.pools[0]?.free[0];
   if (address === undefined) throw new Error('no address is free');
-  const association = await associate({ scope, instance, address, token: 0 });
+  const association = await associateOnly({ instance, address });
   await mutex.signal(letGoSignal);
 
   await verify({ scope, instance, address, query, association });
