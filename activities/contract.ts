@@ -65,6 +65,14 @@ export interface PublishInput {
   };
 }
 
+export interface Associated {
+  readonly association: Association;
+  /** The provider showed it when it was read back at once. Otherwise it is to be verified. */
+  readonly shown: boolean;
+  /** The mutex knows that the claim ended with the association. Otherwise it is to be told. */
+  readonly settled: boolean;
+}
+
 /** Activities on a cluster's task queue: they need the cluster's API server and its configuration. */
 export interface ClusterActivities {
   /**
@@ -200,7 +208,8 @@ export interface ScopeActivities {
 
   /**
    * Associates the address with the instance; conditional (never takes it from another holder), so that a second run
-   * finds its own association and returns it.
+   * finds its own association and returns it. Then, if the provider shows it at once, tells the mutex that the claim is
+   * settled, which may be said twice.
    *
    * @throws ApplicationFailure `InUse`, `ForeignAddress`, `NotFound`, `Denied`, … (failures.ts)
    */
@@ -208,12 +217,13 @@ export interface ScopeActivities {
     scope: Scope;
     instance: InstanceRef;
     address: AddressRef;
+    query: AddressQuery;
     token: number;
     /** The address that the node has, and is to lose to this one. */
     replaces?: AddressRef;
     /** The instance had an ephemeral address: GCE keeps that with the association. */
     hadEphemeral?: boolean;
-  }): Promise<Association>;
+  }): Promise<Associated>;
 
   /**
    * Reads the address back: is it where `association` says? Reads only.

@@ -3,25 +3,21 @@
  * it runs, so none asks its provider to.
  */
 import { Context } from '@temporalio/activity';
-import {
-  ApplicationFailure,
-  type Client,
-  isGrpcServiceError,
-  ServiceError,
-  WorkflowNotFoundError,
-} from '@temporalio/client';
+import { type Client, isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
 import type { CloudProvider } from '../clouds/provider.ts';
 import { CloudError } from '../clouds/provider.ts';
-import type { AddressRef, Association, InstanceRef } from '../model/address.ts';
+import type { AddressRef } from '../model/address.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
+import { addressPoolWorkflowId, settleSignal } from '../workflows/messages.ts';
 import type { ScopeActivities } from './contract.ts';
 import { withFailures } from './failures.ts';
 import { activityLogger } from './activity-logger.ts';
 import { selectAddresses } from './select-addresses.ts';
+import { verifyAssociation, type VerifyInput } from './verify-association.ts';
 
-/** By then some seconds have passed, as the workflows retry `verify`. */
-const BELIEVED_FROM_ATTEMPT = 5;
+/** Temporal answers within milliseconds, or there is no point in keeping the node waiting. */
+const SETTLE_TIMEOUT_MS = 2_000;
 // Of the gRPC status codes ("Status codes and their use in gRPC").
 const GRPC_INVALID_ARGUMENT = 3;
 
@@ -43,8 +39,9 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
       }),
 
     // The provider looks before it acts and never takes an address from another holder: a second run finds its own
-    // association and returns it. Its requests carry the claim's key, so the cloud too knows a repeated one.
-    associate: ({ scope, instance, address, token, replaces, hadEphemeral = false }) =>
+    // association and returns it. Its requests carry the claim's key, so the cloud too knows a repeated one. The mutex
+    // ignores a repeated settlement.
+    associate: ({ scope, instance, address, query, token, replaces, hadEphemeral = false }) =>
       withFailures(async () => {
         checkScope(provider, scope);
         const association = await provider.associate(instance, address, {
@@ -63,16 +60,16 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
           },
           'address associated',
         );
-        return association;
+        const shown = await isShown(provider, { scope, instance, address, query, association });
+        const settled = shown && (await settle(client, scope, address, token));
+        return { association, shown, settled };
       }),
 
     // Reads only.
-    verify: ({ scope, instance, address, query, association }) =>
-      withFailures(async () => {
-        checkScope(provider, scope);
-        const shown = (await provider.readAddress(query, address.id))?.association;
-        if (shown !== undefined && isSameHolder(shown, association, instance)) return shown;
-        throw notOn(instance, address, shown, Context.current().info.attempt);
+    verify: (input) =>
+      withFailures(() => {
+        checkScope(provider, input.scope);
+        return verifyAssociation(provider, input, Context.current().info.attempt);
       }),
 
     // Conditional on this instance's own association: a second run finds the address free or in other hands, and changes
@@ -107,6 +104,35 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
   };
 }
 
+/** One look: whatever becomes of it, the address is associated. */
+async function isShown(provider: CloudProvider, input: VerifyInput): Promise<boolean> {
+  try {
+    await verifyAssociation(provider, input, 1);
+    return true;
+  } catch {
+    // The workflow verifies it by an activity of its own, which says what is amiss.
+    return false;
+  }
+}
+
+/** @returns false if the mutex could not be told: then the workflow tells it */
+async function settle(client: Client, scope: Scope, { id }: AddressRef, token: number): Promise<boolean> {
+  const settlement = {
+    workflowId: caller().workflowId,
+    addressId: id,
+    token,
+    outcome: 'associated',
+  } as const;
+  try {
+    await client.withDeadline(Date.now() + SETTLE_TIMEOUT_MS, () =>
+      client.workflow.getHandle(addressPoolWorkflowId(scope)).signal(settleSignal, settlement),
+    );
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** The same for all tries of one claim, also for those that another activity of the workflow makes. */
 function claimKey(token: number): string {
   return `${caller().workflowId}/${token}`;
@@ -123,33 +149,6 @@ function caller(): { workflowId: string; runId: string } {
   const { workflowExecution } = Context.current().info;
   if (workflowExecution === undefined) throw new Error('started without a workflow');
   return workflowExecution;
-}
-
-/** The interface tells more than the instance, whose name is unique in its zone only on GCE. */
-function isSameHolder(shown: Association, expected: Association, instance: InstanceRef): boolean {
-  if (expected.networkInterfaceId === undefined) return shown.instanceId === instance.id;
-  return shown.networkInterfaceId === expected.networkInterfaceId;
-}
-
-/**
- * The provider's lists are some seconds old: one that shows the address with its last holder is believed only when it is
- * still shown so at a later attempt. Otherwise a node would give up an address that it has.
- */
-function notOn(
-  instance: InstanceRef,
-  address: AddressRef,
-  association: Association | undefined,
-  attempt: number,
-): Error {
-  if (association !== undefined && attempt >= BELIEVED_FROM_ATTEMPT) {
-    const holder = association.instanceId ?? association.networkInterfaceId ?? 'another interface';
-    return new CloudError('InUse', `${address.ip} is associated with ${holder}, not with ${instance.id}`);
-  }
-  return ApplicationFailure.create({
-    type: 'NotVisibleYet',
-    message: `${address.ip} is not shown on ${instance.id} (yet)`,
-    category: 'BENIGN',
-  });
 }
 
 /** A task of another scope on this queue would be answered with another account's addresses. */

@@ -1,8 +1,14 @@
 import DataLoader from 'dataloader';
 
 /**
- * Joins lookups that are asked for within a short window into few calls. Nothing is cached: the next lookup, even of
- * the same key, makes a new call.
+ * So many calls of one kind are under way at most: whoever comes meanwhile shares the next one. One would do for the rate limit,
+ * but then a call that hangs would keep all others waiting.
+ */
+const CALLS_AT_ONCE = 2;
+
+/**
+ * Joins lookups into few calls: those that are asked for within a short window, or while enough calls are under way. Nothing is
+ * cached: the next lookup, even of the same key, makes a new call.
  *
  * @param read gets each key once; answers those that it found
  * @param keyOf tells which keys are the same
@@ -15,16 +21,29 @@ export function batchLookups<Key, Found>(options: {
   readonly read: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Found | Error>>;
 }): (key: Key) => Promise<Found | undefined> {
   const { keyOf } = options;
+  let underWay = 0;
+  const waiting: (() => void)[] = [];
   const loader = new DataLoader<Key, Found | undefined>(
     async (keys) => {
-      const distinct = new Map(keys.map((key) => [keyOf(key), key]));
-      const found = await options.read([...distinct.values()]);
-      return keys.map((key) => found.get(keyOf(key)));
+      underWay += 1;
+      try {
+        const distinct = new Map(keys.map((key) => [keyOf(key), key]));
+        const found = await options.read([...distinct.values()]);
+        return keys.map((key) => found.get(keyOf(key)));
+      } finally {
+        underWay -= 1;
+        waiting.shift()?.();
+      }
     },
     {
       cache: false,
       maxBatchSize: options.maxKeys,
-      batchScheduleFn: (flush) => setTimeout(flush, options.windowMs),
+      batchScheduleFn: (flush) => {
+        setTimeout(() => {
+          if (underWay < CALLS_AT_ONCE) flush();
+          else waiting.push(flush);
+        }, options.windowMs);
+      },
     },
   );
   return (key) => loader.load(key);

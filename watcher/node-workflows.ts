@@ -5,7 +5,7 @@ import {
   type WorkflowStartOptions,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import { defineSearchAttributeKey } from '@temporalio/common';
+import { defineSearchAttributeKey, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { PoolConfig } from '../config/config.ts';
 import {
   type AssignIpInput,
@@ -61,6 +61,17 @@ export function createNodeWorkflows(client: Client, cluster: string): NodeWorkfl
       throw error;
     }
   };
+  /** A change of the Node is a new beginning: what failed before may be what was changed. */
+  const startIfNone = async (node: NodeRef, pool: PoolConfig): Promise<boolean> => {
+    const options = { ...startOptions(cluster, node, pool, 0), workflowIdConflictPolicy: 'FAIL' as const };
+    try {
+      await inTime(() => client.workflow.start(workflowType, options));
+      return true;
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+      throw error;
+    }
+  };
   const handleOf = (name: string) => client.workflow.getHandle(assignIpWorkflowId(cluster, name));
 
   return {
@@ -68,9 +79,10 @@ export function createNodeWorkflows(client: Client, cluster: string): NodeWorkfl
       await inTime(() => client.workflow.start(workflowType, startOptions(cluster, node, pool, failures)));
     },
     signalChanged: async (node, pool) => {
+      // A run that begins now looks at the Node anyway: a signal would be one more thing for it to read.
+      if (await startIfNone(node, pool)) return;
       await inTime(() =>
         client.workflow.signalWithStart(workflowType, {
-          // A change of the Node is a new beginning: what failed before may be what was changed.
           ...startOptions(cluster, node, pool, 0),
           signal: nodeChangedSignal,
           signalArgs: [{ uid: node.uid }],

@@ -7,6 +7,7 @@ import {
   configureSignal,
   scopeTaskQueue,
 } from '../workflows/messages.ts';
+import { WORKFLOW_TASK_TIMEOUT } from '../workflows/timeouts.ts';
 
 /** Starts the scope's mutex, or tells the one that runs this worker's pacing settings. Calling it again changes nothing. */
 export async function startAddressPool(client: Client, scope: Scope, pacing: RateLimit): Promise<void> {
@@ -14,6 +15,7 @@ export async function startAddressPool(client: Client, scope: Scope, pacing: Rat
   await client.workflow.signalWithStart('AddressPoolWorkflow', {
     workflowId: addressPoolWorkflowId(scope),
     taskQueue: scopeTaskQueue(scope),
+    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
     args: [input],
     signal: configureSignal,
     signalArgs: [{ pacing }],

@@ -23,7 +23,7 @@ import { toTemporalLogger } from '../program/temporal-logger.ts';
 import { clusterTaskQueue, scopeTaskQueue } from '../workflows/messages.ts';
 import { startAddressPool } from './address-pool-starter.ts';
 import { ensureAuditSchedule } from './audit-schedule.ts';
-import { heartbeatInterceptor } from './heartbeat.ts';
+import { HEARTBEAT_MS, heartbeatInterceptor } from './heartbeat.ts';
 import type { Providers } from './providers.ts';
 
 export interface WorkersOptions {
@@ -102,8 +102,12 @@ async function createWorker(options: WorkersOptions, taskQueue: string, activiti
     // Below the pod's grace period: what is under way may end, and the rest is taken up by another worker.
     shutdownGraceTime: options.config.worker.shutdownGraceTimeMs,
     // How long a task waits for the worker that has the workflow in its cache, in case that one was killed.
-    stickyQueueScheduleToStartTimeout: '4 seconds',
+    stickyQueueScheduleToStartTimeout: '3 seconds',
+    // The SDK would send every second one only, and a late one is taken for a dead worker.
+    maxHeartbeatThrottleInterval: HEARTBEAT_MS,
     maxConcurrentActivityTaskExecutions: 100,
+    // Local activities hold the task in which they run: as many at once as of the others.
+    maxConcurrentWorkflowTaskExecutions: 100,
     ...(options.version === undefined ? {} : { workerDeploymentOptions: options.version }),
   };
   return Worker.create(workerOptions);

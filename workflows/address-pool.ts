@@ -59,6 +59,7 @@ import {
   isWithdrawal,
   shown,
 } from './signal-input.ts';
+import { HEARTBEAT_TIMEOUT } from './timeouts.ts';
 
 /**
  * Histories are kept this short, so that a worker that takes over has replayed one long before its workflow task times out:
@@ -150,7 +151,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
   const activities = proxyActivities<ScopeActivities>({
     taskQueue: scopeTaskQueue(scope),
     startToCloseTimeout: '1 minute',
-    heartbeatTimeout: '8 seconds',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 5 },
   });
 

@@ -20,8 +20,8 @@ import { failureMessage } from './failures.ts';
 import { familyResume, lacksEphemeral } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import type { AssignIpInput, AssignIpResume, AssignIpStatus, NodeRef } from './messages.ts';
-import { clusterActivities, publish, publishMissed } from './node-activities.ts';
 import { moveAddress } from './move-address.ts';
+import { discover, publish, publishMissed } from './node-activities.ts';
 import { setNodeHandlers } from './node-handlers.ts';
 import {
   assignmentsOf,
@@ -144,11 +144,6 @@ async function untilItWorks(run: NodeRun, work: () => Promise<Next>): Promise<Ne
 
 function growingPause(run: NodeRun): number {
   return Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(run.looks++, 10));
-}
-
-async function discover(run: NodeRun): Promise<Discovery> {
-  const { name } = run.node;
-  return clusterActivities(run).discover.executeWithOptions({ summary: name }, [{ name }]);
 }
 
 /** Looks at the Node and acts on what changed. */

@@ -6,6 +6,7 @@ import {
   isCancellation,
   patched,
 } from '@temporalio/workflow';
+import type { Associated } from '../activities/contract.ts';
 import { type AddressQuery, familyName, type Instance, type InstanceRef } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { adoption, isAdoptedFirst } from './adoption.ts';
@@ -159,15 +160,16 @@ async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, grante
   // and an ephemeral address that had to go comes back.
   let outcome: ClaimOutcome = 'unknown';
   let failure: unknown;
+  let settled = false;
   try {
-    await associateAndVerify(run, of, target, granted);
+    settled = await associateAndVerify(run, of, target, granted);
     outcome = 'associated';
   } catch (error) {
     if (isCancellation(error)) throw error;
     outcome = outcomeOf(error, of.assignment !== undefined);
     failure = error;
   } finally {
-    await CancellationScope.nonCancellable(() => settleClaim(pool.scope, granted, outcome));
+    if (!settled) await CancellationScope.nonCancellable(() => settleClaim(pool.scope, granted, outcome));
   }
   if (failure instanceof Overtaken) return;
   const what = `associate ${granted.address.ip} with ${target.instance.id}`;
@@ -195,37 +197,43 @@ async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, grante
   of.lastError = failure === undefined ? undefined : failureMessage(failure);
 }
 
-/** @throws Overtaken, ActivityFailure; `of.assignment` is there if the provider said that it associated the address */
+/**
+ * @returns whether the mutex knows of it already
+ * @throws Overtaken, ActivityFailure; `of.assignment` is there if the provider said that it associated the address
+ */
 async function associateAndVerify(
   run: NodeRun,
   of: FamilyRun,
   { pool, query, instance }: ClaimTarget,
   { address, token }: Granted,
-): Promise<void> {
+): Promise<boolean> {
   const ref = refOf(instance);
-  const target = { scope: pool.scope, instance: ref, address };
+  const target = { scope: pool.scope, instance: ref, address, query };
   const summary = `${address.ip} → ${instance.id}`;
   enterFamilyPhase(run, of, 'associating', `Associating ${address.ip} with ${instance.id}.`);
   // Also where the instance was seen to hold it: the provider looks first, and makes no call if it does.
   const { associate } = scopeActivities(pool.scope, pool.retries);
+  let associated: Associated | undefined;
   await holding(run.changing, async () => {
     if (isWantedOtherwise(run)) throw new Overtaken(`${run.node.name} is wanted otherwise`);
     // Noted before the call that may remove it.
     of.mayLackEphemeral = of.hadEphemeral !== undefined;
     const hadEphemeral = of.mayLackEphemeral;
-    const association = await associate.executeWithOptions({ summary }, [{ ...target, token, hadEphemeral }]);
+    associated = await associate.executeWithOptions({ summary }, [{ ...target, token, hadEphemeral }]);
+    const { association } = associated;
     // From here on there is something to give back, whatever becomes of the rest.
     of.assignment = { address, token, association, instance: ref, pool, query };
     of.mayLackEphemeral = false;
   });
-  const association = of.assignment?.association;
-  if (association === undefined) return;
+  if (associated === undefined) return false;
+  const { association, shown, settled } = associated;
+  // The provider's lists may be old: then it is read until it shows.
+  if (shown) return settled;
   enterFamilyPhase(run, of, 'verifying', `Reading ${address.ip} back.`);
   await unlessOvertaken(run, () =>
-    verifyActivity(pool.scope, pool.retries).executeWithOptions({ summary }, [
-      { ...target, query, association },
-    ]),
+    verifyActivity(pool.scope, pool.retries).executeWithOptions({ summary }, [{ ...target, association }]),
   );
+  return settled;
 }
 
 /** @throws Overtaken if the Node is deleted or the address released by hand while `work` is under way */

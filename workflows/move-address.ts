@@ -3,6 +3,7 @@
  * is granted does the present one give way, in one activity that a worker's death does not lose.
  */
 import { CancellationScope, condition, isCancellation, log } from '@temporalio/workflow';
+import type { Associated } from '../activities/contract.ts';
 import { outcomeOf, Overtaken } from './claim-address.ts';
 import { failureMessage, failureType } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
@@ -127,24 +128,23 @@ async function associate(
 ): Promise<void> {
   const { pool, instance, query: old } = before;
   const query = pool.queries.find(({ family }) => family === of.family) ?? old;
-  const target = { scope: pool.scope, instance, address };
+  const target = { scope: pool.scope, instance, address, query };
   const summary = `${before.address.ip} → ${address.ip} on ${instance.id}`;
   const { associate: replace } = scopeActivities(pool.scope, pool.retries);
+  let associated: Associated | undefined;
   await holding(run.changing, async () => {
     if (isWantedOtherwise(run)) throw new Overtaken('its address is being released');
     const replaces = before.address;
     const hadEphemeral = of.hadEphemeral !== undefined;
-    const association = await replace.executeWithOptions({ summary }, [
+    associated = await replace.executeWithOptions({ summary }, [
       { ...target, token, replaces, hadEphemeral },
     ]);
-    of.assignment = { address, token, association, instance, pool, query };
+    of.assignment = { address, token, association: associated.association, instance, pool, query };
   });
-  const association = of.assignment?.association;
-  if (association === undefined) return;
+  if (associated === undefined || associated.shown) return;
+  const { association } = associated;
   const verify = verifyActivity(pool.scope, pool.retries);
-  await verify.executeWithOptions({ summary: `is ${address.ip} there?` }, [
-    { ...target, query, association },
-  ]);
+  await verify.executeWithOptions({ summary: `is ${address.ip} there?` }, [{ ...target, association }]);
 }
 
 /**
@@ -160,19 +160,19 @@ async function putBack(
 ): Promise<void> {
   const { pool, instance, query } = before;
   const { scope } = pool;
-  const target = { scope, instance };
+  const target = { scope, instance, query };
   const { associate: put, release } = unpacedScopeActivities(scope, FEW);
   try {
     // By a token of its own: a call of a worker that was thought dead, to remove what had the old one, hits nothing.
     const summary = `${before.address.ip} → ${instance.id}, as before`;
-    const association = await put.executeWithOptions({ summary }, [
+    const { association } = await put.executeWithOptions({ summary }, [
       { ...target, address: before.address, token, hadEphemeral: of.hadEphemeral !== undefined },
     ]);
     of.assignment = { ...before, association };
     if (outcome !== 'unknown') return;
     // An interface that may have several may have got the new one all the same.
     await release.executeWithOptions({ summary: `${address.ip} ← ${instance.id}` }, [
-      { ...target, address, query, token },
+      { ...target, address, token },
     ]);
   } catch (error) {
     log.warn('the node may be without its address', { node: run.node.name, error: failureMessage(error) });

@@ -4,23 +4,24 @@ import {
   ActivityCancellationType,
   CancellationScope,
   condition,
+  isCancellation,
   log,
   proxyActivities,
+  proxyLocalActivities,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ClusterActivities, PublishInput, ScopeActivities } from '../activities/contract.ts';
+import type { ClusterActivities, Discovery, PublishInput, ScopeActivities } from '../activities/contract.ts';
 import type { Scope } from '../model/scope.ts';
 import type { RetrySettings } from '../model/settings.ts';
 import { failureMessage } from './failures.ts';
 import { clusterTaskQueue, scopeTaskQueue } from './messages.ts';
 import { assignmentsOf, holding, isInterrupted, type NodeRun, poolOf } from './node-run.ts';
+import { HEARTBEAT_TIMEOUT } from './timeouts.ts';
 
 const FIRST_PAUSE_MS = 1_000;
 const FIRST_LOOK_MS = 250;
 const LEAST_LOOKS = 10;
 const UNLIMITED = Number.POSITIVE_INFINITY;
-/** The worker heartbeats for every activity: one that was killed is noticed within this time. */
-const HEARTBEAT_TIMEOUT = '8 seconds';
 
 function retryPolicy(retries: RetrySettings): RetryPolicy {
   return {
@@ -45,6 +46,30 @@ function onClusterQueue(run: NodeRun, retry: RetryPolicy): OnClusterQueue {
     heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry,
   });
+}
+
+/** What takes longer within a workflow task is done as an ordinary activity. */
+const LOCAL_TIMEOUT = '2 seconds';
+const local = proxyLocalActivities<Pick<ClusterActivities, 'discover'>>({
+  startToCloseTimeout: LOCAL_TIMEOUT,
+  retry: { maximumAttempts: 1 },
+});
+
+/**
+ * Looks at the Node within the workflow task: one event in place of six, and no way to another task and back. What does not come
+ * off at once is done as an ordinary activity, which is tried again as the pool's settings say, and which the UI shows with its
+ * attempts. Only for reads: what a task did is forgotten if the task is lost.
+ *
+ * @throws ActivityFailure as {@link ClusterActivities.discover} says
+ */
+export async function discover(run: NodeRun): Promise<Discovery> {
+  const { name } = run.node;
+  try {
+    return await local.discover.executeWithOptions({ summary: name }, [{ name }]);
+  } catch (error) {
+    if (isCancellation(error)) throw error;
+    return clusterActivities(run).discover.executeWithOptions({ summary: name }, [{ name }]);
+  }
 }
 
 /** However long Kubernetes does not answer: what is not written now, nobody may write later. */

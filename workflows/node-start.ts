@@ -2,6 +2,7 @@
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { assignIpWorkflowId, clusterTaskQueue, type NodeRef } from './messages.ts';
 import { uiMarkdown } from './ui-markdown.ts';
+import { WORKFLOW_TASK_TIMEOUT } from './timeouts.ts';
 
 const clusterAttribute = defineSearchAttributeKey('KubeipCluster', 'KEYWORD');
 const nodeAttribute = defineSearchAttributeKey('KubeipNode', 'KEYWORD');
@@ -16,6 +17,7 @@ export function nodeStart(cluster: string, { name, uid }: NodeRef, failures = 0)
   return {
     workflowId,
     taskQueue: clusterTaskQueue(cluster),
+    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
     // A node that comes again after its workflow ended gets a new one.
     workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
     // The reconcile reads it back: the lists tell which Node a run is for, and how many failed before it.

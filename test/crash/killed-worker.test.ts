@@ -96,7 +96,6 @@ assignment('killed between associate and verify', 'verify', async (scene, node, 
   const readBack = scene.ec2.hold('DescribeAddresses', 'request');
   associate.letGo();
   await readBack.reached();
-  await scene.activityUnderWay(node, 'verify');
   await kill();
   readBack.discard();
 });

@@ -18,6 +18,12 @@ export interface RecordedEvent {
     readonly input?: Payloads;
   };
   readonly activityTaskScheduledEventAttributes?: { activityType: { name: string } };
+  /** A local activity that ended, as the SDK notes it: what it was, and its failure if it failed. */
+  readonly markerRecordedEventAttributes?: {
+    readonly markerName?: string;
+    readonly details?: { readonly data?: Payloads };
+    readonly failure?: Failure;
+  };
   readonly activityTaskStartedEventAttributes?: { readonly lastFailure?: Failure };
   readonly activityTaskFailedEventAttributes?: { readonly failure?: Failure };
   readonly workflowExecutionSignaledEventAttributes?: {
@@ -53,7 +59,7 @@ export interface Facts {
   readonly pools: readonly string[];
   /** The most that it showed at once. */
   readonly addresses: number;
-  /** Types, in order. */
+  /** Types, in order, of local ones too. */
   readonly activities: readonly string[];
   /** Names of signals and Updates, in order. */
   readonly messages: readonly string[];
@@ -77,13 +83,19 @@ export function factsOf({ events }: RecordedHistory): Facts {
     phases: withoutRepetitions(events.flatMap((event) => searchAttribute<string>(event, 'KubeipPhase'))),
     pools: withoutRepetitions(events.flatMap((event) => searchAttribute<string>(event, 'KubeipPool'))),
     addresses: Math.max(0, ...addresses.map((shown) => shown.length)),
-    activities: events.flatMap(
-      (event) => event.activityTaskScheduledEventAttributes?.activityType.name ?? [],
-    ),
+    activities: events.flatMap(activityOf),
     messages: events.flatMap(messageOf),
     grants: events.flatMap(grantOf),
     failures: events.flatMap(failureOf),
   };
+}
+
+function activityOf(event: RecordedEvent): string | [] {
+  const marker = event.markerRecordedEventAttributes;
+  if (marker?.markerName !== 'core_local_activity') {
+    return event.activityTaskScheduledEventAttributes?.activityType.name ?? [];
+  }
+  return (JSON.parse(argumentOf(marker.details?.data)) as { activity_type: string }).activity_type;
 }
 
 /** @returns its value in a list, or none where the event does not set it */
@@ -115,7 +127,9 @@ function argumentOf(input: Payloads | undefined): string {
 
 function failureOf(event: RecordedEvent): string | [] {
   let failure =
-    event.activityTaskFailedEventAttributes?.failure ?? event.activityTaskStartedEventAttributes?.lastFailure;
+    event.activityTaskFailedEventAttributes?.failure ??
+    event.markerRecordedEventAttributes?.failure ??
+    event.activityTaskStartedEventAttributes?.lastFailure;
   while (failure !== undefined && failure.applicationFailureInfo === undefined) failure = failure.cause;
   return failure?.applicationFailureInfo?.type ?? [];
 }

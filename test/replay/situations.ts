@@ -25,7 +25,8 @@ function inOrder(names: readonly string[], ...wanted: string[]): boolean {
 export const situations: Readonly<Record<string, Shown>> = {
   'discovered, waiting, assigned': node(
     (it) =>
-      inOrder(it.activities, 'discover', 'associate', 'verify', 'publish') &&
+      inOrder(it.activities, 'discover', 'associate', 'publish') &&
+      !it.activities.includes('verify') &&
       inOrder(it.phases, 'waiting', 'assigned'),
   ),
   'served after the pool was empty': node(
@@ -36,7 +37,9 @@ export const situations: Readonly<Record<string, Shown>> = {
   ),
   'an association that was throttled': node((it) => it.failures.includes('Throttled')),
   'an association whose answer was lost': node((it) => it.failures.includes('Unavailable')),
-  'an address that did not show at once': node((it) => it.failures.includes('NotVisibleYet')),
+  'an address that did not show at once': node(
+    (it) => inOrder(it.activities, 'associate', 'verify') && it.failures.includes('NotVisibleYet'),
+  ),
   'drift: assigned, without its address, assigned again, with no release between': node(
     (it) => inOrder(it.phases, 'assigned', 'waiting', 'assigned') && !it.activities.includes('release'),
   ),

@@ -1,6 +1,6 @@
 /** Activities in Temporal's own activity context, over the real AWS provider on the EC2 emulator. */
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Client } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { pino } from 'pino';
 import type { ScopeActivities } from '../../activities/contract.ts';
@@ -13,6 +13,11 @@ import { type Ec2Emulator, startEc2Emulator } from '../../sandbox/ec2/emulator.t
 const query: AddressQuery = { family: 'ipv4', filter: 'Name=tag:kubeip,Values=use', orderBy: 'Tag:order' };
 const environment = { ...process.env };
 
+/** No Temporal is here: nobody can be told. */
+const connection = Connection.lazy();
+await connection.close();
+const client = new Client({ connection });
+
 let ec2: Ec2Emulator;
 let provider: CloudProvider;
 let activities: ScopeActivities;
@@ -21,7 +26,7 @@ beforeEach(async () => {
   ec2 = await startEc2Emulator();
   Object.assign(process.env, ec2.environment);
   provider = await openProvider({ provider: 'aws', region: ec2.region, account: ec2.accountId });
-  activities = createScopeActivities({ provider, client: new Client(), logger: pino({ level: 'silent' }) });
+  activities = createScopeActivities({ provider, client, logger: pino({ level: 'silent' }) });
 });
 
 afterEach(async () => {
@@ -192,15 +197,27 @@ describe('associate, verify, release', () => {
   const association = { id: 'eipassoc-0', networkInterfaceId: 'eni-0' };
 
   test('run twice, each changes nothing the second time', async () => {
-    const target = { scope: provider.scope, instance: newInstance(), address: newAddress() };
-    const first = await run('associate', { ...target, token: 1 });
-    expect(await run('associate', { ...target, token: 1 })).toEqual(first);
-    expect(await run('verify', { ...target, query, association: first })).toMatchObject({ id: first.id });
-    const release = { ...target, query, association: first, token: 1 };
+    const target = { scope: provider.scope, instance: newInstance(), address: newAddress(), query };
+    const { association: first, shown } = await run('associate', { ...target, token: 1 });
+    expect(shown).toBe(true);
+    expect(await run('associate', { ...target, token: 1 })).toMatchObject({ association: first });
+    expect(await run('verify', { ...target, association: first })).toMatchObject({ id: first.id });
+    const release = { ...target, association: first, token: 1 };
     expect(await run('release', release)).toBe('released');
     // EC2 answers a second disassociation of one association like the first, so the outcome may be the same.
     await run('release', release);
     expect(ec2.journal().map(({ cause }) => cause)).toEqual(['allocated', 'associated', 'disassociated']);
+  });
+
+  test('an association stands, though the list does not show it yet and the mutex cannot be told', async () => {
+    const target = { scope: provider.scope, instance: newInstance(), address: newAddress(), query };
+    ec2.configure({ staleListsMs: 60_000 });
+    expect(await run('associate', { ...target, token: 1 })).toMatchObject({
+      association: { instanceId: target.instance.id },
+      shown: false,
+      settled: false,
+    });
+    expect(ec2.addresses()).toMatchObject([{ instanceId: target.instance.id }]);
   });
 
   test('an address that is not shown on the instance is looked for again', async () => {

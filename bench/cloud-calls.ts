@@ -1,0 +1,39 @@
+/** The calls that the emulated cloud counted. Pure. */
+import type { CallSummary } from '../sandbox/cloud/call-log.ts';
+import { round, sum } from './numbers.ts';
+
+export interface CloudCalls {
+  readonly byAction: Readonly<Record<string, number>>;
+  readonly total: number;
+  /** Refused by the rate limit. */
+  readonly throttled: number;
+}
+
+/** The code with which EC2 refuses what is too much. */
+const THROTTLED = 'RequestLimitExceeded';
+
+/** @param before what had been counted when the measuring began */
+export function callsSince(before: CallSummary, after: CallSummary): CloudCalls {
+  const actions = Object.entries(after.counts).map(([action, outcomes]): [string, number, number] => {
+    const earlier = before.counts[action] ?? {};
+    const made = sum(Object.values(outcomes)) - sum(Object.values(earlier));
+    return [action, made, (outcomes[THROTTLED] ?? 0) - (earlier[THROTTLED] ?? 0)];
+  });
+  return {
+    byAction: Object.fromEntries(
+      actions.filter(([, made]) => made > 0).map(([action, made]) => [action, made]),
+    ),
+    total: sum(actions.map(([, made]) => made)),
+    throttled: sum(actions.map(([, , throttled]) => throttled)),
+  };
+}
+
+/** As a result shows them. */
+export function shownCalls({ byAction, total, throttled }: CloudCalls, nodes: number): object {
+  return {
+    cloudCalls: byAction,
+    callsPerNode: round(total / nodes),
+    throttled,
+    throttledShare: round(throttled / Math.max(1, total), 4),
+  };
+}
