@@ -44,12 +44,13 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
 
     // The provider looks before it acts and never takes an address from another holder: a second run finds its own
     // association and returns it. Its requests carry the claim's key, so the cloud too knows a repeated one.
-    associate: ({ scope, instance, address, token }) =>
+    associate: ({ scope, pool, instance, address, token }) =>
       withFailures(async () => {
         checkScope(provider, scope);
         const association = await provider.associate(instance, address, { requestKey: claimKey(token) });
         log().info(
           {
+            pool,
             instance: instance.id,
             address: address.ip,
             allocation: address.id,
@@ -62,24 +63,27 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
       }),
 
     // Reads only.
-    verify: ({ scope, instance, address, query, association }) =>
+    verify: ({ scope, pool, instance, address, query, association }) =>
       withFailures(async () => {
         checkScope(provider, scope);
         const shown = (await provider.readAddress(query, address.id))?.association;
-        if (shown !== undefined && isSameHolder(shown, association, instance)) return shown;
+        if (shown !== undefined && isSameHolder(shown, association, instance)) {
+          log().info({ pool, instance: instance.id, address: address.ip }, 'address verified');
+          return shown;
+        }
         throw notOn(instance, address, shown, Context.current().info.attempt);
       }),
 
     // Conditional on this instance's own association: a second run finds the address free or in other hands, and changes
     // nothing; it puts an ephemeral address back only where there is none.
-    release: ({ scope, instance, address, query, association, token }) =>
+    release: ({ scope, pool, instance, address, query, association, token }) =>
       withFailures(async () => {
         checkScope(provider, scope);
         const options = { association, requestKey: claimKey(token) };
         const outcome = await provider.release(instance, address, query, options);
         log().info(
-          { instance: instance.id, address: address.ip, allocation: address.id, outcome, token },
-          'address released',
+          { pool, instance: instance.id, address: address.ip, allocation: address.id, outcome, token },
+          outcome === 'released' ? 'address released' : 'address not released',
         );
         return outcome;
       }),

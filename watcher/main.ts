@@ -2,6 +2,7 @@
 import { loadConfig } from '../config/config.ts';
 import { connectKubernetes } from '../kubernetes/client.ts';
 import { startHttpServer } from '../program/http-server.ts';
+import { toggleDebugOnSignal } from '../program/log-level.ts';
 import { createLogger } from '../program/logger.ts';
 import {
   type CommonOptions,
@@ -28,6 +29,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   const config = loadConfig({ file: options.config, env: process.env });
   const logger = createLogger({ name: 'watcher', ...config.log, fields: { cluster: config.cluster } });
   useLogger(logger);
+  toggleDebugOnSignal(logger);
   for (const notice of config.notices) logger.warn(notice);
 
   // Whatever is missing is found before anything is watched.
@@ -35,7 +37,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   await checkSearchAttributes(temporal.connection, temporal.namespace);
   const kubernetes = await connectKubernetes();
 
-  const metrics = createWatcherMetrics();
+  const metrics = createWatcherMetrics(config.cluster);
   const watcher = createWatcher({ config, kubernetes, client: temporal.client, metrics, logger });
   const http = await startHttpServer({
     host: config.http.host,

@@ -3,6 +3,7 @@ import { Runtime, type Worker } from '@temporalio/worker';
 import { loadConfig } from '../config/config.ts';
 import { connectKubernetes } from '../kubernetes/client.ts';
 import { startHttpServer } from '../program/http-server.ts';
+import { toggleDebugOnSignal } from '../program/log-level.ts';
 import { createLogger, type Logger } from '../program/logger.ts';
 import { toTemporalLogger } from '../program/temporal-logger.ts';
 import {
@@ -13,7 +14,8 @@ import {
 } from '../program/run-program.ts';
 import { connectClient, connectWorker } from '../program/temporal-connection.ts';
 import { deploymentVersion } from './deployment-version.ts';
-import { createWorkerMetrics, freeLoopbackPort, sdkMetrics } from './metrics.ts';
+import { createWorkerMetrics, freeLoopbackPort, sdkMetrics, sdkMetricsOptions } from './metrics.ts';
+import { addPoolMetrics } from './pool-metrics.ts';
 import { openProviders } from './providers.ts';
 import { createWorkers, workflowBundle } from './run-workers.ts';
 import { checkSearchAttributes } from '../program/search-attributes.ts';
@@ -32,17 +34,18 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   const config = loadConfig({ file: options.config, env: process.env });
   const logger = createLogger({ name: 'worker', ...config.log, fields: { cluster: config.cluster } });
   useLogger(logger);
+  toggleDebugOnSignal(logger);
   for (const notice of config.notices) logger.warn(notice);
 
   const version = deploymentVersion(process.env);
-  const metrics = createWorkerMetrics();
+  const metrics = createWorkerMetrics(config);
   const sdkMetricsPort = await freeLoopbackPort();
   Runtime.install({
     logger: toTemporalLogger(logger),
     // runProgram listens to signals.
     shutdownSignals: [],
     telemetryOptions: {
-      metrics: { prometheus: { bindAddress: `127.0.0.1:${sdkMetricsPort}` } },
+      metrics: { prometheus: sdkMetricsOptions(sdkMetricsPort) },
       // Otherwise the SDK's native part writes lines of its own among the JSON.
       logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } },
     },
@@ -62,11 +65,12 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
     kubernetes,
     providers,
     logger,
-    onSurvey: metrics.onSurvey,
+    metrics,
     version,
     bundle: await workflowBundle(process.env, logger),
   });
 
+  addPoolMetrics({ registry: metrics.registry, config, client: temporal.client, providers, logger });
   const http = await startHttpServer({
     host: config.http.host,
     port: config.http.workerPort,

@@ -12,7 +12,6 @@ import {
 } from '@temporalio/worker';
 import { createClusterActivities } from '../activities/cluster-activities.ts';
 import { createScopeActivities } from '../activities/scope-activities.ts';
-import type { Survey } from '../activities/contract.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { Scope } from '../model/scope.ts';
@@ -22,6 +21,7 @@ import { clusterTaskQueue, scopeTaskQueue } from '../workflows/messages.ts';
 import { startAddressPool } from './address-pool-starter.ts';
 import { ensureAuditSchedule } from './audit-schedule.ts';
 import { heartbeatInterceptor } from './heartbeat.ts';
+import type { WorkerMetrics } from './metrics.ts';
 import type { Providers } from './providers.ts';
 
 export interface WorkersOptions {
@@ -35,8 +35,8 @@ export interface WorkersOptions {
   readonly bundle: WorkflowBundleOption;
   /** Undefined: unversioned. */
   readonly version?: WorkerDeploymentOptions | undefined;
-  /** Hears of each audit's look, for metrics. */
-  readonly onSurvey: (scope: Scope, found: Survey) => void;
+  /** Hear of audits and of what workflows decide. */
+  readonly metrics: Pick<WorkerMetrics, 'onSurvey' | 'sinks'>;
 }
 
 /**
@@ -63,7 +63,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     providers: providers.byPool,
     client,
     startAddressPool: startPool,
-    onSurvey: options.onSurvey,
+    onSurvey: options.metrics.onSurvey,
     logger,
   });
   const workers = [await createWorker(options, clusterTaskQueue(config.cluster), clusterActivities)];
@@ -90,6 +90,7 @@ async function createWorker(options: WorkersOptions, taskQueue: string, activiti
     workflowBundle: options.bundle,
     activities,
     interceptors: { activity: [heartbeatInterceptor] },
+    sinks: options.metrics.sinks,
     // Below the pod's grace period: what is under way may end, and the rest is taken up by another worker.
     shutdownGraceTime: options.config.worker.shutdownGraceTimeMs,
     // How long a task waits for the worker that has the workflow in its cache, in case that one was killed.

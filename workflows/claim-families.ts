@@ -3,7 +3,8 @@ import { condition, isCancellation, TemporalFailure } from '@temporalio/workflow
 import type { Instance } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { claimAddress } from './claim-address.ts';
-import { countFailure, failureMessage, failureType } from './failures.ts';
+import { noteFailed } from './decisions.ts';
+import { failureMessage, failureType } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import { publish } from './node-activities.ts';
@@ -58,7 +59,7 @@ async function claimFamily(run: NodeRun, of: FamilyRun, pool: PoolSpec, instance
     const message = failureMessage(error);
     of.lastError = message;
     enterFamilyPhase(run, of, 'failed', message);
-    countFailure(pool.name, failureType(error));
+    noteFailed(run, of, pool.name, { type: failureType(error), message });
     await publish(run, { event: { type: 'Warning', reason: 'AssignmentFailed', message } });
     const pauseMs = Math.min(LONGEST_PAUSE_MS, pool.retries.intervalMs * 2 ** Math.min(of.gaveUp++, 20));
     await condition(() => isInterrupted(run) || haveAllFailed(run), pauseMs);

@@ -28,6 +28,8 @@ export interface FamilyRun {
   mayLackEphemeral: boolean;
   /** The id of the address that somebody took from the instance: had again if it is free. */
   lost: string | undefined;
+  /** This run saw it assigned once: what comes later is not the node's first address. */
+  wasAssigned: boolean;
   /** Failed tries since the last success. */
   failures: number;
   /** How often it failed for good since the last success, while the other family went on. */
@@ -50,6 +52,7 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
     hadEphemeral: resume?.hadEphemeral,
     mayLackEphemeral: resume?.mayLackEphemeral ?? false,
     lost: resume?.lost,
+    wasAssigned: resume?.assignment !== undefined || resume?.lost !== undefined,
     failures: 0,
     gaveUp: 0,
     failure: undefined,

@@ -36,6 +36,8 @@ export interface NodeRun {
   pool: PoolSpec | undefined;
   instance: Instance | undefined;
   pinned: Readonly<Partial<Record<Family, string>>>;
+  /** When the Node was created (ISO 8601), as the look at it told. */
+  createdAt: string | undefined;
   /** One for each family that the pool asks for. */
   families: FamilyRun[];
 
@@ -81,6 +83,7 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     pool: families.find(({ assignment }) => assignment !== undefined)?.assignment?.pool,
     instance: undefined,
     pinned: {},
+    createdAt: undefined,
     families,
     deletedUid: input.resume?.deleted?.uid,
     graceUntil: input.resume?.deleted?.graceUntil,

@@ -3,6 +3,7 @@ import { isCancellation, log, upsertMemo } from '@temporalio/workflow';
 import type { Discovery } from '../activities/contract.ts';
 import { type AddressQuery, type InstanceRef, solePublicIp } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
+import { noteDrift } from './decisions.ts';
 import { failureType } from './failures.ts';
 import { familyName, type FamilyRun, newFamilyRun, wantedOf } from './family-run.ts';
 import type { Assignment } from './messages.ts';
@@ -20,6 +21,7 @@ export async function useDiscovery(run: NodeRun, found: Ready): Promise<void> {
   run.pool = found.pool;
   run.instance = found.instance;
   run.pinned = found.pinned;
+  run.createdAt = found.createdAt;
   run.looks = 0;
   run.lastError = undefined;
   await dropFamilies(run, found);
@@ -154,8 +156,8 @@ export async function loseGone(run: NodeRun, reason: string): Promise<void> {
   await publish(run, { event: { type: 'Warning', reason: 'InstanceGone', message } });
 }
 
-function lose(run: NodeRun, of: FamilyRun, { address }: Assignment): void {
-  log.warn('the node lost its address', { node: run.node.name, address: address.ip });
+function lose(run: NodeRun, of: FamilyRun, { address, pool }: Assignment): void {
+  noteDrift(run, of, pool.name, address.ip);
   of.lastError = `${address.ip} was taken from the instance by somebody else`;
   of.assignment = undefined;
   // Whoever took it may have left the instance with none. EC2 sees to it by itself.
@@ -192,7 +194,7 @@ async function isThere(assignment: Assignment): Promise<boolean> {
 async function readBack({ address, association, instance, pool, query }: Assignment): Promise<void> {
   const verify = verifyActivity(pool.scope, { attempts: 4, intervalMs: 2_000 });
   await verify.executeWithOptions({ summary: `is ${address.ip} still there?` }, [
-    { scope: pool.scope, instance, address, query, association },
+    { scope: pool.scope, pool: pool.name, instance, address, query, association },
   ]);
 }
 
