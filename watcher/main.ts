@@ -3,6 +3,7 @@ import { loadConfig } from '../config/config.ts';
 import { connectKubernetes } from '../kubernetes/client.ts';
 import { startHttpServer } from '../program/http-server.ts';
 import { toggleDebugOnSignal } from '../program/log-level.ts';
+import { startTracing } from '../program/tracing.ts';
 import { createLogger } from '../program/logger.ts';
 import {
   type CommonOptions,
@@ -33,7 +34,8 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   for (const notice of config.notices) logger.warn(notice);
 
   // Whatever is missing is found before anything is watched.
-  const temporal = await connectClient({ signal });
+  const tracing = await startTracing('watcher', config.cluster, logger);
+  const temporal = await connectClient({ signal }, { interceptors: tracing?.clientInterceptors ?? {} });
   await checkSearchAttributes(temporal.connection, temporal.namespace);
   const kubernetes = await connectKubernetes();
 
@@ -52,5 +54,6 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   await watcher.run(signal);
   await http.close();
   await temporal.close();
+  await tracing?.stop();
   logger.info('watcher stopped');
 }

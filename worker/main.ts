@@ -4,6 +4,7 @@ import { loadConfig } from '../config/config.ts';
 import { connectKubernetes } from '../kubernetes/client.ts';
 import { startHttpServer } from '../program/http-server.ts';
 import { toggleDebugOnSignal } from '../program/log-level.ts';
+import { startTracing } from '../program/tracing.ts';
 import { createLogger, type Logger } from '../program/logger.ts';
 import { toTemporalLogger } from '../program/temporal-logger.ts';
 import {
@@ -17,6 +18,7 @@ import { deploymentVersion } from './deployment-version.ts';
 import { createWorkerMetrics, freeLoopbackPort, sdkMetrics, sdkMetricsOptions } from './metrics.ts';
 import { addPoolMetrics } from './pool-metrics.ts';
 import { openProviders } from './providers.ts';
+import { traceCloudCall, traceWorker } from './tracing.ts';
 import { createWorkers, workflowBundle } from './run-workers.ts';
 import { checkSearchAttributes } from '../program/search-attributes.ts';
 
@@ -55,8 +57,12 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   const temporal = await connectClient({ signal });
   await checkSearchAttributes(temporal.connection, temporal.namespace);
   const kubernetes = await connectKubernetes();
-  const providers = await openProviders(config, logger, metrics.countCloudCall);
+  const providers = await openProviders(config, logger, (event) => {
+    metrics.countCloudCall(event);
+    traceCloudCall(event);
+  });
   const worker = await connectWorker({ signal });
+  const tracing = await startTracing('worker', config.cluster, logger);
   const workers = await createWorkers({
     config,
     client: temporal.client,
@@ -66,6 +72,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
     providers,
     logger,
     metrics,
+    tracing: tracing && (await traceWorker(tracing)),
     version,
     bundle: await workflowBundle(process.env, logger),
   });
@@ -91,6 +98,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   await http.close();
   await worker.close();
   await temporal.close();
+  await tracing?.stop();
   for (const provider of providers.byScope.values()) provider.close();
   logger.info('worker stopped');
 }

@@ -23,6 +23,7 @@ import { ensureAuditSchedule } from './audit-schedule.ts';
 import { heartbeatInterceptor } from './heartbeat.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { Providers } from './providers.ts';
+import { untracedSinks, type WorkerTracing } from './tracing.ts';
 
 export interface WorkersOptions {
   readonly config: Config;
@@ -37,6 +38,8 @@ export interface WorkersOptions {
   readonly version?: WorkerDeploymentOptions | undefined;
   /** Hear of audits and of what workflows decide. */
   readonly metrics: Pick<WorkerMetrics, 'onSurvey' | 'sinks'>;
+  /** Undefined: nothing is traced. */
+  readonly tracing?: WorkerTracing | undefined;
 }
 
 /**
@@ -47,6 +50,9 @@ export async function workflowBundle(env: NodeJS.ProcessEnv, logger: Logger): Pr
   if (codePath !== undefined && codePath !== '') return { codePath };
   return bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../workflows/workflows.ts', import.meta.url)),
+    workflowInterceptorModules: [
+      fileURLToPath(new URL('../workflows/tracing-interceptors.ts', import.meta.url)),
+    ],
     payloadConverterPath: fileURLToPath(new URL('../workflows/payload-converter.ts', import.meta.url)),
     logger: toTemporalLogger(logger),
   });
@@ -89,8 +95,13 @@ async function createWorker(options: WorkersOptions, taskQueue: string, activiti
     identity: `kubeip-worker/${options.config.cluster}@${hostname()}:${process.pid}`,
     workflowBundle: options.bundle,
     activities,
-    interceptors: { activity: [heartbeatInterceptor] },
-    sinks: options.metrics.sinks,
+    interceptors: {
+      activity: [
+        heartbeatInterceptor,
+        ...(options.tracing === undefined ? [] : [options.tracing.activityInterceptors]),
+      ],
+    },
+    sinks: { ...options.metrics.sinks, ...(options.tracing?.sinks ?? untracedSinks) },
     // Below the pod's grace period: what is under way may end, and the rest is taken up by another worker.
     shutdownGraceTime: options.config.worker.shutdownGraceTimeMs,
     // How long a task waits for the worker that has the workflow in its cache, in case that one was killed.

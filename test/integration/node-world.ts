@@ -22,7 +22,7 @@ export interface NodeWorld {
   readonly core: CoreV1Api;
   readonly configFile: string;
   /** Starts one of the two programs with the configuration of this world. */
-  start(name: 'worker' | 'watcher'): Promise<ManagedProcess>;
+  start(name: 'worker' | 'watcher', env?: Record<string, string>): Promise<ManagedProcess>;
   /** Launches an instance and registers its Node. */
   addNode(name: string, labels?: Record<string, string>): Promise<{ uid: string; instanceId: string }>;
   readNode(name: string): Promise<V1Node>;
@@ -46,12 +46,12 @@ export async function startNodeWorld(reconcileInterval: string): Promise<NodeWor
     client,
     core,
     configFile,
-    start: async (name) => {
+    start: async (name, env = {}) => {
       const program = await startProgram({
         name,
         script: `${name}/main.ts`,
         args: ['--config', configFile],
-        env: world.env,
+        env: { ...world.env, ...env },
         logFile: join(world.dir, `${name}-${running.length}.log`),
       });
       running.push(program);
