@@ -39,6 +39,7 @@ export async function startNodeWorld(reconcileInterval: string): Promise<NodeWor
   const core = world.kubernetes.kubeConfig.makeApiClient(CoreV1Api);
   const configFile = writeConfig(world, reconcileInterval);
   const running: ManagedProcess[] = [];
+  let starts = 0;
   const handleOf = (node: string) => client.workflow.getHandle(assignIpWorkflowId(cluster, node));
 
   return {
@@ -52,7 +53,7 @@ export async function startNodeWorld(reconcileInterval: string): Promise<NodeWor
         script: `${name}/main.ts`,
         args: ['--config', configFile],
         env: { ...world.env, ...env },
-        logFile: join(world.dir, `${name}-${running.length}.log`),
+        logFile: join(world.dir, `${name}-${starts++}.log`),
       });
       running.push(program);
       return program;
