@@ -2,6 +2,7 @@
 import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { ActivityInterceptorsFactory, InjectedSinks } from '@temporalio/worker';
 import type { OpenTelemetrySinks } from '@temporalio/interceptors-opentelemetry';
+import type { WorkflowInfo } from '@temporalio/workflow';
 import type { CloudCallEvent } from '../clouds/provider.ts';
 import type { Tracing } from '../program/tracing.ts';
 
@@ -15,7 +16,7 @@ export interface WorkerTracing {
 export async function traceWorker({ spanProcessor, resource }: Tracing): Promise<WorkerTracing> {
   const { makeWorkflowExporter, OpenTelemetryActivityInboundInterceptor } =
     await import('@temporalio/interceptors-opentelemetry');
-  const { fn } = makeWorkflowExporter(spanProcessor, resource).export;
+  const exporter = makeWorkflowExporter(spanProcessor, resource).export;
   return {
     activityInterceptors: (context) => ({ inbound: new OpenTelemetryActivityInboundInterceptor(context) }),
     sinks: {
@@ -23,7 +24,7 @@ export async function traceWorker({ spanProcessor, resource }: Tracing): Promise
         // The SDK would put all that it knows of the workflow on each span, memo and search attributes too.
         export: {
           fn: ({ workflowId, runId, workflowType, taskQueue }, spans) =>
-            fn({ workflowId, runId, workflowType, taskQueue } as Parameters<typeof fn>[0], spans),
+            exporter.fn({ workflowId, runId, workflowType, taskQueue } as WorkflowInfo, spans),
         },
       },
     },

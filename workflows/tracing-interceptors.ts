@@ -8,6 +8,7 @@ import {
   type WorkflowInterceptors,
   type WorkflowInterceptorsFactory,
 } from '@temporalio/workflow';
+import type { Headers } from '@temporalio/common';
 import type { TracedCalls } from './traced-calls.ts';
 
 /** As the SDK's client interceptor names it. */
@@ -53,9 +54,9 @@ export const interceptors: WorkflowInterceptorsFactory = (): WorkflowInterceptor
  * Loaded only where it is used, by the bundler's own `require`: the SDK evaluates every module for every workflow that it keeps,
  * and OpenTelemetry's are more than all of ours.
  */
-function loadTracedCalls(
-  headers: Parameters<typeof import('./traced-calls.ts').traceCalls>[0],
-): TracedCalls | undefined {
-  const { traceCalls } = require('./traced-calls.ts') as typeof import('./traced-calls.ts');
+function loadTracedCalls(headers: Headers): TracedCalls | undefined {
+  const { traceCalls } = require('./traced-calls.ts') as {
+    readonly traceCalls: (headers: Headers) => TracedCalls | undefined;
+  };
   return traceCalls(headers);
 }

@@ -59,7 +59,8 @@ describe('each alert', () => {
 
   test('has a section of the runbook, and each section has its alert', () => {
     const sections = [...runbook.matchAll(/^## (\w+)$/gm)].map(([, name]) => name);
-    expect(sections.toSorted()).toEqual(alerts.map(({ alert }) => alert).toSorted());
+    expect(new Set(sections)).toEqual(new Set(alerts.map(({ alert }) => alert)));
+    expect(sections).toHaveLength(alerts.length);
   });
 
   test('is said there to mean something, with how to look and what to do', () => {
@@ -73,6 +74,6 @@ describe('each alert', () => {
       .map((file) => parse(readFileSync(join(root, file), 'utf8')) as Cases)
       .flatMap((cases) => cases.tests.flatMap((one) => one.alert_rule_test));
     const fired = tests.filter(({ exp_alerts: expected }) => expected.length > 0).map((one) => one.alertname);
-    expect([...new Set(fired)].toSorted()).toEqual(alerts.map(({ alert }) => alert).toSorted());
+    expect(new Set(fired)).toEqual(new Set(alerts.map(({ alert }) => alert)));
   });
 });

@@ -8,10 +8,11 @@ import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { deleteNode } from '../../sandbox/nodes.ts';
 import { logLevelSignal } from '../../program/log-level.ts';
 import { dashboardFile, metricsOf, promtool, readRules, root, rulesFile } from '../alerts/rules.ts';
+import { writeWorkflowBundle } from '../workflow-bundle.ts';
 import { logLine, type NodeWorld, startNodeWorld, until } from './node-world.ts';
 import { allSamples, familiesOf, type MetricFamily, sampleOf } from './prometheus-text.ts';
 
-jest.setTimeout(120_000);
+jest.setTimeout(300_000);
 
 let here: NodeWorld;
 let workers: ManagedProcess[];
@@ -26,8 +27,9 @@ async function scrape(program: ManagedProcess): Promise<string> {
 beforeAll(async () => {
   here = await startNodeWorld('2s');
   here.world.ec2.allocateAddress({ tags: { kubeip: 'use' } });
+  const env = { KUBEIP_WORKFLOW_BUNDLE: await writeWorkflowBundle(join(here.world.dir, 'workflows.js')) };
   [workers, watcher] = await Promise.all([
-    Promise.all([here.start('worker'), here.start('worker')]),
+    Promise.all([here.start('worker', env), here.start('worker', env)]),
     here.start('watcher'),
   ]);
   for (const program of [...workers, watcher]) {
@@ -135,7 +137,7 @@ describe('the words that a person reads', () => {
 describe('all metrics', () => {
   let families: MetricFamily[];
   beforeAll(async () => {
-    families = [...(await Promise.all([...workers, watcher].map(scrape)))].flatMap(familiesOf);
+    families = (await Promise.all([...workers, watcher].map(scrape))).flatMap(familiesOf);
   });
 
   test('are as Prometheus has them', async () => {
@@ -150,7 +152,7 @@ describe('all metrics', () => {
       ([, name, type, labels]) => ({
         name,
         type,
-        labels: [...(labels ?? '').matchAll(/`(\w+)`/g)].map(([, label]) => label).toSorted(),
+        labels: [...(labels ?? '').matchAll(/`(\w+)`/g)].map(([, label = '']) => label).toSorted(),
       }),
     );
     const own = families.filter(({ name }) => name.startsWith('kubeip_'));

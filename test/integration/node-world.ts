@@ -14,7 +14,8 @@ import { type AssignIpStatus, assignIpWorkflowId, statusQuery } from '../../work
 export const cluster = 'test';
 export const taintKey = 'kubeip.example/no-address';
 
-const patienceMs = 45_000;
+/** A test's own limit may be shorter. */
+const patienceMs = 120_000;
 
 export interface NodeWorld {
   readonly world: World;
