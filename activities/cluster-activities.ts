@@ -39,7 +39,7 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
     discover: ({ name }) =>
       withFailures(async () => {
         const found = await discover(dependencies, name, log());
-        if (found.kind === 'notReady') log().info({ node: name, reason: found.reason }, 'node is not ready');
+        if (found.kind === 'notReady') log().info({ reason: found.reason }, 'node is not ready');
         return found;
       }),
 
@@ -55,7 +55,6 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
         }
         log().info(
           {
-            node: input.node.name,
             pool: input.pool,
             phase: input.phase,
             addresses: input.addresses.map(({ ip }) => ip),
@@ -118,14 +117,23 @@ async function discover(
   const { pinned, ignored } = pinnedAddresses(view.annotations);
   for (const annotation of ignored) {
     logger.warn(
-      { node: name, annotation },
+      { annotation },
       'the annotation is ignored: its value is neither an IP nor an id of an address',
     );
   }
   const found = await findInstance(parsed.instance, provider);
   if ('reason' in found) return { kind: 'notReady', node, reason: found.reason, instanceGone: true };
   const shown = [publicIpv4Annotation, publicIpv6Annotation].flatMap((name) => view.annotations[name] ?? []);
-  return { kind: 'ready', node, instance: found, pool: specOf(pool, provider.scope, found), pinned, shown };
+  const createdAt = view.creationTimestamp?.toISOString();
+  return {
+    kind: 'ready',
+    node,
+    ...(createdAt === undefined ? {} : { createdAt }),
+    instance: found,
+    pool: specOf(pool, provider.scope, found),
+    pinned,
+    shown,
+  };
 }
 
 /** A pool is of one cloud and one region: an address of it cannot serve a node elsewhere. */

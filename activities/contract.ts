@@ -21,6 +21,8 @@ export type Discovery =
   | {
       readonly kind: 'ready';
       readonly node: NodeRef;
+      /** When the Node was created, by the clock of its API server (ISO 8601). */
+      readonly createdAt?: string;
       readonly instance: Instance;
       readonly pool: PoolSpec;
       /** The addresses that annotations of the Node ask for, by IP or id. */
@@ -201,7 +203,7 @@ export interface SelectResult {
   readonly claims: readonly { readonly addressId: string; readonly instanceId: string | null }[];
 }
 
-/** Activities on a scope's task queue: they need the cloud of that scope. */
+/** Activities on a scope's task queue: they need the cloud of that scope. `pool` is its name, for the log. */
 export interface ScopeActivities {
   /** Lists the addresses of each pool that waits, once per pool. Reads only. */
   select(input: SelectInput): Promise<SelectResult>;
@@ -215,6 +217,7 @@ export interface ScopeActivities {
    */
   associate(input: {
     scope: Scope;
+    pool?: string;
     instance: InstanceRef;
     address: AddressRef;
     query: AddressQuery;
@@ -233,6 +236,7 @@ export interface ScopeActivities {
    */
   verify(input: {
     scope: Scope;
+    pool?: string;
     instance: InstanceRef;
     address: AddressRef;
     query: AddressQuery;
@@ -245,6 +249,7 @@ export interface ScopeActivities {
    */
   release(input: {
     scope: Scope;
+    pool?: string;
     instance: InstanceRef;
     address: AddressRef;
     query: AddressQuery;

@@ -41,7 +41,7 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
     // The provider looks before it acts and never takes an address from another holder: a second run finds its own
     // association and returns it. Its requests carry the claim's key, so the cloud too knows a repeated one. The mutex
     // ignores a repeated settlement.
-    associate: ({ scope, instance, address, query, token, replaces, hadEphemeral = false }) =>
+    associate: ({ scope, pool, instance, address, query, token, replaces, hadEphemeral = false }) =>
       withFailures(async () => {
         checkScope(provider, scope);
         const association = await provider.associate(instance, address, {
@@ -51,6 +51,7 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
         });
         log().info(
           {
+            pool,
             instance: instance.id,
             address: address.ip,
             allocation: address.id,
@@ -67,22 +68,25 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
 
     // Reads only.
     verify: (input) =>
-      withFailures(() => {
+      withFailures(async () => {
         checkScope(provider, input.scope);
-        return verifyAssociation(provider, input, Context.current().info.attempt);
+        const shown = await verifyAssociation(provider, input, Context.current().info.attempt);
+        const { pool, instance, address } = input;
+        log().info({ pool, instance: instance.id, address: address.ip }, 'address verified');
+        return shown;
       }),
 
     // Conditional on this instance's own association: a second run finds the address free or in other hands, and changes
     // nothing; it puts an ephemeral address back only where there is none.
-    release: ({ scope, instance, address, query, association, token }) =>
+    release: ({ scope, pool, instance, address, query, association, token }) =>
       withFailures(async () => {
         checkScope(provider, scope);
         const requestKey = claimKey(token);
         const options = association === undefined ? { requestKey } : { association, requestKey };
         const outcome = await provider.release(instance, address, query, options);
         log().info(
-          { instance: instance.id, address: address.ip, allocation: address.id, outcome, token },
-          'address released',
+          { pool, instance: instance.id, address: address.ip, allocation: address.id, outcome, token },
+          outcome === 'released' ? 'address released' : 'address not released',
         );
         return outcome;
       }),

@@ -138,6 +138,8 @@ export interface CloudCallEvent {
   readonly action: string;
   /** `ok`, or the cloud's error code. */
   readonly outcome: string;
+  /** What the error is to the rest of the project; undefined: none. */
+  readonly kind?: CloudErrorKind;
   readonly seconds: number;
 }
 

@@ -15,6 +15,8 @@ export interface NodeView {
   readonly region?: string;
   readonly zone?: string;
   readonly taints: readonly NodeTaint[];
+  /** By the clock of the API server. */
+  readonly creationTimestamp?: Date;
   /** Set while finalizers hold the Node back: it still exists. */
   readonly deletionTimestamp?: Date;
   readonly resourceVersion: string;
@@ -83,6 +85,7 @@ export function viewNode(node: V1Node): NodeView {
     ...(region === undefined ? {} : { region }),
     ...(zone === undefined ? {} : { zone }),
     taints: (spec.taints ?? []).map(viewTaint),
+    ...(metadata.creationTimestamp === undefined ? {} : { creationTimestamp: metadata.creationTimestamp }),
     ...(metadata.deletionTimestamp === undefined ? {} : { deletionTimestamp: metadata.deletionTimestamp }),
     resourceVersion: metadata.resourceVersion ?? '',
   };

@@ -9,14 +9,14 @@ const levels = { TRACE: 'trace', DEBUG: 'debug', INFO: 'info', WARN: 'warn', ERR
  * @returns what `Runtime.install({ logger })` takes
  */
 export function toTemporalLogger(logger: Logger): TemporalLogger {
-  const child = logger.child({ sdk: 'temporal' });
   const write = (level: keyof typeof levels, message: string, meta?: LogMetadata) => {
     const { error, ...fields } = meta ?? {};
     // What the SDK's own parts do routinely is of interest to debuggers; what workflow code says is the program's own.
     const routine = level === 'INFO' && fields['sdkComponent'] !== 'workflow';
     // pino shows an error in full under `err` only.
-    child[routine ? 'debug' : levels[level]](
-      error === undefined ? fields : { ...fields, err: error as unknown },
+    // Not by a child logger: that would keep the level of the moment when it was made.
+    logger[routine ? 'debug' : levels[level]](
+      { sdk: 'temporal', ...fields, ...(error === undefined ? {} : { err: error as unknown }) },
       message,
     );
   };

@@ -10,6 +10,7 @@ export async function writeWorkflowBundle(
 ): Promise<string> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(root, 'workflows/workflows.ts'),
+    workflowInterceptorModules: [join(root, 'workflows/tracing-interceptors.ts')],
     payloadConverterPath: join(root, 'workflows/payload-converter.ts'),
     logger: new DefaultLogger('WARN'),
   });

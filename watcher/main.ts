@@ -2,6 +2,8 @@
 import { loadConfig } from '../config/config.ts';
 import { connectKubernetes } from '../kubernetes/client.ts';
 import { startHttpServer } from '../program/http-server.ts';
+import { toggleDebugOnSignal } from '../program/log-level.ts';
+import { startTracing } from '../program/tracing.ts';
 import { createLogger } from '../program/logger.ts';
 import { commandName } from '../program/origin.ts';
 import {
@@ -30,14 +32,16 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   const config = loadConfig({ file: options.config, env: process.env });
   const logger = createLogger({ name: 'watcher', ...config.log, fields: { cluster: config.cluster } });
   useLogger(logger);
+  toggleDebugOnSignal(logger);
   for (const notice of config.notices) logger.warn(notice);
 
   // Whatever is missing is found before anything is watched.
-  const temporal = await connectClient({ signal });
+  const tracing = await startTracing('watcher', config.cluster, logger);
+  const temporal = await connectClient({ signal }, { interceptors: tracing?.clientInterceptors ?? {} });
   await checkSearchAttributes(temporal.connection, temporal.namespace);
   const kubernetes = await connectKubernetes();
 
-  const metrics = createWatcherMetrics();
+  const metrics = createWatcherMetrics(config.cluster);
   const watcher = createWatcher({ config, kubernetes, client: temporal.client, metrics, logger });
   const http = await startHttpServer({
     host: config.http.host,
@@ -52,5 +56,6 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   await watcher.run(signal);
   await http.close();
   await temporal.close();
+  await tracing?.stop();
   logger.info('watcher stopped');
 }

@@ -1,11 +1,11 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram } from 'prom-client';
+import { createRegistry } from '../program/program-metrics.ts';
 
 export type WatcherMetrics = ReturnType<typeof createWatcherMetrics>;
 
 /** What the watcher counts. */
-export function createWatcherMetrics() {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+export function createWatcherMetrics(cluster: string) {
+  const registry = createRegistry('watcher', cluster);
   const registers = [registry];
   return {
     registry,
@@ -52,6 +52,12 @@ export function createWatcherMetrics() {
       name: 'kubeip_watcher_nodes',
       help: 'Nodes at the last reconcile, by whether a pool selects them.',
       labelNames: ['selected'],
+      registers,
+    }),
+    workflows: new Gauge({
+      name: 'kubeip_watcher_node_workflows',
+      help: 'Workflows of nodes that ran at the last reconcile, by the phase that the list showed.',
+      labelNames: ['phase'],
       registers,
     }),
     failedNodes: new Gauge({

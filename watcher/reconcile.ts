@@ -7,6 +7,7 @@ import type { Logger } from '../program/logger.ts';
 import { memoryMs } from './failure-cooldown.ts';
 import { forEachLimited } from './for-each-limited.ts';
 import type { WatcherMetrics } from './metrics.ts';
+import type { Phase } from '../workflows/messages.ts';
 import type { NodeWorkflows } from './node-workflows.ts';
 import { type OpenRun, planReconcile, type ReconcilePlan } from './plan-reconcile.ts';
 
@@ -42,6 +43,7 @@ export async function reconcile(dependencies: ReconcileDependencies, signal: Abo
   const selected = nodes.filter((node) => selectPool(config.pools, node.labels) !== undefined).length;
   metrics.nodes.set({ selected: 'true' }, selected);
   metrics.nodes.set({ selected: 'false' }, nodes.length - selected);
+  showPhases(dependencies, runs);
   showFailed(dependencies, plan);
 
   const errors: unknown[] = [];
@@ -77,6 +79,15 @@ export async function reconcile(dependencies: ReconcileDependencies, signal: Abo
     },
     'reconciled',
   );
+}
+
+/** As they are written to visibility: a run that is on its way from one of them to the next counts as the last one. */
+const shownPhases: readonly Phase[] = ['discovering', 'waiting', 'assigned', 'released', 'failed'];
+
+function showPhases({ metrics }: ReconcileDependencies, runs: readonly OpenRun[]): void {
+  for (const phase of shownPhases) {
+    metrics.workflows.set({ phase }, runs.filter((run) => run.phase === phase).length);
+  }
 }
 
 function showFailed({ config, metrics }: ReconcileDependencies, { coolDown }: ReconcilePlan): void {

@@ -3,6 +3,8 @@ import { Runtime, type Worker } from '@temporalio/worker';
 import { loadConfig } from '../config/config.ts';
 import { connectKubernetes } from '../kubernetes/client.ts';
 import { startHttpServer } from '../program/http-server.ts';
+import { toggleDebugOnSignal } from '../program/log-level.ts';
+import { startTracing } from '../program/tracing.ts';
 import { createLogger, type Logger } from '../program/logger.ts';
 import { commandName } from '../program/origin.ts';
 import { toTemporalLogger } from '../program/temporal-logger.ts';
@@ -14,8 +16,10 @@ import {
 } from '../program/run-program.ts';
 import { connectClient, connectWorker } from '../program/temporal-connection.ts';
 import { deploymentVersion } from './deployment-version.ts';
-import { createWorkerMetrics, freeLoopbackPort, sdkMetrics } from './metrics.ts';
+import { createWorkerMetrics, freeLoopbackPort, sdkMetrics, sdkMetricsOptions } from './metrics.ts';
+import { addPoolMetrics } from './pool-metrics.ts';
 import { openProviders } from './providers.ts';
+import { traceCloudCall, traceWorker } from './tracing.ts';
 import { createWorkers, workflowBundle } from './run-workers.ts';
 import {
   checkSearchAttributes,
@@ -57,17 +61,18 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   const config = loadConfig({ file: options.config, env: process.env });
   const logger = createLogger({ name: 'worker', ...config.log, fields: { cluster: config.cluster } });
   useLogger(logger);
+  toggleDebugOnSignal(logger);
   for (const notice of config.notices) logger.warn(notice);
 
   const version = deploymentVersion(process.env);
-  const metrics = createWorkerMetrics();
+  const metrics = createWorkerMetrics(config);
   const sdkMetricsPort = await freeLoopbackPort();
   Runtime.install({
     logger: toTemporalLogger(logger),
     // runProgram listens to signals.
     shutdownSignals: [],
     telemetryOptions: {
-      metrics: { prometheus: { bindAddress: `127.0.0.1:${sdkMetricsPort}` } },
+      metrics: { prometheus: sdkMetricsOptions(sdkMetricsPort) },
       // Otherwise the SDK's native part writes lines of its own among the JSON.
       logging: { forward: {}, filter: { core: 'WARN', other: 'ERROR' } },
     },
@@ -77,8 +82,12 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   const temporal = await connectClient({ signal });
   await checkSearchAttributes(temporal.connection, temporal.namespace);
   const kubernetes = await connectKubernetes();
-  const providers = await openProviders(config, logger, metrics.countCloudCall);
+  const providers = await openProviders(config, logger, (event) => {
+    metrics.countCloudCall(event);
+    traceCloudCall(event);
+  });
   const worker = await connectWorker({ signal });
+  const tracing = await startTracing('worker', config.cluster, logger);
   const workers = await createWorkers({
     config,
     client: temporal.client,
@@ -87,11 +96,13 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
     kubernetes,
     providers,
     logger,
-    onSurvey: metrics.onSurvey,
+    metrics,
+    tracing: tracing && (await traceWorker(tracing)),
     version,
     bundle: await workflowBundle(process.env, logger),
   });
 
+  addPoolMetrics({ registry: metrics.registry, config, client: temporal.client, providers, logger });
   const http = await startHttpServer({
     host: config.http.host,
     port: config.http.workerPort,
@@ -112,6 +123,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   await http.close();
   await worker.close();
   await temporal.close();
+  await tracing?.stop();
   for (const provider of providers.byScope.values()) provider.close();
   logger.info('worker stopped');
 }

@@ -1,19 +1,25 @@
 /** What the worker counts, beside the metrics of the Temporal SDK. */
 import { createServer } from 'node:net';
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { InjectedSinks } from '@temporalio/worker';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Survey } from '../activities/contract.ts';
 import type { CloudCallEvent } from '../clouds/provider.ts';
+import type { Config } from '../config/config.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
+import { createRegistry } from '../program/program-metrics.ts';
+import type { MeasureSinks } from '../workflows/measures.ts';
+import { workflowMetrics } from './workflow-metrics.ts';
 
 export interface WorkerMetrics {
   readonly registry: Registry;
+  /** Hear of what workflow code decides. */
+  readonly sinks: InjectedSinks<MeasureSinks>;
   readonly countCloudCall: (event: CloudCallEvent) => void;
   readonly onSurvey: (scope: Scope, found: Survey) => void;
 }
 
-export function createWorkerMetrics(): WorkerMetrics {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+export function createWorkerMetrics({ cluster, pools }: Pick<Config, 'cluster' | 'pools'>): WorkerMetrics {
+  const registry = createRegistry('worker', cluster);
   const requests = new Counter({
     name: 'kubeip_cloud_requests_total',
     help: 'Requests to the cloud by action and by outcome: ok, or the error code of the cloud.',
@@ -27,13 +33,31 @@ export function createWorkerMetrics(): WorkerMetrics {
     buckets: [0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10],
     registers: [registry],
   });
-  const survey = surveyMetrics(registry);
+  const throttled = new Counter({
+    name: 'kubeip_cloud_throttled_requests_total',
+    help: 'Requests that the cloud refused since there were too many, by action.',
+    labelNames: ['action'],
+    registers: [registry],
+  });
+  const denied = new Counter({
+    name: 'kubeip_cloud_denied_requests_total',
+    help: 'Requests that the cloud refused for a missing permission or bad credentials, by action.',
+    labelNames: ['action'],
+    registers: [registry],
+  });
   return {
     registry,
-    onSurvey: survey,
-    countCloudCall: ({ action, outcome, seconds }) => {
+    sinks: workflowMetrics(
+      registry,
+      pools.map(({ name }) => name),
+    ),
+    onSurvey: surveyMetrics(registry),
+    countCloudCall: ({ action, outcome, kind, seconds }) => {
       requests.inc({ action, code: outcome });
       duration.observe({ action }, seconds);
+      // Also by nothing: the series of an action is there before it is refused for the first time.
+      throttled.inc({ action }, kind === 'Throttled' ? 1 : 0);
+      denied.inc({ action }, kind === 'Denied' ? 1 : 0);
     },
   };
 }
@@ -98,6 +122,16 @@ export async function freeLoopbackPort(): Promise<number> {
     server.close(() => resolve());
   });
   return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+/** Names and units by Prometheus' conventions, which are not the SDK's default: counters end in `_total`, times are seconds. */
+export function sdkMetricsOptions(port: number) {
+  return {
+    bindAddress: `127.0.0.1:${port}`,
+    countersTotalSuffix: true,
+    unitSuffix: true,
+    useSecondsForDurations: true,
+  };
 }
 
 /** @returns the SDK's metrics in the Prometheus text format; nothing while it does not answer */

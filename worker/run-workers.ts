@@ -13,7 +13,6 @@ import {
 } from '@temporalio/worker';
 import { createClusterActivities } from '../activities/cluster-activities.ts';
 import { createScopeActivities } from '../activities/scope-activities.ts';
-import type { Survey } from '../activities/contract.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { Scope } from '../model/scope.ts';
@@ -24,7 +23,9 @@ import { clusterTaskQueue, scopeTaskQueue } from '../workflows/messages.ts';
 import { startAddressPool } from './address-pool-starter.ts';
 import { ensureAuditSchedule } from './audit-schedule.ts';
 import { HEARTBEAT_MS, heartbeatInterceptor } from './heartbeat.ts';
+import type { WorkerMetrics } from './metrics.ts';
 import type { Providers } from './providers.ts';
+import { untracedSinks, type WorkerTracing } from './tracing.ts';
 
 export interface WorkersOptions {
   readonly config: Config;
@@ -37,8 +38,10 @@ export interface WorkersOptions {
   readonly bundle: WorkflowBundleOption;
   /** Undefined: unversioned. */
   readonly version?: WorkerDeploymentOptions | undefined;
-  /** Hears of each audit's look, for metrics. */
-  readonly onSurvey: (scope: Scope, found: Survey) => void;
+  /** Hear of audits and of what workflows decide. */
+  readonly metrics: Pick<WorkerMetrics, 'onSurvey' | 'sinks'>;
+  /** Undefined: nothing is traced. */
+  readonly tracing?: WorkerTracing | undefined;
 }
 
 /**
@@ -56,6 +59,9 @@ export async function workflowBundle(env: NodeJS.ProcessEnv, logger: Logger): Pr
 export async function bundleWorkflows(logger: Logger): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({
     workflowsPath: fileURLToPath(new URL('../workflows/workflows.ts', import.meta.url)),
+    workflowInterceptorModules: [
+      fileURLToPath(new URL('../workflows/tracing-interceptors.ts', import.meta.url)),
+    ],
     payloadConverterPath: fileURLToPath(new URL('../workflows/payload-converter.ts', import.meta.url)),
     logger: toTemporalLogger(logger),
   });
@@ -72,7 +78,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     providers: providers.byPool,
     client,
     startAddressPool: startPool,
-    onSurvey: options.onSurvey,
+    onSurvey: options.metrics.onSurvey,
     logger,
   });
   const workers = [await createWorker(options, clusterTaskQueue(config.cluster), clusterActivities)];
@@ -98,7 +104,13 @@ async function createWorker(options: WorkersOptions, taskQueue: string, activiti
     identity: `kubeip-worker/${options.config.cluster}@${hostname()}:${process.pid}`,
     workflowBundle: options.bundle,
     activities,
-    interceptors: { activity: [heartbeatInterceptor] },
+    interceptors: {
+      activity: [
+        heartbeatInterceptor,
+        ...(options.tracing === undefined ? [] : [options.tracing.activityInterceptors]),
+      ],
+    },
+    sinks: { ...options.metrics.sinks, ...(options.tracing?.sinks ?? untracedSinks) },
     // Below the pod's grace period: what is under way may end, and the rest is taken up by another worker.
     shutdownGraceTime: options.config.worker.shutdownGraceTimeMs,
     // How long a task waits for the worker that has the workflow in its cache, in case that one was killed.

@@ -17,6 +17,7 @@ import { formatScope } from '../model/scope.ts';
 import type { AssignIpWorkflow } from './assign-ip.ts';
 import { auditDetails } from './audit-details.ts';
 import { failureMessage } from './failures.ts';
+import { measures } from './measures.ts';
 import {
   type AssignIpInput,
   assignIpWorkflowId,
@@ -137,6 +138,7 @@ async function handOver(cluster: string, found: Unclaimed, leftBehind: LeftBehin
       args: [input],
       parentClosePolicy: ParentClosePolicy.ABANDON,
     });
+    measures.orphanHandedOver({ scope: formatScope(pool.scope) });
     return `the workflow of node ${node.name} gives it back, unless the Node is there`;
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

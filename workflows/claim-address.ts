@@ -10,6 +10,14 @@ import type { Associated } from '../activities/contract.ts';
 import { type AddressQuery, familyName, type Instance, type InstanceRef } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { adoption, isAdoptedFirst } from './adoption.ts';
+import {
+  noteAssigned,
+  noteClaim,
+  noteGranted,
+  noteNotAssigned,
+  noteRefused,
+  noteWaiting,
+} from './decisions.ts';
 import { failureMessage, failureType } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
@@ -107,7 +115,10 @@ async function awaitGrant(
     // Answered for good: the next request is another one.
     of.requestId = undefined;
     if (grant.kind === 'granted') return grant;
-    if (grant.kind === 'refused') throw ApplicationFailure.nonRetryable(grant.error, grant.type ?? 'Refused');
+    if (grant.kind === 'refused') {
+      noteRefused(run, of, pool.name, grant.error);
+      throw ApplicationFailure.nonRetryable(grant.error, grant.type ?? 'Refused');
+    }
     await waitVisibly(run, of, foreign(pool, grant.ip));
     await condition(() => isInterrupted(run), FOREIGN_AGAIN_MS);
     return undefined;
@@ -142,6 +153,7 @@ async function waitVisibly(run: NodeRun, of: FamilyRun, notice: Notice): Promise
   // The same is said once, however often the node asks again.
   if (of.lastError === message) return;
   of.lastError = message;
+  noteWaiting(run, of, run.pool?.name ?? '', notice.reason, message);
   // An address that comes meanwhile does not wait for Kubernetes to take the Event.
   const giveUp = (): boolean => isInterrupted(run) || of.grants.length > 0;
   note(run, `claim an ${familyName(of.family)} address`, 'waiting', message);
@@ -156,6 +168,8 @@ export class Overtaken extends Error {
 
 async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, granted: Granted): Promise<void> {
   const { pool } = target;
+  noteGranted(run, of, pool.name, granted);
+  const grantedAt = Date.now();
   // Known before the calls are made: however they end, the mutex hears of it, and 'unknown' is what it hears at worst;
   // and an ephemeral address that had to go comes back.
   let outcome: ClaimOutcome = 'unknown';
@@ -169,6 +183,7 @@ async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, grante
     outcome = outcomeOf(error, of.assignment !== undefined);
     failure = error;
   } finally {
+    noteClaim(pool.name, outcome, (Date.now() - grantedAt) / 1000);
     if (!settled) await CancellationScope.nonCancellable(() => settleClaim(pool.scope, granted, outcome));
   }
   if (failure instanceof Overtaken) return;
@@ -182,10 +197,12 @@ async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, grante
       if (of.assignment !== undefined) of.mayLackEphemeral = of.hadEphemeral !== undefined;
       of.assignment = undefined;
       await restoreEphemeral(run, of, () => isWantedOtherwise(run));
+      noteNotAssigned(run, of, pool.name, { type: failureType(failure), message: failureMessage(failure) });
       await afterFailure(run, of, pool, failure);
       return;
     }
   }
+  noteAssigned(run, of, pool.name, granted);
   of.failures = 0;
   of.gaveUp = 0;
   of.throttled = false;
@@ -208,7 +225,7 @@ async function associateAndVerify(
   { address, token }: Granted,
 ): Promise<boolean> {
   const ref = refOf(instance);
-  const target = { scope: pool.scope, instance: ref, address, query };
+  const target = { scope: pool.scope, pool: pool.name, instance: ref, address, query };
   const summary = `${address.ip} → ${instance.id}`;
   enterFamilyPhase(run, of, 'associating', `Associating ${address.ip} with ${instance.id}.`);
   // Also where the instance was seen to hold it: the provider looks first, and makes no call if it does.

@@ -3,7 +3,8 @@ import { condition, isCancellation, TemporalFailure } from '@temporalio/workflow
 import type { Instance } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { claimAddress } from './claim-address.ts';
-import { countFailure, failureMessage, failureType } from './failures.ts';
+import { noteFailed } from './decisions.ts';
+import { failureMessage, failureType } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import { publish } from './node-activities.ts';
@@ -58,9 +59,10 @@ async function claimFamily(run: NodeRun, of: FamilyRun, pool: PoolSpec, instance
     if (haveAllFailed(run)) return;
     const message = failureMessage(error);
     of.lastError = message;
-    const notice = failed(run.node.name, failureType(error), message);
+    const type = failureType(error);
+    const notice = failed(run.node.name, type, message);
     enterFamilyPhase(run, of, 'failed', notice.message);
-    countFailure(pool.name, failureType(error));
+    noteFailed(run, of, pool.name, { type, message });
     await publish(run, { event: notice });
     const pauseMs = Math.min(LONGEST_PAUSE_MS, pool.retries.intervalMs * 2 ** Math.min(of.gaveUp++, 20));
     await pause(run, pauseMs, () => isInterrupted(run) || haveAllFailed(run));

@@ -1,6 +1,7 @@
 /** The end of a node that no further try of this run can help. The watcher starts another run after a cool-down. */
 import { ApplicationFailure, type TemporalFailure } from '@temporalio/workflow';
-import { countFailure, failureMessage, failureType } from './failures.ts';
+import { noteFailed } from './decisions.ts';
+import { failureMessage, failureType } from './failures.ts';
 import { publish } from './node-activities.ts';
 import { enterPhase, isInterrupted, type NodeRun, note, poolOf } from './node-run.ts';
 import { giveBackStrays, withdrawRequests } from './pool-signals.ts';
@@ -27,7 +28,7 @@ export async function failForGood(run: NodeRun, error: TemporalFailure): Promise
     run.failed = false;
     return;
   }
-  countFailure(poolOf(run)?.name, type);
+  noteFailed(run, undefined, poolOf(run)?.name, { type, message: notice.message });
   // No handler waits: only a release by hand does, and it would have interrupted.
   throw ApplicationFailure.nonRetryable(notice.message, type);
 }

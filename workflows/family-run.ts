@@ -37,6 +37,8 @@ export interface FamilyRun {
   gaveUpTaint: boolean;
   /** The cloud throttled the last try. */
   throttled: boolean;
+  /** This run saw it assigned once: what comes later is not the node's first address. */
+  wasAssigned: boolean;
   /** Failed tries since the last success. */
   failures: number;
   /** How often it failed for good since the last success, while the other family went on. */
@@ -63,6 +65,7 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
     askingSince: resume?.askingSince,
     gaveUpTaint: resume?.gaveUpTaint ?? false,
     throttled: false,
+    wasAssigned: resume?.assignment !== undefined || resume?.lost !== undefined,
     failures: 0,
     gaveUp: 0,
     failure: undefined,

@@ -20,6 +20,11 @@ export function assignIpWorkflowId(cluster: string, node: string): string {
   return `assign-ip/${cluster}/${node}`;
 }
 
+/** @returns the node whose workflow has this id; undefined if it is another workflow's */
+export function nodeOfWorkflow(workflowId: string): string | undefined {
+  return /^assign-ip\/[^/]+\/(.+)$/.exec(workflowId)?.[1];
+}
+
 /** The workflow id of a scope's mutex: `address-pool/<scope>`. */
 export function addressPoolWorkflowId(scope: Scope): string {
   return `address-pool/${formatScope(scope)}`;

@@ -5,6 +5,7 @@
 import { CancellationScope, condition, isCancellation, log } from '@temporalio/workflow';
 import type { Associated } from '../activities/contract.ts';
 import { outcomeOf, Overtaken } from './claim-address.ts';
+import { noteAssigned, noteClaim, noteGranted } from './decisions.ts';
 import { failureMessage, failureType } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
 import type { Assignment, ClaimOutcome, Grant } from './messages.ts';
@@ -36,6 +37,7 @@ export async function moveAddress(run: NodeRun, move: Move): Promise<void> {
   const { assignment } = of;
   if (assignment?.address.id !== granted.address.id) return end(run, move, failure ?? '', before);
   await reportFreed(before.pool.scope, before.address.id, false);
+  noteAssigned(run, of, before.pool.name, granted);
   note(run, `move from ${before.address.ip} to ${assignment.address.ip}`, 'done');
   of.lastError = failure;
   move.became = { moved: true };
@@ -98,6 +100,8 @@ async function swap(
 ): Promise<string | undefined> {
   const { pool, instance } = before;
   let outcome: ClaimOutcome = 'unknown';
+  const grantedAt = Date.now();
+  noteGranted(run, of, pool.name, granted);
   try {
     await associate(run, of, before, granted);
     outcome = 'associated';
@@ -116,6 +120,7 @@ async function swap(
     note(run, `associate ${granted.address.ip} with ${instance.id}`, 'failed', failureMessage(error));
     return failureMessage(error);
   } finally {
+    noteClaim(pool.name, outcome, (Date.now() - grantedAt) / 1000);
     await CancellationScope.nonCancellable(() => settleClaim(pool.scope, granted, outcome));
   }
 }
@@ -128,7 +133,7 @@ async function associate(
 ): Promise<void> {
   const { pool, instance, query: old } = before;
   const query = pool.queries.find(({ family }) => family === of.family) ?? old;
-  const target = { scope: pool.scope, instance, address, query };
+  const target = { scope: pool.scope, pool: pool.name, instance, address, query };
   const summary = `${before.address.ip} → ${address.ip} on ${instance.id}`;
   const { associate: replace } = scopeActivities(pool.scope, pool.retries);
   let associated: Associated | undefined;
@@ -160,7 +165,7 @@ async function putBack(
 ): Promise<void> {
   const { pool, instance, query } = before;
   const { scope } = pool;
-  const target = { scope, instance, query };
+  const target = { scope, pool: pool.name, instance, query };
   const { associate: put, release } = unpacedScopeActivities(scope, FEW);
   try {
     // By a token of its own: a call of a worker that was thought dead, to remove what had the old one, hits nothing.

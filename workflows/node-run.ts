@@ -48,6 +48,8 @@ export interface NodeRun {
   pinned: Readonly<Partial<Record<Family, string>>>;
   /** The addresses that the Node shows, as of the last look at it. */
   shownOnNode: readonly string[];
+  /** When the Node was created (ISO 8601), as the look at it told. */
+  createdAt: string | undefined;
   /** One for each family that the pool asks for. */
   families: FamilyRun[];
 
@@ -104,6 +106,7 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     instance: undefined,
     pinned: {},
     shownOnNode: [],
+    createdAt: undefined,
     families,
     deletedUid: input.resume?.deleted?.uid,
     graceUntil: input.resume?.deleted?.graceUntil,

@@ -1,6 +1,7 @@
 /** Giving an address back: only if this instance still holds it. */
 import { isCancellation } from '@temporalio/workflow';
 import type { ReleaseOutcome } from '../model/address.ts';
+import { noteReleased } from './decisions.ts';
 import { failureMessage } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
 import { unpacedScopeActivities } from './node-activities.ts';
@@ -25,7 +26,7 @@ export async function releaseAddress(run: NodeRun, of: FamilyRun, why: string): 
   let outcome: ReleaseOutcome;
   try {
     const { release } = unpacedScopeActivities(pool.scope, pool.retries);
-    const input = { scope: pool.scope, instance, address, query, association, token };
+    const input = { scope: pool.scope, pool: pool.name, instance, address, query, association, token };
     // Noted before the call that takes the static one away.
     of.mayLackEphemeral = of.hadEphemeral !== undefined;
     outcome = await release.executeWithOptions({ summary }, [input]);
@@ -33,10 +34,12 @@ export async function releaseAddress(run: NodeRun, of: FamilyRun, why: string): 
     if (!isCancellation(error)) {
       of.lastError = failureMessage(error);
       note(run, what, 'failed', of.lastError);
+      noteReleased(run, pool.name, 'failed');
     }
     throw error;
   }
   of.assignment = undefined;
+  noteReleased(run, pool.name, outcome);
   if (outcome === 'released' || outcome === 'alreadyFree') forgetAddress(run, address.ip);
   await reportFreed(pool.scope, address.id, outcome === 'released');
   const became = released(address.ip, outcome);

@@ -5,6 +5,7 @@ import { type AddressQuery, familyName, type InstanceRef, solePublicIp } from '.
 import { formatScope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { adoption, isAdoptedFirst } from './adoption.ts';
+import { noteDrift } from './decisions.ts';
 import { failureType } from './failures.ts';
 import { type FamilyRun, newFamilyRun, wantedOf } from './family-run.ts';
 import type { Assignment } from './messages.ts';
@@ -33,6 +34,7 @@ export async function useDiscovery(run: NodeRun, found: Ready): Promise<void> {
   run.instance = found.instance;
   run.pinned = found.pinned;
   run.shownOnNode = found.shown ?? [];
+  run.createdAt = found.createdAt;
   run.looks = 0;
   run.lastError = undefined;
   await dropFamilies(run, found);
@@ -162,8 +164,8 @@ export async function loseGone(run: NodeRun, reason: string): Promise<void> {
   await publish(run, { event: instanceGone(message) });
 }
 
-function lose(run: NodeRun, of: FamilyRun, { address, instance }: Assignment): void {
-  log.warn('the node lost its address', { node: run.node.name, address: address.ip });
+function lose(run: NodeRun, of: FamilyRun, { address, instance, pool }: Assignment): void {
+  noteDrift(run, of, pool.name, address.ip);
   of.lastError = lost(address.ip);
   note(run, `look for ${address.ip} on ${instance.id}`, 'failed', of.lastError);
   of.assignment = undefined;
@@ -202,7 +204,7 @@ async function isThere(assignment: Assignment): Promise<boolean> {
 async function readBack({ address, association, instance, pool, query }: Assignment): Promise<void> {
   const verify = verifyActivity(pool.scope, { attempts: 4, intervalMs: 2_000 });
   await verify.executeWithOptions({ summary: `is ${address.ip} still there?` }, [
-    { scope: pool.scope, instance, address, query, association },
+    { scope: pool.scope, pool: pool.name, instance, address, query, association },
   ]);
 }
 

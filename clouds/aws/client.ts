@@ -1,5 +1,5 @@
 /** How the AWS SDK is set up, and the one way through which every call goes: timed, counted, its errors mapped. */
-import { CloudError } from '../provider.ts';
+import { CloudError, type CloudErrorKind } from '../provider.ts';
 import { toCloudError } from './errors.ts';
 import type { AwsAction } from './permissions.ts';
 
@@ -8,6 +8,7 @@ export interface AwsCallEvent {
   readonly action: AwsAction;
   /** `ok`, or AWS's error code. */
   readonly outcome: string;
+  readonly kind?: CloudErrorKind;
   readonly seconds: number;
 }
 
@@ -57,11 +58,10 @@ export type AwsCall = <T>(action: AwsAction, send: () => Promise<T>) => Promise<
 export function createAwsCall(options: AwsClientOptions): AwsCall {
   return async (action, send) => {
     const begun = performance.now();
-    const report = (outcome: string) =>
-      options.onCall?.({ action, outcome, seconds: (performance.now() - begun) / 1000 });
+    const seconds = () => (performance.now() - begun) / 1000;
     try {
       const answer = await send();
-      report('ok');
+      options.onCall?.({ action, outcome: 'ok', seconds: seconds() });
       return answer;
     } catch (error) {
       const mapped: CloudError = toCloudError(error, {
@@ -69,7 +69,8 @@ export function createAwsCall(options: AwsClientOptions): AwsCall {
         region: options.region,
         endpoint: options.endpoint,
       });
-      report(mapped.code ?? mapped.kind);
+      const { kind, code = kind } = mapped;
+      options.onCall?.({ action, outcome: code, kind, seconds: seconds() });
       throw mapped;
     }
   };

@@ -141,19 +141,19 @@ export function createGcpCall(
 ): GcpCall {
   return async (action, send, timeoutMs) => {
     const begun = performance.now();
-    const report = (outcome: string) =>
-      options.onCall?.({ action, outcome, seconds: (performance.now() - begun) / 1000 });
+    const seconds = () => (performance.now() - begun) / 1000;
     try {
       await clients.ready();
       const answer = await send({ timeout: timeoutMs ?? options.requestTimeoutMs ?? 10_000, retry: null });
-      report('ok');
+      options.onCall?.({ action, outcome: 'ok', seconds: seconds() });
       return answer;
     } catch (error) {
       const context: GcpCallContext = { action, project, endpoint: options.endpoint };
       const mapped = isWithoutCredentials(error)
         ? withoutCredentials(error, action)
         : toCloudError(error, context);
-      report(mapped.code ?? mapped.kind);
+      const { kind, code = kind } = mapped;
+      options.onCall?.({ action, outcome: code, kind, seconds: seconds() });
       throw mapped;
     }
   };

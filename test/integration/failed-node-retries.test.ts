@@ -24,7 +24,7 @@ beforeAll(async () => {
   harness = await openHarness(options);
 }, 900_000);
 beforeEach(() => {
-  metrics = createWatcherMetrics();
+  metrics = createWatcherMetrics('test');
   harness.ec2.configure({ denied: ['AssociateAddress'] });
 });
 afterEach(async () => {

@@ -8,6 +8,7 @@ import type { Scope } from '../../model/scope.ts';
 import { createLogger, type Logger } from '../../program/logger.ts';
 import { type ConnectedWorker, connectWorker } from '../../program/temporal-connection.ts';
 import type { World } from '../../sandbox/world.ts';
+import { createWorkerMetrics } from '../../worker/metrics.ts';
 import { openProviders, type Providers } from '../../worker/providers.ts';
 import { createWorkers } from '../../worker/run-workers.ts';
 import { type HarnessOptions, harnessConfig } from './harness-config.ts';
@@ -76,7 +77,7 @@ export class HarnessWorkers {
         kubernetes,
         logger: testLogger(config.cluster),
         bundle,
-        onSurvey: () => {},
+        metrics: createWorkerMetrics(config),
       });
       this.#running.push(...workers.map((worker) => ({ worker, ended: worker.run() })));
     }

@@ -14,7 +14,8 @@ import { type AssignIpStatus, assignIpWorkflowId, statusQuery } from '../../work
 export const cluster = 'test';
 export const taintKey = 'kubeip.example/no-address';
 
-const patienceMs = 45_000;
+/** A test's own limit may be shorter. */
+const patienceMs = 120_000;
 
 export interface NodeWorld {
   readonly world: World;
@@ -22,7 +23,7 @@ export interface NodeWorld {
   readonly core: CoreV1Api;
   readonly configFile: string;
   /** Starts one of the two programs with the configuration of this world. */
-  start(name: 'worker' | 'watcher'): Promise<ManagedProcess>;
+  start(name: 'worker' | 'watcher', env?: Record<string, string>): Promise<ManagedProcess>;
   /** Launches an instance and registers its Node. */
   addNode(name: string, labels?: Record<string, string>): Promise<{ uid: string; instanceId: string }>;
   readNode(name: string): Promise<V1Node>;
@@ -39,6 +40,7 @@ export async function startNodeWorld(reconcileInterval: string): Promise<NodeWor
   const core = world.kubernetes.kubeConfig.makeApiClient(CoreV1Api);
   const configFile = writeConfig(world, reconcileInterval);
   const running: ManagedProcess[] = [];
+  let starts = 0;
   const handleOf = (node: string) => client.workflow.getHandle(assignIpWorkflowId(cluster, node));
 
   return {
@@ -46,13 +48,13 @@ export async function startNodeWorld(reconcileInterval: string): Promise<NodeWor
     client,
     core,
     configFile,
-    start: async (name) => {
+    start: async (name, env = {}) => {
       const program = await startProgram({
         name,
         script: `${name}/main.ts`,
         args: ['--config', configFile],
-        env: world.env,
-        logFile: join(world.dir, `${name}-${running.length}.log`),
+        env: { ...world.env, ...env },
+        logFile: join(world.dir, `${name}-${starts++}.log`),
       });
       running.push(program);
       return program;

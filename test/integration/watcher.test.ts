@@ -130,9 +130,8 @@ describe('a node that failed for good', () => {
     await until('the Node shows it', async () => (await phaseOf()) === 'failed');
     const first = await runId();
     await until('the worker counts it', async () => {
-      const sample = /^kubeip_assignments_failed_total\{(.*)\} 1$/m.exec(await metricsOf(worker, 'worker'));
-      const labels = sample?.[1]?.split(',') ?? [];
-      return labels.includes('pool="public"') && labels.includes('reason="Denied"');
+      const sample = 'kubeip_assignments_total{pool="public",result="failed",reason="Denied"} 1';
+      return (await metricsOf(worker, 'worker')).includes(sample);
     });
     here.world.ec2.configure({ denied: [] });
     // A later Node that is served shows that the earlier changes have been looked at.

@@ -138,7 +138,12 @@ describe('errors that EC2 answers', () => {
     answer = failWith(503, 'RequestLimitExceeded', 'slow');
     await failure();
     expect(events).toEqual([
-      { action: 'ec2:DescribeAddresses', outcome: 'RequestLimitExceeded', seconds: expect.any(Number) },
+      {
+        action: 'ec2:DescribeAddresses',
+        outcome: 'RequestLimitExceeded',
+        kind: 'Throttled',
+        seconds: expect.any(Number),
+      },
     ]);
   });
 
