@@ -89,8 +89,32 @@ export interface CloudProvider {
    */
   restoreEphemeral(ref: InstanceRef, family: Family, options?: ChangeOptions): Promise<RestoreOutcome>;
 
+  /**
+   * Which of the permissions that the provider needs its identity has. Changes nothing: it reads, makes dry runs, and asks the
+   * cloud's own test calls, so a second call is harmless.
+   *
+   * Throws nothing: what cannot be found out is `untestable`, and says why. Never `granted` on anything but the cloud's word.
+   */
+  checkPermissions(probe: PermissionProbe): Promise<PermissionCheck[]>;
+
   /** Frees sockets. The provider is not used afterwards. */
   close(): void;
+}
+
+/** What permissions are tried on: a policy may be bound to the tags of addresses, or to the network of instances. */
+export interface PermissionProbe {
+  /** The sets of addresses of the scope's pools. */
+  readonly queries: readonly AddressQuery[];
+  /** Instances of the pools' nodes; those that are gone are passed over. */
+  readonly instances: readonly InstanceRef[];
+}
+
+export interface PermissionCheck {
+  /** As the cloud calls it: `ec2:AssociateAddress`, `compute.addresses.use`. */
+  readonly permission: string;
+  readonly result: 'granted' | 'missing' | 'untestable';
+  /** How it was found out, or why it could not be. */
+  readonly detail: string;
 }
 
 export interface ListOptions {

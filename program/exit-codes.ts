@@ -13,6 +13,16 @@ export const exitCodes = {
   kubernetes: 4,
   /** The cloud denies a call, has no credentials for it, or does not answer. */
   cloud: 5,
+  /** No workflow of this node, account or claim. */
+  notFound: 6,
+  /** A workflow heard the command, and refused it or could not carry it out. */
+  rejected: 7,
+  /** The command did its work, and found something that a person must mend. */
+  problemsFound: 8,
+  /** Not confirmed: somebody said no, or nobody was there to ask. */
+  notConfirmed: 9,
+  /** Nobody answered in time: no worker polls, or the work takes longer. What was asked for may still be done. */
+  unanswered: 10,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
