@@ -1,5 +1,5 @@
 /** What several tries of the same permission come to. Pure. */
-import type { PermissionCheck } from './provider.ts';
+import type { PermissionCheck } from '../model/permission-check.ts';
 
 const gravity: readonly PermissionCheck['result'][] = ['missing', 'untestable', 'granted'];
 

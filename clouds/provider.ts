@@ -8,6 +8,7 @@ import type {
   InstanceRef,
   ReleaseOutcome,
 } from '../model/address.ts';
+import type { PermissionCheck } from '../model/permission-check.ts';
 import type { Scope } from '../model/scope.ts';
 
 /**
@@ -53,10 +54,14 @@ export interface CloudProvider {
    * be free. A call that ends in between leaves the instance with neither: the next call, or
    * {@link CloudProvider.restoreEphemeral}, mends that.
    *
+   * With `replaces` the instance may hold that one static address: it gives way, and is free once the call has succeeded. Until
+   * the new one is seen to be free it stays. Where the cloud demands that it is removed first (GCE), a call that ends in between
+   * leaves the instance without it: the next call goes on, and one for the old address puts that back.
+   *
    * @throws CloudError `InUse` if another interface holds the address; `ForeignAddress` if the instance holds another
    * static address; `NotFound` if the instance or the address is gone; `Throttled`; `Denied`
    */
-  associate(ref: InstanceRef, address: AddressRef, options?: ChangeOptions): Promise<Association>;
+  associate(ref: InstanceRef, address: AddressRef, options?: AssociateOptions): Promise<Association>;
 
   /**
    * Reads one address of a pool back. Concurrent calls with one query share one request.
@@ -93,7 +98,7 @@ export interface CloudProvider {
    * Which of the permissions that the provider needs its identity has. Changes nothing: it reads, makes dry runs, and asks the
    * cloud's own test calls, so a second call is harmless.
    *
-   * Throws nothing: what cannot be found out is `untestable`, and says why. Never `granted` on anything but the cloud's word.
+   * Throws nothing: what cannot be found out is `untestable`, and says why.
    */
   checkPermissions(probe: PermissionProbe): Promise<PermissionCheck[]>;
 
@@ -109,16 +114,11 @@ export interface PermissionProbe {
   readonly instances: readonly InstanceRef[];
 }
 
-export interface PermissionCheck {
-  /** As the cloud calls it: `ec2:AssociateAddress`, `compute.addresses.use`. */
-  readonly permission: string;
-  readonly result: 'granted' | 'missing' | 'untestable';
-  /** How it was found out, or why it could not be. */
-  readonly detail: string;
-}
+/** How many free addresses a list of a large range has where nobody says how many are of use. */
+export const DEFAULT_WANT_FREE = 1000;
 
 export interface ListOptions {
-  /** How many free addresses are of use; a list may end when it has so many. @default 1000 */
+  /** How many free addresses are of use; a list may end when it has so many. @default {@link DEFAULT_WANT_FREE} */
   readonly wantFree?: number;
 }
 
@@ -130,6 +130,11 @@ export interface ChangeOptions {
   readonly requestKey?: string;
   /** Called while the cloud is at work, at least every few seconds. Must not throw. */
   readonly heartbeat?: () => void;
+}
+
+export interface AssociateOptions extends ChangeOptions {
+  /** The static address that the instance was given before, and is to lose to the new one. */
+  readonly replaces?: AddressRef | undefined;
 }
 
 export interface ReleaseOptions extends ChangeOptions {

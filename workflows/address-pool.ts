@@ -22,6 +22,7 @@ import {
   configureSignal,
   freedSignal,
   grantSignal,
+  poolStateQuery,
   poolStatusQuery,
   requestSignal,
   scopeTaskQueue,
@@ -102,6 +103,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
     }),
   );
   setHandler(poolStatusQuery, () => poolStatus(state, scope, lastError));
+  setHandler(poolStateQuery, () => pack(state));
 
   const activities = proxyActivities<ScopeActivities>({
     taskQueue: scopeTaskQueue(scope),

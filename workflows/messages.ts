@@ -4,7 +4,13 @@
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import type { AddressQuery, AddressRef, Association, Family, InstanceRef } from '../model/address.ts';
-import type { AuditPolicy, PoolSpec, RateLimit, RetrySettings } from '../model/settings.ts';
+import type {
+  AuditPolicy,
+  FamilyRequirement,
+  PoolSpec,
+  RateLimit,
+  RetrySettings,
+} from '../model/settings.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 
 // ---- ids ----
@@ -72,6 +78,9 @@ export interface AssignIpResume {
   /** An operator released the address by hand: nothing is assigned until `assign`. */
   readonly releasedByHand: boolean;
   readonly families: readonly FamilyResume[];
+  /** The addresses, by IP or id, that an operator asked for by `assign`, this time. */
+  readonly wanted?: Readonly<Partial<Record<Family, string>>>;
+  readonly tried?: readonly Tried[];
   /** The Node is deleted, and until when (ISO 8601) it may come back. */
   readonly deleted?: { readonly uid: string; readonly graceUntil?: string };
 }
@@ -106,7 +115,7 @@ export type Phase =
   | 'released'
   | 'failed';
 
-/** The answer of the `status` query, and of the `release` and `assign` Updates. Times are ISO 8601. */
+/** The answer of the `status` query, and of the node's Updates. Times are ISO 8601. */
 export interface AssignIpStatus {
   readonly phase: Phase;
   readonly cluster: string;
@@ -117,12 +126,32 @@ export interface AssignIpStatus {
   readonly pool?: string;
   readonly scope?: string;
   readonly instance?: string;
+  /** What of the pool's families the node needs to be `assigned`. Absent before the pool is known. */
+  readonly requires?: FamilyRequirement;
+  /** The addresses, by IP or id, that annotations of the Node pin it to, as it was last looked at. */
+  readonly pinned?: Readonly<Partial<Record<Family, string>>>;
   /** Where it stands with each family that the pool asks for; empty before the pool is known. */
   readonly addresses: readonly AddressStatus[];
   readonly releasedByHand: boolean;
   /** Which run in a row this is without success. Absent: the first. */
   readonly attempt?: number;
   readonly lastError?: string;
+  /** When it tries again by itself, while it pauses after a failure. Absent: it waits for nothing but a signal. */
+  readonly retryAt?: string;
+  /** The last few things that were tried, at most 10, the oldest first. */
+  readonly tried: readonly Tried[];
+}
+
+/** Something that was tried for a node, and how it came out. */
+export interface Tried {
+  /** ISO 8601. */
+  readonly at: string;
+  /** In a few words, as `associate 203.0.113.7 with i-0abc`. */
+  readonly what: string;
+  /** `waiting`: it cannot be done now, and the node waits for it. */
+  readonly outcome: 'done' | 'waiting' | 'failed';
+  /** Why it is waiting or has failed. */
+  readonly error?: string;
 }
 
 /** Where a node stands with its address of one family. */
@@ -142,21 +171,63 @@ export interface Command {
   readonly reason?: string;
 }
 
+/** `assign` with an address wants that one, this time. */
+export interface AssignCommand extends Command {
+  /** By its IP or id. Absent: any of the pool, or the one that the Node is pinned to. */
+  readonly address?: string;
+  /** Needed only where the address is named by an id that does not tell it (GCE) and the pool has both. */
+  readonly family?: Family;
+}
+
+export interface MoveCommand extends Command {
+  /** An address of the node's pool, by its IP or id. */
+  readonly address: string;
+  /** As in {@link AssignCommand}. */
+  readonly family?: Family;
+}
+
+export interface PinCommand extends Command {
+  /** By its IP or id. */
+  readonly address: string;
+  /** As in {@link AssignCommand}. */
+  readonly family?: Family;
+}
+
+export interface UnpinCommand extends Command {
+  /** Absent: both. */
+  readonly family?: Family;
+}
+
 /** The watcher saw the Node deleted (a direct read confirmed it). */
 export const nodeDeletedSignal = defineSignal<[{ uid: string }]>('nodeDeleted');
 /** The watcher saw the Node added or changed; carries the uid it has now. */
 export const nodeChangedSignal = defineSignal<[{ uid: string }]>('nodeChanged');
 /** An operator wants the address released; held released until `assign`. */
 export const releaseSignal = defineSignal<[Command?]>('release');
-/** An operator wants an address assigned (again). */
-export const assignSignal = defineSignal<[Command?]>('assign');
+/** An operator wants an address assigned (again); a certain one, if it is named. */
+export const assignSignal = defineSignal<[AssignCommand?]>('assign');
+/** An operator wants the node to have another address of its pool instead of the one that it has. */
+export const moveSignal = defineSignal<[MoveCommand]>('move');
+/** An operator wants the Node pinned to an address, by an annotation: from the next assignment on. */
+export const pinSignal = defineSignal<[PinCommand]>('pin');
+/** An operator wants the pin removed. The node keeps what it has. */
+export const unpinSignal = defineSignal<[UnpinCommand?]>('unpin');
 /** The mutex grants or refuses. */
 export const grantSignal = defineSignal<[Grant]>('grant');
 
 /** As the signal, answered when the address is released. Rejected when there is nothing to release. */
 export const releaseUpdate = defineUpdate<AssignIpStatus, [Command?]>('release');
 /** As the signal, answered once the request is accepted. Rejected when an address is assigned already. */
-export const assignUpdate = defineUpdate<AssignIpStatus, [Command?]>('assign');
+export const assignUpdate = defineUpdate<AssignIpStatus, [AssignCommand?]>('assign');
+/**
+ * As the signal, answered when the node has the other address. Fails with the type `NotMoved` if that is not free, not of the
+ * pool, or could not be associated: the node keeps what it has. Rejected when there is nothing to move from.
+ */
+export const moveUpdate = defineUpdate<AssignIpStatus, [MoveCommand]>('move');
+/** As the signal, answered when the annotation is written. Fails with the type `NotWritten` if it cannot be. */
+export const pinUpdate = defineUpdate<AssignIpStatus, [PinCommand]>('pin');
+/** As the signal, answered when the annotation is gone. Fails with the type `NotWritten` if it cannot be removed. */
+export const unpinUpdate = defineUpdate<AssignIpStatus, [UnpinCommand?]>('unpin');
 export const statusQuery = defineQuery<AssignIpStatus>('status');
 
 // ---- AddressPoolWorkflow ----
@@ -232,6 +303,19 @@ export interface AddressPoolInput {
 
 export interface AddressPoolStatus {
   readonly scope: string;
+  /** The sets of addresses that were asked for lately. Of an IPv6 set on EC2 each subnet is one. */
+  readonly pools: readonly {
+    readonly name: string;
+    readonly family: Family;
+    readonly subnet?: string;
+    /** How many nodes wait for it now. */
+    readonly waiting: number;
+    /** When it was last listed, and what was found then: the mutex looks only while somebody waits. */
+    readonly lookedAt?: string;
+    readonly size?: number;
+    /** Neither associated nor claimed. */
+    readonly free?: number;
+  }[];
   readonly waiting: readonly {
     readonly position: number;
     readonly workflowId: string;
@@ -252,6 +336,27 @@ export interface AddressPoolStatus {
   readonly lastError?: string;
 }
 
+/** An operator's word that a claim is to be looked at now: it may be nobody's any more. */
+export interface ReleaseClaimCommand extends Command {
+  readonly token: number;
+}
+
+/** What became of a claim that an operator wants released. */
+export interface ReleasedClaim {
+  readonly token: number;
+  readonly address: AddressRef;
+  readonly workflowId: string;
+  /**
+   * `dropped`: the claim is no more. `lingering`: its holder is done or gone; the address is offered again as soon as a list shows
+   * who has it, or at the deadline. `held`: its holder runs and works on it: the claim stands.
+   */
+  readonly became: 'dropped' | 'lingering' | 'held';
+  /** One sentence: what became of it, why, and what to do. */
+  readonly message: string;
+  /** ISO 8601: when it is looked at, or dropped, next. */
+  readonly deadline?: string;
+}
+
 export const requestSignal = defineSignal<[AddressRequest]>('request');
 export const settleSignal = defineSignal<[Settlement]>('settle');
 /** A waiting node does not want the address any more that it asked for by this request; without one: by any. */
@@ -260,7 +365,13 @@ export const withdrawSignal = defineSignal<[{ workflowId: string; requestId?: st
 export const freedSignal = defineSignal<[{ addressId: string; disassociated: boolean }]>('freed');
 /** A worker's pacing settings, at its start. */
 export const configureSignal = defineSignal<[{ pacing: RateLimit }]>('configure');
+/** An operator wants a claim ended. It is dropped only if its holder is closed or a list shows who has the address. */
+export const releaseClaimSignal = defineSignal<[ReleaseClaimCommand]>('releaseClaim');
+/** As the signal, answered when it is known what became of the claim. Rejected if there is no claim with that token. */
+export const releaseClaimUpdate = defineUpdate<ReleasedClaim, [ReleaseClaimCommand]>('releaseClaim');
 export const poolStatusQuery = defineQuery<AddressPoolStatus>('status');
+/** The mutex' state as it is continued as new with: what a plan is made from. Not for people. */
+export const poolStateQuery = defineQuery<unknown>('state');
 
 // ---- AuditWorkflow ----
 
@@ -272,6 +383,17 @@ export interface AuditInput {
   readonly secondLookMs: number;
 }
 
+/** The addresses of a pool of one family, as a list shows them. */
+export interface PoolSize {
+  readonly name: string;
+  readonly family: Family;
+  readonly size: number;
+  readonly used: number;
+  readonly free: number;
+  /** The set is a range too large to list: there are more free ones than that. */
+  readonly more?: true;
+}
+
 /** What an audit found and did. */
 export interface AuditReport {
   readonly scope: string;
@@ -279,6 +401,8 @@ export interface AuditReport {
   /** Addresses of the cluster's pools in the scope, and how many of them nobody has. */
   readonly addresses: number;
   readonly free: number;
+  /** Of each set of addresses by itself. Absent in reports that are older than it. */
+  readonly pools?: readonly PoolSize[];
   /** Nodes whose workflow runs. */
   readonly nodes: number;
   readonly drifted: readonly { readonly node: string; readonly ip: string; readonly told: boolean }[];

@@ -12,7 +12,7 @@ import { type Family, type Instance, instanceKey } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { addressStatus, type FamilyRun, newFamilyRun, nodeMessage, nodePhase } from './family-run.ts';
-import type { AssignIpInput, AssignIpStatus, Assignment, Grant, NodeRef, Phase } from './messages.ts';
+import type { AssignIpInput, AssignIpStatus, Assignment, Grant, NodeRef, Phase, Tried } from './messages.ts';
 import { nodeDetails } from './node-details.ts';
 
 const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
@@ -62,6 +62,8 @@ export interface NodeRun {
   unpublished: { readonly event?: PublishInput['event'] } | undefined;
   /** Numbers what is published, so that a repeated write is the same Event. */
   published: number;
+  /** The last few things that were tried, for people; the oldest first. */
+  readonly tried: Tried[];
   /** Looks at the Node since it was last ready. */
   looks: number;
   /** What visibility shows. */
@@ -93,6 +95,7 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     publishing: { held: false },
     unpublished: undefined,
     published: 0,
+    tried: [...(input.resume?.tried ?? [])],
     looks: 0,
     shown: '',
   };
@@ -192,10 +195,13 @@ export function statusOf(run: NodeRun): AssignIpStatus {
     message: run.message,
     addresses: run.families.map(addressStatus),
     releasedByHand: run.releasedByHand,
+    tried: run.tried.slice(),
     ...(run.failures === 0 ? {} : { attempt: run.failures + 1 }),
     ...(pool === undefined ? {} : { pool: pool.name }),
     ...(spec === undefined ? {} : { scope: formatScope(spec.scope) }),
     ...(instance === undefined ? {} : { instance: instance.id }),
+    ...(spec === undefined ? {} : { requires: spec.require }),
+    ...(Object.keys(run.pinned).length === 0 ? {} : { pinned: run.pinned }),
     ...(lastError === undefined ? {} : { lastError }),
   };
 }

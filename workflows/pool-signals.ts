@@ -5,13 +5,13 @@ import type { Scope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { failureMessage } from './failures.ts';
 import { type FamilyRun, wantedOf } from './family-run.ts';
+import { holdingOf } from './holding.ts';
 import {
   addressPoolWorkflowId,
   type AddressRequest,
   type ClaimOutcome,
   freedSignal,
   type Grant,
-  type Holding,
   requestSignal,
   settleSignal,
   withdrawSignal,
@@ -30,7 +30,7 @@ export async function requestAddress(
   query: AddressQuery,
   instance: Instance,
 ): Promise<void> {
-  const holds = holdingOf(instance, of);
+  const holds = holdingOf(instance, of.family);
   const pinned = run.pinned[of.family];
   of.requestId ??= uuid4().slice(0, 8);
   of.requestedFor = wantedOf(pool, query, pinned);
@@ -55,13 +55,6 @@ export async function requestAddress(
     await clusterActivities(run).startAddressPool({ scope: pool.scope });
     await mutex.signal(requestSignal, request);
   }
-}
-
-/** An ephemeral address is nothing that a node could keep. */
-function holdingOf({ publicIps }: Instance, { family }: FamilyRun): Holding | undefined {
-  const held = publicIps.filter((it) => it.family === family && it.kind !== 'ephemeral');
-  if (held.length === 0) return undefined;
-  return { ips: held.map(({ ip }) => ip), exclusive: held.some(({ kind }) => kind === 'static') };
 }
 
 /** Takes all requests back, as {@link withdrawRequest}. */

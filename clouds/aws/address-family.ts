@@ -8,7 +8,7 @@ import type {
   InstanceRef,
   ReleaseOutcome,
 } from '../../model/address.ts';
-import type { ListOptions, ReleaseOptions } from '../provider.ts';
+import type { AssociateOptions, ListOptions, ReleaseOptions } from '../provider.ts';
 import type { AwsCall } from './client.ts';
 import type { FoundInstance } from './instances.ts';
 
@@ -16,7 +16,7 @@ import type { FoundInstance } from './instances.ts';
 export interface AddressFamily {
   list(query: AddressQuery, options?: ListOptions): Promise<Address[]>;
   read(query: AddressQuery, addressId: string): Promise<Address | undefined>;
-  associate(ref: InstanceRef, address: AddressRef): Promise<Association>;
+  associate(ref: InstanceRef, address: AddressRef, options?: AssociateOptions): Promise<Association>;
   release(
     ref: InstanceRef,
     address: AddressRef,

@@ -8,11 +8,12 @@ import {
   type Instance,
   type InstanceRef,
 } from '../../model/address.ts';
+import type { PermissionCheck } from '../../model/permission-check.ts';
 import type { Scope } from '../../model/scope.ts';
 import type {
+  AssociateOptions,
   CloudProvider,
   ListOptions,
-  PermissionCheck,
   PermissionProbe,
   ReleaseOptions,
 } from '../provider.ts';
@@ -71,8 +72,8 @@ class AwsProvider implements CloudProvider {
     return this.#families[query.family].read(query, addressId);
   }
 
-  async associate(ref: InstanceRef, address: AddressRef) {
-    return this.#families[familyOf(address.ip)].associate(ref, address);
+  async associate(ref: InstanceRef, address: AddressRef, options?: AssociateOptions) {
+    return this.#families[familyOf(address.ip)].associate(ref, address, options);
   }
 
   async release(ref: InstanceRef, address: AddressRef, query: AddressQuery, options?: ReleaseOptions) {

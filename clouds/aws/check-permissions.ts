@@ -14,8 +14,9 @@ import {
   UnassignIpv6AddressesCommand,
 } from '@aws-sdk/client-ec2';
 import type { Address, AddressQuery, Instance } from '../../model/address.ts';
+import type { PermissionCheck } from '../../model/permission-check.ts';
 import { worstOfEach } from '../permission-checks.ts';
-import { CloudError, type PermissionCheck, type PermissionProbe } from '../provider.ts';
+import { CloudError, type PermissionProbe } from '../provider.ts';
 import type { Ec2Access } from './address-family.ts';
 import { lacksPermission } from './errors.ts';
 import type { AwsPermission } from './permissions.ts';

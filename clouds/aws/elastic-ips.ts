@@ -10,7 +10,7 @@ import {
   type ReleaseOutcome,
   solePublicIp,
 } from '../../model/address.ts';
-import { CloudError, type ReleaseOptions } from '../provider.ts';
+import { type AssociateOptions, CloudError, type ReleaseOptions } from '../provider.ts';
 import { createAddressReader, type AddressReader, type FoundAddress } from './addresses.ts';
 import { explainDenial } from './errors.ts';
 import type { AddressFamily, Ec2Access } from './address-family.ts';
@@ -36,7 +36,12 @@ export class ElasticIps implements AddressFamily {
     return (await this.#addresses.read(query.filter, addressId))?.address;
   }
 
-  async associate(ref: InstanceRef, address: AddressRef): Promise<Association> {
+  /** What is to be replaced needs no call: EC2 ends its association when the instance is given another address. */
+  async associate(
+    ref: InstanceRef,
+    address: AddressRef,
+    { replaces }: AssociateOptions = {},
+  ): Promise<Association> {
     const { instance, operator } = await this.#ec2.findInstance(ref);
     if (!instance.alive) {
       throw new CloudError('NotFound', `Instance ${ref.id} is terminated, so it gets no address.`);
@@ -45,7 +50,8 @@ export class ElasticIps implements AddressFamily {
     if (present?.kind === 'static') {
       const held = await this.#addresses.readAny(address.id);
       if (held && isHeldBy(held, instance)) return associationOf(held);
-      if (present.ip !== address.ip) throw await this.#refusal(instance, present.ip);
+      const isInTheWay = present.ip !== address.ip && present.ip !== replaces?.ip;
+      if (isInTheWay) throw await this.#refusal(instance, present.ip);
     }
     if (instance.privateIp === '') {
       throw new CloudError(

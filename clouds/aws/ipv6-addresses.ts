@@ -13,16 +13,13 @@ import type {
   InstanceRef,
   ReleaseOutcome,
 } from '../../model/address.ts';
-import { CloudError, type ListOptions, type ReleaseOptions } from '../provider.ts';
+import { type AssociateOptions, CloudError, DEFAULT_WANT_FREE, type ListOptions, type ReleaseOptions } from '../provider.ts';
 import type { AddressFamily, Ec2Access } from './address-family.ts';
 import { halfAnswer } from './client.ts';
 import { explainDenial } from './errors.ts';
 import { createIpv6HolderReader, ipv6Association, type Ipv6HolderReader } from './ipv6-holders.ts';
 import { createIpv6PoolReader, isInPool, type Ipv6PoolReader } from './ipv6-pools.ts';
 import { contains, firstAddresses, formatIpv6, parseIpv6 } from './ipv6-range.ts';
-
-/** How many free addresses a list has where nobody says how many are of use. */
-const defaultWantFree = 1000;
 
 export class Ipv6Addresses implements AddressFamily {
   readonly #ec2: Ec2Access;
@@ -43,7 +40,7 @@ export class Ipv6Addresses implements AddressFamily {
     const held = [...addresses.keys()].filter((address) => isInPool(pool, address));
     const taken = held.map((address) => ({ first: address, last: address }));
     const notFree = [...pool.keptByEc2, ...prefixes, ...taken];
-    const free = firstAddresses(pool.ranges, notFree, options.wantFree ?? defaultWantFree);
+    const free = firstAddresses(pool.ranges, notFree, options.wantFree ?? DEFAULT_WANT_FREE);
     return [...held, ...free]
       .sort((a, b) => (a < b ? -1 : 1))
       .map((address) => toAddress(formatIpv6(address), addresses.get(address)));
@@ -60,7 +57,24 @@ export class Ipv6Addresses implements AddressFamily {
     return isInPool(pool, address) ? toAddress(ip, holder) : undefined;
   }
 
-  async associate(ref: InstanceRef, { id }: AddressRef): Promise<Association> {
+  /** What is to be replaced goes once the new one is there: an interface may have both. */
+  async associate(
+    ref: InstanceRef,
+    address: AddressRef,
+    { replaces }: AssociateOptions = {},
+  ): Promise<Association> {
+    const association = await this.#associate(ref, address);
+    if (replaces !== undefined) await this.#removeReplaced(association, replaces);
+    return association;
+  }
+
+  async #removeReplaced({ networkInterfaceId = '' }: Association, { id, ip }: AddressRef): Promise<void> {
+    const association = await this.#holders.holderOf(formatIpv6(parseIpv6(id) ?? 0n));
+    if (association?.networkInterfaceId !== networkInterfaceId) return;
+    await this.#unassign(networkInterfaceId, { id, ip, family: 'ipv6', association });
+  }
+
+  async #associate(ref: InstanceRef, { id }: AddressRef): Promise<Association> {
     const { instance, operator } = await this.#ec2.findInstance(ref);
     if (!instance.alive) {
       throw new CloudError('NotFound', `Instance ${ref.id} is terminated, so it gets no address.`);

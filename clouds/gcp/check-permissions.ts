@@ -3,9 +3,10 @@
  * reading what only a read can tell. Nothing is changed.
  */
 import type { AddressQuery, InstanceRef } from '../../model/address.ts';
+import type { PermissionCheck } from '../../model/permission-check.ts';
 import type { Scope } from '../../model/scope.ts';
 import { worstOfEach } from '../permission-checks.ts';
-import { CloudError, type PermissionCheck, type PermissionProbe } from '../provider.ts';
+import { CloudError, type PermissionProbe } from '../provider.ts';
 import { stackChangedPrefix } from './access-configs.ts';
 import type { AddressReader } from './addresses.ts';
 import type { CallOptions, GcpCall, GcpClients } from './client.ts';

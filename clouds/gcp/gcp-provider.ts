@@ -12,12 +12,14 @@ import {
   type PublicIp,
   type ReleaseOutcome,
 } from '../../model/address.ts';
+import type { PermissionCheck } from '../../model/permission-check.ts';
 import type { Scope } from '../../model/scope.ts';
 import {
+  type AssociateOptions,
   CloudError,
   type ChangeOptions,
   type CloudProvider,
-  type PermissionCheck,
+  
   type PermissionProbe,
   type ReleaseOptions,
   type RestoreOutcome,
@@ -142,20 +144,25 @@ class GcpProvider implements CloudProvider {
     };
   }
 
-  async associate(ref: InstanceRef, address: AddressRef, options: ChangeOptions = {}): Promise<Association> {
+  async associate(
+    ref: InstanceRef,
+    address: AddressRef,
+    options: AssociateOptions = {},
+  ): Promise<Association> {
     return await onPresentState(() => this.#associate(ref, address, options));
   }
 
-  async #associate(ref: InstanceRef, address: AddressRef, options: ChangeOptions): Promise<Association> {
+  async #associate(ref: InstanceRef, address: AddressRef, options: AssociateOptions): Promise<Association> {
     const family = familyOf(address.ip);
     const target = livingTarget(await this.#instances.read(ref), ref);
     const present = target.nic.accessConfigs[family];
     if (present !== undefined) {
       if (sameIp(present.ip, address.ip)) return associationOf(target);
-      await this.#refuseForeign(target.found, present.ip);
+      const isReplaced = options.replaces !== undefined && sameIp(present.ip, options.replaces.ip);
+      if (!isReplaced) await this.#refuseForeign(target.found, present.ip);
     }
     const reserved = await this.#addresses.get(address.id);
-    // As it is now: only an address that can be given is worth the loss of an ephemeral one.
+    // As it is now: only an address that can be given is worth the loss of the present one.
     checkFree(reserved, address, target);
     checkFits(target, reserved);
     try {
@@ -168,7 +175,7 @@ class GcpProvider implements CloudProvider {
     }
   }
 
-  /** A static address is never taken off for another one. */
+  /** A static address is never taken off for another one, unless the caller says that it is to be replaced. */
   async #refuseForeign({ name }: FoundInstance, ip: string): Promise<void> {
     if (!(await this.#addresses.reserved(ip === '' ? [] : [ip])).has(ip)) return;
     throw new CloudError(
@@ -177,7 +184,7 @@ class GcpProvider implements CloudProvider {
     );
   }
 
-  /** Removes the ephemeral address, and reads the interface anew: a deletion under a wrong name is answered like a right one. */
+  /** Removes the present address, and reads the interface anew: a deletion under a wrong name is answered like a right one. */
   async #clear(ref: InstanceRef, target: Target, family: Family, options: ChangeOptions): Promise<Target> {
     const config = target.nic.accessConfigs[family];
     if (config !== undefined) await this.#configs.remove(target, family, config, options);

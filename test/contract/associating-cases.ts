@@ -79,6 +79,52 @@ export const associatingCases: readonly ContractCase[] = [
     },
   },
   {
+    name: 'an address that is to be replaced gives way to the new one, and is free then',
+    async run({ provider, openProvider, createInstance, createPool, reserve, holderOf }) {
+      const pool = createPool();
+      const [ref, before, after] = [await createInstance(), await reserve(pool), await reserve(pool)];
+      await provider.associate(ref, before);
+      const { id, networkInterfaceId } = await provider.associate(ref, after, { replaces: before });
+      expect([await holderOf(before), await holderOf(after)]).toEqual([undefined, networkInterfaceId]);
+      const again = await openProvider().associate(ref, after, { replaces: before });
+      expect(again.id).toBe(id);
+      expect(await provider.release(ref, before, pool)).toBe('alreadyFree');
+    },
+  },
+  {
+    name: 'an address that is to be replaced stays while the new one is not to be had',
+    async run({ provider, createInstance, createPool, reserve, holderOf }) {
+      const pool = createPool();
+      const [ref, holder, before, taken] = [
+        await createInstance(),
+        await createInstance(),
+        await reserve(pool),
+        await reserve(pool),
+      ];
+      const { networkInterfaceId } = await provider.associate(ref, before);
+      await provider.associate(holder, taken);
+      const options = { replaces: before };
+      await expect(provider.associate(ref, taken, options)).rejects.toMatchObject({ kind: 'InUse' });
+      expect(await holderOf(before)).toBe(networkInterfaceId);
+    },
+  },
+  {
+    name: 'a static address other than the one to be replaced is left alone: ForeignAddress',
+    async run({ provider, createInstance, createPool, reserve, holderOf, attachByHand }) {
+      const pool = createPool();
+      const [ref, before, after, foreign] = [
+        await createInstance(),
+        await reserve(pool),
+        await reserve(pool),
+        await reserve(),
+      ];
+      await attachByHand(foreign, ref);
+      const options = { replaces: before };
+      await expect(provider.associate(ref, after, options)).rejects.toMatchObject({ kind: 'ForeignAddress' });
+      expect(await holderOf(after)).toBeUndefined();
+    },
+  },
+  {
     name: 'an address of the pool that was attached by hand is kept as it is',
     async run({ provider, createInstance, createPool, reserve, attachByHand }) {
       const pool = createPool();

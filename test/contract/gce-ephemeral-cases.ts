@@ -85,6 +85,35 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
       },
     })),
   ),
+  ...steps.flatMap((step) =>
+    accidents.map(({ what, fault }): ContractCase<GceBackend> => ({
+      name: `where ${step} ${what} while one static address replaces another, the next try or the way back succeeds`,
+      async run({ provider, openProvider, emulator, createInstance, createPool, reserve, externalOf }) {
+        const pool = createPool();
+        for (const next of ['onward', 'back'] as const) {
+          const [ref, before, after] = [
+            await createInstance(withEphemeral),
+            await reserve(pool),
+            await reserve(pool),
+          ];
+          await provider.associate(ref, before, { requestKey: `${ref.id}/1` });
+          const options = { requestKey: `${ref.id}/2`, replaces: before };
+          emulator.addFaults(fault(step));
+          await expect(provider.associate(ref, after, options)).rejects.toMatchObject({ name: 'CloudError' });
+          emulator.clearFaults();
+          const another = openProvider();
+          const isThere = externalOf(ref).includes(after.id);
+          if (next === 'onward' || isThere) {
+            await another.associate(ref, after, options);
+            expect(externalOf(ref)).toEqual([after.id]);
+          } else {
+            await another.associate(ref, before, { requestKey: `${ref.id}/2` });
+            expect(externalOf(ref)).toEqual([before.id]);
+          }
+        }
+      },
+    })),
+  ),
   {
     name: 'an association that fails for good after the deletion puts an ephemeral address back at once',
     async run({ provider, emulator, createInstance, createPool, reserve, externalOf }) {

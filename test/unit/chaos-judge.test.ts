@@ -53,6 +53,7 @@ function status(ip?: string, phase: AssignIpStatus['phase'] = 'assigned'): Assig
     message: '',
     addresses: [{ family: 'ipv4', phase, message: '', ...address }],
     releasedByHand: false,
+    tried: [],
   };
 }
 
@@ -195,6 +196,7 @@ describe('what must be put right', () => {
   test('a claim with nothing under way', () => {
     const mutex = {
       scope: 'aws/1/eu-west-1',
+      pools: [],
       waiting: [],
       claims: [
         { address: { id: 'x', ip: '1.1.1.1' }, workflowId: 'w/a', token: 1, state: 'granted', deadline: '' },

@@ -11,6 +11,7 @@ export function poolStatus(state: PoolState, scope: Scope, lastError?: string): 
   const shown = (time: number): string => new Date(time - state.clock.ahead).toISOString();
   return {
     scope: formatScope(scope),
+    pools: [],
     waiting: state.queue.map((waiter, index) => ({
       position: index + 1,
       workflowId: waiter.workflowId,
