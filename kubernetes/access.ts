@@ -1,32 +1,9 @@
-/** What the programs may do in Kubernetes: the rules of the shipped roles, and whether an identity has them. */
+/** Whether an identity has the rules that it needs in Kubernetes. */
 import { AuthorizationV1Api, VersionApi } from '@kubernetes/client-node';
 import type { PermissionResult } from '../model/permission-check.ts';
 import type { KubernetesClient } from './client.ts';
+import type { NeededRule } from './needed-rules.ts';
 import { rootMessage } from './errors.ts';
-
-/** One rule of RBAC, of the core API group. */
-export interface NeededRule {
-  readonly verb: string;
-  readonly resource: 'nodes' | 'events';
-  /** Absent: cluster-wide. */
-  readonly namespace?: string;
-}
-
-/** As in deploy/kubernetes/rbac.yaml; a test holds the two together. */
-export const neededRules: Readonly<Record<'worker' | 'watcher', readonly NeededRule[]>> = {
-  worker: [
-    { verb: 'get', resource: 'nodes' },
-    { verb: 'list', resource: 'nodes' },
-    { verb: 'patch', resource: 'nodes' },
-    // Events of Nodes, which have no namespace, are in the namespace default.
-    { verb: 'create', resource: 'events', namespace: 'default' },
-  ],
-  watcher: [
-    { verb: 'get', resource: 'nodes' },
-    { verb: 'list', resource: 'nodes' },
-    { verb: 'watch', resource: 'nodes' },
-  ],
-};
 
 export interface RuleCheck extends NeededRule {
   readonly result: PermissionResult;

@@ -28,7 +28,7 @@ export const exitCodes = {
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /**
- * A failure at start that a person can mend. Its message is shown as it is, so it says what is wrong and what to do.
+ * A failure at start, or of a command, that a person can mend. Its message is shown as it is, so it says what is wrong and what to do.
  */
 export class StartupError extends Error {
   override readonly name = 'StartupError';

@@ -100,16 +100,14 @@ export function goneAmong(
   { pools, nodes }: NodesInspection,
   { queue }: PoolState,
 ): string[] {
-  const known = new Set(pools.filter((pool) => formatScope(pool.scope) === formatScope(scope)).map((p) => p.name));
+  const known = new Set(
+    pools.filter((pool) => formatScope(pool.scope) === formatScope(scope)).map((p) => p.name),
+  );
   const present = new Set(
-    nodes
-      .filter(({ pool }) => known.has(pool))
-      .map(({ node }) => assignIpWorkflowId(cluster, node.name)),
+    nodes.filter(({ pool }) => known.has(pool)).map(({ node }) => assignIpWorkflowId(cluster, node.name)),
   );
   const prefix = assignIpWorkflowId(cluster, '');
-  return queue
-    .map(({ workflowId }) => workflowId)
-    .filter((id) => id.startsWith(prefix) && !present.has(id));
+  return queue.map(({ workflowId }) => workflowId).filter((id) => id.startsWith(prefix) && !present.has(id));
 }
 
 /** @param waited who had asked before the plan, by `keyOf` */

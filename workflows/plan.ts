@@ -56,8 +56,7 @@ async function planScope(
   });
   const packed = await readMutex.executeWithOptions({ summary: 'who waits' }, [{ scope }]);
   const temporalNow = Date.now();
-  const state =
-    packed === null ? newPoolState({ burst: 1, perSecond: 1 }, temporalNow) : unpack(packed);
+  const state = packed === null ? newPoolState({ burst: 1, perSecond: 1 }, temporalNow) : unpack(packed);
   const now = readClock(state.clock, temporalNow);
   const places = standing(cluster, scope, found, state);
   const forecast = beginForecast(state, asking(places), goneAmong(cluster, scope, found, state), now);

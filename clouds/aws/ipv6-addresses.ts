@@ -13,7 +13,13 @@ import type {
   InstanceRef,
   ReleaseOutcome,
 } from '../../model/address.ts';
-import { type AssociateOptions, CloudError, DEFAULT_WANT_FREE, type ListOptions, type ReleaseOptions } from '../provider.ts';
+import {
+  type AssociateOptions,
+  CloudError,
+  DEFAULT_WANT_FREE,
+  type ListOptions,
+  type ReleaseOptions,
+} from '../provider.ts';
 import type { AddressFamily, Ec2Access } from './address-family.ts';
 import { halfAnswer } from './client.ts';
 import { explainDenial } from './errors.ts';

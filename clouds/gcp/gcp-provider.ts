@@ -19,7 +19,6 @@ import {
   CloudError,
   type ChangeOptions,
   type CloudProvider,
-  
   type PermissionProbe,
   type ReleaseOptions,
   type RestoreOutcome,

@@ -46,10 +46,9 @@ export interface Forecasted {
 
 /** @param found what the look of the forecast found */
 export function finishForecast({ state, look }: Forecast, found: Found, now: number): Forecasted {
-  const families = new Map(state.queue.map(({ workflowId, requestId, family }) => [
-    `${workflowId} ${requestId}`,
-    family,
-  ]));
+  const families = new Map(
+    state.queue.map(({ workflowId, requestId, family }) => [`${workflowId} ${requestId}`, family]),
+  );
   const answers = new Map<string, Grant>();
   for (const { workflowId, grant } of decide(state, look, found, now)) {
     const family = families.get(`${workflowId} ${grant.requestId}`);
