@@ -3,6 +3,8 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { CloudProvider } from '../clouds/provider.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
+import { markNode } from '../kubernetes/node-writer.ts';
+import { pinAnnotations } from '../kubernetes/pinned-addresses.ts';
 import type { Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
 import { addressPoolWorkflowId, poolStateQuery } from '../workflows/messages.ts';
@@ -54,6 +56,15 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
           'published on the Node',
         );
       }, ALSO_DENIED),
+
+    // A second run writes the same annotations.
+    pin: ({ node, pins }) =>
+      withFailures(async () => {
+        const annotations = pinAnnotations(pins);
+        const outcome = await markNode(dependencies.kubernetes, node, { labels: {}, annotations });
+        log().info({ node: node.name, pins, outcome }, 'pins written on the Node');
+        return outcome;
+      }),
 
     // A mutex that runs is left as it is.
     startAddressPool: ({ scope }) => dependencies.startAddressPool(scope),

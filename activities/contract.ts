@@ -48,8 +48,13 @@ export interface PublishInput {
   readonly pool?: string;
   /** What the node has, at most one of each family. */
   readonly addresses: readonly AddressRef[];
-  /** Removed in the phase `assigned`, and with the policy `assignedOrGaveUp` in the phase `failed` too; in no other. */
+  /**
+   * Removed in the phase `assigned`, and with the policy `assignedOrGaveUp` in the phase `failed` and after `gaveUp` too; else
+   * not.
+   */
   readonly taintKey?: string;
+  /** The node has waited for an address for as long as its pool's retries take. */
+  readonly gaveUp?: boolean;
   readonly taintPolicy?: TaintPolicy;
   readonly event?: {
     readonly type: 'Normal' | 'Warning';
@@ -79,6 +84,16 @@ export interface ClusterActivities extends ClusterInspections {
    * A second run writes the same values, finds the taint gone and the Event present.
    */
   publish(input: PublishInput): Promise<void>;
+
+  /**
+   * Writes annotations that pin the Node with this uid to addresses, or removes them (null). A second run writes the same.
+   *
+   * @returns `gone` if there is no such Node: nothing was written
+   */
+  pin(input: {
+    node: NodeRef;
+    pins: Readonly<Partial<Record<Family, string | null>>>;
+  }): Promise<'written' | 'gone'>;
 
   /** Starts the scope's AddressPoolWorkflow. One that runs is left as it is, so a second run is harmless. */
   startAddressPool(input: { scope: Scope }): Promise<void>;
@@ -167,6 +182,10 @@ export interface SelectedPool {
   }[];
   /** A permanent error of this pool's query; the other pools are served all the same. */
   readonly error?: string;
+  /** The error is a missing permission. */
+  readonly denied?: boolean;
+  /** How many addresses nobody has, as the list shows it, and no claim is on. Absent in histories that are older. */
+  readonly unused?: number;
 }
 
 export interface SelectResult {
@@ -191,6 +210,8 @@ export interface ScopeActivities extends ScopeInspections {
     instance: InstanceRef;
     address: AddressRef;
     token: number;
+    /** The address that the node has, and is to lose to this one. */
+    replaces?: AddressRef;
   }): Promise<Association>;
 
   /**
@@ -216,7 +237,8 @@ export interface ScopeActivities extends ScopeInspections {
     instance: InstanceRef;
     address: AddressRef;
     query: AddressQuery;
-    association: Association;
+    /** Absent: by whatever association the address is on this instance. */
+    association?: Association;
     token: number;
   }): Promise<ReleaseOutcome>;
 

@@ -25,14 +25,17 @@ export async function publishOnNode(
 ): Promise<'written' | 'gone'> {
   const { node, key, taintKey, event } = input;
   if ((await markNode(client, node, marksOf(input))) === 'gone') return 'gone';
+  const isLifted = taintKey !== undefined && liftsTaint(input);
+  if (isLifted && (await removeTaint(client, node, taintKey)) === 'gone') return 'gone';
+  // Last: whatever hinders the Event keeps no taint on.
   if (event !== undefined) await createNodeEvent(client, { node, key, ...event });
-  if (taintKey !== undefined && liftsTaint(input)) return removeTaint(client, node, taintKey);
   return 'written';
 }
 
 /** A taint that is gone already stays so, whatever becomes of the node: nobody here puts one on. */
-function liftsTaint({ phase, taintPolicy }: PublishInput): boolean {
-  return phase === 'assigned' || (phase === 'failed' && taintPolicy === 'assignedOrGaveUp');
+function liftsTaint({ phase, taintPolicy, gaveUp = false }: PublishInput): boolean {
+  const hasGivenUp = phase === 'failed' || (phase === 'waiting' && gaveUp);
+  return phase === 'assigned' || (hasGivenUp && taintPolicy === 'assignedOrGaveUp');
 }
 
 function marksOf({ phase, pool, addresses, event }: PublishInput): NodeMarks {

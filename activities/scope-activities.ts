@@ -44,10 +44,13 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
 
     // The provider looks before it acts and never takes an address from another holder: a second run finds its own
     // association and returns it. Its requests carry the claim's key, so the cloud too knows a repeated one.
-    associate: ({ scope, instance, address, token }) =>
+    associate: ({ scope, instance, address, token, replaces }) =>
       withFailures(async () => {
         checkScope(provider, scope);
-        const association = await provider.associate(instance, address, { requestKey: claimKey(token) });
+        const association = await provider.associate(instance, address, {
+          requestKey: claimKey(token),
+          replaces,
+        });
         log().info(
           {
             instance: instance.id,
@@ -55,6 +58,7 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
             allocation: address.id,
             association: association.id,
             token,
+            replaces: replaces?.ip,
           },
           'address associated',
         );
@@ -75,7 +79,8 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
     release: ({ scope, instance, address, query, association, token }) =>
       withFailures(async () => {
         checkScope(provider, scope);
-        const options = { association, requestKey: claimKey(token) };
+        const requestKey = claimKey(token);
+        const options = association === undefined ? { requestKey } : { association, requestKey };
         const outcome = await provider.release(instance, address, query, options);
         log().info(
           { instance: instance.id, address: address.ip, allocation: address.id, outcome, token },

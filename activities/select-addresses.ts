@@ -27,7 +27,8 @@ export async function selectAddresses(
         return selectedPool(pool, addresses, claimed);
       } catch (error) {
         if (!isPermanent(error)) throw error;
-        return { key: pool.key, size: 0, free: [], held: [], pinned: [], error: error.message };
+        const denied = error.kind === 'Denied' ? { denied: true } : {};
+        return { key: pool.key, size: 0, free: [], held: [], pinned: [], error: error.message, ...denied };
       }
     }),
   );
@@ -53,10 +54,12 @@ function selectedPool(pool: AskedPool, addresses: readonly Address[], claimed: S
   const find = (name: string): Address | undefined => byName.get(name) ?? byName.get(canonicalIp(name));
   const wantedBy = new Map(pool.pinned.map(({ workflowId, wanted }) => [workflowId, find(wanted)]));
   const isFree = ({ id, association }: Address): boolean => association === undefined && !claimed.has(id);
+  const free = addresses.filter(isFree);
   return {
     key: pool.key,
     size: addresses.length,
-    free: addresses.filter(isFree).slice(0, pool.want).map(refOf),
+    unused: free.length,
+    free: free.slice(0, pool.want).map(refOf),
     held: pool.holders.flatMap(({ workflowId, ips }) => {
       const own = ips.flatMap((ip) => find(ip) ?? []);
       const wanted = wantedBy.get(workflowId);

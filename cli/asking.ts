@@ -11,6 +11,7 @@ import {
 import type { QueryDefinition, UpdateDefinition } from '@temporalio/common';
 import { formatDuration } from '../config/duration.ts';
 import { exitCodes, StartupError } from '../program/exit-codes.ts';
+import { pollersOf } from './pollers.ts';
 import type { Session } from './session.ts';
 
 // Of the gRPC status codes ("Status codes and their use in gRPC").
@@ -134,15 +135,10 @@ export async function run<Result, Input>(
 }
 
 /** @throws UnansweredError at once where nobody would take the task */
-async function checkPolled({ connection, namespace }: Session, taskQueue: string): Promise<void> {
-  const { pollers } = await connection.workflowService.describeTaskQueue({
-    namespace,
-    taskQueue: { name: taskQueue },
-    taskQueueType: 1,
-  });
-  if ((pollers ?? []).length > 0) return;
+async function checkPolled(session: Session, taskQueue: string): Promise<void> {
+  if ((await pollersOf(session, taskQueue, 'workflow')).length > 0) return;
   throw new UnansweredError(
-    `No worker polls ${taskQueue}: is the cluster's name right, and does its worker run in namespace "${namespace}"?`,
+    `No worker polls ${taskQueue}: is the cluster's name right, and does its worker run in namespace "${session.namespace}"?`,
   );
 }
 
@@ -150,7 +146,8 @@ async function checkPolled({ connection, namespace }: Session, taskQueue: string
 function isWithoutAnswer(error: unknown): boolean {
   const cause = error instanceof ServiceError ? error.cause : error;
   if (!isGrpcServiceError(cause)) return false;
-  const { code, details } = cause;
+  const { details } = cause;
+  const code: number = cause.code;
   if (code === grpcFailedPrecondition) return /no poller/i.test(details);
   return [grpcCancelled, grpcDeadlineExceeded].includes(code);
 }

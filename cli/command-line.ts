@@ -35,6 +35,8 @@ Exit codes:
 The connection to Temporal comes from TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* or a profile of
 temporal.toml, as for every Temporal program. Nothing else is needed: no credentials of a cloud, no kubeconfig.`;
 
+type NodeCommand = 'release' | 'assign' | 'move' | 'pin' | 'unpin';
+
 /** Runs in a session, with what the command line says. */
 type Act = (session: Session, options: never, ...args: never[]) => Promise<void>;
 
@@ -150,7 +152,6 @@ function addLooking(program: Command, inSession: InSession): void {
 
 /** Commands that change something: Updates of a node's workflow, and the audit. */
 function addSteering(program: Command, inSession: InSession): void {
-  type NodeCommand = keyof typeof import('./commands/node-commands.ts');
   const onNode = (name: NodeCommand) =>
     inSession(async () => {
       const act = (await import('./commands/node-commands.ts'))[name];

@@ -8,7 +8,7 @@ export async function mapLimited<T, R>(
   limit: number,
   work: (item: T) => Promise<R>,
 ): Promise<R[]> {
-  const results = new Array<R>(items.length);
+  const results: R[] = [];
   const waiting = items.entries();
   const worker = async (): Promise<void> => {
     for (const [index, item] of waiting) results[index] = await work(item);

@@ -26,10 +26,11 @@ export async function inSession(
   work: (session: Session) => Promise<void>,
 ): Promise<void> {
   const cluster = clusterName(options, process.env);
-  const { client, connection, address, namespace, close } = await connectClient({ signal, waitMs });
+  const temporal = await connectClient({ signal, waitMs });
+  const { client, connection, address, namespace } = temporal;
   try {
     await work({ client, connection, address, namespace, cluster, speech: createSpeech(options), signal });
   } finally {
-    await close();
+    await temporal.close();
   }
 }

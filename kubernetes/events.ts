@@ -1,18 +1,21 @@
-/** Events on a Node, as `kubectl describe node` shows them. */
+/** Events on a Node, as `kubectl describe node` shows them: one for each thing that is said, and how often it was. */
 import { createHash } from 'node:crypto';
-import type { CoreV1Event } from '@kubernetes/client-node';
+import { type CoreV1Event, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { KubernetesClient } from './client.ts';
 import { toKubernetesError } from './errors.ts';
+import { occurrenceAnnotation } from './keys.ts';
 
 /** Events of objects without a namespace go to this one. */
 const namespace = 'default';
 const component = 'kubeip-temporal';
 /** The longest message that kubectl and the events API take. */
 const longestMessage = 1_024;
+/** An Event that changes this often between two calls is left to the caller's next try. */
+const conflictAttempts = 10;
 
 export interface NodeEvent {
   readonly node: { readonly name: string; readonly uid: string };
-  /** The same key is the same Event: creating it twice creates it once. */
+  /** Names this occurrence: saying it twice is saying it once. */
   readonly key: string;
   readonly type: 'Normal' | 'Warning';
   readonly reason: string;
@@ -20,29 +23,81 @@ export interface NodeEvent {
 }
 
 /**
- * Creates the Event. One with the same node and key is there already: nothing happens.
+ * Says something about a Node. What was said before in the same words is not said again but counted, as Kubernetes' own
+ * components do (client-go's recorder: `count` and `lastTimestamp`). The API server forgets an Event after an hour without
+ * another occurrence (`--event-ttl`).
  *
- * @throws KubernetesError
+ * A second call with the same key changes nothing but the time.
+ *
+ * @throws KubernetesError `Conflict` if others write on the Event all the time; `Denied`, `Unavailable`
  */
 export async function createNodeEvent(client: KubernetesClient, event: NodeEvent): Promise<void> {
-  const body = toApiEvent(event);
-  try {
-    await client.core.createNamespacedEvent({ namespace, body });
-  } catch (cause) {
-    const error = toKubernetesError(cause, { verb: 'create', resource: 'events' });
-    // The name is taken: by this very Event, of an attempt whose answer was lost.
-    if (error.kind !== 'Conflict') throw error;
+  for (let attempt = 1; ; attempt++) {
+    if (await create(client, event)) return;
+    const outcome = await countAgain(client, event);
+    if (outcome === 'counted') return;
+    if (attempt >= conflictAttempts) throw outcome;
   }
 }
 
-function toApiEvent({ node, key, type, reason, message }: NodeEvent): CoreV1Event {
+/** @returns false if it is there already */
+async function create(client: KubernetesClient, event: NodeEvent): Promise<boolean> {
+  try {
+    await client.core.createNamespacedEvent({ namespace, body: toApiEvent(event) });
+    return true;
+  } catch (cause) {
+    const error = toKubernetesError(cause, { verb: 'create', resource: 'events' });
+    if (error.kind === 'Conflict') return false;
+    throw error;
+  }
+}
+
+/**
+ * The first patch tells the count as it is, which saves the permission to read Events; the second adds one to it, if nobody
+ * has meanwhile.
+ *
+ * @returns the error if it came to nothing since the Event was changed, or forgotten, meanwhile
+ */
+async function countAgain(client: KubernetesClient, event: NodeEvent): Promise<'counted' | Error> {
+  const name = eventName(event);
+  const patch = (body: object): Promise<CoreV1Event> =>
+    client.core.patchNamespacedEvent(
+      { name, namespace, body },
+      setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+    );
+  const lastTimestamp = new Date().toISOString();
+  const occurrence = occurrenceOf(event);
+  try {
+    const { metadata, count = 1 } = await patch({ lastTimestamp });
+    // Counted by an attempt whose answer was lost.
+    if (metadata?.annotations?.[occurrenceAnnotation] === occurrence) return 'counted';
+    const annotations = { [occurrenceAnnotation]: occurrence };
+    await patch({
+      metadata: { resourceVersion: metadata?.resourceVersion, annotations },
+      count: count + 1,
+      lastTimestamp,
+    });
+    return 'counted';
+  } catch (cause) {
+    const error = toKubernetesError(cause, { verb: 'patch', resource: 'events', name });
+    if (error.kind === 'Conflict' || error.kind === 'NotFound') return error;
+    throw error;
+  }
+}
+
+function toApiEvent(event: NodeEvent): CoreV1Event {
+  const { node, type, reason } = event;
   const now = new Date();
   return {
-    metadata: { name: eventName(node, key), namespace },
+    metadata: {
+      name: eventName(event),
+      namespace,
+      annotations: { [occurrenceAnnotation]: occurrenceOf(event) },
+    },
     involvedObject: { apiVersion: 'v1', kind: 'Node', name: node.name, uid: node.uid },
     type,
     reason,
-    message: message.length > longestMessage ? `${message.slice(0, longestMessage - 1)}…` : message,
+    message: messageOf(event),
     firstTimestamp: now,
     lastTimestamp: now,
     count: 1,
@@ -52,8 +107,21 @@ function toApiEvent({ node, key, type, reason, message }: NodeEvent): CoreV1Even
   };
 }
 
+function messageOf({ message }: NodeEvent): string {
+  return message.length > longestMessage ? `${message.slice(0, longestMessage - 1)}…` : message;
+}
+
 /** At most 253 characters, as a DNS subdomain. The hash alone tells Events apart; the name is for people. */
-function eventName(node: NodeEvent['node'], key: string): string {
-  const hash = createHash('sha256').update(`${node.uid}\n${key}`).digest('hex').slice(0, 20);
+function eventName(event: NodeEvent): string {
+  const { node, type, reason } = event;
+  const hash = hashOf(node.uid, type, reason, messageOf(event));
   return `${node.name.slice(0, 200).replace(/[.-]+$/, '')}.${hash}`;
+}
+
+function occurrenceOf({ key }: NodeEvent): string {
+  return hashOf(key);
+}
+
+function hashOf(...parts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 20);
 }

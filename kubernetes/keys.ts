@@ -25,6 +25,9 @@ export const pinnedAnnotations: Readonly<Record<Family, string>> = {
 /** Annotation that people write: with each other value that it gets, the Node's workflow tries again at once. */
 export const retryAnnotation = `${prefix}retry`;
 
+/** Annotation of an Event: the occurrence that was counted last. */
+export const occurrenceAnnotation = `${prefix}occurrence`;
+
 /** Set by the cloud controller manager ("Well-Known Labels, Annotations and Taints"). */
 export const regionLabel = 'topology.kubernetes.io/region';
 export const zoneLabel = 'topology.kubernetes.io/zone';

@@ -25,3 +25,17 @@ export function pinnedAddresses(annotations: Readonly<Record<string, string>>): 
   }
   return { pinned, ignored };
 }
+
+/**
+ * @param pins by family: the address, by IP or id, or null for none
+ * @returns the annotations to write, or (null) to remove
+ */
+export function pinAnnotations(
+  pins: Readonly<Partial<Record<Family, string | null>>>,
+): Record<string, string | null> {
+  return Object.fromEntries(
+    families.flatMap((family) =>
+      pins[family] === undefined ? [] : [[pinnedAnnotations[family], pins[family]]],
+    ),
+  );
+}

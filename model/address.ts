@@ -114,6 +114,11 @@ export function familyOf(ip: string): Family {
   return ip.includes(':') ? 'ipv6' : 'ipv4';
 }
 
+/** @returns the family as people write it */
+export function familyName(family: Family): string {
+  return family === 'ipv4' ? 'IPv4' : 'IPv6';
+}
+
 /**
  * `released`: a disassociation was made. `alreadyFree`: nobody holds it. `heldByOther`: another instance or interface
  * holds it, left alone. `notInPool`: it does not exist or does not match the pool, left alone.

@@ -6,6 +6,7 @@
  */
 import {
   allHandlersFinished,
+  ApplicationFailure,
   CancellationScope,
   condition,
   continueAsNew,
@@ -24,6 +25,9 @@ import {
   grantSignal,
   poolStateQuery,
   poolStatusQuery,
+  type ReleaseClaimCommand,
+  releaseClaimSignal,
+  releaseClaimUpdate,
   requestSignal,
   scopeTaskQueue,
   settleSignal,
@@ -33,6 +37,7 @@ import { readClock } from './pool/clock.ts';
 import { beginLook, decide, lookFailed, type Message, nextLookAt, nextWakeAt } from './pool/look.ts';
 import { pack, type PackedPoolState, unpack } from './pool/packed-state.ts';
 import { configureBucket } from './pool/pacing.ts';
+import { isDecided, releaseClaim, releasedClaim } from './pool/release-claim.ts';
 import {
   checkedHolders,
   freed,
@@ -46,7 +51,15 @@ import {
   withdraw,
 } from './pool/state.ts';
 import { poolDetails, poolStatus } from './pool/status.ts';
-import { isFreed, isPacing, isRequest, isSettlement, isWithdrawal, shown } from './signal-input.ts';
+import {
+  isFreed,
+  isPacing,
+  isReleaseClaim,
+  isRequest,
+  isSettlement,
+  isWithdrawal,
+  shown,
+} from './signal-input.ts';
 
 /** History is kept this short, so that a worker that takes over has little to replay. */
 const LONGEST_HISTORY = 4_000;
@@ -65,6 +78,8 @@ async function serve(input: AddressPoolInput): Promise<void> {
       : unpack(input.state as PackedPoolState);
   let pacing = input.pacing;
   let lastError: string | undefined;
+  /** Why silent holders could not be looked for. */
+  let holdersError: string | undefined;
   let signalled = false;
   const now = (least?: number): number => readClock(state.clock, Date.now(), least);
 
@@ -102,6 +117,30 @@ async function serve(input: AddressPoolInput): Promise<void> {
       configureBucket(state.bucket, pacing, now());
     }),
   );
+  setHandler(
+    releaseClaimSignal,
+    on('releaseClaim', isReleaseClaim, ({ token }) => releaseClaim(state, token, now())),
+  );
+  setHandler(
+    releaseClaimUpdate,
+    async ({ token }) => {
+      const dueAt = now();
+      const claim = releaseClaim(state, token, dueAt);
+      if (claim === undefined) throw ApplicationFailure.nonRetryable(noSuchClaim(token), 'NotFound');
+      const asItWas = { ...claim };
+      signalled = true;
+      await condition(() => isDecided(state, token, dueAt));
+      return releasedClaim(state, asItWas, holdersError);
+    },
+    {
+      validator: (command: ReleaseClaimCommand) => {
+        if (!isReleaseClaim(command))
+          throw new Error('releaseClaim takes {"token": a number}, with "reason" if wanted');
+        if (!state.claims.some(({ token }) => token === command.token))
+          throw new Error(noSuchClaim(command.token));
+      },
+    },
+  );
   setHandler(poolStatusQuery, () => poolStatus(state, scope, lastError));
   setHandler(poolStateQuery, () => pack(state));
 
@@ -132,17 +171,18 @@ async function serve(input: AddressPoolInput): Promise<void> {
       const closed = await activities.findClosed.executeWithOptions({ summary: 'silent holders of claims' }, [
         { holders },
       ]);
+      holdersError = undefined;
       checkedHolders(state, closed, now());
     } catch (error) {
-      log.warn('could not look for holders of claims', { error: messageOf(error) });
+      holdersError = messageOf(error);
+      log.warn('could not look for holders of claims', { error: holdersError });
       checkedHolders(state, [], now());
     }
   };
 
   for (;;) {
     setCurrentDetails(poolDetails(poolStatus(state, scope, lastError)));
-    if (isLongHistory()) {
-      await condition(allHandlersFinished);
+    if (isToContinueAsNew()) {
       await continueAsNew<typeof AddressPoolWorkflow>({ scope, pacing, state: pack(state) });
     }
     const silent = overdueHolders(state, now());
@@ -151,7 +191,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
     else {
       signalled = false;
       // Signals that say nothing, by bad input or an unknown name, make the history longer all the same.
-      const isWoken = (): boolean => signalled || isLongHistory();
+      const isWoken = (): boolean => signalled || isToContinueAsNew();
       const wakeAt = nextWakeAt(state);
       if (wakeAt === undefined) await condition(isWoken);
       else if (!(await condition(isWoken, Math.max(1, wakeAt - now())))) now(wakeAt);
@@ -159,8 +199,14 @@ async function serve(input: AddressPoolInput): Promise<void> {
   }
 }
 
-function isLongHistory(): boolean {
-  return workflowInfo().continueAsNewSuggested || workflowInfo().historyLength > LONGEST_HISTORY;
+/** Whoever waits for an answer is answered first, by what this run goes on to do. */
+function isToContinueAsNew(): boolean {
+  const { continueAsNewSuggested, historyLength } = workflowInfo();
+  return (continueAsNewSuggested || historyLength > LONGEST_HISTORY) && allHandlersFinished();
+}
+
+function noSuchClaim(token: number): string {
+  return `there is no claim with the token ${token}: the query \`status\` lists those that are`;
 }
 
 function isDue(at: number | undefined, now: number): boolean {

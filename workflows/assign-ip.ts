@@ -21,6 +21,7 @@ import { familyResume, lacksEphemeral } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import type { AssignIpInput, AssignIpResume, AssignIpStatus, NodeRef } from './messages.ts';
 import { clusterActivities, publish, publishMissed } from './node-activities.ts';
+import { moveAddress } from './move-address.ts';
 import { setNodeHandlers } from './node-handlers.ts';
 import {
   assignmentsOf,
@@ -31,6 +32,8 @@ import {
   isWantedOtherwise,
   newNodeRun,
   type NodeRun,
+  note,
+  pause,
   statusOf,
 } from './node-run.ts';
 import {
@@ -44,6 +47,7 @@ import { giveBack } from './release-address.ts';
 import { holdReleased } from './release-by-hand.ts';
 import { restoreEphemeral, tryToRestore } from './restore-ephemeral.ts';
 import { isSameInstance, loseGone, useDiscovery } from './use-discovery.ts';
+import { looking, tryingAgain } from './words.ts';
 
 /** A node that is not ready is looked at again after this long at first, in case no signal tells. */
 const FIRST_PAUSE_MS = 5_000;
@@ -58,7 +62,7 @@ export async function AssignIpWorkflow(input: AssignIpInput): Promise<AssignIpSt
   void CancellationScope.nonCancellable(() => keepGivingBackStrays(run));
   try {
     while ((await stepOrFail(run)) === 'onward') {
-      if (isToContinueAsNew()) await continueAsNode(run, run.node);
+      if (isToContinueAsNew() && run.move === undefined) await continueAsNode(run, run.node);
     }
     await finish(run);
     return statusOf(run);
@@ -81,7 +85,11 @@ async function stepOrFail(run: NodeRun): Promise<Next> {
 
 async function step(run: NodeRun): Promise<Next> {
   await publishMissed(run, () => isWantedOtherwise(run));
-  const { deletedUid } = run;
+  const { deletedUid, move } = run;
+  if (move !== undefined) {
+    await moveAddress(run, move);
+    return 'onward';
+  }
   if (deletedUid !== undefined) return untilItWorks(run, () => afterDeletion(run, deletedUid));
   if (run.changed) {
     return hasSomething(run) ? untilItWorks(run, () => look(run)) : look(run);
@@ -122,11 +130,13 @@ async function untilItWorks(run: NodeRun, work: () => Promise<Next>): Promise<Ne
     await tryToRestore(run);
     run.lastError = failureMessage(error);
     const pauseMs = growingPause(run);
-    explain(run, `Trying again in ${Math.round(pauseMs / 1000)} s: ${run.lastError}`);
+    note(run, `go on from ${run.phase}`, 'failed', run.lastError);
+    explain(run, tryingAgain(pauseMs, run.lastError));
     log.warn('trying again', { node: run.node.name, phase: run.phase, error: run.lastError });
     const { deletedUid, releasedByHand } = run;
-    const isOtherwise = (): boolean => run.deletedUid !== deletedUid || run.releasedByHand !== releasedByHand;
-    await condition(isOtherwise, pauseMs);
+    const isOtherwise = (): boolean =>
+      run.deletedUid !== deletedUid || run.releasedByHand !== releasedByHand || run.move !== undefined;
+    await pause(run, pauseMs, isOtherwise);
     run.changed = true;
     return 'onward';
   }
@@ -145,7 +155,7 @@ async function discover(run: NodeRun): Promise<Discovery> {
 async function look(run: NodeRun): Promise<Next> {
   run.changed = false;
   if (!hasSomething(run) && run.phase !== 'waiting') {
-    enterPhase(run, 'discovering', 'Looking for the Node, its instance and its pool.');
+    enterPhase(run, 'discovering', looking);
   }
   const found = await discover(run);
   if (found.kind === 'gone') {
@@ -183,7 +193,7 @@ async function awaitReadiness(run: NodeRun, reason: string): Promise<void> {
   }
   await withdrawRequests(run);
   enterPhase(run, 'waiting', `Not ready: ${reason}.`);
-  await condition(() => isInterrupted(run), growingPause(run));
+  await pause(run, growingPause(run), () => isInterrupted(run));
   run.changed = true;
 }
 
@@ -253,6 +263,7 @@ async function lookUntilGraceEnds(run: NodeRun, deletedUid: string): Promise<Dis
 /** A Node that came while the last one was being released must not be lost: nobody else starts a run for it. */
 async function finish(run: NodeRun): Promise<void> {
   await giveBackUnread(run);
+  run.closing = true;
   await condition(allHandlersFinished);
   if (!run.changed) return;
   const found = await discover(run);
@@ -268,6 +279,7 @@ async function stopManaging(run: NodeRun): Promise<void> {
 
 /** Starts over with a short history: for this Node with all that it has, for another one from the beginning. */
 async function continueAsNode(run: NodeRun, node: NodeRef): Promise<never> {
+  run.closing = true;
   do {
     await giveBackUnread(run);
     await condition(allHandlersFinished);
@@ -284,10 +296,12 @@ async function continueAsNode(run: NodeRun, node: NodeRef): Promise<never> {
 }
 
 function resumeOf(run: NodeRun): AssignIpResume {
-  const { releasedByHand, families, deletedUid, graceUntil } = run;
+  const { releasedByHand, families, deletedUid, graceUntil, wanted, tried } = run;
   return {
     releasedByHand,
     families: families.flatMap(familyResume),
+    ...(Object.keys(wanted).length === 0 ? {} : { wanted }),
+    ...(tried.length === 0 ? {} : { tried }),
     ...(deletedUid === undefined
       ? {}
       : { deleted: { uid: deletedUid, ...(graceUntil === undefined ? {} : { graceUntil }) } }),

@@ -1,15 +1,41 @@
 /** From a node without an address of a family to one that has it: request, grant, associate, verify, settle. */
-import { ApplicationFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
-import type { AddressQuery, Instance, InstanceRef } from '../model/address.ts';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  patched,
+} from '@temporalio/workflow';
+import { type AddressQuery, familyName, type Instance, type InstanceRef } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { failureMessage, failureType } from './failures.ts';
-import { familyName, type FamilyRun } from './family-run.ts';
+import type { FamilyRun } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import type { ClaimOutcome, Grant } from './messages.ts';
 import { publish, scopeActivities, verifyActivity } from './node-activities.ts';
-import { enterFamilyPhase, holding, isInterrupted, isWantedOtherwise, type NodeRun } from './node-run.ts';
-import { requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
+import {
+  enterFamilyPhase,
+  forgetWish,
+  holding,
+  isInterrupted,
+  isWantedOtherwise,
+  note,
+  type NodeRun,
+  pause,
+  wishOf,
+} from './node-run.ts';
+import { holdingOf, requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
 import { restoreEphemeral } from './restore-ephemeral.ts';
+import {
+  asked,
+  foreign,
+  type Notice,
+  poolEmpty,
+  taintGivenUp,
+  throttled,
+  tryingAgain,
+  wishUnavailable,
+} from './words.ts';
 
 type Granted = Extract<Grant, { kind: 'granted' }>;
 
@@ -25,6 +51,8 @@ const ASK_AGAIN_MS = 10 * 60_000;
 /** A node that holds a foreign address is looked at again after this long, in case it was detached. */
 const FOREIGN_AGAIN_MS = 5 * 60_000;
 const LONGEST_PAUSE_MS = 60_000;
+/** Histories that are older waited on with the taint. */
+const TAINT_GOES = 'taint-goes-while-waiting';
 /** What a new look at the node, or another address, may mend. */
 const TRY_AGAIN: readonly string[] = ['InUse', 'ForeignAddress', 'NotFound', 'NotVisibleYet'];
 
@@ -35,8 +63,10 @@ const TRY_AGAIN: readonly string[] = ['InUse', 'ForeignAddress', 'NotFound', 'No
  */
 export async function claimAddress(run: NodeRun, of: FamilyRun, target: ClaimTarget): Promise<void> {
   const { pool, query, instance } = target;
-  enterFamilyPhase(run, of, 'waiting', `Asked for an address of pool ${pool.name}.`);
-  await requestAddress(run, of, pool, query, instance);
+  of.askingSince ??= Date.now();
+  enterFamilyPhase(run, of, 'waiting', of.throttled ? throttled(pool, of.lastError) : asked(pool));
+  const holds = holdingOf(instance, of.family);
+  await requestAddress(run, of, { pool, query, instance, holds, pinned: wishOf(run, of.family) });
   const granted = await awaitGrant(run, of, target);
   if (granted === undefined) {
     if (run.deletedUid !== undefined || run.releasedByHand) await withdrawRequest(run, of);
@@ -55,64 +85,69 @@ async function awaitGrant(
 ): Promise<Granted | undefined> {
   for (;;) {
     const isWoken = (): boolean => of.grants.length > 0 || isInterrupted(run) || isToContinueAsNew();
-    await condition(isWoken, ASK_AGAIN_MS);
+    const leftMs = tolerated(of, pool);
+    await condition(isWoken, Math.min(ASK_AGAIN_MS, Math.max(1, leftMs)));
     const grant = of.grants.shift();
-    if (grant === undefined) return undefined;
+    if (grant === undefined) {
+      if (isWoken() || tolerated(of, pool) > 0 || !patched(TAINT_GOES)) return undefined;
+      await giveUpTaint(run, of, pool);
+      continue;
+    }
     if (grant.kind === 'empty') {
-      await waitVisibly(run, of, emptyMessage(pool, query, grant.size), 'WaitingForAddress');
+      await waitVisibly(run, of, poolEmpty(pool, query, grant.size));
       continue;
     }
     if (grant.kind === 'pinned') {
-      await waitVisibly(run, of, pinnedMessage(pool, grant), 'WaitingForAddress');
+      const byAnnotation = run.wanted[of.family] === undefined;
+      await waitVisibly(run, of, wishUnavailable(pool, grant, byAnnotation));
       continue;
     }
     // Answered for good: the next request is another one.
     of.requestId = undefined;
     if (grant.kind === 'granted') return grant;
-    if (grant.kind === 'refused') throw ApplicationFailure.nonRetryable(grant.error, 'Refused');
-    await waitVisibly(run, of, foreignMessage(pool, grant.ip), 'ForeignAddress');
+    if (grant.kind === 'refused') throw ApplicationFailure.nonRetryable(grant.error, grant.type ?? 'Refused');
+    await waitVisibly(run, of, foreign(pool, grant.ip));
     await condition(() => isInterrupted(run), FOREIGN_AGAIN_MS);
     return undefined;
   }
 }
 
-async function waitVisibly(run: NodeRun, of: FamilyRun, message: string, reason: string): Promise<void> {
+/**
+ * With the taint policy `assignedOrGaveUp` a node keeps its taint for as long as its pool's retries take, as KubeIP's agent would
+ * have tried; then Pods may run there without an address, while it waits on.
+ *
+ * @returns milliseconds until then; infinite if there is nothing to give up
+ */
+function tolerated({ askingSince, gaveUpTaint: isDone }: FamilyRun, pool: PoolSpec): number {
+  const { taintKey, taintPolicy, retries } = pool;
+  if (isDone || askingSince === undefined || taintKey === undefined || taintPolicy !== 'assignedOrGaveUp') {
+    return Number.POSITIVE_INFINITY;
+  }
+  return askingSince + retries.attempts * retries.intervalMs - Date.now();
+}
+
+async function giveUpTaint(run: NodeRun, of: FamilyRun, pool: PoolSpec): Promise<void> {
+  of.gaveUpTaint = true;
+  const notice = taintGivenUp(pool, of.message);
+  note(run, `claim an ${familyName(of.family)} address`, 'waiting', notice.message);
+  enterFamilyPhase(run, of, 'waiting', notice.message);
+  await publish(run, { event: notice, giveUp: () => isInterrupted(run) || of.grants.length > 0 });
+}
+
+async function waitVisibly(run: NodeRun, of: FamilyRun, notice: Notice): Promise<void> {
+  const { message } = notice;
   enterFamilyPhase(run, of, 'waiting', message);
   // The same is said once, however often the node asks again.
   if (of.lastError === message) return;
   of.lastError = message;
   // An address that comes meanwhile does not wait for Kubernetes to take the Event.
   const giveUp = (): boolean => isInterrupted(run) || of.grants.length > 0;
-  await publish(run, { event: { type: 'Warning', reason, message }, giveUp });
-}
-
-function emptyMessage(pool: PoolSpec, { family, filter, subnet }: AddressQuery, size: number): string {
-  const where = subnet === undefined ? '' : ` in subnet ${subnet}, which alone can serve this node`;
-  const found =
-    size === 0 ? `nothing matches its filter${where}` : `all ${size} addresses are in use${where}`;
-  return (
-    `Pool ${pool.name} has no free ${familyName(family)} address: ${found} (${filter}). ` +
-    'It is served when one is freed or added.'
-  );
-}
-
-function pinnedMessage(pool: PoolSpec, { wanted, reason }: Extract<Grant, { kind: 'pinned' }>): string {
-  const why =
-    reason === 'inUse'
-      ? 'is in use; it is served when that address is freed'
-      : `is not an address of pool ${pool.name}; it is served when it is added`;
-  return `The Node is pinned by an annotation to ${wanted}, which ${why}. Change the annotation to have another.`;
-}
-
-function foreignMessage(pool: PoolSpec, ip: string): string {
-  return (
-    `The instance holds ${ip}, which is not of pool ${pool.name}: it is left alone. ` +
-    'Disassociate it, or make it match the filter of the pool.'
-  );
+  note(run, `claim an ${familyName(of.family)} address`, 'waiting', message);
+  await publish(run, { event: notice, giveUp });
 }
 
 /** A node that is wanted otherwise does not wait until its address shows. */
-class Overtaken extends Error {
+export class Overtaken extends Error {
   override readonly name = 'Overtaken';
 }
 
@@ -133,6 +168,9 @@ async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, grante
     await CancellationScope.nonCancellable(() => settleClaim(pool.scope, granted, outcome));
   }
   if (failure instanceof Overtaken) return;
+  const what = `associate ${granted.address.ip} with ${target.instance.id}`;
+  if (failure === undefined) note(run, what, 'done');
+  else note(run, what, 'failed', failureMessage(failure));
   if (failure !== undefined) {
     const isThere = of.assignment !== undefined && !TRY_AGAIN.includes(failureType(failure));
     if (!isThere) {
@@ -146,7 +184,11 @@ async function useGrant(run: NodeRun, of: FamilyRun, target: ClaimTarget, grante
   }
   of.failures = 0;
   of.gaveUp = 0;
+  of.throttled = false;
+  of.askingSince = undefined;
+  of.gaveUpTaint = false;
   of.lost = undefined;
+  forgetWish(run, of.family);
   // The provider said that it associated the address; that it could not be read back is no reason to do without it.
   of.lastError = failure === undefined ? undefined : failureMessage(failure);
 }
@@ -201,7 +243,7 @@ async function unlessOvertaken(run: NodeRun, work: () => Promise<unknown>): Prom
 }
 
 /** @param associated the provider said that it associated the address, so a later failure does not mean that it is free */
-function outcomeOf(error: unknown, associated: boolean): ClaimOutcome {
+export function outcomeOf(error: unknown, associated: boolean): ClaimOutcome {
   if (error instanceof Overtaken && !associated) return 'abandoned';
   const type = failureType(error);
   if (type === 'InUse') return 'inUse';
@@ -218,7 +260,8 @@ async function afterFailure(run: NodeRun, of: FamilyRun, pool: PoolSpec, error: 
   const type = failureType(error);
   of.lastError = failureMessage(error);
   // The mutex has slowed down and serves this node again in its turn.
-  if (type === 'Throttled') return;
+  of.throttled = type === 'Throttled';
+  if (of.throttled) return;
   of.failures += 1;
   const mayHelp = TRY_AGAIN.includes(type);
   if (!mayHelp || of.failures >= pool.retries.attempts) {
@@ -229,8 +272,8 @@ async function afterFailure(run: NodeRun, of: FamilyRun, pool: PoolSpec, error: 
     return;
   }
   const pauseMs = Math.min(LONGEST_PAUSE_MS, pool.retries.intervalMs, 1_000 * 2 ** Math.min(of.failures, 10));
-  enterFamilyPhase(run, of, 'waiting', `Trying again in ${Math.round(pauseMs / 1000)} s: ${of.lastError}`);
-  await condition(() => isWantedOtherwise(run), pauseMs);
+  enterFamilyPhase(run, of, 'waiting', tryingAgain(pauseMs, of.lastError));
+  await pause(run, pauseMs, () => isWantedOtherwise(run));
   run.changed = true;
 }
 

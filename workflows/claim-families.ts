@@ -7,9 +7,10 @@ import { countFailure, failureMessage, failureType } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import { publish } from './node-activities.ts';
-import { enterFamilyPhase, isInterrupted, isWantedOtherwise, type NodeRun } from './node-run.ts';
+import { enterFamilyPhase, isInterrupted, isWantedOtherwise, type NodeRun, pause } from './node-run.ts';
 import { restoreEphemeral } from './restore-ephemeral.ts';
 import { announce } from './use-discovery.ts';
+import { failed } from './words.ts';
 
 /** One family failed for good while the other goes on: it is tried again after a pause that grows up to this. */
 const LONGEST_PAUSE_MS = 10 * 60_000;
@@ -57,11 +58,12 @@ async function claimFamily(run: NodeRun, of: FamilyRun, pool: PoolSpec, instance
     if (haveAllFailed(run)) return;
     const message = failureMessage(error);
     of.lastError = message;
-    enterFamilyPhase(run, of, 'failed', message);
+    const notice = failed(run.node.name, failureType(error), message);
+    enterFamilyPhase(run, of, 'failed', notice.message);
     countFailure(pool.name, failureType(error));
-    await publish(run, { event: { type: 'Warning', reason: 'AssignmentFailed', message } });
+    await publish(run, { event: notice });
     const pauseMs = Math.min(LONGEST_PAUSE_MS, pool.retries.intervalMs * 2 ** Math.min(of.gaveUp++, 20));
-    await condition(() => isInterrupted(run) || haveAllFailed(run), pauseMs);
+    await pause(run, pauseMs, () => isInterrupted(run) || haveAllFailed(run));
     if (!haveAllFailed(run)) run.changed = true;
   }
 }

@@ -2,9 +2,9 @@
 import { ApplicationFailure, type TemporalFailure } from '@temporalio/workflow';
 import { countFailure, failureMessage, failureType } from './failures.ts';
 import { publish } from './node-activities.ts';
-import { TRIED_AGAIN } from './node-details.ts';
-import { enterPhase, isInterrupted, type NodeRun, poolOf } from './node-run.ts';
+import { enterPhase, isInterrupted, type NodeRun, note, poolOf } from './node-run.ts';
 import { giveBackStrays, withdrawRequests } from './pool-signals.ts';
+import { failedForGood } from './words.ts';
 
 /**
  * Nothing stays claimed or asked for, and it shows. Returns if a signal asks for something else by then: it would be lost
@@ -14,21 +14,20 @@ import { giveBackStrays, withdrawRequests } from './pool-signals.ts';
  */
 export async function failForGood(run: NodeRun, error: TemporalFailure): Promise<void> {
   const type = failureType(error);
-  const message = failureMessage(error);
-  run.lastError = message;
+  run.lastError = failureMessage(error);
+  const notice = failedForGood(run.node.name, type, run.lastError);
   await withdrawRequests(run);
   await giveBackStrays(run);
   if (isInterrupted(run)) return;
   run.failed = true;
-  enterPhase(run, 'failed', message);
-  await publish(run, {
-    event: { type: 'Warning', reason: 'AssignmentFailed', message: `${message} ${TRIED_AGAIN}` },
-  });
+  note(run, 'assign an address', 'failed', run.lastError);
+  enterPhase(run, 'failed', notice.message);
+  await publish(run, { event: notice });
   if (isInterrupted(run)) {
     run.failed = false;
     return;
   }
   countFailure(poolOf(run)?.name, type);
   // No handler waits: only a release by hand does, and it would have interrupted.
-  throw ApplicationFailure.nonRetryable(`${message} ${TRIED_AGAIN}`, type);
+  throw ApplicationFailure.nonRetryable(notice.message, type);
 }

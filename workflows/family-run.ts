@@ -1,9 +1,10 @@
 /** What one run of AssignIpWorkflow knows of a node's address of one family. Pure but for the failure that it may hold. */
 import type { TemporalFailure } from '@temporalio/common';
-import type { AddressQuery, Family } from '../model/address.ts';
+import { type AddressQuery, type Family, familyName } from '../model/address.ts';
 import type { FamilyRequirement, PoolSpec } from '../model/settings.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 import type { AddressStatus, Assignment, EphemeralHolder, FamilyResume, Grant, Phase } from './messages.ts';
+import { looking } from './words.ts';
 
 export interface FamilyRun {
   readonly family: Family;
@@ -28,6 +29,14 @@ export interface FamilyRun {
   mayLackEphemeral: boolean;
   /** The id of the address that somebody took from the instance: had again if it is free. */
   lost: string | undefined;
+  /** The IP of that address, until the node has one again: then it is said that the drift is healed. */
+  lostIp: string | undefined;
+  /** Milliseconds since the epoch: since when it asks for an address. */
+  askingSince: number | undefined;
+  /** It has asked for so long that the Node's taint need not wait for it any more. */
+  gaveUpTaint: boolean;
+  /** The cloud throttled the last try. */
+  throttled: boolean;
   /** Failed tries since the last success. */
   failures: number;
   /** How often it failed for good since the last success, while the other family went on. */
@@ -40,7 +49,7 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
   return {
     family,
     phase: resume?.assignment === undefined ? 'discovering' : 'assigned',
-    message: 'Looking for the Node, its instance and its pool.',
+    message: looking,
     lastError: undefined,
     assignment: resume?.assignment,
     requestId: resume?.request?.id,
@@ -50,6 +59,10 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
     hadEphemeral: resume?.hadEphemeral,
     mayLackEphemeral: resume?.mayLackEphemeral ?? false,
     lost: resume?.lost,
+    lostIp: resume?.lostIp,
+    askingSince: resume?.askingSince,
+    gaveUpTaint: resume?.gaveUpTaint ?? false,
+    throttled: false,
     failures: 0,
     gaveUp: 0,
     failure: undefined,
@@ -58,11 +71,11 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
 
 /** What the next run must know. A family of which nothing is to be known is left out. */
 export function familyResume(of: FamilyRun): FamilyResume[] {
-  const { family, assignment, requestId, requestedFor, askedScope, hadEphemeral, mayLackEphemeral, lost } =
-    of;
+  const { family, assignment, requestId, requestedFor, askedScope } = of;
+  const { hadEphemeral, mayLackEphemeral, lost, lostIp, askingSince, gaveUpTaint } = of;
   const isAsked = requestId !== undefined && requestedFor !== undefined && askedScope !== undefined;
   const request = isAsked ? { id: requestId, scope: askedScope, wanted: requestedFor } : undefined;
-  const isKnown = [assignment, request, hadEphemeral, lost].some((it) => it !== undefined);
+  const isKnown = [assignment, request, hadEphemeral, lost, askingSince].some((it) => it !== undefined);
   if (!isKnown) return [];
   return [
     {
@@ -72,6 +85,9 @@ export function familyResume(of: FamilyRun): FamilyResume[] {
       ...(hadEphemeral === undefined ? {} : { hadEphemeral }),
       ...(mayLackEphemeral ? { mayLackEphemeral } : {}),
       ...(lost === undefined ? {} : { lost }),
+      ...(lostIp === undefined ? {} : { lostIp }),
+      ...(askingSince === undefined ? {} : { askingSince }),
+      ...(gaveUpTaint ? { gaveUpTaint } : {}),
     },
   ];
 }
@@ -119,8 +135,4 @@ export function nodeMessage(families: readonly Pick<FamilyRun, 'family' | 'messa
   const [first, second] = families;
   if (second === undefined || first?.message === second.message) return first?.message ?? '';
   return families.map(({ family, message }) => `${familyName(family)}: ${message}`).join(' ');
-}
-
-export function familyName(family: Family): string {
-  return family === 'ipv4' ? 'IPv4' : 'IPv6';
 }

@@ -103,6 +103,11 @@ export interface FamilyResume {
   readonly mayLackEphemeral?: boolean;
   /** The id of the address that somebody took from the instance: had again if it is free. */
   readonly lost?: string;
+  readonly lostIp?: string;
+  /** Milliseconds since the epoch: since when it asks for an address. */
+  readonly askingSince?: number;
+  /** It has asked for so long that the Node's taint need not wait for it any more. */
+  readonly gaveUpTaint?: boolean;
 }
 
 export type Phase =
@@ -279,7 +284,13 @@ export type Grant =
       readonly wanted: string;
       readonly reason: 'notInPool' | 'inUse';
     }
-  | { readonly kind: 'refused'; readonly requestId: string; readonly error: string };
+  | {
+      readonly kind: 'refused';
+      readonly requestId: string;
+      readonly error: string;
+      /** The kind of the error, where it is a missing permission. */
+      readonly type?: 'Denied';
+    };
 
 /**
  * How a claim ended. `associated`: verified. `throttled`: not applied, the mutex slows down. `inUse`: somebody else has

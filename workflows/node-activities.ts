@@ -54,6 +54,11 @@ function publishActivity(run: NodeRun): OnClusterQueue['publish'] {
     .publish;
 }
 
+/** A person waits for the answer, so it comes soon. */
+export function pinActivity(run: NodeRun): OnClusterQueue['pin'] {
+  return onClusterQueue(run, retryPolicy({ attempts: 5, intervalMs: 5_000 })).pin;
+}
+
 type OnScopeQueue = ReturnType<typeof proxyActivities<ScopeActivities>>;
 
 function onScopeQueue(scope: Scope, retry: RetryPolicy): OnScopeQueue {
@@ -127,6 +132,7 @@ async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => b
     addresses,
     ...(pool?.taintKey === undefined ? {} : { taintKey: pool.taintKey }),
     ...(pool?.taintPolicy === undefined ? {} : { taintPolicy: pool.taintPolicy }),
+    ...(run.families.some((of) => of.gaveUpTaint) ? { gaveUp: true } : {}),
     ...(event === undefined ? {} : { event }),
   };
   const summary = [run.phase, ...addresses.map(({ ip }) => ip)].join(' ');

@@ -1,5 +1,5 @@
 /** A node's status in words, for its page in the Temporal UI: where it stands, why, and what to do. Pure. */
-import { familyName } from './family-run.ts';
+import { familyName } from '../model/address.ts';
 import { type AssignIpStatus, assignIpWorkflowId, type Phase } from './messages.ts';
 
 const HEADINGS: Readonly<Record<Phase, string>> = {
@@ -35,11 +35,6 @@ export function nodeDetails(status: AssignIpStatus): string {
   if (command !== undefined) lines.push('', command);
   return lines.join('\n');
 }
-
-/** Where a node has failed for good: when it is tried again, and how to have that now. */
-export const TRIED_AGAIN =
-  'It is tried again after a pause, and at once when the Node or its pool is changed. ' +
-  'To try now: kubectl annotate node --overwrite NODE kubeip-temporal.io/retry=$(date +%s)';
 
 function commandFor(status: AssignIpStatus): string | undefined {
   const id = assignIpWorkflowId(status.cluster, status.node.name);

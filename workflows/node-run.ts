@@ -14,6 +14,8 @@ import type { PoolSpec } from '../model/settings.ts';
 import { addressStatus, type FamilyRun, newFamilyRun, nodeMessage, nodePhase } from './family-run.ts';
 import type { AssignIpInput, AssignIpStatus, Assignment, Grant, NodeRef, Phase, Tried } from './messages.ts';
 import { nodeDetails } from './node-details.ts';
+import { remember } from './tried.ts';
+import { looking } from './words.ts';
 
 const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
 const poolAttribute = defineSearchAttributeKey('KubeipPool', 'KEYWORD');
@@ -23,6 +25,14 @@ const instanceAttribute = defineSearchAttributeKey('KubeipInstance', 'KEYWORD');
 
 /** Phases that last: only these are written to visibility, so that a fast assignment costs few history events. */
 const LASTING: readonly Phase[] = ['waiting', 'assigned', 'released', 'failed'];
+
+/** A move to another address of the pool, and what became of it: whoever asked by an Update waits for that. */
+export interface Move {
+  readonly to: string;
+  readonly family: Family;
+  /** `refused`: why, in words. */
+  became: { readonly moved: true } | { readonly refused: string } | undefined;
+}
 
 export interface NodeRun {
   readonly cluster: string;
@@ -62,6 +72,14 @@ export interface NodeRun {
   unpublished: { readonly event?: PublishInput['event'] } | undefined;
   /** Numbers what is published, so that a repeated write is the same Event. */
   published: number;
+  /** The address, by IP or id, that an operator asked for by `assign`, this time: rather than the pinned one. */
+  wanted: Readonly<Partial<Record<Family, string>>>;
+  /** An operator wants another address for the node that has one. */
+  move: Move | undefined;
+  /** The run is about to end: nobody acts any more on what is asked now. */
+  closing: boolean;
+  /** ISO 8601: when the pause that it makes after a failure is over. */
+  retryAt: string | undefined;
   /** The last few things that were tried, for people; the oldest first. */
   readonly tried: Tried[];
   /** Looks at the Node since it was last ready. */
@@ -78,7 +96,7 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     node: input.node,
     phase: 'discovering',
     since: workflowInfo().runStartTime.toISOString(),
-    message: 'Looking for the Node, its instance and its pool.',
+    message: looking,
     lastError: undefined,
     pool: families.find(({ assignment }) => assignment !== undefined)?.assignment?.pool,
     instance: undefined,
@@ -95,6 +113,10 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     publishing: { held: false },
     unpublished: undefined,
     published: 0,
+    wanted: input.resume?.wanted ?? {},
+    move: undefined,
+    closing: false,
+    retryAt: undefined,
     tried: [...(input.resume?.tried ?? [])],
     looks: 0,
     shown: '',
@@ -103,7 +125,33 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
 
 /** Something came that the run must act on before it waits on. */
 export function isInterrupted(run: NodeRun): boolean {
-  return run.deletedUid !== undefined || run.releasedByHand || run.changed;
+  return isWantedOtherwise(run) || run.changed || run.move !== undefined;
+}
+
+/** @returns the one address of the family, by IP or id, that the node is to have: by hand this time, or by its annotation */
+export function wishOf(run: NodeRun, family: Family): string | undefined {
+  return run.wanted[family] ?? run.pinned[family];
+}
+
+/** What was wanted this time only is had, or is not wanted any more. */
+export function forgetWish(run: NodeRun, family: Family): void {
+  const { [family]: _, ...others } = run.wanted;
+  run.wanted = others;
+}
+
+/** Notes for people what was tried, and how it came out. */
+export function note(run: NodeRun, what: string, outcome: Tried['outcome'], error?: string): void {
+  const at = new Date().toISOString();
+  remember(run.tried, { at, what, outcome, ...(error === undefined ? {} : { error }) });
+}
+
+/** Waits until the pause is over, or something else goes first; the status says until when. */
+export async function pause(run: NodeRun, ms: number, isOver: () => boolean): Promise<void> {
+  const until = new Date(Date.now() + ms).toISOString();
+  // Two families may pause at once: what is shown is the one that ends first.
+  if (run.retryAt === undefined || until < run.retryAt) run.retryAt = until;
+  await condition(isOver, ms);
+  if (run.retryAt === until) run.retryAt = undefined;
 }
 
 /** What cannot wait for a claim or a compensation to come off. */
@@ -203,6 +251,7 @@ export function statusOf(run: NodeRun): AssignIpStatus {
     ...(spec === undefined ? {} : { requires: spec.require }),
     ...(Object.keys(run.pinned).length === 0 ? {} : { pinned: run.pinned }),
     ...(lastError === undefined ? {} : { lastError }),
+    ...(run.retryAt === undefined ? {} : { retryAt: run.retryAt }),
   };
 }
 

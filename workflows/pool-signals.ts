@@ -1,23 +1,32 @@
 /** What a node says to the mutex of its scope. */
 import { condition, getExternalWorkflowHandle, log, uuid4, workflowInfo } from '@temporalio/workflow';
-import type { AddressQuery, Instance } from '../model/address.ts';
+import type { AddressQuery, Family, Instance, InstanceRef } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import { failureMessage } from './failures.ts';
 import { type FamilyRun, wantedOf } from './family-run.ts';
-import { holdingOf } from './holding.ts';
 import {
   addressPoolWorkflowId,
   type AddressRequest,
   type ClaimOutcome,
   freedSignal,
   type Grant,
+  type Holding,
   requestSignal,
   settleSignal,
   withdrawSignal,
 } from './messages.ts';
 import { clusterActivities } from './node-activities.ts';
 import type { NodeRun } from './node-run.ts';
+
+/** What is asked of the mutex, and for which instance. */
+export interface Asked {
+  readonly pool: PoolSpec;
+  readonly query: AddressQuery;
+  readonly instance: InstanceRef;
+  readonly holds?: Holding | undefined;
+  readonly pinned?: string | undefined;
+}
 
 /**
  * Asks for an address of one family. Where no mutex runs, starts it and asks again. Asking twice is asking once: the request
@@ -26,12 +35,8 @@ import type { NodeRun } from './node-run.ts';
 export async function requestAddress(
   run: NodeRun,
   of: FamilyRun,
-  pool: PoolSpec,
-  query: AddressQuery,
-  instance: Instance,
+  { pool, query, instance, holds, pinned }: Asked,
 ): Promise<void> {
-  const holds = holdingOf(instance, of.family);
-  const pinned = run.pinned[of.family];
   of.requestId ??= uuid4().slice(0, 8);
   of.requestedFor = wantedOf(pool, query, pinned);
   of.askedScope = pool.scope;
@@ -55,6 +60,13 @@ export async function requestAddress(
     await clusterActivities(run).startAddressPool({ scope: pool.scope });
     await mutex.signal(requestSignal, request);
   }
+}
+
+/** An ephemeral address is nothing that a node could keep. */
+export function holdingOf({ publicIps }: Pick<Instance, 'publicIps'>, family: Family): Holding | undefined {
+  const held = publicIps.filter((it) => it.family === family && it.kind !== 'ephemeral');
+  if (held.length === 0) return undefined;
+  return { ips: held.map(({ ip }) => ip), exclusive: held.some(({ kind }) => kind === 'static') };
 }
 
 /** Takes all requests back, as {@link withdrawRequest}. */

@@ -4,17 +4,10 @@ import type { ReleaseOutcome } from '../model/address.ts';
 import { failureMessage } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
 import { unpacedScopeActivities } from './node-activities.ts';
-import { enterFamilyPhase, enterPhase, type NodeRun } from './node-run.ts';
+import { enterFamilyPhase, enterPhase, type NodeRun, note } from './node-run.ts';
 import { restoreMissing } from './restore-ephemeral.ts';
 import { reportFreed } from './pool-signals.ts';
-
-/** What became of an address, in words. */
-const OUTCOMES: Readonly<Record<ReleaseOutcome, string>> = {
-  released: 'was released',
-  alreadyFree: 'was free already',
-  heldByOther: 'is held by another instance and was left alone',
-  notInPool: 'is not of the pool any more and was left alone',
-};
+import { released } from './words.ts';
 
 /**
  * Releases what the node has of one family. Afterwards `of.assignment` is undefined and the mutex knows of the free address.
@@ -28,6 +21,7 @@ export async function releaseAddress(run: NodeRun, of: FamilyRun, why: string): 
   const { address, association, token, instance, pool, query } = assignment;
   enterFamilyPhase(run, of, 'releasing', `Releasing ${address.ip}: ${why}.`);
   const summary = `${address.ip} ← ${instance.id}`;
+  const what = `release ${address.ip} from ${instance.id}: ${why}`;
   let outcome: ReleaseOutcome;
   try {
     const { release } = unpacedScopeActivities(pool.scope, pool.retries);
@@ -36,13 +30,18 @@ export async function releaseAddress(run: NodeRun, of: FamilyRun, why: string): 
     of.mayLackEphemeral = of.hadEphemeral !== undefined;
     outcome = await release.executeWithOptions({ summary }, [input]);
   } catch (error) {
-    if (!isCancellation(error)) of.lastError = failureMessage(error);
+    if (!isCancellation(error)) {
+      of.lastError = failureMessage(error);
+      note(run, what, 'failed', of.lastError);
+    }
     throw error;
   }
   of.assignment = undefined;
   if (outcome === 'released' || outcome === 'alreadyFree') forgetAddress(run, address.ip);
   await reportFreed(pool.scope, address.id, outcome === 'released');
-  return [`${address.ip} ${OUTCOMES[outcome]}.`];
+  const became = released(address.ip, outcome);
+  note(run, what, 'done');
+  return [became];
 }
 
 /**

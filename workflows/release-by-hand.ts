@@ -7,10 +7,13 @@ import { assignmentsOf, enterFamilyPhase, enterPhase, type NodeRun } from './nod
 import { withdrawRequests } from './pool-signals.ts';
 import { releaseAddress } from './release-address.ts';
 import { restoreMissing } from './restore-ephemeral.ts';
+import { releasedNotice } from './words.ts';
 
 /** An operator released the address: nothing is assigned until `assign`. */
 export async function holdReleased(run: NodeRun): Promise<void> {
   await withdrawRequests(run);
+  // What it lost before is no drift any more.
+  for (const of of run.families) of.lostIp = undefined;
   const isReleased = run.phase === 'released' && assignmentsOf(run).length === 0;
   if (!isReleased && !(await releaseByHand(run))) return;
   await restoreMissing(run);
@@ -42,13 +45,8 @@ async function releaseByHand(run: NodeRun): Promise<boolean> {
     run.releasedByHand = false;
     return false;
   }
-  const message = [...became, 'Released by hand: nothing is assigned until `assign`.'].join(' ');
-  enterPhase(run, 'released', message);
-  const event = {
-    type: 'Normal',
-    reason: 'AddressReleased',
-    message: `${became.join(' ')} Released by hand.`,
-  } as const;
+  const event = releasedNotice(became);
+  enterPhase(run, 'released', event.message);
   await publish(run, {
     ...(became.length === 0 ? {} : { event }),
     giveUp: () => !run.releasedByHand || run.deletedUid !== undefined,

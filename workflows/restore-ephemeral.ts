@@ -1,9 +1,11 @@
 /** The compensation of an association: an instance that had an ephemeral address does not end with none. */
-import { condition, isCancellation, log } from '@temporalio/workflow';
+import { isCancellation, log } from '@temporalio/workflow';
+import { familyName } from '../model/address.ts';
 import { failureMessage } from './failures.ts';
-import { familyName, type FamilyRun, lacksEphemeral } from './family-run.ts';
+import { type FamilyRun, lacksEphemeral } from './family-run.ts';
 import { unpacedScopeActivities } from './node-activities.ts';
-import { enterFamilyPhase, holding, type NodeRun } from './node-run.ts';
+import { enterFamilyPhase, holding, note, type NodeRun, pause } from './node-run.ts';
+import { notRestored, tryingAgain } from './words.ts';
 
 const FIRST_PAUSE_MS = 5_000;
 const LONGEST_PAUSE_MS = 5 * 60_000;
@@ -23,13 +25,8 @@ export async function restoreEphemeral(run: NodeRun, of: FamilyRun, giveUp: () =
     } catch (error) {
       if (isCancellation(error)) throw error;
       const pauseMs = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(attempt, 10));
-      enterFamilyPhase(
-        run,
-        of,
-        'waiting',
-        `Trying again in ${Math.round(pauseMs / 1000)} s: ${of.lastError}`,
-      );
-      await condition(giveUp, pauseMs);
+      enterFamilyPhase(run, of, 'waiting', tryingAgain(pauseMs, of.lastError));
+      await pause(run, pauseMs, giveUp);
     }
   }
 }
@@ -63,15 +60,16 @@ async function restoreOnce(run: NodeRun, of: FamilyRun): Promise<void> {
     const { instance, scope } = hadEphemeral;
     const { restoreEphemeral: restore } = unpacedScopeActivities(scope, TRIES);
     const summary = `an ephemeral ${familyName(family)} address for ${instance.id}`;
+    const what = `restore ${summary}`;
     try {
       await holding(run.changing, async () => {
         await restore.executeWithOptions({ summary }, [{ scope, instance, family }]);
       });
+      note(run, what, 'done');
     } catch (error) {
       if (isCancellation(error)) throw error;
-      of.lastError =
-        `${instance.id} may be without any external ${familyName(family)} address, since an ephemeral one could not ` +
-        `be put back: ${failureMessage(error)}`;
+      of.lastError = notRestored(instance.id, family, failureMessage(error));
+      note(run, what, 'failed', failureMessage(error));
       log.warn('an ephemeral address could not be put back', { instance: instance.id, error: of.lastError });
       throw error;
     }

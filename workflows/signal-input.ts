@@ -2,7 +2,19 @@
  * Checks of what comes in signals and updates. Anybody with access to the namespace can send anything, and a handler that
  * throws stops its workflow: so bad input is told apart first. Pure.
  */
-import type { AddressRequest, ClaimOutcome, Command, Grant, Holding, Settlement } from './messages.ts';
+import type {
+  AddressRequest,
+  AssignCommand,
+  ClaimOutcome,
+  Command,
+  Grant,
+  Holding,
+  MoveCommand,
+  PinCommand,
+  ReleaseClaimCommand,
+  Settlement,
+  UnpinCommand,
+} from './messages.ts';
 import type { RateLimit } from '../model/settings.ts';
 
 /** More than an instance's primary interface can have. */
@@ -115,6 +127,43 @@ export function isCommand(value: unknown): value is Command | undefined | null {
   return isFields(value) && (value['reason'] === undefined || typeof value['reason'] === 'string');
 }
 
+/** No IP is longer, nor the id of an address in any cloud. */
+const LONGEST_ADDRESS = 253;
+
+/** What an address may be called: as its annotation on a Node. */
+function isAddressName(value: unknown): value is string {
+  return isText(value) && value.length <= LONGEST_ADDRESS && !/\s/.test(value);
+}
+
+function isFamilyIfAny(value: unknown): boolean {
+  return value === undefined || value === 'ipv4' || value === 'ipv6';
+}
+
+/** As {@link isCommand}, and an address if one is named. */
+export function isAssignCommand(value: unknown): value is AssignCommand | undefined | null {
+  if (value === undefined || value === null) return true;
+  if (!isCommand(value) || !isFields(value)) return false;
+  return (
+    (value['address'] === undefined || isAddressName(value['address'])) && isFamilyIfAny(value['family'])
+  );
+}
+
+export function isMoveCommand(value: unknown): value is MoveCommand {
+  return isFields(value) && isAddressName(value['address']) && isAssignCommand(value);
+}
+
+export function isPinCommand(value: unknown): value is PinCommand {
+  return isMoveCommand(value);
+}
+
+export function isUnpinCommand(value: unknown): value is UnpinCommand | undefined | null {
+  return isCommand(value) && (!isFields(value) || isFamilyIfAny(value['family']));
+}
+
+export function isReleaseClaim(value: unknown): value is ReleaseClaimCommand {
+  return isFields(value) && Number.isSafeInteger(value['token']) && isCommand(value);
+}
+
 export function isGrant(value: unknown): value is Grant {
   if (!isFields(value) || !isText(value['requestId'])) return false;
   switch (value['kind']) {
@@ -131,7 +180,7 @@ export function isGrant(value: unknown): value is Grant {
     case 'pinned':
       return isText(value['wanted']) && (value['reason'] === 'notInPool' || value['reason'] === 'inUse');
     case 'refused':
-      return isText(value['error']);
+      return isText(value['error']) && (value['type'] === undefined || value['type'] === 'Denied');
     default:
       return false;
   }

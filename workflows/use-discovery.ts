@@ -1,16 +1,26 @@
 /** What a look at the Node means for the addresses that it has and asks for. */
 import { isCancellation, log, upsertMemo } from '@temporalio/workflow';
 import type { Discovery } from '../activities/contract.ts';
-import { type AddressQuery, type InstanceRef, solePublicIp } from '../model/address.ts';
+import { type AddressQuery, familyName, type InstanceRef, solePublicIp } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
+import type { PoolSpec } from '../model/settings.ts';
 import { failureType } from './failures.ts';
-import { familyName, type FamilyRun, newFamilyRun, wantedOf } from './family-run.ts';
+import { type FamilyRun, newFamilyRun, wantedOf } from './family-run.ts';
 import type { Assignment } from './messages.ts';
 import { publish, verifyActivity } from './node-activities.ts';
-import { assignmentsOf, enterFamilyPhase, ephemeralMemo, explain, type NodeRun } from './node-run.ts';
+import {
+  assignmentsOf,
+  enterFamilyPhase,
+  ephemeralMemo,
+  explain,
+  type NodeRun,
+  note,
+  wishOf,
+} from './node-run.ts';
 import { reportFreed, withdrawRequest } from './pool-signals.ts';
 import { releaseAddress } from './release-address.ts';
 import { restoreMissing } from './restore-ephemeral.ts';
+import { assigned, driftHealed, instanceGone, leftItsPool, lost, type Notice } from './words.ts';
 
 export type Ready = Extract<Discovery, { kind: 'ready' }>;
 
@@ -27,7 +37,7 @@ export async function useDiscovery(run: NodeRun, found: Ready): Promise<void> {
     const of = familyRun(run, query);
     noteEphemeral(run, of, found);
     const { assignment } = of;
-    if (assignment === undefined) await renewRequest(run, of, query, found);
+    if (assignment === undefined) await renewRequest(run, of, query, found.pool);
     else await checkAssignment(run, of, assignment, query, found);
   }
   if (had > 0 || assignmentsOf(run).length > 0) await announceAll(run);
@@ -75,13 +85,8 @@ function noteEphemeral(run: NodeRun, of: FamilyRun, { instance, pool }: Ready): 
 }
 
 /** What was asked of another set of addresses, or for another pin, is taken back; the node then asks anew. */
-async function renewRequest(
-  run: NodeRun,
-  of: FamilyRun,
-  query: AddressQuery,
-  { pool, pinned }: Ready,
-): Promise<void> {
-  if (of.requestedFor !== wantedOf(pool, query, pinned[of.family])) await withdrawRequest(run, of);
+async function renewRequest(run: NodeRun, of: FamilyRun, query: AddressQuery, pool: PoolSpec): Promise<void> {
+  if (of.requestedFor !== wantedOf(pool, query, wishOf(run, of.family))) await withdrawRequest(run, of);
 }
 
 async function checkAssignment(
@@ -116,9 +121,7 @@ async function checkAssignment(
       address: ip,
     });
     of.assignment = { ...before, pool: { ...pool, scope: before.pool.scope } };
-    of.lastError =
-      `${ip} does not match the filter of pool ${pool.name} any more. The node keeps it; release it by hand ` +
-      'for one that does.';
+    of.lastError = leftItsPool(ip, pool);
     return;
   } else {
     lose(run, of, before);
@@ -151,16 +154,18 @@ export async function loseGone(run: NodeRun, reason: string): Promise<void> {
   }
   if (isLost.length === 0) return;
   const message = isLost.map(({ lastError }) => lastError).join(' ');
-  await publish(run, { event: { type: 'Warning', reason: 'InstanceGone', message } });
+  await publish(run, { event: instanceGone(message) });
 }
 
-function lose(run: NodeRun, of: FamilyRun, { address }: Assignment): void {
+function lose(run: NodeRun, of: FamilyRun, { address, instance }: Assignment): void {
   log.warn('the node lost its address', { node: run.node.name, address: address.ip });
-  of.lastError = `${address.ip} was taken from the instance by somebody else`;
+  of.lastError = lost(address.ip);
+  note(run, `look for ${address.ip} on ${instance.id}`, 'failed', of.lastError);
   of.assignment = undefined;
   // Whoever took it may have left the instance with none. EC2 sees to it by itself.
   of.mayLackEphemeral = of.hadEphemeral?.instance.provider === 'gcp';
   of.lost = address.id;
+  of.lostIp = address.ip;
   enterFamilyPhase(run, of, 'waiting', of.lastError);
 }
 
@@ -203,21 +208,23 @@ function isDefinite(error: unknown): boolean {
 
 /** Shows an assignment in the UI and on the Node, which loses its taint when it has all that its pool requires. */
 export async function announce(run: NodeRun, of: FamilyRun): Promise<void> {
-  if (of.assignment === undefined) return;
-  const message = assignedMessage(of.assignment);
-  enterFamilyPhase(run, of, 'assigned', message);
-  await publish(run, { event: { type: 'Normal', reason: 'AddressAssigned', message } });
+  const { assignment, lostIp } = of;
+  if (assignment === undefined) return;
+  of.lostIp = undefined;
+  await announceAs(run, of, lostIp === undefined ? assigned(assignment) : driftHealed(assignment, lostIp));
+}
+
+/** As {@link announce}, in other words. */
+export async function announceAs(run: NodeRun, of: FamilyRun, notice: Notice): Promise<void> {
+  enterFamilyPhase(run, of, 'assigned', notice.message);
+  await publish(run, { event: notice });
 }
 
 async function announceAll(run: NodeRun): Promise<void> {
   for (const of of run.families) {
-    if (of.assignment !== undefined) enterFamilyPhase(run, of, 'assigned', assignedMessage(of.assignment));
+    if (of.assignment !== undefined) enterFamilyPhase(run, of, 'assigned', assigned(of.assignment).message);
   }
   await publish(run, {});
-}
-
-function assignedMessage({ address, instance, pool }: Assignment): string {
-  return `${address.ip} of pool ${pool.name} is associated with ${instance.id}.`;
 }
 
 /** The name of a GCE instance is unique in its zone only. */

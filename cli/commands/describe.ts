@@ -1,5 +1,5 @@
 /** `kubeip describe NODE`: where a node stands, why it waits, its place in the queue, and what was tried. */
-import { familyName } from '../../workflows/family-run.ts';
+import { familyName } from '../../model/address.ts';
 import {
   type AddressPoolStatus,
   assignIpWorkflowId,
@@ -118,7 +118,7 @@ function mutexLines({ phase }: AssignIpStatus, mutex: InMutex | undefined): stri
   return waiting.length + claims.length === 0 ? [] : ['', 'Queue', ...waiting, ...claims];
 }
 
-function triedLines({ tried = [] }: AssignIpStatus): string[] {
+function triedLines({ tried }: AssignIpStatus): string[] {
   if (tried.length === 0) return [];
   const lines = tried.map(({ at, what, outcome, error }) => {
     return `  ${at}  ${outcome.padEnd(8)} ${what}${error === undefined ? '' : `: ${error}`}`;

@@ -3,14 +3,13 @@ import { isGrpcServiceError } from '@temporalio/client';
 import { searchAttributeCliTypes, searchAttributeNumbers } from '../../program/search-attributes.ts';
 import type { Scope } from '../../model/scope.ts';
 import { clusterTaskQueue, scopeTaskQueue } from '../../workflows/messages.ts';
+import { pollersOf } from '../pollers.ts';
 import { age } from '../table.ts';
 import type { Session } from '../session.ts';
 import type { Check } from './doctor-checks.ts';
 
 /** A worker polls at least once a minute; the server lists it for five. */
 const STALE_MS = 90_000;
-const WORKFLOW_QUEUE = 1;
-const ACTIVITY_QUEUE = 2;
 
 const area = 'temporal';
 
@@ -23,7 +22,7 @@ export async function temporalChecks(session: Session): Promise<Check[]> {
 }
 
 async function serverCheck({ connection, address }: Session): Promise<Check> {
-  const { serverVersion = '', capabilities } = await connection.workflowService.getSystemInfo({});
+  const { serverVersion, capabilities } = await connection.workflowService.getSystemInfo({});
   const lacking = [
     ...(capabilities?.supportsSchedules === true ? [] : ['Schedules, which the audit takes']),
     ...(capabilities?.upsertMemo === true ? [] : ['memos that change, which count failures']),
@@ -103,42 +102,25 @@ export async function queueChecks(session: Session, scopes: readonly Scope[]): P
   return { checks, isServed: own.verdict === 'ok' };
 }
 
-async function queueCheck({ connection, namespace }: Session, name: string): Promise<Check> {
-  const describe = async (taskQueueType: number) => {
-    const answer = await connection.workflowService.describeTaskQueue({
-      namespace,
-      taskQueue: { name },
-      taskQueueType,
-    });
-    return answer.pollers ?? [];
-  };
-  const [workflows, activities] = await Promise.all([describe(WORKFLOW_QUEUE), describe(ACTIVITY_QUEUE)]);
+async function queueCheck(session: Session, name: string): Promise<Check> {
+  const [workflows, activities] = await Promise.all([
+    pollersOf(session, name, 'workflow'),
+    pollersOf(session, name, 'activity'),
+  ]);
   const now = Date.now();
-  const fresh = workflows.filter((poller) => now - seenAt(poller) < STALE_MS);
+  const fresh = workflows.filter(({ seenAt }) => now - seenAt < STALE_MS);
   const base = { area: 'workers', what: name };
   if (fresh.length === 0) {
-    const last = Math.max(...workflows.map(seenAt));
+    const last = Math.max(...workflows.map(({ seenAt }) => seenAt));
     const when =
       workflows.length === 0 ? 'in the last five minutes' : `for ${age(new Date(last).toISOString(), now)}`;
     return { ...base, verdict: 'problem', detail: `no worker has polled ${when}` };
   }
-  const versions = fresh.map(({ identity = '', deploymentOptions }) => {
-    const { deploymentName, buildId } = deploymentOptions ?? {};
-    return buildId ? `${identity} (${deploymentName}.${buildId})` : identity;
-  });
-  if (activities.length === 0) {
-    return {
-      ...base,
-      verdict: 'problem',
-      detail: `nobody polls for activities; workflows: ${versions.join(', ')}`,
-    };
-  }
-  return { ...base, verdict: 'ok', detail: [...new Set(versions)].join(', ') };
-}
-
-type Poller = { readonly lastAccessTime?: { readonly seconds?: unknown } | null };
-
-/** Milliseconds since the epoch. */
-function seenAt({ lastAccessTime }: Poller): number {
-  return Number(String(lastAccessTime?.seconds ?? 0)) * 1000;
+  const who = fresh.map(({ identity, version }) =>
+    version === undefined ? identity : `${identity} (${version})`,
+  );
+  const list = [...new Set(who)].join(', ');
+  return activities.length === 0
+    ? { ...base, verdict: 'problem', detail: `nobody polls for activities; for workflows: ${list}` }
+    : { ...base, verdict: 'ok', detail: list };
 }

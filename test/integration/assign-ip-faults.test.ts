@@ -80,7 +80,9 @@ describe('EC2', () => {
     expect(await failureOf(node)).toContain('the permission "ec2:AssociateAddress" is missing');
     const events = await harness.nodes.events(node);
     expect(events).toHaveLength(1);
-    expect(events[0]).toMatch(/^Warning AssignmentFailed: .*"ec2:AssociateAddress" is missing/);
+    expect(events[0]).toMatch(
+      /^Warning Denied: No address for node denied-1: .*"ec2:AssociateAddress" is missing/,
+    );
     const { metadata } = await harness.nodes.read(node);
     expect(metadata?.labels).toMatchObject({ [phaseLabel]: 'failed' });
 

@@ -64,7 +64,7 @@ describe('a pool that is empty', () => {
     const { address } = await harness.waitUntilAssigned(holder);
     const heir = await harness.addNode('empty-3', { pool: 'empty' });
     const waiting = await harness.waitForStatus(heir, 'told', ({ lastError }) => lastError !== undefined);
-    expect(waiting.message).toContain('all 2 addresses are in use');
+    expect(waiting.message).toContain('2 of 2 are in use');
 
     await harness.release(holder);
     expect((await harness.waitUntilAssigned(heir)).address).toEqual(address);

@@ -61,7 +61,7 @@ async function expectFailed(node: TestNode, type: string, reason: string): Promi
   const { metadata } = await harness.nodes.read(node);
   expect(metadata?.labels).toMatchObject({ [phaseLabel]: 'failed', [poolLabel]: node.pool });
   expect(metadata?.annotations?.[messageAnnotation]).toContain(reason);
-  const warning = expect.stringMatching(/^Warning AssignmentFailed: /);
+  const warning = expect.stringMatching(/^Warning (AssignmentFailed|Denied): /);
   expect(await harness.nodes.events(node)).toContainEqual(warning);
 
   const query = `KubeipNode = '${node.name}' AND KubeipPhase = 'failed' AND KubeipPool = '${node.pool}'`;
@@ -100,7 +100,7 @@ describe('a step that no further try helps', () => {
   test('to select: the addresses may not be listed', async () => {
     harness.ec2.configure({ denied: ['DescribeAddresses'] });
     const node = await harness.addNode('select-1', { pool: 'select' });
-    await expectFailed(node, 'Refused', '"ec2:DescribeAddresses" is missing');
+    await expectFailed(node, 'Denied', '"ec2:DescribeAddresses" is missing');
   });
 
   test('to verify: the node has its address all the same, and says what is amiss', async () => {

@@ -52,6 +52,8 @@ export class Harness {
   readonly started = new Map<string, TestNode>();
   /** Addresses that stay on an instance on purpose, although no workflow looks after it. */
   readonly kept = new Set<string>();
+  /** Instances whose address was to give way to another one, by an operator's word. */
+  readonly moved = new Set<string>();
   readonly #temporal: ConnectedClient;
   readonly #workers: HarnessWorkers;
 

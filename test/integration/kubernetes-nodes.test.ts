@@ -154,6 +154,32 @@ describe('Events on a Node', () => {
     });
   });
 
+  test('what is said again in the same words is counted, each occurrence once', async () => {
+    const node = await newNode('repeated');
+    const event = {
+      node,
+      type: 'Warning',
+      reason: 'WaitingForAddress',
+      message: 'Pool a is empty.',
+    } as const;
+    const said = (key: string): Promise<void> => createNodeEvent(client, { ...event, key });
+    for (const key of ['run-1/1', 'run-1/1', 'run-1/2', 'run-1/2']) await said(key);
+    await Promise.all(['run-2/1', 'run-2/2', 'run-2/3'].map(said));
+    await createNodeEvent(client, { ...event, type: 'Normal', key: 'run-3/1' });
+    const { items } = await core.listNamespacedEvent({
+      namespace: 'default',
+      fieldSelector: `involvedObject.uid=${node.uid}`,
+    });
+    expect(items.map(({ type, count }) => [type, count]).toSorted()).toEqual([
+      ['Normal', 1],
+      ['Warning', 5],
+    ]);
+    const warning = items.find(({ type }) => type === 'Warning');
+    expect(warning?.lastTimestamp?.getTime()).toBeGreaterThanOrEqual(
+      warning?.firstTimestamp?.getTime() ?? NaN,
+    );
+  });
+
   test('a Node name of the greatest length gets Events, too', async () => {
     const name = Array.from({ length: 4 }, () => 'n'.repeat(62)).join('.');
     const node = await newNode(name);

@@ -53,6 +53,11 @@ const uses: Record<Program, Record<string, (client: KubernetesClient) => Promise
         reason: 'R',
         message: 'm',
       }),
+    'patch events': async (client) => {
+      const event = { node, type: 'Normal', reason: 'R', message: 'again' } as const;
+      await createNodeEvent(openKubernetes(world.kubernetes.kubeConfig), { ...event, key: 'first' });
+      await createNodeEvent(client, { ...event, key: String(Math.random()) });
+    },
   },
   watcher: {
     'list nodes': listNodes,
@@ -140,6 +145,8 @@ describe.each(Object.keys(uses) as Program[])('the %s', (program) => {
     for (const [other, use] of all.filter(([one]) => one !== name)) {
       // A watch begins with a list.
       if (other === 'watch nodes' && verb === 'list') continue;
+      // And a repeated Event with the attempt to create it.
+      if (other === 'patch events' && verb === 'create') continue;
       await waitFor(other, () => use(client).then(() => true), Boolean, 20_000);
     }
   });

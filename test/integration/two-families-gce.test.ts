@@ -130,7 +130,7 @@ test('a node whose address somebody moved away has an ephemeral one while it wai
   await harness.waitForStatus(
     node,
     'waiting for an empty pool',
-    ({ phase, lastError }) => phase === 'waiting' && /all 1 addresses are in use/.test(lastError ?? ''),
+    ({ phase, lastError }) => phase === 'waiting' && /1 of 1 are in use/.test(lastError ?? ''),
   );
   // And gives way to the next static one.
   const [next] = harness.reserveOnGce('moved');

@@ -10,8 +10,15 @@ export interface Finding {
   readonly about: readonly string[];
 }
 
-/** Each address has had one holder after another: who comes next comes when it is free. What people do is theirs. */
-export function brokenHistories(journal: readonly AssociationEvent[]): Finding[] {
+/**
+ * Each address has had one holder after another: who comes next comes when it is free. What people do is theirs.
+ *
+ * @param isMoved told by its id: somebody asked for this instance's address to give way to another one
+ */
+export function brokenHistories(
+  journal: readonly AssociationEvent[],
+  isMoved: (instanceId: string) => boolean = () => false,
+): Finding[] {
   const holders = new Map<string, string>();
   const found: Finding[] = [];
   for (const event of journal) {
@@ -21,7 +28,8 @@ export function brokenHistories(journal: readonly AssociationEvent[]): Finding[]
     const holder = holders.get(key);
     const who = instanceId ?? event.networkInterfaceId ?? undefined;
     const isTaken = who !== undefined && holder !== undefined && holder !== who;
-    if (by === 'api' && (isTaken || cause === 'reassociated' || cause === 'displaced')) {
+    const isDisplaced = cause === 'displaced' && !isMoved(previousInstanceId ?? '');
+    if (by === 'api' && (isTaken || cause === 'reassociated' || isDisplaced)) {
       found.push({
         invariant: 1,
         what: `${publicIp} was ${cause}: taken from ${holder ?? previousInstanceId ?? 'its holder'}, given to ${who ?? 'nobody'}`,

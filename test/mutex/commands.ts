@@ -164,6 +164,7 @@ export const mutexCommands = fc.commands<MutexWorld, MutexWorld>(
     does('die', (w, node: string, run: number) => w.die(runOf(node, run)), always, nodeName, run),
     does('lose', (w, n: number) => w.lose(n), always, nth),
     does('checkHolders', (w, isAnswered: boolean) => w.checkHolders(isAnswered), betweenLooks, fc.boolean()),
+    does('releaseClaim', (w, n: number) => w.releaseClaim(n), always, nth),
     does('failLook', (w) => w.failLook(), whileLooking),
     does('attachByHand', (w, id: string) => w.attachByHand(id), always, addressId),
     does('detachByHand', (w, id: string) => w.detachByHand(id), always, addressId),

@@ -106,6 +106,13 @@ export class MutexSpecification {
     if (claim?.state === 'granted') this.#claims.delete(claim.address.id);
   }
 
+  /** An operator's word ends no claim: it only makes its holder be looked for now. @returns the claim that is meant */
+  releaseAsked(token: number, now: number): Claimed | undefined {
+    const claim = this.claimOf(token);
+    if (claim?.state === 'granted') claim.until = Math.min(claim.until, now);
+    return claim;
+  }
+
   /** @returns run ids of the holders that are to be looked for */
   silentHolders(now: number): string[] {
     return this.#overdue(now).map(({ asked }) => asked.runId);

@@ -16,6 +16,7 @@ import {
 } from '../../workflows/pool/look.ts';
 import { available, configureBucket } from '../../workflows/pool/pacing.ts';
 import { pack, unpack } from '../../workflows/pool/packed-state.ts';
+import { isDecided, releaseClaim } from '../../workflows/pool/release-claim.ts';
 import * as core from '../../workflows/pool/state.ts';
 import { list } from '../unit/address-pool-world.ts';
 import { ModelCloud, poolOf } from './cloud.ts';
@@ -231,12 +232,26 @@ export class MutexWorld {
     this.#compare();
   }
 
+  /** An operator wants the claim ended that was granted last but `nth`, or one that never was. */
+  releaseClaim(nth: number): void {
+    const token = this.#delivered[nth]?.grant.token ?? 0;
+    const now = this.#now();
+    const claim = releaseClaim(this.#state, token, now);
+    const expected = this.#spec.releaseAsked(token, now);
+    must(claim?.token === expected?.token, 'another claim', { claim, expected });
+    must(isDecided(this.#state, token, now) === (expected?.state !== 'granted'), 'decided by a word', claim);
+    this.#compare();
+  }
+
   /** A new run, which has nothing but what JSON carries, and the server's clock as it is now. */
   continueAsNew(): void {
     const before = this.#state;
     this.#state = unpack(JSON.parse(JSON.stringify(pack(before))));
     const awaited = new Set(before.queue.map(({ poolKey }) => poolKey));
-    const pools = Object.fromEntries(Object.entries(before.pools).filter(([key]) => awaited.has(key)));
+    // Of the others it may remember what it saw; here are too few of them to be forgotten.
+    const isKept = ([key, { looked }]: [string, core.KnownPool]): boolean =>
+      awaited.has(key) || looked !== undefined;
+    const pools = Object.fromEntries(Object.entries(before.pools).filter(isKept));
     must(sorted(this.#state) === sorted({ ...before, pools }), 'forgets', { before, after: this.#state });
     this.#shown = this.#temporal;
     this.#compare();

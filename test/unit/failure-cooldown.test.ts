@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { retryAnnotation } from '../../kubernetes/keys.ts';
 import { dueAt, memoryMs } from '../../watcher/failure-cooldown.ts';
-import { TRIED_AGAIN } from '../../workflows/node-details.ts';
+import { failedForGood } from '../../workflows/words.ts';
 
 const minute = 60_000;
 const cooldown = { initialIntervalMs: minute, maximumIntervalMs: 60 * minute };
@@ -20,7 +20,7 @@ test.each([
 });
 
 test('what a node that failed for good says of trying now is what the watcher listens to', () => {
-  expect(TRIED_AGAIN).toContain(` ${retryAnnotation}=`);
+  expect(failedForGood('node-a', 'Invalid', 'why').message).toContain(` node-a ${retryAnnotation}=`);
 });
 
 describe('a watcher whose clock is wrong', () => {

@@ -82,10 +82,18 @@ export function decide(state: PoolState, look: Look, found: Found, now: number):
   const reserved = reservedAddresses(state, offers);
   const messages: Message[] = [];
   const waits: Waiting[] = [];
+  const given = new Map<string, number>();
   for (const waiter of state.queue.slice()) {
     const outcome = offers.get(waiter.poolKey)?.answer(waiter, reserved, now) ?? 'later';
     if (typeof outcome === 'string') waits.push(outcome);
     else messages.push({ workflowId: waiter.workflowId, grant: outcome });
+    const isGiven = typeof outcome !== 'string' && outcome.kind === 'granted' && !outcome.held;
+    if (isGiven) given.set(waiter.poolKey, (given.get(waiter.poolKey) ?? 0) + 1);
+  }
+  for (const { key, size, unused } of found.pools) {
+    const pool = state.pools[key];
+    const free = (unused ?? 0) - (given.get(key) ?? 0);
+    if (pool !== undefined && unused !== undefined) pool.looked = { at: now, size, free };
   }
   if (waits.includes('paced')) state.lookSoon = true;
   else if (waits.includes('empty')) growBackoff(state);

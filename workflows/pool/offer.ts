@@ -49,7 +49,8 @@ export class Offer {
     const { state, found } = this;
     if (found.error !== undefined) {
       remove(state.queue, waiter);
-      return { kind: 'refused', requestId: waiter.requestId, error: found.error };
+      const type = found.denied === true ? ({ type: 'Denied' } as const) : {};
+      return { kind: 'refused', requestId: waiter.requestId, error: found.error, ...type };
     }
     const kept = waiter.holds && this.keep(waiter, waiter.holds, now);
     if (kept !== undefined) return kept;

@@ -25,12 +25,19 @@ export interface PackedPoolState extends Omit<PoolState, 'queue' | 'clock'> {
   readonly queue: PackedWaiter[];
 }
 
-/** @returns the state as JSON can carry it, without the pools that nobody waits for any more */
+/** Anybody may ask for any pool: of those that nobody waits for any more, so many are kept for a person to see. */
+const MOST_IDLE_POOLS = 20;
+
+/** @returns the state as JSON can carry it, with the pools that are waited for, and those of the rest that were looked at last */
 export function pack(state: PoolState): PackedPoolState {
   const awaited = new Set(state.queue.map(({ poolKey }) => poolKey));
+  const idle = Object.entries(state.pools)
+    .filter(([key, { looked }]) => !awaited.has(key) && looked !== undefined)
+    .sort(([, a], [, b]) => (b.looked?.at ?? 0) - (a.looked?.at ?? 0));
+  const kept = new Set([...awaited, ...idle.slice(0, MOST_IDLE_POOLS).map(([key]) => key)]);
   return {
     ...state,
-    pools: Object.fromEntries(Object.entries(state.pools).filter(([key]) => awaited.has(key))),
+    pools: Object.fromEntries(Object.entries(state.pools).filter(([key]) => kept.has(key))),
     queue: state.queue.map(packWaiter),
   };
 }

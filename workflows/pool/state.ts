@@ -18,11 +18,18 @@ import { type Clock, newClock } from './clock.ts';
 import { type Bucket, newBucket, refill, slowDown, take } from './pacing.ts';
 import { find, insert, isOf, remove, type Waiter, type WaiterId } from './queue.ts';
 
+export interface KnownPool {
+  readonly name: string;
+  readonly query: AddressQuery;
+  /** When it was listed last (milliseconds since the epoch), how many addresses it has, and how many of them were left. */
+  looked?: { readonly at: number; readonly size: number; readonly free: number };
+}
+
 export interface PoolState {
   nextToken: number;
   nextSeq: number;
   /** The pools that were asked for, by a short key. Two clusters with the same name, query and order share one. */
-  readonly pools: Record<string, { readonly name: string; readonly query: AddressQuery }>;
+  readonly pools: Record<string, KnownPool>;
   readonly queue: Waiter[];
   readonly claims: Claim[];
   readonly bucket: Bucket;
@@ -147,7 +154,7 @@ export function freed(state: PoolState, addressId: string, disassociated: boolea
   lookSoon(state);
 }
 
-function lookSoon(state: PoolState): void {
+export function lookSoon(state: PoolState): void {
   state.lookSoon = true;
   state.emptyBackoffMs = FIRST_EMPTY_BACKOFF_MS;
 }

@@ -11,7 +11,7 @@ export function poolStatus(state: PoolState, scope: Scope, lastError?: string): 
   const shown = (time: number): string => new Date(time - state.clock.ahead).toISOString();
   return {
     scope: formatScope(scope),
-    pools: [],
+    pools: poolFigures(state, shown),
     waiting: state.queue.map((waiter, index) => ({
       position: index + 1,
       workflowId: waiter.workflowId,
@@ -37,6 +37,17 @@ export function poolStatus(state: PoolState, scope: Scope, lastError?: string): 
   };
 }
 
+function poolFigures(state: PoolState, shown: (time: number) => string): AddressPoolStatus['pools'] {
+  const waiting = Map.groupBy(state.queue, ({ poolKey }) => poolKey);
+  return Object.entries(state.pools).map(([key, { name, query, looked }]) => ({
+    name,
+    family: query.family,
+    ...(query.subnet === undefined ? {} : { subnet: query.subnet }),
+    waiting: waiting.get(key)?.length ?? 0,
+    ...(looked && { lookedAt: shown(looked.at), size: looked.size, free: looked.free }),
+  }));
+}
+
 /** The same in Markdown, for the workflow's page in the Temporal UI. */
 export function poolDetails(status: AddressPoolStatus): string {
   const lines = [
@@ -44,6 +55,14 @@ export function poolDetails(status: AddressPoolStatus): string {
       'decides which node gets which address, and when.',
   ];
   if (status.lastError !== undefined) lines.push(`Last error: ${status.lastError}`);
+  if (status.pools.length > 0) {
+    lines.push('', '| pool | family | waiting | size | free | looked at |', '|---|---|---|---|---|---|');
+    for (const p of status.pools.slice(0, SHOWN)) {
+      const name = p.subnet === undefined ? p.name : `${p.name} in ${p.subnet}`;
+      const looked = `${p.size ?? ''} | ${p.free ?? ''} | ${p.lookedAt ?? 'not yet'}`;
+      lines.push(`| ${name} | ${p.family} | ${p.waiting} | ${looked} |`);
+    }
+  }
   if (status.waiting.length > 0) {
     lines.push('', '| # | waiting | family | pool | since |', '|---|---|---|---|---|');
     for (const w of status.waiting.slice(0, SHOWN)) {
@@ -55,6 +74,16 @@ export function poolDetails(status: AddressPoolStatus): string {
     for (const c of status.claims.slice(0, SHOWN)) {
       lines.push(`| ${c.address.ip} | ${c.workflowId} | ${c.token} | ${c.state} |`);
     }
+  }
+  if (status.waiting.length > SHOWN || status.claims.length > SHOWN) {
+    lines.push('', `The first ${SHOWN} of each are shown; the query \`status\` has them all.`);
+  }
+  if (status.claims.length > 0) {
+    lines.push(
+      '',
+      'To have a claim looked at now, whose holder seems gone: `temporal workflow update execute --workflow-id ' +
+        `address-pool/${status.scope} --name releaseClaim --input '{"token": ${status.claims[0]?.token}}'\``,
+    );
   }
   return lines.join('\n');
 }

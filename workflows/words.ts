@@ -1,0 +1,172 @@
+/**
+ * What is said of a node in each situation: one sentence or two, where it stands, why, and what to do. The same words are the
+ * status's message, the details in the Temporal UI, the Event and the annotation on the Node. Pure.
+ */
+import type { PublishInput } from '../activities/contract.ts';
+import { type AddressQuery, type Family, familyName, type ReleaseOutcome } from '../model/address.ts';
+import type { PoolSpec } from '../model/settings.ts';
+import type { Assignment, Grant } from './messages.ts';
+
+/** Said on the Node by an Event, besides the status. `reason` is one of those in docs/kubernetes.md. */
+export type Notice = NonNullable<PublishInput['event']>;
+
+type Pool = Pick<PoolSpec, 'name'>;
+
+export const looking = 'Looking for the Node, its instance and its pool.';
+
+// ---- waiting ----
+
+export function asked({ name }: Pool): string {
+  return `Asked for an address of pool ${name}.`;
+}
+
+/** The cloud said that it is too much at once: no fault of the node, and nothing to do. */
+export function throttled({ name }: Pool, error: string | undefined): string {
+  return `${asked({ name })} The cloud throttled the last try, so it is served again in its turn, more slowly: ${error}`;
+}
+
+export function poolEmpty({ name }: Pool, { family, filter, subnet }: AddressQuery, size: number): Notice {
+  const where = subnet === undefined ? '' : ` in subnet ${subnet}, which alone can serve this node`;
+  const found = size === 0 ? `nothing matches its filter${where}` : `${size} of ${size} are in use${where}`;
+  return {
+    type: 'Warning',
+    reason: 'WaitingForAddress',
+    message:
+      `Pool ${name} has no free ${familyName(family)} address: ${found} (${filter}). ` +
+      'It is served when one is freed or added.',
+  };
+}
+
+/** @param byAnnotation false: an operator asked for it by `assign` */
+export function wishUnavailable(
+  { name }: Pool,
+  { wanted, reason }: Pick<Extract<Grant, { kind: 'pinned' }>, 'wanted' | 'reason'>,
+  byAnnotation: boolean,
+): Notice {
+  const who = byAnnotation
+    ? `The Node is pinned by an annotation to ${wanted}`
+    : `The node was to be assigned ${wanted} by hand`;
+  const remedy = byAnnotation
+    ? 'Change the annotation to have another.'
+    : 'To have any other: `assign` without an address.';
+  const why =
+    reason === 'inUse'
+      ? 'is in use; it is served when that address is freed'
+      : `is not an address of pool ${name}; it is served when it is added`;
+  return { type: 'Warning', reason: 'WaitingForAddress', message: `${who}, which ${why}. ${remedy}` };
+}
+
+/** @param waiting why the node waits */
+export function taintGivenUp(
+  { name, taintKey = '' }: Pick<PoolSpec, 'name' | 'taintKey'>,
+  waiting: string,
+): Notice {
+  const message = `${waiting} It has waited for as long as pool ${name} retries: its taint ${taintKey} is removed meanwhile.`;
+  return { type: 'Warning', reason: 'WaitingForAddress', message };
+}
+
+export function foreign({ name }: Pool, ip: string): Notice {
+  const message =
+    `The instance holds ${ip}, which is not of pool ${name}: it is left alone. ` +
+    'Disassociate it, or make it match the filter of the pool.';
+  return { type: 'Warning', reason: 'ForeignAddress', message };
+}
+
+export function tryingAgain(pauseMs: number, error: string | undefined): string {
+  return `Trying again in ${Math.round(pauseMs / 1000)} s: ${error}`;
+}
+
+// ---- with an address ----
+
+export function assigned({ address, instance, pool }: Assignment): Notice {
+  const message = `${address.ip} of pool ${pool.name} is associated with ${instance.id}.`;
+  return { type: 'Normal', reason: 'AddressAssigned', message };
+}
+
+/** @param lost the IP that the instance was found without */
+export function driftHealed(assignment: Assignment, lost: string): Notice {
+  const { message } = assigned(assignment);
+  const isSame = assignment.address.ip === lost;
+  const how = isSame ? 'it has it again' : `${lost} is not to be had any more, so it has another`;
+  return {
+    type: 'Normal',
+    reason: 'DriftHealed',
+    message: `${message} The instance had lost ${lost} to somebody else's doing; ${how}.`,
+  };
+}
+
+export function moved(assignment: Assignment, from: string): Notice {
+  const { message } = assigned(assignment);
+  return { type: 'Normal', reason: 'AddressMoved', message: `${message} Moved by hand from ${from}.` };
+}
+
+export function moving({ address, instance }: Assignment, to: string): string {
+  return `${address.ip} is associated with ${instance.id}; asked for ${to} in its place, by hand.`;
+}
+
+/** @param kept what the node has instead, if it has anything */
+export function notMoved(node: string, to: string, why: string, kept: Assignment | undefined): string {
+  const has = kept === undefined ? '' : ` It keeps ${kept.address.ip}.`;
+  return `Node ${node} was not moved to ${to}: ${why}.${has}`;
+}
+
+export function lost(ip: string): string {
+  return `${ip} was taken from the instance by somebody else`;
+}
+
+export function leftItsPool(ip: string, { name }: Pool): string {
+  return (
+    `${ip} does not match the filter of pool ${name} any more. The node keeps it; release it by hand ` +
+    'for one that does.'
+  );
+}
+
+export function instanceGone(message: string): Notice {
+  return { type: 'Warning', reason: 'InstanceGone', message };
+}
+
+// ---- without it again ----
+
+/** What became of an address, in words. */
+const OUTCOMES: Readonly<Record<ReleaseOutcome, string>> = {
+  released: 'was released',
+  alreadyFree: 'was free already',
+  heldByOther: 'is held by another instance and was left alone',
+  notInPool: 'is not of the pool any more and was left alone',
+};
+
+export function released(ip: string, outcome: ReleaseOutcome): string {
+  return `${ip} ${OUTCOMES[outcome]}.`;
+}
+
+export const releasedByHand = 'Released by hand: nothing is assigned until `assign`.';
+
+/** @param became what became of each address, in words */
+export function releasedNotice(became: readonly string[]): Notice {
+  return { type: 'Normal', reason: 'AddressReleased', message: [...became, releasedByHand].join(' ') };
+}
+
+// ---- failed ----
+
+/** @param type the failure's: that of a missing permission says so, and for which node it is missing */
+export function failed(node: string, type: string, error: string): Notice {
+  return type === 'Denied'
+    ? { type: 'Warning', reason: 'Denied', message: `No address for node ${node}: ${error}` }
+    : { type: 'Warning', reason: 'AssignmentFailed', message: error };
+}
+
+/** As {@link failed}, of a node whose workflow ends by it: when it is tried again, and how to have that now. */
+export function failedForGood(node: string, type: string, error: string): Notice {
+  const notice = failed(node, type, error);
+  const again =
+    'It is tried again after a pause, and at once when the Node or its pool is changed. ' +
+    `To try now: kubectl annotate node --overwrite ${node} kubeip-temporal.io/retry=$(date +%s)`;
+  return { ...notice, message: `${notice.message} ${again}` };
+}
+
+export function notRestored(instance: string, family: Family, error: string): string {
+  return (
+    `${instance} may be without any external ${familyName(family)} address, since an ephemeral one could not ` +
+    `be put back: ${error}`
+  );
+}
