@@ -1,11 +1,7 @@
 /** Who polls a task queue, as the server remembers it for five minutes. */
-import type { Connection } from '@temporalio/client';
 import type { Session } from './session.ts';
 
-type DescribeTaskQueue = Connection['workflowService']['describeTaskQueue'];
-type TaskQueueType = NonNullable<Parameters<DescribeTaskQueue>[0]['taskQueueType']>;
-
-/** As the server's API numbers them (temporal.api.enums.v1.TaskQueueType). */
+/** As the server's API numbers them (temporal.api.enums.v1.TaskQueueType), whose names the client does not hand out. */
 const types = { workflow: 1, activity: 2 } as const;
 
 export interface Poller {
@@ -24,7 +20,7 @@ export async function pollersOf(
   const { pollers } = await connection.workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name: taskQueue },
-    taskQueueType: types[type] as TaskQueueType,
+    taskQueueType: types[type] as never,
   });
   return (pollers ?? []).map(({ identity, lastAccessTime, deploymentOptions }) => {
     const { deploymentName, buildId } = deploymentOptions ?? {};
