@@ -2,6 +2,18 @@
 import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
 
+/** The script takes this function of the package bash-completion, which a bare bash does not have. */
+const bashFallback = `
+if ! declare -F _get_comp_words_by_ref >/dev/null; then
+  _get_comp_words_by_ref() {
+    words=("\${COMP_WORDS[@]}")
+    cword=$COMP_CWORD
+    cur=\${words[cword]}
+    prev=\${words[cword - 1]}
+  }
+fi
+`;
+
 /** A person presses a key and waits. */
 const NAMES_WITHIN_MS = 1_500;
 
@@ -23,6 +35,7 @@ export async function addCompletion(
       'after',
       '\nExamples:\n  source <(kubeip completion bash)\n  kubeip completion zsh > ~/.zfunc/_kubeip',
     );
+  if (args[0] === 'completion' && args[1] === 'bash') process.stdout.write(bashFallback);
   if (args[0] !== 'complete') return;
   const command = completion.commands.get(args[2] ?? '');
   const argument = command?.arguments.get('node');
