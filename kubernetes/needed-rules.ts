@@ -15,6 +15,7 @@ export const neededRules: Readonly<Record<'worker' | 'watcher', readonly NeededR
     { verb: 'patch', resource: 'nodes' },
     // Events of Nodes, which have no namespace, are in the namespace default.
     { verb: 'create', resource: 'events', namespace: 'default' },
+    { verb: 'patch', resource: 'events', namespace: 'default' },
   ],
   watcher: [
     { verb: 'get', resource: 'nodes' },
