@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import {
   type KubernetesObject,
   KubernetesObjectApi,
@@ -25,6 +25,9 @@ import { applyShippedAccounts, shippedObjects } from '../../sandbox/processes/sh
 import { startWorld, type World } from '../../sandbox/world.ts';
 import { waitFor } from '../integration/wait-for.ts';
 import { runKubeip } from './run-kubeip.ts';
+
+/** Each test starts processes, on a machine that may have other things to do. */
+jest.setTimeout(300_000);
 
 let world: World;
 let worker: ManagedProcess;

@@ -1,5 +1,5 @@
 /** The commands as real processes against real workflows, with access to Temporal and to nothing else. */
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { parse } from 'yaml';
 import type { NodeView } from '../../cli/node-status.ts';
 import { exitCodes } from '../../program/exit-codes.ts';
@@ -11,12 +11,16 @@ import type { TestNode } from '../integration/test-nodes.ts';
 import { waitFor } from '../integration/wait-for.ts';
 import { type Ended, runKubeip } from './run-kubeip.ts';
 
+/** Each test starts processes, on a machine that may have other things to do. */
+jest.setTimeout(300_000);
+
 let h: Harness;
 beforeAll(async () => {
   h = await openHarness({
     pools: [
       { name: 'empty' },
       { name: 'steered' },
+      { name: 'idle' },
       { name: 'planned' },
       { name: 'drifting' },
       { provider: 'gcp', name: 'gke' },
@@ -104,7 +108,7 @@ describe('of nodes that wait for an empty pool', () => {
   });
 
   test('pools has them as waiting, with the cost of what lies idle', async () => {
-    h.reserve('planned', 2);
+    h.reserve('idle', 2);
     const { pools } = await json<{ pools: Record<string, unknown>[] }>('pools', '--price', '0.01');
     expect(pools.find(({ name }) => name === 'empty')).toMatchObject({
       size: 0,
@@ -112,7 +116,7 @@ describe('of nodes that wait for an empty pool', () => {
       waiting: 2,
       claims: 0,
     });
-    expect(pools.find(({ name }) => name === 'planned')).toMatchObject({
+    expect(pools.find(({ name }) => name === 'idle')).toMatchObject({
       family: 'ipv4',
       scope: `aws/${h.ec2.accountId}/${h.ec2.region}`,
       size: 2,
@@ -123,12 +127,13 @@ describe('of nodes that wait for an empty pool', () => {
     });
     const { stdout } = await kubeip('pools', '--scope', `gcp/${h.gce.projectId}/${h.gce.region}`);
     expect(stdout).toMatch(/^gke\s+ipv4\s/m);
-    expect(stdout).not.toContain('planned');
+    expect(stdout).not.toContain('idle');
   });
 });
 
 test('kubeip plan before, the run after: the same pairs, on both clouds', async () => {
-  // Two addresses are there for: one that is kept, one that is pinned to, and three that come one after the other for two.
+  // One that is kept, one that is pinned to, and two for three that come one after the other.
+  h.reserve('planned', 2);
   const pinnedTo = h.ipOf(h.reserve('planned')[0]);
   const keeps = await h.nodes.make('plan-keeps', { pool: 'planned' });
   const [kept] = h.reserve('planned');
@@ -295,7 +300,7 @@ test('without a worker, status shows what Temporal lists and says so; what needs
     expect(stderr).toContain('No worker answers');
     const ended = await Promise.all([
       kubeip('describe', 'steered-1'),
-      kubeip('assign', 'waits-1', '--timeout', '2s'),
+      kubeip('assign', 'steered-1', '--timeout', '2s'),
       kubeip('plan', '--timeout', '2s'),
       kubeip('lock', 'show'),
     ]);
@@ -304,4 +309,10 @@ test('without a worker, status shows what Temporal lists and says so; what needs
   } finally {
     await h.startWorkers();
   }
+});
+
+test('the shell completes names of nodes', async () => {
+  const { code, stdout } = await kubeip('complete', '--', 'describe', 'waits');
+  expect(code).toBe(exitCodes.ok);
+  expect(stdout.split('\n').map((line) => line.trim())).toEqual(expect.arrayContaining(['waits-1', 'waits-2']));
 });
