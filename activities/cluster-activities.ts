@@ -11,6 +11,7 @@ import { addressPoolWorkflowId, poolStateQuery } from '../workflows/messages.ts'
 import type { PackedPoolState } from '../workflows/pool/packed-state.ts';
 import { activityLogger } from './activity-logger.ts';
 import type { ClusterActivities, Survey } from './contract.ts';
+import { copyTags } from './copy-tags.ts';
 import { diagnoseCluster } from './diagnose.ts';
 import { discover } from './discover.ts';
 import { ALSO_DENIED, withFailures } from './failures.ts';
@@ -44,7 +45,13 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
     // A second run writes the same values, finds the taint gone and the Event present.
     publish: (input) =>
       withFailures(async () => {
-        const outcome = await publishOnNode(dependencies.kubernetes, input);
+        const { kubernetes, config, providers } = dependencies;
+        const outcome = await publishOnNode(kubernetes, input);
+        const pool = config.pools.find(({ name }) => name === input.pool);
+        const provider = pool && providers.get(pool.name);
+        if (outcome === 'written' && pool !== undefined && provider !== undefined) {
+          await copyTags(kubernetes, provider, pool, input, log());
+        }
         log().info(
           {
             node: input.node.name,

@@ -78,7 +78,7 @@ export interface ClusterActivities extends ClusterInspections {
   discover(input: { name: string }): Promise<Discovery>;
 
   /**
-   * Writes label, annotations, taint and Event on the Node with this uid. A Node that is gone or has another uid is left
+   * Writes label, annotations, taint and Event on the Node with this uid, and tags of its addresses where its pool copies them. A Node that is gone or has another uid is left
    * alone, without an error.
    *
    * A second run writes the same values, finds the taint gone and the Event present.

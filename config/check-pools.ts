@@ -3,6 +3,7 @@ import type { Report } from './check-shape.ts';
 import { showValue } from './config-error.ts';
 import type { NodeSelector } from './config.ts';
 import type { PlacedPool, PoolDraft } from './resolve-pools.ts';
+import { labelKeyPattern } from './schema.ts';
 import { validateQuery } from './validate-query.ts';
 
 /** What regions, zones and accounts look like, and where a region comes from that the file does not name. */
@@ -47,6 +48,7 @@ function checkPool(placed: PlacedPool, report: Report): void {
     report(pathOf('account'), pool.account, `${showValue(pool.account)} ${accountAdvice}`);
   }
   checkQueries(placed, report);
+  checkCopiedTags(placed, report);
 }
 
 function checkQueries({ pool }: PlacedPool, report: Report): void {
@@ -54,6 +56,32 @@ function checkQueries({ pool }: PlacedPool, report: Report): void {
     for (const problem of validateQuery(pool.provider, query)) {
       report(query.paths[problem.key], query[problem.key], problem.message);
     }
+  }
+}
+
+/** Kubernetes' own prefixes ("Well-Known Labels, Annotations and Taints"), and this project's: copied tags must change none of these. */
+const reservedPrefix = /^([^/]*\.)?(kubernetes\.io|k8s\.io)\/|^kubeip-temporal\.io\//;
+
+function checkCopiedTags({ pool: { copyTags }, pathOf }: PlacedPool, report: Report): void {
+  if (copyTags === undefined) return;
+  for (const kind of ['labels', 'annotations'] as const) {
+    copyTags[kind].forEach((key, index) => {
+      const path = [...pathOf('copyTags'), kind, index];
+      const name = `${copyTags.prefix}${key}`;
+      if (reservedPrefix.test(name)) {
+        report(
+          path,
+          key,
+          `would be ${showValue(name)} on the Node, which is not for copied tags: set another prefix.`,
+        );
+      } else if (!labelKeyPattern.test(name)) {
+        report(
+          path,
+          key,
+          `would be ${showValue(name)} on the Node, which is no key there: prefix/name, the name of at most 63 letters, digits, "-", "_" and ".".`,
+        );
+      }
+    });
   }
 }
 

@@ -6,6 +6,7 @@ import type { AddressQuery } from '../model/address.ts';
 import type { ProviderName } from '../model/scope.ts';
 import type {
   AuditPolicy,
+  CopyTags,
   FamilyRequirement,
   RateLimit,
   RetrySettings,
@@ -72,6 +73,8 @@ export interface PoolConfig {
   readonly release: { readonly onNodeDelete: boolean; readonly gracePeriodMs: number };
   readonly taintKey?: string;
   readonly taintPolicy: TaintPolicy;
+  /** Which tags of its address a Node shows. */
+  readonly copyTags?: CopyTags;
   /** Tells two states of the pool's settings apart: {@link hashPool}. */
   readonly hash: string;
 }

@@ -13,6 +13,7 @@ export const defaults = {
     retries: { attempts: 60, interval: '1m' },
     release: { onNodeDelete: true, gracePeriod: '30s' },
     taintPolicy: 'assigned',
+    copyTags: { prefix: 'tag.kubeip-temporal.io/' },
   },
   pacing: {
     // EC2 allows 50 calls at once, then 5 a second, for all users of an account's region together ("Request throttling

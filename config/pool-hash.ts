@@ -7,12 +7,13 @@ import type { PoolConfig } from './config.ts';
  * anew each time.
  */
 export function hashPool(pool: Omit<PoolConfig, 'hash'>): string {
-  const { name, provider, account, region, queries, require, priority, retries, release } = pool;
+  const { name, provider, account, region, queries, require, priority, retries, release, copyTags } = pool;
   // An array, since the order of its parts is a matter of this line only.
   const parts = [
     [name, provider, account ?? null, region, require, priority],
     [pool.taintKey ?? null, pool.taintPolicy],
     queries.map(({ family, filter, orderBy }) => [family, filter, orderBy]),
+    ...(copyTags === undefined ? [] : [[copyTags.labels, copyTags.annotations, copyTags.prefix]]),
     [retries.attempts, retries.intervalMs, release.onNodeDelete, release.gracePeriodMs],
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);

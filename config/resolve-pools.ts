@@ -58,7 +58,7 @@ export function resolvePools(
 
 /** @returns the pool; only for a draft that has no problems */
 export function completePool(draft: PoolDraft): PoolConfig {
-  const { name, region, nodeSelector, queries, account, endpoint, taintKey, ...rest } = draft;
+  const { name, region, nodeSelector, queries, account, endpoint, taintKey, copyTags, ...rest } = draft;
   if (name === undefined || region === undefined || nodeSelector === undefined) throw incomplete();
   const pool = {
     name,
@@ -69,6 +69,7 @@ export function completePool(draft: PoolDraft): PoolConfig {
     ...(account === undefined ? {} : { account }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(taintKey === undefined ? {} : { taintKey }),
+    ...(copyTags === undefined ? {} : { copyTags }),
   };
   return { ...pool, hash: hashPool(pool) };
 }
@@ -99,6 +100,7 @@ function draftPool(input: Partial<PoolInput>, shared: DefaultsInput, env: NodeJS
     // An empty key in a pool switches off that of `defaults`.
     taintKey: (input.taintKey ?? shared.taintKey) || undefined,
     taintPolicy: input.taintPolicy ?? shared.taintPolicy ?? fallback.taintPolicy,
+    copyTags: copyTagsOf(input.copyTags ?? shared.copyTags),
   };
 }
 
@@ -116,6 +118,12 @@ function releaseOf(input: Partial<PoolInput>, shared: DefaultsInput): PoolConfig
     onNodeDelete: input.release?.onNodeDelete ?? shared.release?.onNodeDelete ?? onNodeDelete,
     gracePeriodMs: input.release?.gracePeriod ?? shared.release?.gracePeriod ?? parseDuration(gracePeriod),
   };
+}
+
+function copyTagsOf(input: PoolInput['copyTags']): PoolConfig['copyTags'] {
+  const { labels = [], annotations = [], prefix = defaults.pool.copyTags.prefix } = input ?? {};
+  // An empty one in a pool switches off that of `defaults`.
+  return labels.length + annotations.length === 0 ? undefined : { labels, annotations, prefix };
 }
 
 function selectorOf({

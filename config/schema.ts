@@ -103,6 +103,19 @@ const release = z
   })
   .meta({ description: 'What becomes of the address when the node goes.' });
 
+const tagKeys = z.array(z.string().min(1, 'must not be empty'));
+
+const copyTags = z
+  .strictObject({
+    labels: tagKeys.optional().meta({ description: 'Keys to copy to labels of the Node.' }),
+    annotations: tagKeys.optional().meta({ description: 'Keys to copy to annotations of the Node.' }),
+    prefix: z.string().optional().meta({
+      description: 'What stands before each key on the Node. Empty: nothing.',
+      default: defaults.pool.copyTags.prefix,
+    }),
+  })
+  .meta({ description: "Which of an address's tags (aws) or labels (gcp) its Node shows." });
+
 const filter = z
   .string()
   .regex(/\S/, 'must not be empty: a pool without a filter would be the whole account')
@@ -172,11 +185,16 @@ const shared = {
     .meta({
       description: 'Key of the taint to remove from the Node once it has its address. Empty: none.',
     }),
-  taintPolicy: z.enum(['assigned', 'assignedOrGaveUp']).optional().meta({
-    description:
-      'When the taint goes: once the node has its address, or also once its assignment failed for good.',
-    default: defaults.pool.taintPolicy,
-  }),
+  taintPolicy: z
+    .enum(['assigned', 'assignedOrGaveUp'])
+    .optional()
+    .meta({
+      description:
+        'When the taint goes: once the node has its address, or also once its assignment failed for good, or it has waited ' +
+        'for as long as retries take.',
+      default: defaults.pool.taintPolicy,
+    }),
+  copyTags: copyTags.optional(),
 };
 
 export const poolSchema = z

@@ -54,6 +54,8 @@ export interface Association {
 
 export interface Address extends AddressRef {
   readonly family: Family;
+  /** Its tags (EC2) or labels (Compute Engine). Absent if it has none, as IPv6 on EC2 never has. */
+  readonly tags?: Readonly<Record<string, string>>;
   /** Absent: the address is free. */
   readonly association?: Association;
 }

@@ -39,6 +39,14 @@ export interface PoolSpec {
   readonly taintPolicy?: TaintPolicy;
 }
 
+/** Which tags (EC2) or labels (Compute Engine) of its address a Node shows, by their keys. */
+export interface CopyTags {
+  readonly labels: readonly string[];
+  readonly annotations: readonly string[];
+  /** What stands before each key on the Node; empty: nothing. */
+  readonly prefix: string;
+}
+
 /** What the audit does about what it finds. `report`: nothing but saying so. */
 export interface AuditPolicy {
   /** Of a node that lost its address: its workflow is told, and gets it back. */

@@ -1,6 +1,7 @@
 /** A node's status in words, for its page in the Temporal UI: where it stands, why, and what to do. Pure. */
 import { familyName } from '../model/address.ts';
-import { type AssignIpStatus, assignIpWorkflowId, type Phase } from './messages.ts';
+import type { FamilyRequirement } from '../model/settings.ts';
+import { type AssignIpStatus, assignIpWorkflowId, type Phase, type Tried } from './messages.ts';
 
 const HEADINGS: Readonly<Record<Phase, string>> = {
   discovering: 'Discovering',
@@ -11,6 +12,11 @@ const HEADINGS: Readonly<Record<Phase, string>> = {
   releasing: 'Releasing',
   released: 'Released',
   failed: 'Failed',
+};
+
+const NEEDS: Readonly<Record<FamilyRequirement, string>> = {
+  all: 'an address of each family',
+  any: 'an address of either family',
 };
 
 /** @returns Markdown */
@@ -28,19 +34,54 @@ export function nodeDetails(status: AssignIpStatus): string {
       address === undefined ? phase : `${address.ip} (${address.id}), ${phase}`,
     ]),
     ['Attempt', status.attempt === undefined ? undefined : `${status.attempt}, as those before it failed`],
+    ['Needs', status.addresses.length > 1 ? NEEDS[status.requires ?? 'all'] : undefined],
+    ['Pinned to', status.pinned === undefined ? undefined : Object.values(status.pinned).join(' and ')],
     ['Last error', status.lastError],
+    ['Tries again', status.retryAt],
   ];
   for (const [name, value] of rows) if (value !== undefined) lines.push(`- ${name}: ${value}`);
-  const command = commandFor(status);
-  if (command !== undefined) lines.push('', command);
+  const commands = commandsFor(status);
+  if (commands.length > 0) lines.push('', ...commands.map((command) => `- ${command}`));
+  lines.push(...triedLines(status.tried));
   return lines.join('\n');
 }
 
-function commandFor(status: AssignIpStatus): string | undefined {
+/** What to do, as commands; docs/messages.md has all of them. */
+function commandsFor(status: AssignIpStatus): string[] {
   const id = assignIpWorkflowId(status.cluster, status.node.name);
-  const signal = (name: string): string => `\`temporal workflow signal --workflow-id ${id} --name ${name}\``;
-  if (status.releasedByHand) return `To assign an address again: ${signal('assign')}`;
-  if (status.phase === 'assigned') return `To release the address by hand: ${signal('release')}`;
-  if (status.phase === 'waiting') return `To try again now: ${signal('assign')}`;
-  return undefined;
+  const update = (name: string, input = ''): string =>
+    `\`temporal workflow update execute --workflow-id ${id} --name ${name}${input}\``;
+  const address = ` --input '{"address": "…"}'`;
+  if (status.releasedByHand) {
+    return [
+      `To assign an address again: ${update('assign')}`,
+      `To assign a certain one: ${update('assign', address)}`,
+    ];
+  }
+  if (status.phase === 'assigned') {
+    return [
+      `To release the address by hand: ${update('release')}`,
+      `To have another one of the pool: ${update('move', address)}`,
+    ];
+  }
+  if (status.phase !== 'waiting') return [];
+  const queue =
+    status.scope === undefined
+      ? []
+      : [
+          'To see who waits before it: ' +
+            `\`temporal workflow query --workflow-id address-pool/${status.scope} --name status\``,
+        ];
+  return [`To try again now: ${update('assign')}`, ...queue];
+}
+
+function triedLines(tried: readonly Tried[]): string[] {
+  if (tried.length === 0) return [];
+  const rows = tried
+    .toReversed()
+    .map(
+      ({ at, what, outcome, error }) =>
+        `| ${at} | ${what} | ${error === undefined ? outcome : `${outcome}: ${error}`} |`,
+    );
+  return ['', '| tried | | |', '|---|---|---|', ...rows];
 }

@@ -90,7 +90,16 @@ function release(run: NodeRun): void {
 /** Waits until the address is released, or cannot be. */
 async function releaseNow(run: NodeRun): Promise<AssignIpStatus> {
   release(run);
-  await condition(() => run.phase === 'released' || !run.releasedByHand || run.deletedUid !== undefined);
+  const isOver = (): boolean =>
+    run.phase === 'released' || !run.releasedByHand || run.deletedUid !== undefined || run.closing;
+  await condition(isOver);
+  if (run.closing && run.phase !== 'released') {
+    // It came while the run was being followed by the next one, which knows of it.
+    throw ApplicationFailure.nonRetryable(
+      'the workflow begins anew, and releases then: see its status',
+      'NotReleased',
+    );
+  }
   if (run.phase !== 'released') {
     throw ApplicationFailure.nonRetryable(statusOf(run).lastError ?? run.message, 'NotReleased');
   }

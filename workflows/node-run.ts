@@ -143,6 +143,7 @@ export function forgetWish(run: NodeRun, family: Family): void {
 export function note(run: NodeRun, what: string, outcome: Tried['outcome'], error?: string): void {
   const at = new Date().toISOString();
   remember(run.tried, { at, what, outcome, ...(error === undefined ? {} : { error }) });
+  showDetails(run);
 }
 
 /** Waits until the pause is over, or something else goes first; the status says until when. */
@@ -150,8 +151,11 @@ export async function pause(run: NodeRun, ms: number, isOver: () => boolean): Pr
   const until = new Date(Date.now() + ms).toISOString();
   // Two families may pause at once: what is shown is the one that ends first.
   if (run.retryAt === undefined || until < run.retryAt) run.retryAt = until;
+  showDetails(run);
   await condition(isOver, ms);
-  if (run.retryAt === until) run.retryAt = undefined;
+  if (run.retryAt !== until) return;
+  run.retryAt = undefined;
+  showDetails(run);
 }
 
 /** What cannot wait for a claim or a compensation to come off. */
@@ -188,13 +192,18 @@ export function explain(run: NodeRun, message: string): void {
   show(run, run.phase, message);
 }
 
+/** On the workflow's page in the Temporal UI. */
+function showDetails(run: NodeRun): void {
+  setCurrentDetails(nodeDetails(statusOf(run)));
+}
+
 /** In the status, in the Temporal UI, and, where it lasts, in visibility. */
 function show(run: NodeRun, phase: Phase, message: string): void {
   if (run.phase !== phase) run.since = new Date().toISOString();
   run.phase = phase;
   run.message = message;
   if (phase === 'assigned') forgetFailures(run);
-  setCurrentDetails(nodeDetails(statusOf(run)));
+  showDetails(run);
   if (!LASTING.includes(phase)) return;
   const assignments = assignmentsOf(run);
   const pool = assignments[0]?.pool ?? poolOf(run);

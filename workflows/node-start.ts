@@ -31,6 +31,7 @@ export function nodeStart(cluster: string, { name, uid }: NodeRef, failures = 0)
       `- Release it by hand: \`temporal workflow signal --workflow-id ${workflowId} --name release\``,
       `- Assign one again: \`temporal workflow signal --workflow-id ${workflowId} --name assign\``,
       `- Where it stands: \`temporal workflow query --workflow-id ${workflowId} --type status\``,
+      '- All that can be asked of it: docs/messages.md',
     ].join('\n'),
   };
 }

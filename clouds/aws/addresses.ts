@@ -110,7 +110,9 @@ function toFoundAddress(raw: Ec2Address): FoundAddress | undefined {
   const isWhole = !isHeld || (raw.AssociationId && raw.NetworkInterfaceId);
   if (!id || !ip || !isWhole) throw halfAnswer('ec2:DescribeAddresses');
   const association = associationOf(raw);
-  return { raw, address: { id, ip, family: 'ipv4', ...(association && { association }) } };
+  const named = (raw.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value] as const);
+  const tags = named.length > 0 && { tags: Object.fromEntries(named) };
+  return { raw, address: { id, ip, family: 'ipv4', ...tags, ...(association && { association }) } };
 }
 
 /** An address is free if it has no association id; an interface without an instance may hold it. */

@@ -135,8 +135,9 @@ function toFoundAddress(raw: GceAddress, scope: Scope): FoundAddress | undefined
   const user = raw.users?.[0];
   const holder = user === undefined ? undefined : holderOf(user, scope);
   const association = status === 'RESERVED' ? undefined : associationOf(user, holder);
+  const tags = Object.keys(raw.labels ?? {}).length > 0 && { tags: raw.labels ?? {} };
   return {
-    address: { id, ip, family, ...(association && { association }) },
+    address: { id, ip, family, ...tags, ...(association && { association }) },
     networkTier: raw.networkTier ?? '',
     prefixLength: raw.prefixLength || undefined,
     subnetwork: raw.subnetwork?.replace(/^.*\//, '') || undefined,

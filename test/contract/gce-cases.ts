@@ -28,6 +28,15 @@ export const gceCases: readonly ContractCase<GceBackend>[] = [
     },
   },
   {
+    name: 'an address is read with its labels',
+    async run({ provider, reserveLabelled, family }) {
+      const labels = { pool: randomUUID(), team: 'games' };
+      const { id } = reserveLabelled(labels);
+      const query = { family, filter: `labels.pool=${labels.pool}`, orderBy: '' };
+      expect((await provider.readAddress(query, id))?.tags).toEqual(labels);
+    },
+  },
+  {
     name: 'a list is ordered by name, or with the newest first',
     async run({ provider, reserveLabelled, family }) {
       const pool = randomUUID();

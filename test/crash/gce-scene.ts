@@ -13,6 +13,7 @@ import {
   type AssignIpStatus,
   assignIpWorkflowId,
   clusterTaskQueue,
+  moveSignal,
   statusQuery,
 } from '../../workflows/messages.ts';
 import { type CloudGate, gceAction, startCloudGate } from './cloud-gate.ts';
@@ -86,11 +87,24 @@ export class GceScene {
     return worker;
   }
 
-  /** Somebody takes the pool's address for another instance. */
-  takeAddress(): void {
-    const { gce, region, name } = this.#options;
+  /** Somebody takes an address of the pool for another instance. @param address its name; default: the first one */
+  takeAddress(address = this.#options.name): void {
+    const { gce, region } = this.#options;
     const other = gce.insertInstance({ zone: this.#zone, externalIp: false });
-    gce.attachByHand({ address: name, region, instance: other.name, zone: this.#zone });
+    gce.attachByHand({ address, region, instance: other.name, zone: this.#zone });
+  }
+
+  /** Reserves another address for the pool. */
+  reserveAnother(): { name: string; ip: string } {
+    const { gce, region, name: kubeip } = this.#options;
+    const { name, address } = gce.reserveAddress({ name: `${kubeip}-2`, region, labels: { kubeip } });
+    return { name, ip: address };
+  }
+
+  /** An operator wants the node to have another address of the pool, by its name. */
+  async move(address: string): Promise<void> {
+    const { client, name } = this.#options;
+    await client.workflow.getHandle(assignIpWorkflowId(name, name)).signal(moveSignal, { address });
   }
 
   externalIp(): ExternalIpInfo | undefined {
@@ -104,14 +118,14 @@ export class GceScene {
   }
 
   /** Waits until the instance has its static address, and the workflow says so. */
-  async assigned(): Promise<void> {
+  async assigned(ip = this.staticIp): Promise<void> {
     let seen: unknown;
     await eventually(
       'the static address on the instance',
       async () => {
         const { phase, message } = await this.status();
         seen = { phase, message, external: this.externalIp() ?? 'none' };
-        return phase === 'assigned' && this.externalIp()?.ip === this.staticIp;
+        return phase === 'assigned' && this.externalIp()?.ip === ip;
       },
       { lastSeen: () => seen },
     );

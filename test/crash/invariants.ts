@@ -12,11 +12,16 @@ export interface Judged {
   readonly pool: ReadonlySet<string>;
   /** Node by instance: those that must have an address, exactly one. No other instance may have one of the pool. */
   readonly served: ReadonlyMap<string, string>;
+  /** Instances for which another address was asked, in place of the one that they had. */
+  readonly moved?: ReadonlySet<string>;
 }
 
 /** @returns a sentence for each violation */
-export function violations({ journal, addresses, pool, served }: Judged): string[] {
-  const misdeeds = [...brokenHistories(journal), ...foreignTouched(journal, (id) => pool.has(id))];
+export function violations({ journal, addresses, pool, served, moved }: Judged): string[] {
+  const misdeeds = [
+    ...brokenHistories(journal, (instance) => moved?.has(instance) === true),
+    ...foreignTouched(journal, (id) => pool.has(id)),
+  ];
   const found = misdeeds.map(({ what }) => what);
   const held = new Map<string, string[]>();
   for (const { allocationId, publicIp, instanceId } of addresses) {

@@ -19,6 +19,7 @@ import {
   type AssignIpStatus,
   assignIpWorkflowId,
   clusterTaskQueue,
+  moveSignal,
   nodeDeletedSignal,
   poolStatusQuery,
   statusQuery,
@@ -57,6 +58,7 @@ export class Scene {
   /** Those that exist now. */
   readonly #nodes = new Map<string, SceneNode>();
   readonly #nodeOf = new Map<string, string>();
+  readonly #moved = new Set<string>();
   readonly #programs: ManagedProcess[] = [];
 
   private constructor(
@@ -90,11 +92,36 @@ export class Scene {
     return new Scene(options, ec2, kubernetes, await writeKubeconfigs(world, cluster, kubernetes.url));
   }
 
-  addAddresses(count: number): void {
+  /** @returns the last one's IP */
+  addAddresses(count: number): string {
     const { world, region } = this.#options;
+    let last = '';
     for (let index = 0; index < count; index++) {
-      this.#pool.add(world.ec2.allocateAddress({ region, tags: { kubeip: this.cluster } }).allocationId);
+      const { allocationId, publicIp } = world.ec2.allocateAddress({
+        region,
+        tags: { kubeip: this.cluster },
+      });
+      this.#pool.add(allocationId);
+      last = publicIp;
     }
+    return last;
+  }
+
+  /** An operator wants the node to have another address of the pool, by its IP. */
+  async move(node: string, address: string): Promise<void> {
+    this.#moved.add(this.#nodes.get(node)?.instanceId ?? '');
+    await this.workflow(node).signal(moveSignal, { address });
+  }
+
+  /** Somebody takes an address of the pool for an instance that is no Node's. */
+  takeByHand(ip: string): void {
+    const { world, region } = this.#options;
+    const address = this.#addresses().find(({ publicIp }) => publicIp === ip);
+    if (address === undefined) throw new Error(`no address ${ip}`);
+    // Theirs from now on: what becomes of it is not judged.
+    this.#pool.delete(address.allocationId);
+    const { instanceId } = world.ec2.runInstance({ zone: `${region}a` });
+    world.ec2.associateByHand({ allocationId: address.allocationId, instanceId });
   }
 
   /** Launches an instance and registers its Node. @param name unique in the world's Kubernetes with the cluster's before it */
@@ -266,7 +293,8 @@ export class Scene {
     const served = new Map([...this.#nodes].map(([node, { instanceId }]) => [instanceId, node]));
     const { region } = this.scope;
     const journal = this.#options.world.ec2.journal().filter((event) => event.scope === region);
-    expect(violations({ journal, addresses: this.#addresses(), pool: this.#pool, served })).toEqual([]);
+    const judged = { journal, addresses: this.#addresses(), pool: this.#pool, served, moved: this.#moved };
+    expect(violations(judged)).toEqual([]);
   }
 
   async close(): Promise<void> {

@@ -170,10 +170,8 @@ describe('Events on a Node', () => {
       namespace: 'default',
       fieldSelector: `involvedObject.uid=${node.uid}`,
     });
-    expect(items.map(({ type, count }) => [type, count]).toSorted()).toEqual([
-      ['Normal', 1],
-      ['Warning', 5],
-    ]);
+    const counts = new Map(items.map(({ type, count }) => [type, count]));
+    expect([items.length, counts.get('Normal'), counts.get('Warning')]).toEqual([2, 1, 5]);
     const warning = items.find(({ type }) => type === 'Warning');
     expect(warning?.lastTimestamp?.getTime()).toBeGreaterThanOrEqual(
       warning?.firstTimestamp?.getTime() ?? NaN,

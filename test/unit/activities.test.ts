@@ -67,7 +67,9 @@ describe('select', () => {
     ec2.associateByHand({ allocationId: newAddress().id, instanceId: instance.id });
     const pools = [{ key: 'p', query, want: 2, holders: [], pinned: [] }];
     const found = await run('select', { scope: provider.scope, claimed: [claimed.id], pools });
-    expect(found.pools).toEqual([{ key: 'p', size: 5, free: [first, second], held: [], pinned: [] }]);
+    expect(found.pools).toEqual([
+      { key: 'p', size: 5, unused: 3, free: [first, second], held: [], pinned: [] },
+    ]);
     expect(found.claims).toEqual([{ addressId: claimed.id, instanceId: null }]);
     expect(third.id).toBeDefined();
   });

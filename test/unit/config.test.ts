@@ -267,6 +267,13 @@ pools:
     ['release: { onNodeDelete: "yes" }', 'pools[0].release.onNodeDelete', 'true or false'],
     ['taintPolicy: never', 'pools[0].taintPolicy', 'assignedOrGaveUp'],
     ['taintKey: "a b"', 'pools[0].taintKey', 'taint key'],
+    ['copyTags: { labels: ["cost:team"] }', 'pools[0].copyTags.labels[0]', 'no key there'],
+    [
+      'copyTags: { annotations: [a], prefix: node.kubernetes.io/ }',
+      'pools[0].copyTags.annotations[0]',
+      'another prefix',
+    ],
+    ['copyTags: { tags: [a] }', 'pools[0].copyTags.tags', 'annotations'],
     ['endpoint: localhost', 'pools[0].endpoint', 'https://'],
     ['name: "a/b"', 'pools[0].name', 'pool name'],
   ])('refuses %s', (line, path, remedy) => {
