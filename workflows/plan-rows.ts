@@ -125,14 +125,19 @@ export function planRows(
     const { node, pool, query, settled, request } = place;
     const row = { node: node.node.name, pool: pool.name, family: query.family };
     if (settled !== undefined) return { ...row, ...settled };
-    const isAlone = (newcomers.get(query.family)?.length ?? 0) < 2;
-    const isAssumed = request !== undefined && isInOrder(request) && !isAlone;
+    const isAssumed = request !== undefined && competes(request, newcomers.get(query.family)?.length ?? 0);
     return { ...row, ...answerOf(place, forecast), ...(isAssumed ? { assumed: true as const } : {}) };
   });
   const prefix = `assign-ip/${cluster}/`;
   const others = [...waited].filter((key) => !key.split(' ')[1]?.startsWith(prefix));
   const served = others.filter((key) => forecast.answers.get(key)?.kind === 'granted');
   return { rows, others: { waiting: others.length, served: served.length } };
+}
+
+/** Whoever comes before a pinned node may be given its address, as long as nobody is there who is pinned to it. */
+function competes(asked: AddressRequest, inOrder: number): boolean {
+  if (asked.holds !== undefined) return false;
+  return isInOrder(asked) ? inOrder > 1 : inOrder > 0;
 }
 
 /** What it gets depends on who comes first. */

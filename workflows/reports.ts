@@ -51,8 +51,8 @@ export interface PlanRow {
   /** One sentence. */
   readonly why: string;
   /**
-   * True: whoever comes first of several nodes that do not wait yet, is served first, and their order is assumed to be that of
-   * their names.
+   * True: whoever comes first of several nodes that do not wait yet, is served first. They are assumed to come at once, in the order
+   * of their names.
    */
   readonly assumed?: true;
 }

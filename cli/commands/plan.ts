@@ -41,7 +41,7 @@ export function planText({ rows, unselected, others }: PlanReport): string {
   if (rows.some(({ assumed }) => assumed)) {
     text.push(
       '',
-      '* Several nodes do not wait yet. Who comes first is served first; they are assumed to come in the order of their names.',
+      '* Several nodes do not wait yet. Who comes first is served first; they are assumed to come at once, in the order of their names.',
     );
   }
   if (unselected > 0) text.push('', `${unselected} nodes are selected by no pool.`);

@@ -185,7 +185,7 @@ test('plan marks what depends on who comes first', () => {
   expect(text).toMatch(/^a\s+p\s+ipv4\s+gets \*/m);
   expect(text).toMatch(/^b\s+p\s+ipv4\s+gets\s+-/m);
   for (const part of [
-    'in the order of their names',
+    'at once, in the order of their names',
     '1 nodes are selected by no pool',
     '2 requests of other clusters',
   ]) {
