@@ -2,7 +2,7 @@
 import type { Session } from './session.ts';
 
 /** As the server's API numbers them (temporal.api.enums.v1.TaskQueueType), whose names the client does not hand out. */
-const types = { workflow: 1, activity: 2 } as const;
+const types = { workflow: 1 as never, activity: 2 as never };
 
 export interface Poller {
   readonly identity: string;
@@ -20,7 +20,7 @@ export async function pollersOf(
   const { pollers } = await connection.workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name: taskQueue },
-    taskQueueType: types[type] as never,
+    taskQueueType: types[type],
   });
   return (pollers ?? []).map(({ identity, lastAccessTime, deploymentOptions }) => {
     const { deploymentName, buildId } = deploymentOptions ?? {};

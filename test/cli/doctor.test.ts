@@ -224,7 +224,7 @@ function without(rules: V1PolicyRule[], verb: string, resource: string): V1Polic
   return rules
     .map((rule) =>
       rule.resources?.includes(resource)
-        ? { ...rule, verbs: rule.verbs.filter((one) => one !== verb) }
+        ? Object.assign({}, rule, { verbs: rule.verbs.filter((one) => one !== verb) })
         : rule,
     )
     .filter(({ verbs }) => verbs.length > 0);
