@@ -1,22 +1,21 @@
 /** Activities on a cluster's task queue: they need its API server and its configuration. */
-import type { Client } from '@temporalio/client';
-import { CloudError, type CloudProvider } from '../clouds/provider.ts';
-import type { Config, PoolConfig } from '../config/config.ts';
-import { selectPool } from '../config/select-pool.ts';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { CloudProvider } from '../clouds/provider.ts';
+import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
-import { publicIpv4Annotation, publicIpv6Annotation } from '../kubernetes/keys.ts';
-import { type NodeView, readNode } from '../kubernetes/nodes.ts';
-import { parseProviderId } from '../kubernetes/provider-id.ts';
 import { markNode } from '../kubernetes/node-writer.ts';
-import { pinAnnotations, pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
-import type { Instance, InstanceRef } from '../model/address.ts';
+import { pinAnnotations } from '../kubernetes/pinned-addresses.ts';
 import type { Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
+import { addressPoolWorkflowId, poolStateQuery } from '../workflows/messages.ts';
+import type { PackedPoolState } from '../workflows/pool/packed-state.ts';
 import { activityLogger } from './activity-logger.ts';
-import type { ClusterActivities, Discovery, Survey } from './contract.ts';
+import type { ClusterActivities, Survey } from './contract.ts';
 import { copyTags } from './copy-tags.ts';
+import { diagnoseCluster } from './diagnose.ts';
+import { discover } from './discover.ts';
 import { ALSO_DENIED, withFailures } from './failures.ts';
-import { specOf } from './pool-spec.ts';
+import { inspectNodes } from './inspect-nodes.ts';
 import { publishOnNode } from './publish.ts';
 import { survey } from './survey.ts';
 
@@ -93,78 +92,20 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
         }
         return found;
       }),
+
+    // All three read only.
+    inspectNodes: () => withFailures(() => inspectNodes(dependencies, log())),
+    readMutex: ({ scope }) => readMutex(dependencies.client, scope),
+    diagnoseCluster: () => withFailures(() => diagnoseCluster(dependencies)),
   };
 }
 
-async function discover(
-  { config, kubernetes, providers }: ClusterActivityDependencies,
-  name: string,
-  logger: Logger,
-): Promise<Discovery> {
-  const view = await readNode(kubernetes, name);
-  if (view === undefined) return { kind: 'gone' };
-  const node = { name: view.name, uid: view.uid };
-  const pool = selectPool(config.pools, view.labels);
-  const provider = pool === undefined ? undefined : providers.get(pool.name);
-  if (pool === undefined || provider === undefined) return { kind: 'notSelected', node };
-
-  if (view.providerID === undefined) {
-    return { kind: 'notReady', node, reason: 'the Node has no spec.providerID yet' };
-  }
-  const parsed = parseProviderId(view.providerID);
-  if ('error' in parsed) throw new CloudError('Invalid', `Node ${name}: ${parsed.error}`);
-  checkPlace(view, parsed.instance, pool);
-  const { pinned, ignored } = pinnedAddresses(view.annotations);
-  for (const annotation of ignored) {
-    logger.warn(
-      { annotation },
-      'the annotation is ignored: its value is neither an IP nor an id of an address',
-    );
-  }
-  const found = await findInstance(parsed.instance, provider);
-  if ('reason' in found) return { kind: 'notReady', node, reason: found.reason, instanceGone: true };
-  const shown = [publicIpv4Annotation, publicIpv6Annotation].flatMap((name) => view.annotations[name] ?? []);
-  const createdAt = view.creationTimestamp?.toISOString();
-  return {
-    kind: 'ready',
-    node,
-    ...(createdAt === undefined ? {} : { createdAt }),
-    instance: found,
-    pool: specOf(pool, provider.scope, found),
-    pinned,
-    shown,
-  };
-}
-
-/** A pool is of one cloud and one region: an address of it cannot serve a node elsewhere. */
-function checkPlace(view: NodeView, instance: InstanceRef, pool: PoolConfig): void {
-  if (instance.provider !== pool.provider) {
-    throw new CloudError(
-      'Invalid',
-      `Node ${view.name} is on ${instance.provider}, but its pool ${pool.name} is of ${pool.provider}: ` +
-        'change the pool’s nodeSelector so that it selects nodes of its own cloud only',
-    );
-  }
-  if (view.region !== undefined && view.region !== pool.region) {
-    throw new CloudError(
-      'Invalid',
-      `Node ${view.name} is in region ${view.region}, but its pool ${pool.name} is in ${pool.region}: ` +
-        'change the pool’s region, or its nodeSelector',
-    );
-  }
-}
-
-/** @returns the living instance, or the reason why there is none */
-async function findInstance(
-  ref: InstanceRef,
-  provider: CloudProvider,
-): Promise<Instance | { reason: string }> {
+async function readMutex(client: Client, scope: Scope): Promise<PackedPoolState | null> {
   try {
-    const instance = await provider.findInstance(ref);
-    return instance.alive ? instance : { reason: `instance ${ref.id} is shutting down or terminated` };
+    const mutex = client.workflow.getHandle(addressPoolWorkflowId(scope));
+    return (await mutex.query(poolStateQuery)) as PackedPoolState;
   } catch (error) {
-    // A new instance is not always visible at once, and one that is long gone never again.
-    if (error instanceof CloudError && error.kind === 'NotFound') return { reason: error.message };
+    if (error instanceof WorkflowNotFoundError) return null;
     throw error;
   }
 }

@@ -14,7 +14,8 @@ import type {
 } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { PoolSpec, TaintPolicy } from '../model/settings.ts';
-import type { NodeRef, Phase } from '../workflows/messages.ts';
+import type { NodeRef, Phase, PoolSize } from '../workflows/messages.ts';
+import type { ClusterInspections, ScopeInspections } from './inspect-contract.ts';
 
 /** What `discover` found out about a Node. `node.uid` is the uid it has now. */
 export type Discovery =
@@ -76,7 +77,7 @@ export interface Associated {
 }
 
 /** Activities on a cluster's task queue: they need the cluster's API server and its configuration. */
-export interface ClusterActivities {
+export interface ClusterActivities extends ClusterInspections {
   /**
    * Reads the Node by name (whatever uid it has now), its pool from this worker's configuration, and its instance from
    * the cloud. An instance that is dead or unknown is `notReady`.
@@ -118,6 +119,8 @@ export interface Survey {
   /** Addresses of the cluster's pools in the scope, and those of them that nobody has. */
   readonly addresses: number;
   readonly free: number;
+  /** Of each set of addresses by itself. Absent in histories that are older than it. */
+  readonly pools?: readonly PoolSize[];
   /** Workflows of nodes that run. */
   readonly nodes: number;
   /** Nodes whose instance does not have an address that they were assigned, as the list shows it. */
@@ -204,7 +207,7 @@ export interface SelectResult {
 }
 
 /** Activities on a scope's task queue: they need the cloud of that scope. `pool` is its name, for the log. */
-export interface ScopeActivities {
+export interface ScopeActivities extends ScopeInspections {
   /** Lists the addresses of each pool that waits, once per pool. Reads only. */
   select(input: SelectInput): Promise<SelectResult>;
 

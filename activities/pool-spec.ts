@@ -1,6 +1,6 @@
 /** A pool of the configuration as the workflows see it. Pure. */
 import type { PoolConfig } from '../config/config.ts';
-import type { Instance } from '../model/address.ts';
+import { type Instance, queryOn } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
 
@@ -10,10 +10,7 @@ export function specOf(pool: PoolConfig, scope: Scope, { subnet }: Pick<Instance
   return {
     name,
     scope,
-    // An IPv6 address serves its own subnet only.
-    queries: queries.map((query) =>
-      query.family === 'ipv6' && subnet !== '' ? { ...query, subnet } : query,
-    ),
+    queries: queries.map((query) => queryOn(query, subnet)),
     require,
     hash,
     priority,

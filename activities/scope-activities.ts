@@ -100,6 +100,13 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
         return outcome;
       }),
 
+    // Reads, dry runs and the cloud's own test calls only.
+    checkPermissions: ({ scope, queries, instances }) =>
+      withFailures(() => {
+        checkScope(provider, scope);
+        return provider.checkPermissions({ queries, instances });
+      }),
+
     // Reads only.
     findClosed: async ({ holders }) => {
       const open = await Promise.all(holders.map((holder) => isOpen(client, holder)));

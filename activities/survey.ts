@@ -2,12 +2,12 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { sameIp } from '../clouds/ip.ts';
-import { CloudError, type CloudProvider } from '../clouds/provider.ts';
+import { CloudError, type CloudProvider, DEFAULT_WANT_FREE } from '../clouds/provider.ts';
 import type { PoolConfig } from '../config/config.ts';
 import { compareWithCloud, type AuditedRun, type Drift, type PooledAddress } from '../model/audit.ts';
 import type { Association, Instance } from '../model/address.ts';
 import { formatScope, type ProviderName, type Scope } from '../model/scope.ts';
-import { assignIpWorkflowId } from '../workflows/messages.ts';
+import { assignIpWorkflowId, type PoolSize } from '../workflows/messages.ts';
 import type { LeftBehind, Survey, Unclaimed } from './contract.ts';
 import { specOf } from './pool-spec.ts';
 
@@ -53,6 +53,7 @@ export async function survey(dependencies: SurveyDependencies, scope: Scope): Pr
   return {
     addresses: distinct.size,
     free: [...distinct.values()].filter(({ association }) => association === undefined).length,
+    pools: lists.flatMap((list, index) => sizesOf(pools[index], list)),
     nodes: runs.length,
     drifted: drifted
       .slice(0, MOST_FINDINGS)
@@ -76,6 +77,22 @@ async function listPool(pool: PoolConfig, provider: CloudProvider | undefined): 
     ),
   );
   return lists.flat();
+}
+
+function sizesOf(pool: PoolConfig | undefined, list: readonly PooledAddress[]): PoolSize[] {
+  return (pool?.queries ?? []).map(({ family }) => {
+    const addresses = list.filter((address) => address.family === family);
+    const free = addresses.filter(({ association }) => association === undefined).length;
+    const isCut = pool?.provider === 'aws' && family === 'ipv6' && free >= DEFAULT_WANT_FREE;
+    return {
+      name: pool?.name ?? '',
+      family,
+      size: addresses.length,
+      used: addresses.length - free,
+      free,
+      ...(isCut ? { more: true as const } : {}),
+    };
+  });
 }
 
 async function listRunning(client: Client, cluster: string): Promise<AuditedRun[]> {

@@ -8,6 +8,7 @@ import type {
   InstanceRef,
   ReleaseOutcome,
 } from '../model/address.ts';
+import type { PermissionCheck } from '../model/permission-check.ts';
 import type { Scope } from '../model/scope.ts';
 
 /**
@@ -93,12 +94,31 @@ export interface CloudProvider {
    */
   restoreEphemeral(ref: InstanceRef, family: Family, options?: ChangeOptions): Promise<RestoreOutcome>;
 
+  /**
+   * Which of the permissions that the provider needs its identity has. Changes nothing: it reads, makes dry runs, and asks the
+   * cloud's own test calls, so a second call is harmless.
+   *
+   * Throws nothing: what cannot be found out is `untestable`, and says why.
+   */
+  checkPermissions(probe: PermissionProbe): Promise<PermissionCheck[]>;
+
   /** Frees sockets. The provider is not used afterwards. */
   close(): void;
 }
 
+/** What permissions are tried on: a policy may be bound to the tags of addresses, or to the network of instances. */
+export interface PermissionProbe {
+  /** The sets of addresses of the scope's pools. */
+  readonly queries: readonly AddressQuery[];
+  /** Instances of the pools' nodes; those that are gone are passed over. */
+  readonly instances: readonly InstanceRef[];
+}
+
+/** How many free addresses a list of a large range has where nobody says how many are of use. */
+export const DEFAULT_WANT_FREE = 1000;
+
 export interface ListOptions {
-  /** How many free addresses are of use; a list may end when it has so many. @default 1000 */
+  /** How many free addresses are of use; a list may end when it has so many. @default {@link DEFAULT_WANT_FREE} */
   readonly wantFree?: number;
 }
 

@@ -14,7 +14,7 @@ export const labelKeyPattern =
 export const labelValuePattern = /^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$/;
 const poolNamePattern = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$/;
 /** No slash, which separates the parts of a workflow id; no quote, which would end a string in a visibility query. */
-const clusterPattern = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,98}[A-Za-z0-9])?$/;
+export const clusterNamePattern = /^[A-Za-z0-9]([-A-Za-z0-9_.]{0,98}[A-Za-z0-9])?$/;
 const integerPattern = /^[+-]?[0-9]+$/;
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as const;
@@ -259,7 +259,7 @@ const port = z.int().min(0, 'must be 0 to 65535').max(65_535, 'must be 0 to 6553
 const settings = {
   cluster: z
     .string()
-    .regex(clusterPattern, 'is not a cluster name: at most 100 letters, digits, "-", "_" and "."')
+    .regex(clusterNamePattern, 'is not a cluster name: at most 100 letters, digits, "-", "_" and "."')
     .optional()
     .meta({
       description:

@@ -25,6 +25,14 @@ export interface AddressQuery {
   readonly subnet?: string;
 }
 
+/**
+ * @param subnet of the instance; empty if it is not known
+ * @returns what of a pool can serve an instance there: an IPv6 address serves its own subnet only
+ */
+export function queryOn(query: AddressQuery, subnet: string): AddressQuery {
+  return query.family === 'ipv6' && subnet !== '' ? { ...query, subnet } : query;
+}
+
 /** One reserved static address: an EIP by its allocation id, a GCE address by its name. */
 export interface AddressRef {
   /** EC2 allocation id (`eipalloc-…`), name of a GCE address; of IPv6 on EC2 the address itself, in its canonical form. */

@@ -13,12 +13,22 @@ export const exitCodes = {
   kubernetes: 4,
   /** The cloud denies a call, has no credentials for it, or does not answer. */
   cloud: 5,
+  /** No workflow of this node, account or claim. */
+  notFound: 6,
+  /** A workflow heard the command, and refused it or could not carry it out. */
+  rejected: 7,
+  /** The command did its work, and found something that a person must mend. */
+  problemsFound: 8,
+  /** Not confirmed: somebody said no, or nobody was there to ask. */
+  notConfirmed: 9,
+  /** Nobody answered in time: no worker polls, or the work takes longer. What was asked for may still be done. */
+  unanswered: 10,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 
 /**
- * A failure at start that a person can mend. Its message is shown as it is, so it says what is wrong and what to do.
+ * A failure at start, or of a command, that a person can mend. Its message is shown as it is, so it says what is wrong and what to do.
  */
 export class StartupError extends Error {
   override readonly name = 'StartupError';

@@ -8,10 +8,16 @@ export const leastOnEc2: readonly string[] = [
   'GetCallerIdentity',
 ];
 
-/** For `configure({ allowed })` of the Compute Engine emulator. `wait` has no permission of its own. */
+/**
+ * For `configure({ allowed })` of the Compute Engine emulator. `wait` has no permission of its own, and whoever is asked about
+ * may ask what it may do.
+ */
 export const leastOnGce: readonly string[] = [
   ...Object.keys({ ...gcpPermissions, ...gcpStackTypePermissions }).map((name) =>
     name.replace(/^compute\./, ''),
   ),
   'zoneOperations.wait',
+  'instances.testIamPermissions',
+  'addresses.testIamPermissions',
+  'subnetworks.testIamPermissions',
 ];

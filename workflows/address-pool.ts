@@ -23,6 +23,7 @@ import {
   configureSignal,
   freedSignal,
   grantSignal,
+  poolStateQuery,
   poolStatusQuery,
   type ReleaseClaimCommand,
   releaseClaimSignal,
@@ -147,6 +148,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
     },
   );
   setHandler(poolStatusQuery, () => poolStatus(state, scope, lastError));
+  setHandler(poolStateQuery, () => pack(state));
 
   const activities = proxyActivities<ScopeActivities>({
     taskQueue: scopeTaskQueue(scope),

@@ -52,6 +52,7 @@ export async function AuditWorkflow(input: AuditInput): Promise<AuditReport> {
     policy,
     addresses: found.addresses,
     free: found.free,
+    ...(found.pools === undefined ? {} : { pools: found.pools }),
     nodes: found.nodes,
     drifted,
     orphans: await lookAfterOrphans(input, found, () => look('what looks left behind, once more')),

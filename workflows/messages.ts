@@ -386,6 +386,8 @@ export const releaseClaimSignal = defineSignal<[ReleaseClaimCommand]>('releaseCl
 /** As the signal, answered when it is known what became of the claim. Rejected if there is no claim with that token. */
 export const releaseClaimUpdate = defineUpdate<ReleasedClaim, [ReleaseClaimCommand]>('releaseClaim');
 export const poolStatusQuery = defineQuery<AddressPoolStatus>('status');
+/** The mutex' state as it is continued as new with: what a plan is made from. Not for people. */
+export const poolStateQuery = defineQuery<unknown>('state');
 
 // ---- AuditWorkflow ----
 
@@ -397,6 +399,17 @@ export interface AuditInput {
   readonly secondLookMs: number;
 }
 
+/** The addresses of a pool of one family, as a list shows them. */
+export interface PoolSize {
+  readonly name: string;
+  readonly family: Family;
+  readonly size: number;
+  readonly used: number;
+  readonly free: number;
+  /** The set is a range too large to list: there are more free ones than that. */
+  readonly more?: true;
+}
+
 /** What an audit found and did. */
 export interface AuditReport {
   readonly scope: string;
@@ -404,6 +417,8 @@ export interface AuditReport {
   /** Addresses of the cluster's pools in the scope, and how many of them nobody has. */
   readonly addresses: number;
   readonly free: number;
+  /** Of each set of addresses by itself. Absent in reports that are older than it. */
+  readonly pools?: readonly PoolSize[];
   /** Nodes whose workflow runs. */
   readonly nodes: number;
   readonly drifted: readonly { readonly node: string; readonly ip: string; readonly told: boolean }[];

@@ -63,7 +63,7 @@ export async function requestAddress(
 }
 
 /** An ephemeral address is nothing that a node could keep. */
-export function holdingOf({ publicIps }: Instance, family: Family): Holding | undefined {
+export function holdingOf({ publicIps }: Pick<Instance, 'publicIps'>, family: Family): Holding | undefined {
   const held = publicIps.filter((it) => it.family === family && it.kind !== 'ephemeral');
   if (held.length === 0) return undefined;
   return { ips: held.map(({ ip }) => ip), exclusive: held.some(({ kind }) => kind === 'static') };

@@ -2,3 +2,5 @@
 export { AddressPoolWorkflow } from './address-pool.ts';
 export { AssignIpWorkflow } from './assign-ip.ts';
 export { AuditWorkflow } from './audit.ts';
+export { DiagnoseWorkflow } from './diagnose.ts';
+export { PlanWorkflow } from './plan.ts';

@@ -8,9 +8,17 @@ import {
   type Instance,
   type InstanceRef,
 } from '../../model/address.ts';
+import type { PermissionCheck } from '../../model/permission-check.ts';
 import type { Scope } from '../../model/scope.ts';
-import type { AssociateOptions, CloudProvider, ListOptions, ReleaseOptions } from '../provider.ts';
+import type {
+  AssociateOptions,
+  CloudProvider,
+  ListOptions,
+  PermissionProbe,
+  ReleaseOptions,
+} from '../provider.ts';
 import type { AddressFamily, Ec2Access } from './address-family.ts';
+import { checkAwsPermissions } from './check-permissions.ts';
 import { awsClientConfig, createAwsCall, type AwsClientOptions } from './client.ts';
 import { ElasticIps } from './elastic-ips.ts';
 import { parseFilter } from './filter.ts';
@@ -79,6 +87,10 @@ class AwsProvider implements CloudProvider {
    */
   async restoreEphemeral() {
     return 'notNeeded' as const;
+  }
+
+  async checkPermissions(probe: PermissionProbe): Promise<PermissionCheck[]> {
+    return checkAwsPermissions(this.#ec2, (query) => this.#families[query.family].list(query), probe);
   }
 
   close(): void {

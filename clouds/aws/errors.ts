@@ -195,6 +195,12 @@ function denialAdvice({ code, message }: ErrorFacts, { action }: AwsCallContext)
   return `the permission "${action}" is missing; add it to the policy of the worker's IAM role`;
 }
 
+/** Whether the policy of the identity is what refused: not the credentials, and not an interface that AWS operates. */
+export function lacksPermission(error: CloudError): boolean {
+  const { code, message } = readError(error.cause ?? error);
+  return /^(UnauthorizedOperation|AccessDenied(Exception)?)$/.test(code) && !isManagedDenial(code, message);
+}
+
 /** EC2's denial on a managed interface reads as a missing permission, which would send the reader the wrong way. */
 export function explainDenial(error: unknown, operator: string | undefined): unknown {
   if (!(error instanceof CloudError) || error.kind !== 'Denied' || operator === undefined) return error;

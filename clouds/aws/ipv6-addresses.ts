@@ -13,16 +13,19 @@ import type {
   InstanceRef,
   ReleaseOutcome,
 } from '../../model/address.ts';
-import { type AssociateOptions, CloudError, type ListOptions, type ReleaseOptions } from '../provider.ts';
+import {
+  type AssociateOptions,
+  CloudError,
+  DEFAULT_WANT_FREE,
+  type ListOptions,
+  type ReleaseOptions,
+} from '../provider.ts';
 import type { AddressFamily, Ec2Access } from './address-family.ts';
 import { halfAnswer } from './client.ts';
 import { explainDenial } from './errors.ts';
 import { createIpv6HolderReader, ipv6Association, type Ipv6HolderReader } from './ipv6-holders.ts';
 import { createIpv6PoolReader, isInPool, type Ipv6PoolReader } from './ipv6-pools.ts';
 import { contains, firstAddresses, formatIpv6, parseIpv6 } from './ipv6-range.ts';
-
-/** How many free addresses a list has where nobody says how many are of use. */
-const defaultWantFree = 1000;
 
 export class Ipv6Addresses implements AddressFamily {
   readonly #ec2: Ec2Access;
@@ -43,7 +46,7 @@ export class Ipv6Addresses implements AddressFamily {
     const held = [...addresses.keys()].filter((address) => isInPool(pool, address));
     const taken = held.map((address) => ({ first: address, last: address }));
     const notFree = [...pool.keptByEc2, ...prefixes, ...taken];
-    const free = firstAddresses(pool.ranges, notFree, options.wantFree ?? defaultWantFree);
+    const free = firstAddresses(pool.ranges, notFree, options.wantFree ?? DEFAULT_WANT_FREE);
     return [...held, ...free]
       .sort((a, b) => (a < b ? -1 : 1))
       .map((address) => toAddress(formatIpv6(address), addresses.get(address)));

@@ -30,7 +30,7 @@ export interface AccessConfigs {
 const types = { ipv4: 'ONE_TO_ONE_NAT', ipv6: 'DIRECT_IPV6' } as const;
 
 /** On a config of this name, the interface was IPv4 only before it got the address. */
-const stackChangedPrefix = 'kubeip-dual-';
+export const stackChangedPrefix = 'kubeip-dual-';
 /** On a config of this name, the interface had an ephemeral address before. Known as long as the static one is there, whoever asks. */
 const ephemeralReplacedPrefix = 'kubeip-for-ephemeral-';
 

@@ -3,6 +3,7 @@
 import { AddressesClient } from '@google-cloud/compute/build/src/v1/addresses_client.js';
 import { InstancesClient } from '@google-cloud/compute/build/src/v1/instances_client.js';
 import { ZoneOperationsClient } from '@google-cloud/compute/build/src/v1/zone_operations_client.js';
+import type { SubnetworksClient } from '@google-cloud/compute/build/src/v1/subnetworks_client.js';
 import { GoogleAuth, OAuth2Client } from 'google-auth-library';
 import * as gax from 'google-gax';
 import { CloudError, type CloudCallEvent } from '../provider.ts';
@@ -25,6 +26,8 @@ export interface GcpClients {
   readonly instances: InstancesClient;
   readonly addresses: AddressesClient;
   readonly operations: ZoneOperationsClient;
+  /** Loaded only if asked for: nothing but the check of permissions does. */
+  subnetworks(): Promise<SubnetworksClient>;
   /**
    * To be awaited before each call. The clients would look for credentials by themselves, but if there are none, theirs is
    * a rejection that nobody can catch, which ends the process.
@@ -76,8 +79,17 @@ export function createGcpClients(options: GcpClientOptions): GcpClients {
     addresses: new AddressesClient({ ...shared }, transport),
     operations: new ZoneOperationsClient({ ...shared }, transport),
   };
+  let subnetworks: Promise<SubnetworksClient> | undefined;
+  const loadSubnetworks = async (): Promise<SubnetworksClient> => {
+    const module = await import('@google-cloud/compute/build/src/v1/subnetworks_client.js');
+    const client = new module.SubnetworksClient({ ...shared }, transport);
+    await auth.getClient();
+    await client.initialize();
+    return client;
+  };
   return {
     ...clients,
+    subnetworks: () => (subnetworks ??= loadSubnetworks()),
     async ready() {
       // Both are remembered once they have succeeded.
       await auth.getClient();
@@ -86,6 +98,7 @@ export function createGcpClients(options: GcpClientOptions): GcpClients {
     close() {
       // Resolves at once if no call was made; there is nothing to do about a failure.
       for (const client of Object.values(clients)) client.close().catch(() => undefined);
+      subnetworks?.then((client) => client.close()).catch(() => undefined);
     },
   };
 }

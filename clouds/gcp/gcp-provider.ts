@@ -12,12 +12,14 @@ import {
   type PublicIp,
   type ReleaseOutcome,
 } from '../../model/address.ts';
+import type { PermissionCheck } from '../../model/permission-check.ts';
 import type { Scope } from '../../model/scope.ts';
 import {
   type AssociateOptions,
   CloudError,
   type ChangeOptions,
   type CloudProvider,
+  type PermissionProbe,
   type ReleaseOptions,
   type RestoreOutcome,
 } from '../provider.ts';
@@ -28,7 +30,14 @@ import {
   type Target,
 } from './access-configs.ts';
 import { associationWith, createAddressReader, type AddressReader } from './addresses.ts';
-import { createGcpCall, createGcpClients, type GcpClientOptions, type GcpClients } from './client.ts';
+import { checkGcpPermissions } from './check-permissions.ts';
+import {
+  createGcpCall,
+  createGcpClients,
+  type GcpCall,
+  type GcpClientOptions,
+  type GcpClients,
+} from './client.ts';
 import { accessConfigExists, isOutdated } from './errors.ts';
 import { toListFilter } from './filter.ts';
 import {
@@ -63,6 +72,7 @@ export function createGcpProvider(options: GcpProviderOptions): CloudProvider {
 class GcpProvider implements CloudProvider {
   readonly scope: Scope;
   readonly #clients: GcpClients;
+  readonly #call: GcpCall;
   readonly #addresses: AddressReader;
   readonly #instances: InstanceReader;
   readonly #configs: AccessConfigs;
@@ -72,6 +82,7 @@ class GcpProvider implements CloudProvider {
     this.scope = { provider: 'gcp', account: project, region };
     this.#clients = createGcpClients(options);
     const call = createGcpCall(this.#clients, options, project);
+    this.#call = call;
     this.#addresses = createAddressReader(this.#clients, call, this.scope, windowMs);
     this.#instances = createInstanceReader(this.#clients, call, this.scope, windowMs);
     const change = createChangeMaker(this.#clients, call, {
@@ -280,6 +291,19 @@ class GcpProvider implements CloudProvider {
       if (settled) return 'notNeeded';
       throw error;
     }
+  }
+
+  async checkPermissions(probe: PermissionProbe): Promise<PermissionCheck[]> {
+    return await checkGcpPermissions(
+      {
+        clients: this.#clients,
+        call: this.#call,
+        scope: this.scope,
+        addresses: this.#addresses,
+        instances: this.#instances,
+      },
+      probe,
+    );
   }
 
   async #readIfThere(ref: InstanceRef): Promise<FoundInstance | undefined> {

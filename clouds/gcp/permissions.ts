@@ -31,8 +31,14 @@ type Permissions = typeof gcpPermissions & typeof gcpStackTypePermissions;
 /** A permission by its name. */
 export type GcpPermission = keyof Permissions;
 
+/** Called to find out what the identity may do; they change nothing. */
+type GcpDiagnosticAction = `compute.${'instances' | 'addresses' | 'subnetworks'}.testIamPermissions`;
+
 /** Every method of the Compute Engine API that is called. */
-export type GcpAction = `compute.${Permissions[GcpPermission]}`;
+export type GcpAction =
+  | `compute.${Permissions[GcpPermission]}`
+  | GcpDiagnosticAction
+  | 'compute.zoneOperations.get';
 
 /** @returns the permissions that a call cannot do without, in the order of the lists above */
 export function permissionsOf(action: GcpAction): string[] {

@@ -6,8 +6,7 @@ import type { CallLog } from './call-log.ts';
 import type { Clock } from './clock.ts';
 import type { AnyFault, FaultPlan, OperationFault } from './faults.ts';
 import type { RateLimiter } from './rate-limits.ts';
-import type { CloudSwitches } from './switches.ts';
-import { matchesAny } from './wildcard.ts';
+import { lacksPermission, type CloudSwitches } from './switches.ts';
 
 /** An answer in the cloud's own format. */
 export interface CloudAnswer {
@@ -102,10 +101,9 @@ export class CallPipeline {
     if (limiter.take(call.scope, call.limitKeys, clock.now()) !== undefined) {
       return call.reject({ kind: 'throttled' });
     }
-    const { denied, allowed } = this.#parts.switches();
-    const isMissing = (one: string): boolean =>
-      matchesAny(denied, one) || (allowed !== null && !matchesAny(allowed, one));
-    const missing = [call.action, ...(call.permissions ?? [])].find(isMissing);
+    const switches = this.#parts.switches();
+    const needed = [call.action, ...(call.permissions ?? [])];
+    const missing = needed.find((permission) => lacksPermission(switches, permission));
     return missing === undefined ? undefined : call.reject({ kind: 'denied', permission: missing });
   }
 

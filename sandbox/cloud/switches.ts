@@ -1,6 +1,7 @@
 /** The switches that every emulated cloud has, as data: set in the process or as JSON over HTTP. */
 import { z } from 'zod';
 import { actionLimitSchema, type ActionLimit } from './rate-limits.ts';
+import { matchesAny } from './wildcard.ts';
 
 /** Latency of every call, in milliseconds: `latencyMs` and up to `jitterMs` more, half before the call is applied. */
 export interface CloudSwitches {
@@ -24,6 +25,14 @@ export const cloudSwitchesOff: CloudSwitches = {
   denied: [],
   allowed: null,
 };
+
+/** @returns whether the caller lacks the permission, by its name without the cloud's prefix */
+export function lacksPermission(
+  { denied, allowed }: Pick<CloudSwitches, 'denied' | 'allowed'>,
+  permission: string,
+): boolean {
+  return matchesAny(denied, permission) || (allowed !== null && !matchesAny(allowed, permission));
+}
 
 /** `published`: the limits that the cloud documents. `off`: none. */
 export const limitsSchema = z.union([z.enum(['published', 'off']), z.array(actionLimitSchema)]);

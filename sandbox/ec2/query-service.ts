@@ -82,7 +82,8 @@ function ec2Call(
     apply: () =>
       answerWith(ec2Dialect, name, () => {
         advanceInstances(account, region);
-        checkParameterNames(values, ['Action', 'Version', 'DryRun', ...action.parameters]);
+        const common = action.dryRun === false ? [] : ['DryRun'];
+        checkParameterNames(values, ['Action', 'Version', ...common, ...action.parameters]);
         if (parameters.boolean('DryRun') === true) {
           throw new Ec2Error('DryRunOperation', 'Request would have succeeded, but DryRun flag is set.');
         }

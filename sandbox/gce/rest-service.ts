@@ -4,6 +4,7 @@ import type { HttpRequest } from '../cloud/http-server.ts';
 import { errorBody, GceError } from './gce-error.ts';
 import type { GceProject } from './gce-project.ts';
 import { addressMethods } from './methods/address-methods.ts';
+import { iamMethods } from './methods/iam-methods.ts';
 import { instanceMethods } from './methods/instance-methods.ts';
 import type { GceMethod, MethodCall } from './methods/method.ts';
 import { operationMethods } from './methods/operation-methods.ts';
@@ -14,6 +15,7 @@ import { regionOf } from './places.ts';
 export const gceMethods: Readonly<Record<string, GceMethod>> = {
   ...addressMethods,
   ...instanceMethods,
+  ...iamMethods,
   ...operationMethods,
   ...projectMethods,
 };

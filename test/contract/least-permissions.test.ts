@@ -4,7 +4,7 @@ import { createAwsProvider } from '../../clouds/aws/aws-provider.ts';
 import { awsIpv6Permissions, awsPermissions } from '../../clouds/aws/permissions.ts';
 import { createGcpProvider } from '../../clouds/gcp/gcp-provider.ts';
 import { gcpPermissions, gcpStackTypePermissions } from '../../clouds/gcp/permissions.ts';
-import { CloudError, type CloudProvider } from '../../clouds/provider.ts';
+import { CloudError, type CloudProvider, type PermissionProbe } from '../../clouds/provider.ts';
 import type { AddressQuery, Family, InstanceRef } from '../../model/address.ts';
 import { type Ec2Emulator, startEc2Emulator } from '../../sandbox/ec2/emulator.ts';
 import { type GceEmulator, startGceEmulator } from '../../sandbox/gce/emulator.ts';
@@ -86,6 +86,79 @@ async function live(cloud: Cloud, family: Family): Promise<void> {
 }
 
 const least = { aws: leastOnEc2, gcp: leastOnGce };
+
+/** Neither has a dry run, so their absence is found out, and their presence is not. */
+const withoutDryRun = ['ec2:AssignIpv6Addresses', 'ec2:UnassignIpv6Addresses'];
+
+/** A pool with a free address and one that a node has, which the check has to try on. */
+async function probeOf(cloud: Cloud, family: Family): Promise<PermissionProbe> {
+  const { instance, query } = cloud.stage(family);
+  const [address] = await cloud.provider.listAddresses(query);
+  if (address === undefined) throw new Error('the pool is empty');
+  await cloud.provider.associate(instance, address, { requestKey: `p${pools}` });
+  return { queries: [query], instances: [instance] };
+}
+
+describe.each([
+  ['aws', 'ipv4', Object.keys(awsPermissions)],
+  ['aws', 'ipv6', ['ec2:DescribeInstances', ...Object.keys(awsIpv6Permissions)]],
+  ['gcp', 'ipv4', Object.keys(gcpPermissions)],
+  ['gcp', 'ipv6', Object.keys({ ...gcpPermissions, ...gcpStackTypePermissions })],
+] as const)('the check of permissions on %s, %s', (name, family, permissions) => {
+  let probe: PermissionProbe;
+  beforeAll(async () => {
+    clouds[name].allow(least[name]);
+    probe = await probeOf(clouds[name], family);
+  });
+
+  test('finds every one granted where the documented ones are, or says that it cannot tell', async () => {
+    clouds[name].allow(least[name]);
+    const checks = await clouds[name].provider.checkPermissions(probe);
+    expect(checks.map(({ permission }) => permission).toSorted()).toEqual([...permissions].toSorted());
+    for (const { permission, result } of checks) {
+      expect([permission, result]).toEqual([
+        permission,
+        withoutDryRun.includes(permission) ? 'untestable' : 'granted',
+      ]);
+    }
+  });
+
+  test.each(permissions)('names %s, and no other, where it is missing', async (permission) => {
+    const emulated = permission.replace(/^(ec2:|compute\.)/, '');
+    clouds[name].allow(least[name].filter((one) => one !== emulated));
+    const checks = await clouds[name].provider.checkPermissions(probe);
+    const missing = checks.filter(({ result }) => result === 'missing');
+    expect(missing).toEqual([{ permission, result: 'missing', detail: expect.stringContaining(permission) }]);
+  });
+
+  test('changes nothing', async () => {
+    clouds[name].allow(least[name]);
+    const before = JSON.stringify([ec2.addresses(), ec2.ipv6Addresses(), gce.addresses(), gce.instances()]);
+    await clouds[name].provider.checkPermissions(probe);
+    expect(JSON.stringify([ec2.addresses(), ec2.ipv6Addresses(), gce.addresses(), gce.instances()])).toBe(
+      before,
+    );
+  });
+});
+
+test('a permission that there is nothing to try on is untestable, not granted', async () => {
+  clouds.aws.allow(least.aws);
+  const query = { family: 'ipv4', filter: 'Name=tag:pool,Values=none', orderBy: '' } as const;
+  clouds.aws.allow(least.aws.filter((one) => one !== 'AssociateAddress'));
+  const onAws = await clouds.aws.provider.checkPermissions({ queries: [query], instances: [] });
+  expect(onAws.find(({ permission }) => permission === 'ec2:AssociateAddress')).toEqual({
+    permission: 'ec2:AssociateAddress',
+    result: 'untestable',
+    detail: expect.stringContaining('Name=tag:pool,Values=none and a node'),
+  });
+  clouds.gcp.allow(least.gcp);
+  const onGcp = await clouds.gcp.provider.checkPermissions({
+    queries: [{ ...query, filter: 'labels.pool=none' }],
+    instances: [],
+  });
+  const granted = onGcp.filter(({ result }) => result === 'granted').map(({ permission }) => permission);
+  expect(granted).toEqual(['compute.addresses.list', 'compute.zoneOperations.get']);
+});
 
 describe.each([
   ['aws', 'ipv4', Object.keys(awsPermissions)],

@@ -51,7 +51,8 @@ const uses: Record<Program, Record<string, (client: KubernetesClient) => Promise
         key: String(Math.random()),
         type: 'Normal',
         reason: 'R',
-        message: 'm',
+        // What was said before would be counted, which is a patch.
+        message: String(Math.random()),
       }),
     'patch events': async (client) => {
       const event = { node, type: 'Normal', reason: 'R', message: 'again' } as const;

@@ -14,6 +14,8 @@ export interface ActionRequest {
 export interface Ec2Action {
   /** False for what only reads. */
   readonly mutating: boolean;
+  /** False for the few that know no DryRun. @default true */
+  readonly dryRun?: false;
   /** The parameters it has beside DryRun, with `N` for a number. Anything else is an `UnknownParameter`. */
   readonly parameters: readonly string[];
   /** True where the request names nothing: AWS limits such lists more. */

@@ -1,4 +1,4 @@
-/** AssignIpv6Addresses and UnassignIpv6Addresses. Prefixes are not emulated. */
+/** AssignIpv6Addresses and UnassignIpv6Addresses. Prefixes are not emulated; neither knows a dry run. */
 import { canonicalIpv6 } from '../../../clouds/aws/ipv6-range.ts';
 import { invalidValue, missingParameter } from '../ec2-error.ts';
 import { assignIpv6, unassignIpv6 } from '../ipv6-assignments.ts';
@@ -12,6 +12,7 @@ import { ipv6WishOf } from './ipv6-parameters.ts';
 
 const assign: Ec2Action = {
   mutating: true,
+  dryRun: false,
   parameters: ['NetworkInterfaceId', 'Ipv6Addresses.N', 'Ipv6AddressCount'],
   run({ account, region, parameters }) {
     const networkInterface = readInterface(region, parameters);
@@ -30,6 +31,7 @@ const assign: Ec2Action = {
 
 const unassign: Ec2Action = {
   mutating: true,
+  dryRun: false,
   parameters: ['NetworkInterfaceId', 'Ipv6Addresses.N'],
   run({ account, region, parameters }) {
     const networkInterface = readInterface(region, parameters);

@@ -1,0 +1,99 @@
+/** What `plan` and `doctor` look at: the cluster's Nodes, each with its pool, its instance and its workflow. Reads only. */
+import type { Client } from '@temporalio/client';
+import { defineSearchAttributeKey } from '@temporalio/common';
+import { CloudError, type CloudProvider } from '../clouds/provider.ts';
+import type { Config } from '../config/config.ts';
+import { selectPool } from '../config/select-pool.ts';
+import type { KubernetesClient } from '../kubernetes/client.ts';
+import { listNodes, type NodeView } from '../kubernetes/nodes.ts';
+import type { Logger } from '../program/logger.ts';
+import { assignIpWorkflowId, type Phase } from '../workflows/messages.ts';
+import { discoverNode } from './discover.ts';
+import type { InspectedNode, InspectedPool, NodesInspection } from './inspect-contract.ts';
+
+export interface InspectionDependencies {
+  readonly config: Config;
+  readonly kubernetes: KubernetesClient;
+  /** By the pool's name. */
+  readonly providers: ReadonlyMap<string, CloudProvider>;
+  readonly client: Client;
+}
+
+type Runs = ReadonlyMap<string, NonNullable<InspectedNode['run']>>;
+
+const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
+const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST');
+
+/** @throws KubernetesError, or an error of the Temporal client: a plan is not made on half a list */
+export async function inspectNodes(
+  dependencies: InspectionDependencies,
+  logger: Logger,
+): Promise<NodesInspection> {
+  const { config, kubernetes, client } = dependencies;
+  const [views, runs] = await Promise.all([listNodes(kubernetes), listRuns(client, config.cluster)]);
+  const nodes = await Promise.all(views.map((view) => inspect(dependencies, view, runs, logger)));
+  return {
+    pools: inspectedPools(dependencies),
+    nodes: nodes.filter((node) => node !== undefined),
+    unselected: nodes.filter((node) => node === undefined).length,
+  };
+}
+
+function inspectedPools({ config, providers }: InspectionDependencies): InspectedPool[] {
+  return config.pools.flatMap(({ name, priority, queries }) => {
+    const scope = providers.get(name)?.scope;
+    return scope === undefined ? [] : [{ name, priority, queries, scope }];
+  });
+}
+
+/** @returns undefined for a Node that no pool selects */
+async function inspect(
+  dependencies: InspectionDependencies,
+  view: NodeView,
+  runs: Runs,
+  logger: Logger,
+): Promise<InspectedNode | undefined> {
+  const pool = selectPool(dependencies.config.pools, view.labels)?.name;
+  if (pool === undefined) return undefined;
+  const run = runs.get(view.name);
+  const node = { name: view.name, uid: view.uid };
+  return {
+    node,
+    pool,
+    ...(run === undefined ? {} : { run }),
+    state: await stateOf(dependencies, view, logger),
+  };
+}
+
+async function stateOf(
+  dependencies: InspectionDependencies,
+  view: NodeView,
+  logger: Logger,
+): Promise<InspectedNode['state']> {
+  try {
+    const found = await discoverNode(dependencies, view, logger);
+    if (found.kind !== 'ready') {
+      return { kind: 'notReady', reason: found.kind === 'notReady' ? found.reason : 'its pool has no cloud' };
+    }
+    const { provider, id, zone, subnet, publicIps } = found.instance;
+    return { kind: 'ready', instance: { provider, id, zone }, subnet, publicIps, pinned: found.pinned };
+  } catch (error) {
+    // Of one node: it would fail, or try again, and the others do not wait for it.
+    if (error instanceof CloudError) return { kind: 'notReady', reason: error.message };
+    throw error;
+  }
+}
+
+async function listRuns(client: Client, cluster: string): Promise<Runs> {
+  const prefix = assignIpWorkflowId(cluster, '');
+  const query = `WorkflowType = 'AssignIpWorkflow' AND KubeipCluster = '${cluster}' AND ExecutionStatus = 'Running'`;
+  const runs = new Map<string, NonNullable<InspectedNode['run']>>();
+  for await (const { workflowId, typedSearchAttributes } of client.workflow.list({ query })) {
+    if (!workflowId.startsWith(prefix)) continue;
+    runs.set(workflowId.slice(prefix.length), {
+      phase: typedSearchAttributes.get(phaseAttribute) as Phase | undefined,
+      ips: typedSearchAttributes.get(addressAttribute) ?? [],
+    });
+  }
+  return runs;
+}

@@ -1,0 +1,159 @@
+/** Queries, Updates and short workflows, each with a limit of time, and what went wrong in words. */
+import {
+  isGrpcServiceError,
+  QueryNotRegisteredError,
+  QueryRejectedError,
+  ServiceError,
+  WorkflowFailedError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
+} from '@temporalio/client';
+import type { QueryDefinition, UpdateDefinition } from '@temporalio/common';
+import { formatDuration } from '../config/duration.ts';
+import { exitCodes, StartupError } from '../program/exit-codes.ts';
+import { pollersOf } from './pollers.ts';
+import type { Session } from './session.ts';
+
+// Of the gRPC status codes ("Status codes and their use in gRPC").
+const grpcCancelled = 1;
+const grpcDeadlineExceeded = 4;
+const grpcFailedPrecondition = 9;
+
+const queryTimeoutMs = 5_000;
+
+/** Nobody answered: no worker polls the task queue, or none is quick enough. */
+export class UnansweredError extends StartupError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super(exitCodes.unanswered, message, options);
+  }
+}
+
+/**
+ * @throws UnansweredError; WorkflowNotFoundError; StartupError (rejected) if the workflow does not know the query, as one of an
+ * earlier version may not
+ */
+export async function query<T>(
+  { connection, client }: Session,
+  workflowId: string,
+  definition: QueryDefinition<T>,
+): Promise<T> {
+  try {
+    return await connection.withDeadline(Date.now() + queryTimeoutMs, () =>
+      client.workflow.getHandle(workflowId).query(definition),
+    );
+  } catch (error) {
+    if (isWithoutAnswer(error)) {
+      throw new UnansweredError(
+        `${workflowId} does not answer: no worker polls its task queue, or none is quick enough. \`kubeip doctor\` tells more.`,
+        { cause: error },
+      );
+    }
+    if (error instanceof QueryNotRegisteredError || error instanceof QueryRejectedError) {
+      throw new StartupError(exitCodes.rejected, `${workflowId}: ${error.message}`, { cause: error });
+    }
+    throw error;
+  }
+}
+
+/** An Update that takes one input, which may be left out. */
+export type CommandUpdate<T, Input> = UpdateDefinition<T, [Input]> | UpdateDefinition<T, [Input?]>;
+
+/**
+ * @throws UnansweredError if it is not done in time, though it may be later; WorkflowNotFoundError if the workflow does not run;
+ * StartupError (rejected) with the workflow's own reason
+ */
+export async function update<T, Input>(
+  { connection, client }: Session,
+  workflowId: string,
+  definition: CommandUpdate<T, Input>,
+  input: Input,
+  timeoutMs: number,
+): Promise<T> {
+  try {
+    return await connection.withDeadline(Date.now() + timeoutMs, () =>
+      client.workflow.getHandle(workflowId).executeUpdate<T, [Input]>(definition.name, { args: [input] }),
+    );
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError) {
+      const reason = error.cause?.message ?? error.message;
+      throw new StartupError(exitCodes.rejected, `${workflowId} says no: ${reason}`, { cause: error });
+    }
+    if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isWithoutAnswer(error)) {
+      throw new UnansweredError(
+        `${workflowId} did not answer "${definition.name}" within ${formatDuration(timeoutMs)}. What was asked for may still be ` +
+          'done: look with `kubeip describe`; `kubeip doctor` tells whether a worker polls.',
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+export interface ShortWorkflow<Input> {
+  readonly type: string;
+  readonly workflowId: string;
+  readonly taskQueue: string;
+  readonly input: Input;
+  readonly summary: string;
+}
+
+/**
+ * Starts a workflow that ends by itself, and waits for its result.
+ *
+ * @throws UnansweredError; StartupError (rejected) with the failure's own reason
+ */
+export async function run<Result, Input>(
+  session: Session,
+  { type, workflowId, taskQueue, input, summary }: ShortWorkflow<Input>,
+  timeoutMs: number,
+): Promise<Result> {
+  await checkPolled(session, taskQueue);
+  const { connection, client } = session;
+  const handle = await client.workflow.start(type, {
+    workflowId,
+    taskQueue,
+    args: [input],
+    staticSummary: summary,
+    // Nobody waits for it any longer.
+    workflowExecutionTimeout: Math.max(timeoutMs, 60_000),
+  });
+  try {
+    return (await connection.withDeadline(Date.now() + timeoutMs, () => handle.result())) as Result;
+  } catch (error) {
+    if (error instanceof WorkflowFailedError) {
+      const reason = rootMessage(error.cause ?? error);
+      throw new StartupError(exitCodes.rejected, `${workflowId} failed: ${reason}`, { cause: error });
+    }
+    if (isWithoutAnswer(error)) {
+      throw new UnansweredError(
+        `${workflowId} had no result within ${formatDuration(timeoutMs)}. It may still come: temporal workflow result --workflow-id ${workflowId}`,
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+/** @throws UnansweredError at once where nobody would take the task */
+async function checkPolled(session: Session, taskQueue: string): Promise<void> {
+  if ((await pollersOf(session, taskQueue, 'workflow')).length > 0) return;
+  throw new UnansweredError(
+    `No worker polls ${taskQueue}: is the cluster's name right, and does its worker run in namespace "${session.namespace}"?`,
+  );
+}
+
+/** The server waited in vain, or knows that nobody polls. */
+function isWithoutAnswer(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  if (!isGrpcServiceError(cause)) return false;
+  const { details } = cause;
+  const code: number = cause.code;
+  if (code === grpcFailedPrecondition) return /no poller/i.test(details);
+  return [grpcCancelled, grpcDeadlineExceeded].includes(code);
+}
+
+function rootMessage(error: Error): string {
+  let current = error;
+  while (current.cause instanceof Error) current = current.cause;
+  return current.message;
+}

@@ -1,0 +1,93 @@
+/** A worker's diagnosis as checks for a person. Pure. */
+import type { PermissionResult } from '../../model/permission-check.ts';
+import type { DiagnoseReport, PoolDiagnosis } from '../../workflows/reports.ts';
+
+/** `ok`, `problem`: it was looked at. `warning`: it may be meant so. `untested`: it could not be looked at, which is no ok. */
+export type Verdict = 'ok' | 'problem' | 'warning' | 'untested';
+
+export interface Check {
+  /** What it is about: `temporal`, `kubernetes`, a scope, `pools`. */
+  readonly area: string;
+  readonly what: string;
+  readonly verdict: Verdict;
+  readonly detail: string;
+}
+
+const verdictOf: Readonly<Record<PermissionResult, Verdict>> = {
+  granted: 'ok',
+  missing: 'problem',
+  untestable: 'untested',
+};
+
+/**
+ * The watcher runs no workflow code, so nobody can ask it. Its rules are listed as untested, with the command that an administrator
+ * may ask with.
+ */
+export function watcherChecks(
+  rules: readonly { readonly verb: string; readonly resource: string }[],
+): Check[] {
+  const account = 'system:serviceaccount:kubeip-temporal:kubeip-temporal-watcher';
+  return rules.map(({ verb, resource }) => ({
+    area: 'kubernetes',
+    what: `the watcher may ${verb} ${resource}`,
+    verdict: 'untested',
+    detail: `the worker cannot ask for another identity: kubectl auth can-i ${verb} ${resource} --as ${account}`,
+  }));
+}
+
+export function diagnosisChecks(report: DiagnoseReport): Check[] {
+  return [
+    ...report.kubernetes.map(({ verb, resource, namespace, result, detail }): Check => ({
+      area: 'kubernetes',
+      what: `the worker may ${verb} ${resource}${namespace === undefined ? '' : ` in ${namespace}`}`,
+      verdict: verdictOf[result],
+      detail,
+    })),
+    ...nodesChecks(report),
+    ...report.scopes.flatMap(({ scope, permissions, error }): Check[] => [
+      ...permissions.map(({ permission, result, detail }) => ({
+        area: scope,
+        what: permission,
+        verdict: verdictOf[result],
+        detail,
+      })),
+      ...(error === undefined
+        ? []
+        : [{ area: scope, what: 'permissions', verdict: 'untested' as const, detail: error }]),
+    ]),
+    ...report.pools.flatMap((pool) => poolChecks(pool, report.nodesError !== undefined)),
+  ];
+}
+
+/** A Node list that is refused is told by the rule that is missing; here it is only what cannot be counted. */
+function nodesChecks({ nodesError, unselected, kubernetes }: DiagnoseReport): Check[] {
+  const area = 'pools';
+  if (nodesError !== undefined) {
+    const isDenied = kubernetes.some(({ verb, result }) => verb === 'list' && result === 'missing');
+    const verdict = isDenied ? 'untested' : 'problem';
+    return [{ area, what: 'nodes', verdict, detail: nodesError }];
+  }
+  return unselected === 0
+    ? []
+    : [{ area, what: 'nodes', verdict: 'warning', detail: `${unselected} nodes are selected by no pool` }];
+}
+
+function poolChecks({ name, scope, nodes, sets }: PoolDiagnosis, nodesUnknown: boolean): Check[] {
+  const checks = sets.map(({ family, filter, addresses, free, error }): Check => {
+    const what = `${name}, ${family}`;
+    const area = 'pools';
+    if (error !== undefined) {
+      // The permission that is missing is named among those of the scope.
+      const verdict = /permission ".*" is missing/.test(error) ? 'untested' : 'problem';
+      return { area, what, verdict, detail: error };
+    }
+    if (addresses === 0) {
+      return { area, what, verdict: 'problem', detail: `no address in ${scope} matches ${filter}` };
+    }
+    return { area, what, verdict: 'ok', detail: `${addresses} addresses, ${free} of them free` };
+  });
+  if (nodesUnknown) return checks;
+  const detail = nodes === 0 ? 'its nodeSelector matches no node' : `its nodeSelector matches ${nodes} nodes`;
+  const verdict = nodes === 0 ? 'warning' : 'ok';
+  return [...checks, { area: 'pools', what: `${name}, nodes`, verdict, detail }];
+}

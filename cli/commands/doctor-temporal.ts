@@ -1,0 +1,126 @@
+/** What `kubeip doctor` finds out about Temporal itself, with the operator's own access. */
+import { isGrpcServiceError } from '@temporalio/client';
+import { searchAttributeCliTypes, searchAttributeNumbers } from '../../program/search-attributes.ts';
+import type { Scope } from '../../model/scope.ts';
+import { clusterTaskQueue, scopeTaskQueue } from '../../workflows/messages.ts';
+import { pollersOf } from '../pollers.ts';
+import { age } from '../table.ts';
+import type { Session } from '../session.ts';
+import type { Check } from './doctor-checks.ts';
+
+/** A worker polls at least once a minute; the server lists it for five. */
+const STALE_MS = 90_000;
+
+const area = 'temporal';
+
+export async function temporalChecks(session: Session): Promise<Check[]> {
+  return [
+    await serverCheck(session),
+    ...(await namespaceChecks(session)),
+    ...(await attributeChecks(session)),
+  ];
+}
+
+async function serverCheck({ connection, address }: Session): Promise<Check> {
+  const { serverVersion, capabilities } = await connection.workflowService.getSystemInfo({});
+  const lacking = [
+    ...(capabilities?.supportsSchedules === true ? [] : ['Schedules, which the audit takes']),
+    ...(capabilities?.upsertMemo === true ? [] : ['memos that change, which count failures']),
+  ];
+  const version = serverVersion === '' ? 'a version that it does not tell' : serverVersion;
+  return lacking.length === 0
+    ? { area, what: 'server', verdict: 'ok', detail: `${version} at ${address}` }
+    : {
+        area,
+        what: 'server',
+        verdict: 'problem',
+        detail: `${version} at ${address} lacks ${lacking.join(' and ')}`,
+      };
+}
+
+async function namespaceChecks({ connection, namespace }: Session): Promise<Check[]> {
+  const { namespaceInfo, config } = await connection.workflowService.describeNamespace({ namespace });
+  const days = Number(config?.workflowExecutionRetentionTtl?.seconds ?? 0) / 86_400;
+  const retention: Check = {
+    area,
+    what: 'namespace',
+    verdict: 'ok',
+    detail: `${namespace}, keeps what has ended for ${Math.round(days * 10) / 10} days`,
+  };
+  if (namespaceInfo?.capabilities?.syncUpdate !== false) return [retention];
+  return [
+    retention,
+    {
+      area,
+      what: 'Updates',
+      verdict: 'problem',
+      detail:
+        'the namespace does not take them, and kubeip release, assign and move are Updates: signal instead',
+    },
+  ];
+}
+
+async function attributeChecks({ connection, namespace }: Session): Promise<Check[]> {
+  let registered: Readonly<Record<string, number>>;
+  try {
+    const answer = await connection.operatorService.listSearchAttributes({ namespace });
+    registered = answer.customAttributes ?? {};
+  } catch (error) {
+    // Temporal Cloud and restricted roles do not tell.
+    if (!isGrpcServiceError(error)) throw error;
+    return [{ area, what: 'search attributes', verdict: 'untested', detail: error.details }];
+  }
+  return Object.entries(searchAttributeNumbers).map(([name, type]): Check => {
+    const what = `search attribute ${name}`;
+    const present = registered[name];
+    const wanted = searchAttributeCliTypes[name];
+    if (present === type) return { area, what, verdict: 'ok', detail: String(wanted) };
+    const create = `temporal operator search-attribute create --namespace ${namespace} --name ${name} --type ${wanted}`;
+    const detail = present === undefined ? `missing: ${create}` : `has another type than ${wanted}`;
+    return { area, what, verdict: 'problem', detail };
+  });
+}
+
+export interface QueueChecks {
+  readonly checks: readonly Check[];
+  /** Somebody polls the cluster's queue, so a workflow can be started there. */
+  readonly isServed: boolean;
+}
+
+export async function queueChecks(session: Session, scopes: readonly Scope[]): Promise<QueueChecks> {
+  const own = await queueCheck(session, clusterTaskQueue(session.cluster));
+  const others = await Promise.all(scopes.map((scope) => queueCheck(session, scopeTaskQueue(scope))));
+  const checks = [own, ...others];
+  if (scopes.length === 0) {
+    checks.push({
+      area: 'workers',
+      what: 'mutexes',
+      verdict: 'problem',
+      detail: 'none runs: a worker starts it',
+    });
+  }
+  return { checks, isServed: own.verdict === 'ok' };
+}
+
+async function queueCheck(session: Session, name: string): Promise<Check> {
+  const [workflows, activities] = await Promise.all([
+    pollersOf(session, name, 'workflow'),
+    pollersOf(session, name, 'activity'),
+  ]);
+  const now = Date.now();
+  const fresh = workflows.filter(({ seenAt }) => now - seenAt < STALE_MS);
+  const base = { area: 'workers', what: name };
+  if (fresh.length === 0) {
+    const last = Math.max(...workflows.map(({ seenAt }) => seenAt));
+    const when =
+      workflows.length === 0 ? 'in the last five minutes' : `for ${age(new Date(last).toISOString(), now)}`;
+    return { ...base, verdict: 'problem', detail: `no worker has polled ${when}` };
+  }
+  const who = fresh.map(({ identity, version }) =>
+    version === undefined ? identity : `${identity} (${version})`,
+  );
+  const list = [...new Set(who)].join(', ');
+  return activities.length === 0
+    ? { ...base, verdict: 'problem', detail: `nobody polls for activities; for workflows: ${list}` }
+    : { ...base, verdict: 'ok', detail: list };
+}

@@ -1,0 +1,113 @@
+/** `kubeip doctor`: what is wrong, and what to do; by the operator's access to Temporal, and by a worker with its own identity. */
+import { neededRules } from '../../kubernetes/needed-rules.ts';
+import type { Scope } from '../../model/scope.ts';
+import { exitCodes, StartupError } from '../../program/exit-codes.ts';
+import { programVersion } from '../../program/version.ts';
+import { clusterTaskQueue } from '../../workflows/messages.ts';
+import { type DiagnoseInput, type DiagnoseReport, inspectionId } from '../../workflows/reports.ts';
+import { run } from '../asking.ts';
+import { listScopes } from '../mutexes.ts';
+import type { OutputFormat } from '../options.ts';
+import type { Session } from '../session.ts';
+import type { Speech } from '../speech.ts';
+import { type Check, diagnosisChecks, type Verdict, watcherChecks } from './doctor-checks.ts';
+import { queueChecks, temporalChecks } from './doctor-temporal.ts';
+
+export interface DoctorOptions {
+  readonly output: OutputFormat;
+  readonly timeout: number;
+}
+
+export async function doctor(session: Session, { output, timeout }: DoctorOptions): Promise<void> {
+  const checks = [...(await temporalChecks(session))];
+  const queues = await queueChecks(session, await scopesIfAny(session));
+  checks.push(...queues.checks);
+  checks.push(
+    ...(queues.isServed
+      ? await workerChecks(session, timeout)
+      : [leftOut(`no worker polls ${clusterTaskQueue(session.cluster)}`)]),
+    ...watcherChecks(neededRules.watcher),
+  );
+  const problems = checks.filter(({ verdict }) => verdict === 'problem');
+  const value = { cluster: session.cluster, problems: problems.length, checks };
+  session.speech.data(output, value, () => checksText(checks, session.speech.colors));
+  if (problems.length === 0) return;
+  const named = problems.map(({ what }) => what).join(', ');
+  throw new StartupError(
+    exitCodes.problemsFound,
+    `${problems.length === 1 ? '1 problem' : `${problems.length} problems`}: ${named}.`,
+  );
+}
+
+/** That none runs is one of the checks. */
+async function scopesIfAny(session: Session): Promise<Scope[]> {
+  try {
+    return await listScopes(session, undefined);
+  } catch (error) {
+    if (error instanceof StartupError && error.exitCode === exitCodes.notFound) return [];
+    throw error;
+  }
+}
+
+async function workerChecks(session: Session, timeout: number): Promise<Check[]> {
+  const { cluster } = session;
+  try {
+    const report = await run<DiagnoseReport, DiagnoseInput>(
+      session,
+      {
+        type: 'DiagnoseWorkflow',
+        workflowId: inspectionId('diagnose', cluster, new Date().toISOString()),
+        taskQueue: clusterTaskQueue(cluster),
+        input: { cluster },
+        summary: `Diagnosis of cluster ${cluster}`,
+      },
+      timeout,
+    );
+    return [versionCheck(report), ...diagnosisChecks(report)];
+  } catch (error) {
+    if (!(error instanceof StartupError)) throw error;
+    return [leftOut(error.message)];
+  }
+}
+
+function leftOut(reason: string): Check {
+  return {
+    area: 'workers',
+    what: 'what a worker can tell',
+    verdict: 'problem',
+    detail: `permissions, pools and nodes were not looked at: ${reason}`,
+  };
+}
+
+function versionCheck({ worker }: DiagnoseReport): Check {
+  const own = programVersion();
+  const { version, node, host, kubernetes } = worker;
+  const detail = `worker ${version} on ${host}, Node.js ${node}; this command ${own}; Kubernetes ${kubernetes ?? 'does not tell'}`;
+  return { area: 'workers', what: 'versions', verdict: version === own ? 'ok' : 'warning', detail };
+}
+
+const MARKS: Readonly<Record<Verdict, string>> = {
+  ok: 'ok',
+  problem: 'PROBLEM',
+  warning: 'warning',
+  untested: 'not testable',
+};
+
+/** Pure. */
+export function checksText(checks: readonly Check[], colors: Speech['colors']): string {
+  const tint: Partial<Record<Verdict, (text: string) => string>> = {
+    ok: colors.green,
+    problem: colors.red,
+    warning: colors.yellow,
+  };
+  const width = Math.max(...Object.values(MARKS).map((mark) => mark.length)) + 2;
+  const lines: string[] = [];
+  for (const [area, own] of Map.groupBy(checks, (check) => check.area)) {
+    lines.push(...(lines.length === 0 ? [] : ['']), colors.bold(area));
+    for (const { what, verdict, detail } of own) {
+      const mark = MARKS[verdict].padEnd(width);
+      lines.push(`  ${tint[verdict]?.(mark) ?? mark}${what}: ${detail.replaceAll('\n', ' ')}`);
+    }
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,130 @@
+/** `kubeip pools`: how large the pools are, how much of them is in use, who waits, and what the idle addresses cost. */
+import { familyOf } from '../../model/address.ts';
+import { formatScope } from '../../model/scope.ts';
+import {
+  type AddressPoolStatus,
+  assignIpWorkflowId,
+  type AuditReport,
+  type PoolSize,
+  statusQuery,
+} from '../../workflows/messages.ts';
+import { query } from '../asking.ts';
+import { mapLimited } from '../concurrency.ts';
+import { listScopes, mutexStatusIfAny } from '../mutexes.ts';
+import type { OutputFormat } from '../options.ts';
+import type { Session } from '../session.ts';
+import { table } from '../table.ts';
+import { auditScopes } from './audit.ts';
+
+const ASKED_AT_ONCE = 20;
+
+/** As the clouds' price lists count a month. */
+const HOURS_A_MONTH = 730;
+/**
+ * Dollars an hour for a public IPv4 address that nobody uses: "Amazon VPC pricing", public IPv4 addresses; "VPC network pricing",
+ * static external addresses that are not used. Both clouds give IPv6 addresses for nothing.
+ */
+const IDLE_PRICE = { aws: 0.005, gcp: 0.01 } as const;
+
+export interface PoolsOptions {
+  readonly output: OutputFormat;
+  readonly scope?: string;
+  /** Of an idle IPv4 address an hour, in place of the clouds' list prices. */
+  readonly price?: number;
+  readonly timeout: number;
+}
+
+export interface PoolRow extends PoolSize {
+  readonly scope: string;
+  readonly waiting: number;
+  readonly claims: number;
+  readonly idleCostAMonth: number;
+}
+
+export async function pools(session: Session, options: PoolsOptions): Promise<void> {
+  const reports = await auditScopes(session, { drift: 'report', orphans: 'report' }, options);
+  const statuses = new Map<string, AddressPoolStatus>();
+  for (const scope of await listScopes(session, options.scope)) {
+    const status = await mutexStatusIfAny(session, scope);
+    if (status !== undefined) statuses.set(formatScope(scope), status);
+  }
+  const poolOf = await poolsOfClaims(session, [...statuses.values()]);
+  const rows = reports.flatMap((report) =>
+    poolRows(report, statuses.get(report.scope), poolOf, options.price),
+  );
+  session.speech.data(options.output, { cluster: session.cluster, pools: rows }, () => poolTable(rows));
+}
+
+/** A claim does not name its pool: its node does. @returns pools by workflow ids */
+async function poolsOfClaims(
+  session: Session,
+  statuses: readonly AddressPoolStatus[],
+): Promise<Map<string, string>> {
+  const holders = new Set(
+    statuses.flatMap(({ claims }) => claims.filter(isInFlight)).map((c) => c.workflowId),
+  );
+  const own = [...holders].filter((id) => id.startsWith(assignIpWorkflowId(session.cluster, '')));
+  const found = await mapLimited(own, ASKED_AT_ONCE, async (id): Promise<[string, string] | undefined> => {
+    // One that has just ended is in flight no more.
+    const status = await query(session, id, statusQuery).catch(() => undefined);
+    return status?.pool === undefined ? undefined : [id, status.pool];
+  });
+  return new Map(found.filter((pair) => pair !== undefined));
+}
+
+function isInFlight({ state }: { readonly state: string }): boolean {
+  return state === 'granted';
+}
+
+/** @param poolOf pools by workflow ids. Pure */
+export function poolRows(
+  { scope, pools: sizes = [] }: Pick<AuditReport, 'scope' | 'pools'>,
+  mutex: Pick<AddressPoolStatus, 'waiting' | 'claims'> | undefined,
+  poolOf: ReadonlyMap<string, string>,
+  price: number | undefined,
+): PoolRow[] {
+  const cloud = scope.startsWith('gcp/') ? 'gcp' : 'aws';
+  return sizes.map((size) => {
+    const hourly = size.family === 'ipv6' ? 0 : (price ?? IDLE_PRICE[cloud]);
+    return {
+      ...size,
+      scope,
+      waiting:
+        mutex?.waiting.filter(({ pool, family }) => pool === size.name && family === size.family).length ?? 0,
+      claims:
+        mutex?.claims.filter(
+          (claim) =>
+            isInFlight(claim) &&
+            poolOf.get(claim.workflowId) === size.name &&
+            familyOf(claim.address.ip) === size.family,
+        ).length ?? 0,
+      idleCostAMonth: Math.round(size.free * hourly * HOURS_A_MONTH * 100) / 100,
+    };
+  });
+}
+
+/** Pure. */
+export function poolTable(rows: readonly PoolRow[]): string {
+  const sum = rows.reduce((total, { idleCostAMonth }) => total + idleCostAMonth, 0);
+  const head = ['POOL', 'FAMILY', 'SCOPE', 'SIZE', 'USED', 'FREE', 'WAITING', 'CLAIMS', 'IDLE COST/MONTH'];
+  const lines = rows.map((row) => [
+    row.name,
+    row.family,
+    row.scope,
+    atLeast(row, row.size),
+    row.used,
+    atLeast(row, row.free),
+    row.waiting,
+    row.claims,
+    row.idleCostAMonth === 0 ? '-' : dollars(row.idleCostAMonth),
+  ]);
+  return `${table(head, lines)}\n\nIdle addresses cost ${dollars(sum)} a month.`;
+}
+
+function atLeast({ more }: PoolRow, count: number): string {
+  return more === true ? `${count}+` : String(count);
+}
+
+function dollars(amount: number): string {
+  return `$${amount.toFixed(2)}`;
+}

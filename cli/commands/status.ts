@@ -1,0 +1,88 @@
+/** `kubeip status`: all nodes of the cluster at a glance. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Phase } from '../../workflows/messages.ts';
+import { listNodeRuns, type NodeFilter } from '../node-runs.ts';
+import { nodeViews, type NodeView } from '../node-status.ts';
+import type { OutputFormat } from '../options.ts';
+import type { Session } from '../session.ts';
+import { rendered, type Speech } from '../speech.ts';
+import { age, orDash, shortened, table } from '../table.ts';
+
+const ERROR_LENGTH = 60;
+
+export interface StatusOptions {
+  readonly output: OutputFormat;
+  readonly pool?: string;
+  readonly phase?: Phase;
+  readonly watch?: boolean;
+  /** In milliseconds. */
+  readonly interval: number;
+}
+
+export async function status(session: Session, options: StatusOptions): Promise<void> {
+  if (options.watch === true) return watch(session, options);
+  const { text, note } = await look(session, options);
+  if (note !== undefined) session.speech.note(note);
+  process.stdout.write(text);
+}
+
+async function look(
+  session: Session,
+  { output, pool, phase }: StatusOptions,
+): Promise<{ text: string; note: string | undefined }> {
+  const filter: NodeFilter = {
+    ...(pool === undefined ? {} : { pool }),
+    ...(phase === undefined ? {} : { phase }),
+  };
+  const { nodes, note } = await nodeViews(session, await listNodeRuns(session, filter));
+  const text = rendered(output, { cluster: session.cluster, nodes }, () =>
+    nodes.length === 0
+      ? `No node of cluster ${session.cluster} has a workflow${pool || phase ? ' of that kind' : ''}.`
+      : nodeTable(nodes, { isWide: output === 'wide', now: Date.now(), colors: session.speech.colors }),
+  );
+  return { text, note };
+}
+
+/** On a terminal the table is rewritten in its place; elsewhere one follows the other. */
+async function watch(session: Session, options: StatusOptions): Promise<void> {
+  const { default: logUpdate } = await import('log-update');
+  const isTerminal = process.stdout.isTTY;
+  while (!session.signal.aborted) {
+    const { text, note } = await look(session, options);
+    const shown = note === undefined ? text : `${text}${note}\n`;
+    if (isTerminal) logUpdate(shown);
+    else process.stdout.write(`${text}\n`);
+    await sleep(options.interval, undefined, { signal: session.signal }).catch(() => undefined);
+  }
+  if (isTerminal) logUpdate.done();
+}
+
+/** Pure. */
+export function nodeTable(
+  nodes: readonly NodeView[],
+  { isWide, now, colors }: { isWide: boolean; now: number; colors: Speech['colors'] },
+): string {
+  const tint: Partial<Record<Phase, (text: string) => string>> = {
+    assigned: colors.green,
+    waiting: colors.yellow,
+    failed: colors.red,
+  };
+  const head = ['NODE', 'PHASE', 'ADDRESSES', 'POOL', 'SINCE', 'ATTEMPTS', 'LAST ERROR'];
+  const wide = ['INSTANCE', 'SCOPE', 'WORKFLOW', 'MESSAGE'];
+  const rows = nodes.map((node) => {
+    const place = node.place === undefined ? '' : ` (${node.place}. in the queue)`;
+    const phase = (tint[node.phase] ?? ((text: string) => text))(node.phase);
+    const lastError = orDash(node.lastError);
+    return [
+      node.node,
+      `${phase}${place}`,
+      orDash(node.addresses.join(',')),
+      orDash(node.pool),
+      isWide ? orDash(node.since) : age(node.since, now),
+      node.attempts,
+      isWide ? lastError : shortened(lastError, ERROR_LENGTH),
+      ...(isWide ? [orDash(node.instance), orDash(node.scope), node.workflowId, orDash(node.message)] : []),
+    ];
+  });
+  return table(isWide ? [...head, ...wide] : head, rows);
+}

@@ -1,0 +1,9 @@
+import type { Scope } from '../model/scope.ts';
+
+/** @returns the scope that {@link formatScope} wrote; undefined if the text is none */
+export function parseScope(text: string): Scope | undefined {
+  const [provider, account, region, ...more] = text.split('/');
+  if (provider !== 'aws' && provider !== 'gcp') return undefined;
+  if (!account || !region || more.length > 0) return undefined;
+  return { provider, account, region };
+}

@@ -1,0 +1,52 @@
+/** Whether an identity has the rules that it needs in Kubernetes. */
+import { AuthorizationV1Api, VersionApi } from '@kubernetes/client-node';
+import type { PermissionResult } from '../model/permission-check.ts';
+import type { KubernetesClient } from './client.ts';
+import type { NeededRule } from './needed-rules.ts';
+import { rootMessage } from './errors.ts';
+
+export interface RuleCheck extends NeededRule {
+  readonly result: PermissionResult;
+  readonly detail: string;
+}
+
+/**
+ * Asks the API server whether the client's own identity has the rules (SelfSubjectAccessReview, which everybody may create by the
+ * role system:basic-user). Changes nothing.
+ *
+ * Throws nothing: a question that is not answered is `untestable`.
+ */
+export async function checkRules(
+  client: KubernetesClient,
+  rules: readonly NeededRule[],
+): Promise<RuleCheck[]> {
+  const api = client.kubeConfig.makeApiClient(AuthorizationV1Api);
+  return Promise.all(rules.map((rule) => checkRule(api, rule)));
+}
+
+async function checkRule(api: AuthorizationV1Api, rule: NeededRule): Promise<RuleCheck> {
+  const { verb, resource, namespace } = rule;
+  try {
+    const resourceAttributes = { verb, resource, ...(namespace === undefined ? {} : { namespace }) };
+    const { status } = await api.createSelfSubjectAccessReview({ body: { spec: { resourceAttributes } } });
+    if (status?.allowed === true) return { ...rule, result: 'granted', detail: 'by SelfSubjectAccessReview' };
+    const where = namespace === undefined ? 'by a ClusterRole' : `by a Role in the namespace ${namespace}`;
+    const detail = `RBAC does not allow it: grant ${where} apiGroups [""], resources ["${resource}"], verbs ["${verb}"]`;
+    return { ...rule, result: 'missing', detail };
+  } catch (error) {
+    return {
+      ...rule,
+      result: 'untestable',
+      detail: `the API server does not say: ${rootMessage(error)}`,
+    };
+  }
+}
+
+/** @returns as `v1.34.2`; undefined if the API server does not say */
+export async function serverVersion({ kubeConfig }: KubernetesClient): Promise<string | undefined> {
+  try {
+    return (await kubeConfig.makeApiClient(VersionApi).getCode()).gitVersion;
+  } catch {
+    return undefined;
+  }
+}

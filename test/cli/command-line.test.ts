@@ -1,0 +1,131 @@
+/** What the command line does without any server: help, exit codes, configuration, completion in a real bash. */
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { exitCodes } from '../../program/exit-codes.ts';
+import { mainFile, runKubeip, runProcess } from './run-kubeip.ts';
+
+/** Each test starts processes, on a machine that may have other things to do. */
+jest.setTimeout(300_000);
+
+const minimal = fileURLToPath(new URL('../../examples/minimal.yaml', import.meta.url));
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'kubeip-cli-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const commands = [
+  'status',
+  'describe',
+  'pools',
+  'plan',
+  'doctor',
+  'release',
+  'assign',
+  'move',
+  'pin',
+  'unpin',
+  'audit',
+  'lock show',
+  'lock release',
+  'config validate',
+  'config schema',
+];
+
+test('every command has help with an example, and ends with 0', async () => {
+  for (const command of commands) {
+    const { code, stdout } = await runKubeip([...command.split(' '), '--help']);
+    expect(code).toBe(exitCodes.ok);
+    expect(stdout).toMatch(new RegExp(`^Usage: kubeip ${command}`));
+    expect(stdout).toContain(`Examples:\n  kubeip ${command}`);
+  }
+  const { stdout } = await runKubeip(['--help']);
+  for (const code of Object.values(exitCodes).filter((one) => one !== 4 && one !== 5)) {
+    expect(stdout).toMatch(new RegExp(`(^|\\s)${code}  \\w`, 'm'));
+  }
+});
+
+test.each<[string, string[], NodeJS.ProcessEnv, number, string]>([
+  ['an unknown command', ['frobnicate'], {}, 2, "unknown command 'frobnicate'"],
+  ['a bad output format', ['status', '-o', 'xml'], {}, 2, 'Allowed choices are table, wide, json, yaml'],
+  ['a bad timeout', ['plan', '--timeout', 'soon'], {}, 2, 'such as 30s or 2m'],
+  ['a move to nowhere', ['move', 'node-a'], {}, 2, "'--address <address>' not specified"],
+  ['no cluster', ['status'], {}, 2, '--cluster or KUBEIP_CLUSTER'],
+  ['a bad cluster', ['status'], { KUBEIP_CLUSTER: "a'b" }, 2, `"a'b" (KUBEIP_CLUSTER) is not a cluster name`],
+  ['no file', ['status', '--config', '/nowhere.yaml'], {}, 2, '/nowhere.yaml'],
+  ['no server', ['status', '--cluster', 'a'], { TEMPORAL_ADDRESS: '127.0.0.1:9' }, 3, '127.0.0.1:9'],
+])('%s ends with its exit code and one message', async (_, args, env, exitCode, text) => {
+  const { code, stdout, stderr } = await runKubeip(args, env);
+  expect(code).toBe(exitCode);
+  expect(stderr).toContain(text);
+  expect(stdout).toBe('');
+  expect(stderr).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
+});
+
+test('the cluster is found in the configuration file, whatever else is wrong with that', async () => {
+  const file = join(folder, 'cluster-only.yaml');
+  writeFileSync(file, 'cluster: from-file\npools: []\n');
+  const env = { TEMPORAL_ADDRESS: '127.0.0.1:9' };
+  expect(await runKubeip(['status', '--config', file], env)).toMatchObject({ code: exitCodes.temporal });
+});
+
+describe('config', () => {
+  test('validate says that a file is valid, and all that is wrong with another', async () => {
+    const env = { AWS_REGION: 'eu-west-1' };
+    const good = await runKubeip(['config', 'validate', minimal], env);
+    expect(good).toMatchObject({ code: exitCodes.ok });
+    expect(good.stdout).toContain('is valid');
+    const file = join(folder, 'bad.yaml');
+    writeFileSync(file, 'cluster: a\npools:\n  - name: p\n    region: eu-west-1a\n    fitler: x\n');
+    const bad = await runKubeip(['config', 'validate', file], env);
+    expect(bad).toMatchObject({ code: exitCodes.configuration, stdout: '' });
+    for (const text of ['fitler', 'nodeSelector', file]) expect(bad.stderr).toContain(text);
+  });
+
+  test('schema prints the JSON Schema', async () => {
+    const { stdout } = await runKubeip(['config', 'schema']);
+    expect(JSON.parse(stdout)).toMatchObject({ title: 'kubeip-temporal configuration' });
+  });
+});
+
+describe('completion', () => {
+  test.each(['bash', 'zsh', 'fish', 'powershell'])('there is a script for %s', async (shell) => {
+    const { code, stdout } = await runKubeip(['completion', shell]);
+    expect(code).toBe(exitCodes.ok);
+    expect(stdout).toContain('kubeip');
+    expect(stdout).toMatch(/complete ['"]?--/);
+  });
+
+  test('a real bash completes commands, options and their values', async () => {
+    const program = join(folder, 'kubeip');
+    writeFileSync(program, `#!/bin/sh\nexec "${process.execPath}" "${mainFile}" "$@"\n`);
+    chmodSync(program, 0o755);
+    // What readline does when somebody presses the key: the words, the one that the cursor is in, and the function.
+    const script = `
+      source <(kubeip completion bash)
+      compopt() { :; } # readline's own, which answers only while it completes
+      key() {
+        COMP_WORDS=("$@"); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); COMP_LINE="$*"; COMP_POINT=\${#COMP_LINE}; COMPREPLY=()
+        $(complete -p kubeip | sed -n 's/.*-F \\([^ ]*\\).*/\\1/p')
+        echo "$*: \${COMPREPLY[*]}"
+      }
+      key kubeip sta
+      key kubeip lock ''
+      key kubeip status --out
+      key kubeip status --output ''
+    `;
+    const { stdout, stderr } = await runProcess('bash', ['--norc', '-c', script], {
+      PATH: `${folder}:${process.env['PATH']}`,
+    });
+    expect(stderr).toBe('');
+    const lines = stdout.trimEnd().split('\n');
+    expect(lines[0]).toMatch(/^kubeip sta: status\s*$/);
+    expect(lines[1]).toMatch(/^kubeip lock : show.* release|^kubeip lock : release.* show/);
+    expect(lines[2]).toMatch(/--output/);
+    for (const format of ['table', 'wide', 'json', 'yaml']) expect(lines[3]).toContain(format);
+  });
+});

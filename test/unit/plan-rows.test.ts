@@ -1,0 +1,104 @@
+/** A plan is the mutex' own decision on a copy of its state. */
+import { expect, test } from '@jest/globals';
+import type { NodesInspection } from '../../activities/inspect-contract.ts';
+import type { Scope } from '../../model/scope.ts';
+import type { AddressRequest } from '../../workflows/messages.ts';
+import { asking, goneAmong, planRows, standing } from '../../workflows/plan-rows.ts';
+import { beginForecast, finishForecast } from '../../workflows/pool/forecast.ts';
+import { newPoolState, type PoolState, request } from '../../workflows/pool/state.ts';
+
+const scope: Scope = { provider: 'aws', account: '123456789012', region: 'eu-west-1' };
+const query = { family: 'ipv4', filter: 'Name=tag:kubeip,Values=use', orderBy: '' } as const;
+const now = 1_000_000;
+
+function asked(workflowId: string, priority = 0): AddressRequest {
+  const instance = { provider: 'aws', id: 'i-1', zone: 'eu-west-1a' } as const;
+  return { workflowId, runId: 'r', requestId: `of ${workflowId}`, pool: 'use', query, priority, instance };
+}
+
+function inspection(...names: string[]): NodesInspection {
+  return {
+    pools: [{ name: 'use', scope, priority: 0, queries: [query] }],
+    unselected: 0,
+    nodes: names.map((name) => ({
+      node: { name, uid: name },
+      pool: 'use',
+      state: {
+        kind: 'ready',
+        instance: { provider: 'aws', id: `i-${name}`, zone: 'eu-west-1a' },
+        subnet: 'subnet-1',
+        publicIps: [],
+        pinned: {},
+      },
+    })),
+  };
+}
+
+/** With so many free addresses: `ip0`, `ip1`, … */
+function plan(state: PoolState, found: NodesInspection, free: number) {
+  const places = standing('prod', scope, found, state);
+  const forecast = beginForecast(state, asking(places), goneAmong('prod', scope, found, state), now);
+  const pools = forecast.look.pools.map(({ key, want }) => ({
+    key,
+    size: free,
+    free: Array.from({ length: Math.min(want, free) }, (_, index) => ({
+      id: `id${index}`,
+      ip: `ip${index}`,
+    })),
+    held: [],
+    pinned: [],
+  }));
+  return planRows('prod', places, forecast.waited, finishForecast(forecast, { pools, claims: [] }, now));
+}
+
+test('who waits is served by priority, then in turn; newcomers come after, in the order of their names', () => {
+  const state = newPoolState({ burst: 1, perSecond: 1 }, now);
+  request(state, asked('assign-ip/prod/low'), now);
+  request(state, asked('assign-ip/other/high', 9), now);
+  const { rows, others } = plan(state, inspection('low', 'new-1', 'new-2'), 3);
+  expect(rows.map(({ node, outcome, address, assumed }) => [node, outcome, address?.ip, assumed])).toEqual([
+    ['low', 'gets', 'ip1', undefined],
+    ['new-1', 'gets', 'ip2', true],
+    ['new-2', 'waits', undefined, true],
+  ]);
+  expect(others).toEqual({ waiting: 1, served: 1 });
+});
+
+test('the rate limit does not decide who gets what, only when', () => {
+  const names = Array.from({ length: 20 }, (_, index) => `n${String(index).padStart(2, '0')}`);
+  const { rows } = plan(newPoolState({ burst: 1, perSecond: 1 }, now), inspection(...names), 20);
+  expect(rows.map(({ address }) => address?.ip)).toEqual(names.map((_, index) => `ip${index}`));
+});
+
+test('a workflow that waits for a Node which is gone gets nothing', () => {
+  const state = newPoolState({ burst: 1, perSecond: 1 }, now);
+  request(state, asked('assign-ip/prod/gone'), now);
+  const { rows } = plan(state, inspection('here'), 1);
+  expect(rows).toEqual([
+    expect.objectContaining({ node: 'here', outcome: 'gets', address: { id: 'id0', ip: 'ip0' } }),
+  ]);
+});
+
+test('what is settled is not asked for: an assigned address, one by hand released, a node that is not ready', () => {
+  const [first, second, third] = inspection('kept', 'released', 'starting').nodes;
+  if (first?.state.kind !== 'ready' || second === undefined || third === undefined)
+    throw new Error('three nodes');
+  const found: NodesInspection = {
+    ...inspection(),
+    nodes: [
+      {
+        ...first,
+        run: { phase: 'assigned', ips: ['203.0.113.7'] },
+        state: { ...first.state, publicIps: [{ ip: '203.0.113.7', family: 'ipv4', kind: 'static' }] },
+      },
+      { ...second, run: { phase: 'released', ips: [] } },
+      { ...third, state: { kind: 'notReady', reason: 'the Node has no spec.providerID yet' } },
+    ],
+  };
+  const { rows } = plan(newPoolState({ burst: 1, perSecond: 1 }, now), found, 5);
+  expect(rows.map(({ outcome, address }) => [outcome, address?.ip])).toEqual([
+    ['keeps', '203.0.113.7'],
+    ['released', undefined],
+    ['notReady', undefined],
+  ]);
+});
