@@ -7,7 +7,7 @@ import { copyFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createLogger } from '../../program/logger.ts';
 import { bundleWorkflows } from '../../worker/run-workers.ts';
-import { launcher, programsOf } from './programs.ts';
+import { launcher, programs } from './programs.ts';
 
 const root = join(import.meta.dirname, '../..');
 const dist = join(root, 'dist');
@@ -25,7 +25,7 @@ writeFileSync(join(dist, 'workflow-bundle.js'), (await bundleWorkflows(logger)).
 copyFileSync(join(root, 'config/config.schema.json'), join(dist, 'config/config.schema.json'));
 
 mkdirSync(join(dist, 'bin'));
-for (const { name, main } of programsOf(root)) {
+for (const { name, main } of programs) {
   writeFileSync(join(dist, 'bin', `${name}.js`), launcher('/usr/bin/env node', `../${main}.js`), {
     mode: 0o755,
   });

@@ -1,6 +1,4 @@
 /** The programs that the npm package and the image start, and how they are started. */
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 
 export interface Program {
   /** As it is called in the image: `worker`. */
@@ -14,11 +12,6 @@ export const programs: readonly Program[] = [
   { name: 'watcher', main: 'watcher/main' },
   { name: 'kubeip', main: 'cli/main' },
 ];
-
-/** @returns those whose sources are there (docs/decisions/0020) */
-export function programsOf(root: string): readonly Program[] {
-  return programs.filter(({ main }) => existsSync(join(root, `${main}.ts`)));
-}
 
 /**
  * A file that starts a program when it is executed. It turns source maps on first, so that stack traces name the lines of

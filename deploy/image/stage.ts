@@ -7,7 +7,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, write
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { platformHere, platformNamed, platforms, type Platform } from './platform.ts';
-import { launcher, programsOf } from './programs.ts';
+import { launcher, programs } from './programs.ts';
 import { prune } from './prune.ts';
 import { megabytes, sizeOf, sizesIn } from './tree-size.ts';
 
@@ -69,7 +69,7 @@ function installDependencies(tree: string, { cpu }: Platform): void {
 /** On the image's PATH: `worker`, `watcher`, `kubeip`. */
 function writeLaunchers(folder: string): void {
   mkdirSync(folder);
-  for (const { name, main } of programsOf(root)) {
+  for (const { name, main } of programs) {
     writeFileSync(join(folder, name), launcher(nodeInImage, `../dist/${main}.js`), { mode: 0o755 });
   }
 }

@@ -7,9 +7,6 @@ export const root = join(import.meta.dirname, '../..');
 
 export const dockerfileText = readFileSync(join(root, 'deploy/Dockerfile'), 'utf8');
 
-/** What other parts of the project bring: paths that may be missing as long as they are on their way (docs/decisions/0020). */
-export const notYetHere = ['cli', 'deploy/helm', 'deploy/terraform'];
-
 export interface Instruction {
   readonly keyword: string;
   /** Without flags such as `--mount`, blanks as one. */

@@ -22,7 +22,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { platforms } from '../../deploy/image/platform.ts';
-import { programsOf } from '../../deploy/image/programs.ts';
+import { programs } from '../../deploy/image/programs.ts';
 import { megabytes, sizeOf, sizesIn } from '../../deploy/image/tree-size.ts';
 import { startWorld, type World } from '../../sandbox/world.ts';
 import { root } from './dockerfile.ts';
@@ -101,7 +101,7 @@ describe('the programs', () => {
     expect(output).toMatch(/at \w+ \(.*config\/config-file\.ts:\d+:\d+\)/);
   });
 
-  test.each(programsOf(root).map(({ name }) => name))('%s calls itself so in its help', (name) => {
+  test.each(programs.map(({ name }) => name))('%s calls itself so in its help', (name) => {
     expect(scene.run(name, ['--help'])).toMatch(new RegExp(`^Usage: ${name} `));
   });
 });
@@ -180,7 +180,7 @@ describe('the npm package', () => {
       const { bin } = JSON.parse(readFileSync(join(installed, 'package.json'), 'utf8')) as {
         bin: Record<string, string>;
       };
-      const files = programsOf(root).map(({ name }) => `dist/bin/${name}.js`);
+      const files = programs.map(({ name }) => `dist/bin/${name}.js`);
       expect(Object.values(bin)).toEqual(expect.arrayContaining(files));
       for (const [command, file] of Object.entries(bin).filter(([, target]) => files.includes(target))) {
         symlinkSync(join(installed, file), join(modules, '.bin', command));
