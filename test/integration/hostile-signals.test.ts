@@ -12,11 +12,11 @@ import { waitFor } from './wait-for.ts';
 
 jest.setTimeout(300_000);
 
-const poolSignals = ['request', 'settle', 'withdraw', 'freed', 'configure'];
-const nodeSignals = ['nodeDeleted', 'nodeChanged', 'release', 'assign', 'grant'];
+const poolSignals = ['request', 'settle', 'withdraw', 'freed', 'configure', 'releaseClaim'];
+const nodeSignals = ['nodeDeleted', 'nodeChanged', 'release', 'assign', 'move', 'pin', 'unpin', 'grant'];
 const strangers = ['unknown', '__proto__', 'constructor', 'ünïcode', 'x'.repeat(900)];
 /** Command-like input is left out: what follows `release` and `assign` must be bad to be ignored. */
-const commands = ['release', 'assign'];
+const commands = ['release', 'assign', 'unpin'];
 
 const completed =
   temporal.api.enums.v1.UpdateWorkflowExecutionLifecycleStage
