@@ -100,8 +100,8 @@ async function restartWatcher(lab: Lab, say: Say) {
     signals: sampleSum(metrics, 'kubeip_watcher_signals_total'),
     cpuSeconds: rounded(lab.cpuSeconds()),
     apiServerRequests: requests,
-    // The watch lists all once at its start as well, and is not begun again.
-    listsOfAReconcile: ((requests['LIST nodes'] ?? 0) - 1) / Math.max(1, reconciles),
+    // Page by page; the watch lists all once at its start as well.
+    listsOfAReconcile: round((requests['LIST nodes'] ?? 0) / (reconciles + 1)),
   };
 }
 

@@ -13,6 +13,7 @@ import { createNode, deleteNode } from '../sandbox/nodes.ts';
 import { applyShippedAccounts } from '../sandbox/processes/shipped-accounts.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
 import { writeBundle, type Workflows } from './bundle.ts';
+import { kubeletStatus } from './kubelet-status.ts';
 import { startAssociateWorker } from './naive/associate-worker.ts';
 import { round } from './numbers.ts';
 import { databaseMiB, type Usage, usageOf } from './processes.ts';
@@ -133,6 +134,7 @@ export class Lab {
       providerID: `aws:///${zone}/${instance}`,
       labels: { nodegroup: tag },
       taints: [{ key: taintKey, effect: 'NoSchedule' }],
+      status: kubeletStatus(name),
     });
   }
 

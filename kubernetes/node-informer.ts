@@ -4,7 +4,7 @@
 import { ListWatch, Watch, type V1Node } from '@kubernetes/client-node';
 import type { KubernetesClient } from './client.ts';
 import { toKubernetesError, type KubernetesError } from './errors.ts';
-import { listNodePages, viewNode, type NodeView } from './nodes.ts';
+import { leanNode, listLeanNodes, viewNode, type NodeView } from './nodes.ts';
 
 const path = '/api/v1/nodes';
 const firstDelayMs = 1_000;
@@ -71,7 +71,7 @@ class RestartingInformer implements NodeInformer {
     this.synced = promise;
     this.#markSynced = resolve;
     const list = async () => {
-      const nodes = await listNodePages(client);
+      const nodes = await listLeanNodes(client);
       this.#failures = 0;
       return nodes;
     };
@@ -144,15 +144,22 @@ class RestartingInformer implements NodeInformer {
 }
 
 /**
- * The client's own rejects when it cannot make credentials (a token file that is gone, an exec plugin that fails). Within a
+ * Keeps lean Nodes in the informer's cache, and fails as a watch does: the client's own rejects when it cannot make credentials (a token file that is gone, an exec plugin that fails). Within a
  * reconnect nobody awaits that, and the process would end for it.
  */
 class SteadyWatch extends Watch {
   override async watch(...args: Parameters<Watch['watch']>): Promise<AbortController> {
+    const [resource, query, onEvent, done] = args;
     try {
-      return await super.watch(...args);
+      return await super.watch(
+        resource,
+        query,
+        // What comes with an error is no Node.
+        (phase, object: V1Node, event) =>
+          onEvent(phase, phase === 'ERROR' ? object : leanNode(object), event),
+        done,
+      );
     } catch (error) {
-      const done = args[3];
       done(error);
       return new AbortController();
     }

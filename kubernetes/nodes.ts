@@ -52,18 +52,45 @@ export async function readNode(client: KubernetesClient, name: string): Promise<
  * @throws KubernetesError if any page fails: what is half known is not returned
  */
 export async function listNodes(client: KubernetesClient): Promise<NodeView[]> {
-  return (await listNodePages(client)).items.map(viewNode);
+  return (await readPages(client, viewNode)).items;
 }
 
-/** As {@link listNodes}, as the client's informer wants it. */
-export async function listNodePages(client: KubernetesClient): Promise<V1NodeList> {
-  const items: V1Node[] = [];
+/** As {@link listNodes}, as the client's informer wants it: lean Nodes. */
+export async function listLeanNodes(client: KubernetesClient): Promise<V1NodeList> {
+  return readPages(client, leanNode);
+}
+
+/**
+ * What {@link viewNode} reads of a Node, and no more. What a kubelet reports, the images on its disk above all, is most of it:
+ * thousands of whole Nodes would be what a program's memory is filled with.
+ */
+export function leanNode({ metadata = {}, spec = {} }: V1Node): V1Node {
+  const { name, uid, labels, annotations, deletionTimestamp, resourceVersion } = metadata;
+  const { providerID, taints } = spec;
+  return {
+    metadata: withoutUndefined({ name, uid, labels, annotations, deletionTimestamp, resourceVersion }),
+    spec: withoutUndefined({ providerID, taints }),
+  };
+}
+
+function withoutUndefined<T extends object>(of: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(of).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}
+
+/** @param keep what is made of each Node, page by page */
+async function readPages<T>(
+  client: KubernetesClient,
+  keep: (node: V1Node) => T,
+): Promise<{ metadata: NonNullable<V1NodeList['metadata']>; items: T[] }> {
+  const items: T[] = [];
   let page: V1NodeList | undefined;
   try {
     do {
       const token = page?.metadata?._continue;
       page = await client.core.listNode({ limit: pageSize, ...(token ? { _continue: token } : {}) });
-      items.push(...page.items);
+      items.push(...page.items.map(keep));
     } while (page.metadata?._continue);
   } catch (cause) {
     throw toKubernetesError(cause, { verb: 'list', resource: 'nodes' });

@@ -1,5 +1,12 @@
 /** Nodes as a cloud's kubelets would register them, made directly through the Kubernetes API. */
-import { ApiException, CoreV1Api, type KubeConfig, type V1Node, type V1Taint } from '@kubernetes/client-node';
+import {
+  ApiException,
+  CoreV1Api,
+  type KubeConfig,
+  type V1Node,
+  type V1NodeStatus,
+  type V1Taint,
+} from '@kubernetes/client-node';
 
 /** Anything with a kubeconfig: a world's `kubernetes`, for one. */
 export interface KubeAccess {
@@ -15,6 +22,8 @@ export interface NodeSpec {
   readonly region?: string;
   readonly zone?: string;
   readonly taints?: readonly V1Taint[];
+  /** What its kubelet reports. @default nothing */
+  readonly status?: V1NodeStatus;
 }
 
 /**
@@ -31,6 +40,7 @@ export function createNode(access: KubeAccess, spec: NodeSpec): Promise<V1Node> 
         ...(spec.providerID !== undefined && { providerID: spec.providerID }),
         ...(spec.taints && { taints: [...spec.taints] }),
       },
+      ...(spec.status && { status: spec.status }),
     },
   });
 }

@@ -114,7 +114,7 @@ async function createWorker(options: WorkersOptions, taskQueue: string, activiti
     // Below the pod's grace period: what is under way may end, and the rest is taken up by another worker.
     shutdownGraceTime: options.config.worker.shutdownGraceTimeMs,
     // How long a task waits for the worker that has the workflow in its cache, in case that one was killed.
-    stickyQueueScheduleToStartTimeout: '3 seconds',
+    stickyQueueScheduleToStartTimeout: '4 seconds',
     // The SDK would send every second one only, and a late one is taken for a dead worker.
     maxHeartbeatThrottleInterval: HEARTBEAT_MS,
     maxConcurrentActivityTaskExecutions: 100,
