@@ -1,23 +1,18 @@
 /** A run that knows nothing of what its node has, as after the loss of Temporal's data, takes it over. */
-import { condition, patched } from '@temporalio/workflow';
+import { condition } from '@temporalio/workflow';
 import type { NodeRun } from './node-run.ts';
 
 /** It needs no call that changes anything, and so no turn: it takes seconds. */
 const ADOPTION_MS = 30_000;
 
 /**
- * Whether what is to be written on the Node waits for {@link adoption}: a Node that shows an address does not lose it, and its
- * phase, only since this run has taken over the other one first.
+ * Waits until the run has taken over what the Node shows, before anything is written on it: a Node that shows an address does not
+ * lose it, and its phase, only since this run has taken over the other one first.
  *
- * Asked apart from the wait: `await` alone, even of nothing, would change the order of the commands.
+ * @param giveUp what does not wait for that
  */
-export function isAdoptedFirst(run: NodeRun): boolean {
-  return isBeingAdopted(run) && patched('adopt-before-publish');
-}
-
-/** @param giveUp what does not wait for that */
 export async function adoption(run: NodeRun, giveUp: () => boolean): Promise<void> {
-  await condition(() => giveUp() || !isBeingAdopted(run), ADOPTION_MS);
+  if (isBeingAdopted(run)) await condition(() => giveUp() || !isBeingAdopted(run), ADOPTION_MS);
 }
 
 /** @returns whether an address that the instance has and the Node shows is still to be taken over */

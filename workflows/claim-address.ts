@@ -1,15 +1,9 @@
 /** From a node without an address of a family to one that has it: request, grant, associate, verify, settle. */
-import {
-  ApplicationFailure,
-  CancellationScope,
-  condition,
-  isCancellation,
-  patched,
-} from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import type { Associated } from '../activities/contract.ts';
 import { type AddressQuery, familyName, type Instance, type InstanceRef } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
-import { adoption, isAdoptedFirst } from './adoption.ts';
+import { adoption } from './adoption.ts';
 import {
   noteAssigned,
   noteClaim,
@@ -61,8 +55,6 @@ const ASK_AGAIN_MS = 10 * 60_000;
 /** A node that holds a foreign address is looked at again after this long, in case it was detached. */
 const FOREIGN_AGAIN_MS = 5 * 60_000;
 const LONGEST_PAUSE_MS = 60_000;
-/** Histories that are older waited on with the taint. */
-const TAINT_GOES = 'taint-goes-while-waiting';
 /** What a new look at the node, or another address, may mend. */
 const TRY_AGAIN: readonly string[] = ['InUse', 'ForeignAddress', 'NotFound', 'NotVisibleYet'];
 
@@ -99,7 +91,7 @@ async function awaitGrant(
     await condition(isWoken, Math.min(ASK_AGAIN_MS, Math.max(1, leftMs)));
     const grant = of.grants.shift();
     if (grant === undefined) {
-      if (isWoken() || tolerated(of, pool) > 0 || !patched(TAINT_GOES)) return undefined;
+      if (isWoken() || tolerated(of, pool) > 0) return undefined;
       await giveUpTaint(run, of, pool);
       continue;
     }
@@ -157,7 +149,7 @@ async function waitVisibly(run: NodeRun, of: FamilyRun, notice: Notice): Promise
   // An address that comes meanwhile does not wait for Kubernetes to take the Event.
   const giveUp = (): boolean => isInterrupted(run) || of.grants.length > 0;
   note(run, `claim an ${familyName(of.family)} address`, 'waiting', message);
-  if (isAdoptedFirst(run)) await adoption(run, giveUp);
+  await adoption(run, giveUp);
   await publish(run, { event: notice, giveUp });
 }
 

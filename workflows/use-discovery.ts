@@ -4,7 +4,7 @@ import type { Discovery } from '../activities/contract.ts';
 import { type AddressQuery, familyName, type InstanceRef, solePublicIp } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
-import { adoption, isAdoptedFirst } from './adoption.ts';
+import { adoption } from './adoption.ts';
 import { noteDrift } from './decisions.ts';
 import { failureType } from './failures.ts';
 import { type FamilyRun, newFamilyRun, wantedOf } from './family-run.ts';
@@ -224,7 +224,7 @@ export async function announce(run: NodeRun, of: FamilyRun): Promise<void> {
 /** As {@link announce}, in other words. */
 export async function announceAs(run: NodeRun, of: FamilyRun, notice: Notice): Promise<void> {
   enterFamilyPhase(run, of, 'assigned', notice.message);
-  if (isAdoptedFirst(run)) await adoption(run, () => isInterrupted(run));
+  await adoption(run, () => isInterrupted(run));
   await publish(run, { event: notice });
 }
 

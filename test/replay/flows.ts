@@ -291,7 +291,7 @@ async function restored(h: Harness): Promise<void> {
 async function mutexContinued(h: Harness): Promise<void> {
   await h.mutex.signal(configureSignal, { pacing: { burst: 10, perSecond: 2 } });
   await h.mutexStatus();
-  await keep('address-pool', h.mutex);
+  await keepRuns('address-pool', h);
 
   const [allocationId = ''] = h.reserve('short');
   await h.restartMutexWithOverdueClaim(allocationId, 'granted');
@@ -299,6 +299,17 @@ async function mutexContinued(h: Harness): Promise<void> {
   const next = await h.addNode('after-the-mutex', { pool: 'plain' });
   await h.waitUntilAssigned(next);
   await keep('address-pool-continued', h.mutex);
+}
+
+/** Every run of the mutex up to now, the first one first. */
+async function keepRuns(name: string, h: Harness): Promise<void> {
+  const { workflowId } = h.mutex;
+  const runs: { runId: string; startTime: Date }[] = [];
+  for await (const run of h.client.workflow.list({ query: `WorkflowId = '${workflowId}'` })) runs.push(run);
+  runs.sort((a, b) => a.startTime.getTime() - b.startTime.getTime());
+  for (const [index, { runId }] of runs.entries()) {
+    await keep(`${name}-${index + 1}`, h.client.workflow.getHandle(workflowId, runId));
+  }
 }
 
 async function told(h: Harness, node: TestNode): Promise<void> {

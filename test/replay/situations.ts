@@ -71,11 +71,15 @@ export const situations: Readonly<Record<string, Shown>> = {
   cancelled: node((it) => it.end === 'CANCELED'),
   'two families': node((it) => it.addresses === 2),
   'a pinned address that was in use': node((it) => inOrder(it.grants, 'pinned', 'granted')),
-  'the mutex with many requests and claims': mutex(
-    (it) => count(it.messages, 'request') > 10 && count(it.messages, 'settle') > 10,
+  'the mutex with several requests and claims': mutex(
+    (it) => count(it.messages, 'request') > 4 && count(it.messages, 'settle') > 4,
   ),
-  'the mutex with requests that are withdrawn, addresses that are freed, and another pacing': mutex((it) =>
-    ['withdraw', 'freed', 'configure'].every((name) => it.messages.includes(name)),
+  'the mutex with requests that are withdrawn': mutex((it) => it.messages.includes('withdraw')),
+  'the mutex with addresses that are freed, and another pacing': mutex((it) =>
+    ['freed', 'configure'].every((name) => it.messages.includes(name)),
+  ),
+  'the mutex with a long history': mutex(
+    (it) => it.end === 'CONTINUED_AS_NEW' && !it.input.includes('"state"'),
   ),
   'the mutex with the claims of an earlier run, and a holder that may be dead': mutex(
     (it) => it.input.includes('"claims":[{') && it.activities.includes('findClosed'),
