@@ -1,4 +1,5 @@
 /** Data goes to standard output, everything else to standard error: so a pipe gets data only. */
+import { isatty } from 'node:tty';
 import pico from 'picocolors';
 import { stringify } from 'yaml';
 import type { OutputFormat } from './options.ts';
@@ -17,7 +18,8 @@ export interface Speech {
 export function createSpeech({ color }: { readonly color: boolean }): Speech {
   const isWanted = color && !process.env['NO_COLOR'];
   return {
-    colors: pico.createColors(isWanted && process.stdout.isTTY),
+    // Asked of the descriptor: process.stdout.isTTY is undefined of a pipe, and then the library guesses, on build servers wrongly.
+    colors: pico.createColors(isWanted && isatty(1)),
     data: (format, value, text) => {
       process.stdout.write(rendered(format, value, text));
     },
