@@ -1,8 +1,10 @@
 /** The connection to one cluster's API server. */
 import {
+  type AuthMethodsConfiguration,
   CoreV1Api,
   createConfiguration,
   KubeConfig,
+  type RequestContext,
   ServerConfiguration,
   type Configuration,
 } from '@kubernetes/client-node';
@@ -90,7 +92,7 @@ function configurationSource(): string {
 function apiConfiguration(kubeConfig: KubeConfig, server: string): Configuration {
   return createConfiguration({
     baseServer: new ServerConfiguration(server, {}),
-    authMethods: { default: kubeConfig },
+    authMethods: { default: keepConnections(kubeConfig) },
     promiseMiddleware: [
       {
         pre: (request) => {
@@ -102,4 +104,29 @@ function apiConfiguration(kubeConfig: KubeConfig, server: string): Configuration
       },
     ],
   });
+}
+
+type Authentication = NonNullable<AuthMethodsConfiguration['default']>;
+
+/** Certificates are renewed now and then: connections are made anew with what the kubeconfig says by then. */
+const connectionsAgeMs = 5 * 60_000;
+
+/** The client would open a connection for every call, of which the handshake costs more than the call. */
+function keepConnections(kubeConfig: KubeConfig): Authentication {
+  let kept:
+    | { readonly since: number; readonly dispatcher: ReturnType<RequestContext['getDispatcher']> }
+    | undefined;
+  return {
+    getName: () => kubeConfig.getName(),
+    applySecurityAuthentication: async (context) => {
+      await kubeConfig.applySecurityAuthentication(context);
+      const now = performance.now();
+      if (kept === undefined || now - kept.since > connectionsAgeMs) {
+        // Calls that are under way are answered first.
+        void kept?.dispatcher?.close().catch(() => {});
+        kept = { since: now, dispatcher: context.getDispatcher() };
+      }
+      if (kept.dispatcher !== undefined) context.setDispatcher(kept.dispatcher);
+    },
+  };
 }

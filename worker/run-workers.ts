@@ -118,8 +118,6 @@ async function createWorker(options: WorkersOptions, taskQueue: string, activiti
     // The SDK would send every second one only, and a late one is taken for a dead worker.
     maxHeartbeatThrottleInterval: HEARTBEAT_MS,
     maxConcurrentActivityTaskExecutions: 100,
-    // Local activities hold the task in which they run: as many at once as of the others.
-    maxConcurrentWorkflowTaskExecutions: 100,
     ...(options.version === undefined ? {} : { workerDeploymentOptions: options.version }),
   };
   return Worker.create(workerOptions);

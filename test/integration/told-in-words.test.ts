@@ -153,6 +153,11 @@ describe('a claim that an operator wants released', () => {
       }
       await waitFor('no granted claim', claimsOf, (claims) => claims.length === 0);
       // What the terminated one had asked for is carried out; its Node is there, so the watcher starts it again.
+      await waitFor(
+        'the late association',
+        () => harness.ec2.journal().filter(({ instanceId }) => instanceId === node.instanceId),
+        (events) => events.length > 0,
+      );
       await harness.tellChanged(node);
       await harness.waitUntilAssigned(node);
       await harness.deleteNode(node);
