@@ -26,7 +26,7 @@ afterAll(() => crash.stop());
 
 /** The workflows with one more command before the association. */
 async function bundleWith(name: string, statement: string): Promise<string> {
-  const call = '    const association = await associate.executeWithOptions(';
+  const call = '    associated = await associate.executeWithOptions(';
   const imports = "} from '@temporalio/workflow';";
   const folder = mutate(root, {
     what: statement,
