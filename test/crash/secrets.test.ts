@@ -97,7 +97,7 @@ test(
       expect(marked.every((secret) => secret.length > 20)).toBe(true);
       expect(seen.get('log of the worker')).toContain('"level":"debug"');
       expect(seen.get('histories')).toContain('not authorized');
-      expect(seen.get('Events')).toContain('AssignmentFailed');
+      expect(seen.get('Events')).toContain('"reason":"Denied"');
       expect(seen.get('HTTP of the worker')).toContain('kubeip_cloud_requests_total');
       ec2.configure({ denied: [] });
       for (const node of [served, refused]) await scene.deleteNode(node);
