@@ -58,6 +58,7 @@ test(
       '--seed=1',
       '--episodes=6',
       '--clouds=aws',
+      '--only=addNode,reserveAddress,moveByHand,kill',
     );
     expect(code).toBe(1);
     expect(result.violations).toBeGreaterThan(0);

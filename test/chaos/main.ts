@@ -17,6 +17,7 @@ interface Options {
   readonly clouds: readonly ProviderName[];
   readonly episodes?: number;
   readonly fromEpisode: number;
+  readonly only?: readonly string[];
   readonly without?: readonly string[];
   readonly mutation?: string;
   readonly shrink?: boolean;
@@ -39,6 +40,9 @@ const options = new Command('npm run chaos --')
   .option('--clouds <list>', 'aws, gcp, or both with a comma between them', cloudList, ['aws', 'gcp'])
   .option('--episodes <n>', 'so many, in place of a time', oneOrMore)
   .option('--from-episode <n>', 'begin with this one', wholeNumber, 0)
+  .addOption(
+    new Option('--only <kinds>', 'draw the plans from these kinds of steps alone').argParser(kindList),
+  )
   .addOption(
     new Option(
       '--without <kinds>',
@@ -68,7 +72,7 @@ const options = new Command('npm run chaos --')
 process.exit(await main());
 
 async function main(): Promise<number> {
-  const { seed, minutes, clouds, episodes, fromEpisode, without, json, keep } = options;
+  const { seed, minutes, clouds, episodes, fromEpisode, only, without, json, keep } = options;
   const mutation = options.mutation === undefined ? undefined : mutations[options.mutation];
   const sourceRoot = mutation && mutate(join(import.meta.dirname, '../..'), mutation);
   const { signal } = listenForShutdown();
@@ -79,6 +83,7 @@ async function main(): Promise<number> {
     lengthMs: minutes * 60_000,
     episodes,
     fromEpisode,
+    kinds: only && new Set(only),
     choose: (plan) => plan.filter(({ kind }) => without?.includes(kind) !== true),
     sourceRoot,
     keep,
@@ -104,14 +109,14 @@ function isWrong({ violations, leaked, stuck, crashes }: ChaosResult): boolean {
 
 /** Says the fewest steps with which it failed. */
 async function shrinkEpisode(chaos: ChaosOptions, episode: number): Promise<void> {
-  const { seed, clouds, signal, say } = chaos;
+  const { seed, clouds, kinds, signal, say } = chaos;
   const fails = async (steps: readonly Step[]): Promise<boolean> => {
     if (signal.aborted) return false;
     say(`Trying episode ${episode} with ${steps.length} steps:`);
     const alone = { ...chaos, fromEpisode: episode, episodes: 1, choose: () => steps, keep: false };
     return isWrong(await runChaos({ ...alone, say: (line) => say(`  ${line}`) }));
   };
-  const plan = chaos.choose?.(planEpisode({ seed, episode, clouds })) ?? [];
+  const plan = chaos.choose?.(planEpisode({ seed, episode, clouds, kinds })) ?? [];
   if (!(await fails(plan))) {
     say(`Episode ${episode} alone does not fail: it takes those before it, or another timing.`);
     return;

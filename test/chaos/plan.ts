@@ -10,7 +10,12 @@ export interface PlanOptions {
   readonly clouds: readonly ProviderName[];
   /** Milliseconds. @default 20000 */
   readonly lengthMs?: number;
+  /** Draw from these kinds alone. @default all */
+  readonly kinds?: ReadonlySet<string> | undefined;
 }
+
+/** How often each kind comes, as parts of their sum. */
+type Weights<Kind> = readonly (readonly [Kind, number])[];
 
 /** Life steps of each cloud in an episode. */
 const LIFE_STEPS = 14;
@@ -19,21 +24,26 @@ const FAULT_STEPS = 9;
 const programs: readonly ProgramSlot[] = ['worker-1', 'worker-2', 'watcher-1', 'watcher-2'];
 
 /** @returns the steps in the order of their time */
-export function planEpisode({ seed, episode, clouds, lengthMs = 20_000 }: PlanOptions): Step[] {
+export function planEpisode({ seed, episode, clouds, lengthMs = 20_000, kinds }: PlanOptions): Step[] {
   const random = seededFor(seed, episode);
   const at = (): number => random.between(0, lengthMs);
+  const ofLife = lifeWeights.filter(([kind]) => kinds?.has(kind) !== false);
+  const ofFaults = faultWeights.filter(([kind]) => kinds?.has(kind) !== false);
   const life = clouds.flatMap((cloud) =>
-    Array.from({ length: LIFE_STEPS }, (): Step => ({ at: at(), ...lifeStep(random, cloud) })),
+    Array.from({ length: ofLife.length > 0 ? LIFE_STEPS : 0 }, (): Step => ({
+      at: at(),
+      ...lifeStep(random, cloud, ofLife),
+    })),
   );
-  const faults = Array.from({ length: FAULT_STEPS }, (): Step => ({
+  const faults = Array.from({ length: ofFaults.length > 0 ? FAULT_STEPS : 0 }, (): Step => ({
     at: at(),
-    ...faultStep(random, clouds),
+    ...faultStep(random, clouds, ofFaults),
   }));
   return [...life, ...faults].sort((a, b) => a.at - b.at);
 }
 
 /** More come than go, so that the pools are short of addresses now and then. */
-const lifeWeights: readonly [LifeStep['kind'], number][] = [
+const lifeWeights: Weights<LifeStep['kind']> = [
   ['addNode', 44],
   ['deleteNode', 18],
   ['replaceNode', 8],
@@ -45,14 +55,14 @@ const lifeWeights: readonly [LifeStep['kind'], number][] = [
   ['attachByHand', 8],
   ['detachByHand', 6],
   ['detachFromNode', 6],
-  ['moveByHand', 5],
+  ['moveByHand', 10],
   ['snatch', 6],
   ['command', 8],
   ['badSignal', 4],
 ];
 
-function lifeStep(random: Random, cloud: ProviderName): LifeStep {
-  const kind = weighted(random, lifeWeights);
+function lifeStep(random: Random, cloud: ProviderName, weights: Weights<LifeStep['kind']>): LifeStep {
+  const kind = weighted(random, weights);
   const picked = { cloud, pick: random.next() };
   switch (kind) {
     case 'deleteNode':
@@ -68,7 +78,7 @@ function lifeStep(random: Random, cloud: ProviderName): LifeStep {
   }
 }
 
-const faultWeights: readonly [FaultStep['kind'], number][] = [
+const faultWeights: Weights<FaultStep['kind']> = [
   ['kill', 24],
   ['pause', 8],
   ['restartTemporal', 5],
@@ -86,8 +96,12 @@ const faultWeights: readonly [FaultStep['kind'], number][] = [
 /** All that may happen. */
 export const stepKinds: readonly Step['kind'][] = [...lifeWeights, ...faultWeights].map(([kind]) => kind);
 
-function faultStep(random: Random, clouds: readonly ProviderName[]): FaultStep {
-  const kind = weighted(random, faultWeights);
+function faultStep(
+  random: Random,
+  clouds: readonly ProviderName[],
+  weights: Weights<FaultStep['kind']>,
+): FaultStep {
+  const kind = weighted(random, weights);
   const cloud = random.pick(clouds);
   const links: readonly Link[] = ['temporal', 'kubernetes', ...clouds];
   const ms = random.between(1_000, 6_000);
@@ -128,7 +142,7 @@ function faultStep(random: Random, clouds: readonly ProviderName[]): FaultStep {
   }
 }
 
-function weighted<Kind>(random: Random, weights: readonly [Kind, number][]): Kind {
+function weighted<Kind>(random: Random, weights: Weights<Kind>): Kind {
   let left = random.next() * weights.reduce((total, [, weight]) => total + weight, 0);
   for (const [kind, weight] of weights) {
     left -= weight;

@@ -53,7 +53,8 @@ export function tellEpisode(told: Told): Wrong {
     }
   }
   if (violations.length + stuck.length + programs.crashes.length > 0) {
-    const again = `npm run chaos -- --seed ${options.seed} --clouds ${options.clouds.join(',')}`;
+    const only = options.kinds === undefined ? '' : ` --only ${[...options.kinds].join(',')}`;
+    const again = `npm run chaos -- --seed ${options.seed} --clouds ${options.clouds.join(',')}${only}`;
     options.say(`Repeat it: ${again} --from-episode ${episode} --episodes 1`);
     options.say(
       `From the beginning: ${again} --from-episode ${options.fromEpisode} --episodes ${episode - options.fromEpisode + 1}`,

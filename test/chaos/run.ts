@@ -17,6 +17,8 @@ export interface ChaosOptions {
   readonly episodes?: number | undefined;
   /** The number of the first one. */
   readonly fromEpisode: number;
+  /** The plans are drawn from these kinds of steps alone. @default all */
+  readonly kinds?: ReadonlySet<string> | undefined;
   /** What is played of an episode's plan. @default all */
   readonly choose?: ((plan: readonly Step[]) => readonly Step[]) | undefined;
   readonly sourceRoot?: string | undefined;
@@ -104,9 +106,9 @@ class Run {
   }
 
   async #play(episode: number): Promise<void> {
-    const { seed, clouds, choose, signal, say } = this.#options;
+    const { seed, clouds, kinds, choose, signal, say } = this.#options;
     const world = this.#world;
-    const whole = planEpisode({ seed, episode, clouds });
+    const whole = planEpisode({ seed, episode, clouds, kinds });
     const plan = choose === undefined ? whole : choose(whole);
     for (const { kind } of plan) this.#steps[kind] = (this.#steps[kind] ?? 0) + 1;
     const startedAt = Date.now();

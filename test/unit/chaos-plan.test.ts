@@ -56,3 +56,11 @@ test('chance is spread evenly', () => {
   expect(Math.min(...counts)).toBeGreaterThan(800);
   expect(Math.max(...counts)).toBeLessThan(1_200);
 });
+
+test('a plan can be drawn from some kinds alone, without life or without faults too', () => {
+  const kindsOf = (...kinds: string[]): Set<string> =>
+    new Set(planEpisode({ seed: 1, episode: 0, clouds, kinds: new Set(kinds) }).map(({ kind }) => kind));
+  expect(kindsOf('addNode', 'kill')).toEqual(new Set(['addNode', 'kill']));
+  expect(kindsOf('addNode')).toEqual(new Set(['addNode']));
+  expect(kindsOf('kill')).toEqual(new Set(['kill']));
+});
