@@ -178,6 +178,11 @@ export class Lab {
     });
   }
 
+  /** Waits until so many instances have an address. @throws as {@link Lab.untilAddressed} */
+  async untilSomeAddressed(count: number, patienceMs = 120_000): Promise<void> {
+    await this.#untilAll('have an address', count, patienceMs, () => this.addressedAt().size);
+  }
+
   /** Waits until so many workflows say that their node is assigned, by visibility. */
   async untilAssigned(count: number, patienceMs = 120_000): Promise<void> {
     const query = `WorkflowType = 'AssignIpWorkflow' AND ExecutionStatus = 'Running' AND KubeipPhase = 'assigned'`;

@@ -8,11 +8,12 @@ import { burst } from './burst.ts';
 import { churn } from './churn.ts';
 import { fleet } from './fleet.ts';
 import { recover } from './recover.ts';
+import { rollingRestart } from './rolling-restart.ts';
 import type { Scenario } from './scenario.ts';
 import { single } from './single.ts';
 import { workers } from './workers.ts';
 
-const scenarios: readonly Scenario[] = [burst, single, fleet, churn, workers, recover];
+const scenarios: readonly Scenario[] = [burst, single, fleet, churn, workers, recover, rollingRestart];
 
 /** What commander parsed: the options that are common to all scenarios, and the scenario's own. */
 type Given = { readonly json?: boolean } & Readonly<Record<string, unknown>>;

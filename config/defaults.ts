@@ -17,8 +17,9 @@ export const defaults = {
   },
   pacing: {
     // EC2 allows 50 calls at once, then 5 a second, for all users of an account's region together ("Request throttling
-    // for the Amazon EC2 API"). What is left below it is the headroom of the account's other users.
-    aws: { burst: 48, perSecond: 4.75 },
+    // for the Amazon EC2 API"). What is left below it is for grants that are delivered late and then make their calls together, and
+    // for the account's other users: associations are rare but for nodes.
+    aws: { burst: 45, perSecond: 4.95 },
     // Compute Engine allows 1,500 changes a minute to all users of a project's region together ("Compute Engine rate quotas
     // and system limits"). An association takes two of them: an access config deleted, another one added. So these come to
     // (50 + 60 × 8) × 2 = 1,060 in the busiest minute; GKE itself needs the rest.

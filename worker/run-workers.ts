@@ -27,6 +27,13 @@ import type { WorkerMetrics } from './metrics.ts';
 import type { Providers } from './providers.ts';
 import { untracedSinks, type WorkerTracing } from './tracing.ts';
 
+/**
+ * Workflow tasks that one Worker has under way. A node's first task waits for the cloud, some 300 ms, so this is how fast new nodes
+ * are taken up: a few dozen a second by each process, several times what a cloud's rate limit lets through. More at once would send
+ * the mutex more requests than the server can write, and its own tasks have to wait for those: docs/decisions/0045.
+ */
+const WORKFLOW_TASKS_AT_ONCE = 10;
+
 export interface WorkersOptions {
   readonly config: Config;
   readonly client: Client;
@@ -118,6 +125,7 @@ async function createWorker(options: WorkersOptions, taskQueue: string, activiti
     // The SDK would send every second one only, and a late one is taken for a dead worker.
     maxHeartbeatThrottleInterval: HEARTBEAT_MS,
     maxConcurrentActivityTaskExecutions: 100,
+    maxConcurrentWorkflowTaskExecutions: WORKFLOW_TASKS_AT_ONCE,
     ...(options.version === undefined ? {} : { workerDeploymentOptions: options.version }),
   };
   return Worker.create(workerOptions);

@@ -9,12 +9,13 @@ import { formatScope } from '../model/scope.ts';
 import { failureMessage } from './failures.ts';
 import { clusterTaskQueue, scopeTaskQueue } from './messages.ts';
 import type { DiagnoseInput, DiagnoseReport, ScopeDiagnosis } from './reports.ts';
+import { HEARTBEAT_TIMEOUT } from './timeouts.ts';
 
 /** Somebody waits for the answer: what is not taken up by then is reported so. */
 const IN_TIME = {
   scheduleToStartTimeout: '15 seconds',
   startToCloseTimeout: '1 minute',
-  heartbeatTimeout: '8 seconds',
+  heartbeatTimeout: HEARTBEAT_TIMEOUT,
   retry: { initialInterval: '1 second', maximumAttempts: 2 },
 } as const;
 

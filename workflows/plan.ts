@@ -13,6 +13,7 @@ import { readClock } from './pool/clock.ts';
 import { unpack } from './pool/packed-state.ts';
 import { newPoolState } from './pool/state.ts';
 import type { PlanInput, PlanReport, PlanRow } from './reports.ts';
+import { HEARTBEAT_TIMEOUT } from './timeouts.ts';
 
 const RETRY = { initialInterval: '1 second', maximumInterval: '10 seconds', maximumAttempts: 3 } as const;
 
@@ -37,7 +38,7 @@ function clusterInspections(cluster: string) {
   return proxyActivities<ClusterActivities>({
     taskQueue: clusterTaskQueue(cluster),
     startToCloseTimeout: '5 minutes',
-    heartbeatTimeout: '8 seconds',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry: RETRY,
   });
 }
@@ -51,7 +52,7 @@ async function planScope(
   const { select } = proxyActivities<ScopeActivities>({
     taskQueue: scopeTaskQueue(scope),
     startToCloseTimeout: '1 minute',
-    heartbeatTimeout: '8 seconds',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry: RETRY,
   });
   const packed = await readMutex.executeWithOptions({ summary: 'who waits' }, [{ scope }]);

@@ -8,4 +8,4 @@ export const HEARTBEAT_TIMEOUT = '5 seconds';
  * ten times too much to do: the first look at a Node, of two seconds at most, or the replay of the mutex's longest history.
  * Temporal's default is ten seconds.
  */
-export const WORKFLOW_TASK_TIMEOUT = '8 seconds';
+export const WORKFLOW_TASK_TIMEOUT = '6 seconds';

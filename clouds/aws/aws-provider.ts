@@ -44,7 +44,7 @@ class AwsProvider implements CloudProvider {
   readonly #families: Readonly<Record<Family, AddressFamily>>;
 
   constructor(options: AwsProviderOptions) {
-    const windowMs = options.batchWindowMs ?? 20;
+    const windowMs = options.batchWindowMs ?? 50;
     this.scope = { provider: 'aws', account: options.account, region: options.region };
     const client = new EC2Client(awsClientConfig(options));
     const call = createAwsCall(options);

@@ -78,7 +78,7 @@ class GcpProvider implements CloudProvider {
   readonly #configs: AccessConfigs;
 
   constructor(options: GcpProviderOptions) {
-    const { project, region, endpoint, batchWindowMs: windowMs = 20 } = options;
+    const { project, region, endpoint, batchWindowMs: windowMs = 50 } = options;
     this.scope = { provider: 'gcp', account: project, region };
     this.#clients = createGcpClients(options);
     const call = createGcpCall(this.#clients, options, project);

@@ -50,6 +50,7 @@ export function startTemporal(options: TemporalServerOptions): Promise<TemporalS
         `--port=${port}`,
         `--ui-port=${uiPort}`,
         `--db-filename=${databaseOf(options.dir)}`,
+        ...sqlitePragmas.map((pragma) => `--sqlite-pragma=${pragma}`),
         '--log-level=warn',
         '--color=never',
         ...searchAttributeFlags(),
@@ -69,6 +70,12 @@ export function startTemporal(options: TemporalServerOptions): Promise<TemporalS
     };
   });
 }
+
+/**
+ * By its own default SQLite waits for the disk several times in each transaction, and a transaction is all that this server does
+ * at a time. So it survives a SIGKILL at any moment, as it must here, but not for certain the loss of the machine's power.
+ */
+const sqlitePragmas = ['journal_mode=WAL', 'synchronous=NORMAL'];
 
 /** SQLite's write-ahead log is part of the database. */
 const databaseSuffixes = ['', '-wal', '-shm', '-journal'];

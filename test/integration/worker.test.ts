@@ -33,7 +33,7 @@ test('starts the mutex of its scope and tells it the pacing', async () => {
   const mutex = here.client.workflow.getHandle(addressPoolWorkflowId(scope));
   const { taskQueue, status } = await mutex.describe();
   expect({ taskQueue, status: status.name }).toEqual({ taskQueue: scopeTaskQueue(scope), status: 'RUNNING' });
-  expect(await mutex.query(poolStatusQuery)).toMatchObject({ pacing: { burst: 48, perSecond: 4.75 } });
+  expect(await mutex.query(poolStatusQuery)).toMatchObject({ pacing: { burst: 45, perSecond: 4.95 } });
 });
 
 test('is ready once it polls both task queues, and says which', async () => {

@@ -60,7 +60,7 @@ describe('loadConfig', () => {
           taintPolicy: 'assigned',
         },
       ],
-      pacing: { aws: { burst: 48, perSecond: 4.75 }, gcp: { burst: 50, perSecond: 8 } },
+      pacing: { aws: { burst: 45, perSecond: 4.95 }, gcp: { burst: 50, perSecond: 8 } },
       watcher: {
         reconcileIntervalMs: 300_000,
         failureCooldown: { initialIntervalMs: 60_000, maximumIntervalMs: 3_600_000 },
