@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
-import type { WorkflowHandle } from '@temporalio/client';
 import { publishedLimits } from '../../sandbox/ec2/published-limits.ts';
 import { configureSignal, freedSignal, nodeChangedSignal } from '../../workflows/messages.ts';
 import { tokenOf } from './assigned-address.ts';
 import { type Harness, openHarness } from './harness.ts';
+import { pressUntilContinued } from './press-until-continued.ts';
 import { expectSound } from './soundness.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -20,28 +20,6 @@ afterAll(() => harness?.close());
 /** What the mutex hears when somebody has released an address: it does not wait for its next look. */
 async function lookNow(): Promise<void> {
   await harness.mutex.signal(freedSignal, { addressId: 'eipalloc-00000000000000000', disassociated: false });
-}
-
-/**
- * Sends signals until the workflow has continued as new.
- *
- * @param meanwhile called now and then
- */
-async function pressUntilContinued(
-  handle: WorkflowHandle,
-  send: () => Promise<void>,
-  meanwhile: () => void = () => {},
-): Promise<void> {
-  const { runId } = await handle.describe();
-  // More than 100 during one workflow task and the server fails the task, to make room for them.
-  const inFlight = 20;
-  let sent = 0;
-  while ((await handle.describe()).runId === runId) {
-    if (sent > 9_000) throw new Error('the workflow did not continue as new in 9,000 signals');
-    if (sent % 500 === 0) meanwhile();
-    await Promise.all(Array.from({ length: inFlight }, send));
-    sent += inFlight;
-  }
 }
 
 test('70 nodes at once, while others use up the limits that EC2 publishes: throttled, and every one is served', async () => {

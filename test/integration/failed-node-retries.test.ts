@@ -8,6 +8,7 @@ import { nodeChangedSignal } from '../../workflows/messages.ts';
 import { type HarnessOptions, harnessConfig } from './harness-config.ts';
 import { testLogger } from './harness-workers.ts';
 import { type Harness, openHarness } from './harness.ts';
+import { pressUntilContinued } from './press-until-continued.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
@@ -161,12 +162,8 @@ test('a run that continues as new still knows how many failed before it', async 
   if (pool === undefined) throw new Error('no pool');
   await createNodeWorkflows(harness.client, 'test').start(node, pool, 2);
   await harness.waitForPhase(node, 'waiting');
-  const before = await runId();
-  for (let sent = 0; (await runId()) === before; sent += 20) {
-    if (sent > 9_000) throw new Error('the workflow did not continue as new in 9,000 signals');
-    const send = () => harness.handle(node).signal(nodeChangedSignal, { uid: node.uid });
-    await Promise.all(Array.from({ length: 20 }, send));
-  }
+  const handle = harness.handle(node);
+  await pressUntilContinued(handle, () => handle.signal(nodeChangedSignal, { uid: node.uid }));
   expect(await memo()).toMatchObject({ uid: node.uid, failures: 2 });
   await harness.waitForStatus(node, 'at its third attempt', ({ attempt }) => attempt === 3);
 });

@@ -1,0 +1,30 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { WorkflowHandle } from '@temporalio/client';
+
+/** More than 100 during one workflow task and the server fails the task, to make room for them. */
+const IN_FLIGHT = 20;
+/** Signals without a gap keep the server from dispatching the workflow's tasks at all: docs/decisions/0045. */
+const PAUSE_MS = 50;
+const MOST = 9_000;
+
+/**
+ * Sends signals until the workflow has continued as new.
+ *
+ * @param meanwhile called now and then
+ * @throws Error if it does not
+ */
+export async function pressUntilContinued(
+  handle: WorkflowHandle,
+  send: () => Promise<void>,
+  meanwhile: () => void = () => {},
+): Promise<void> {
+  const { runId } = await handle.describe();
+  let sent = 0;
+  while ((await handle.describe()).runId === runId) {
+    if (sent > MOST) throw new Error(`the workflow did not continue as new in ${MOST} signals`);
+    if (sent % 500 === 0) meanwhile();
+    await Promise.all(Array.from({ length: IN_FLIGHT }, send));
+    sent += IN_FLIGHT;
+    await sleep(PAUSE_MS);
+  }
+}
