@@ -214,7 +214,8 @@ export class Lab {
           `${seen} of ${wanted} ${what}, and no more for ${patienceMs / 1000} s: see ${this.world.dir}`,
         );
       }
-      await sleep(POLL_MS);
+      // To look at many takes long itself.
+      await sleep(Math.max(POLL_MS, wanted / 10));
     }
   }
 

@@ -1,6 +1,9 @@
 /** The worker and the watcher as processes, as many as a scenario wants; and what they say of themselves. */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { parse } from 'yaml';
 import type { ManagedProcess } from '../sandbox/processes/child-process.ts';
 import { startProgram } from '../sandbox/processes/program.ts';
 import type { ShippedKubeconfigs } from '../sandbox/processes/shipped-accounts.ts';
@@ -18,6 +21,7 @@ export interface Running {
 }
 
 const POLL_MS = 20;
+const chartValues = fileURLToPath(new URL('../deploy/helm/kubeip-temporal/values.yaml', import.meta.url));
 
 export class Programs {
   readonly #world: World;
@@ -55,6 +59,7 @@ export class Programs {
         ...this.#world.env,
         KUBECONFIG: this.#kubeconfigs[name],
         KUBEIP_WORKFLOW_BUNDLE: this.#bundleFile,
+        NODE_OPTIONS: nodeOptionsInPod(name),
       },
       logFile: join(this.#world.dir, `${name}-${++this.#started}.log`),
     });
@@ -86,6 +91,19 @@ export class Programs {
   async stop(of: readonly Running[] = this.#running): Promise<void> {
     await Promise.all(of.map(({ process }) => process.stop(25_000)));
   }
+}
+
+/** As in the chart's pods, where Node.js takes half of the memory's limit for the heap of each thread by itself. */
+function nodeOptionsInPod(name: ProgramName): string {
+  const values = parse(readFileSync(chartValues, 'utf8')) as Record<ProgramName, ProgramValues>;
+  const { nodeOptions, resources } = values[name];
+  const [, size, unit] = /^(\d+)([MG])i$/.exec(resources.limits.memory) ?? [];
+  return `${nodeOptions} --max-old-space-size=${(Number(size) * (unit === 'G' ? 1024 : 1)) / 2}`;
+}
+
+interface ProgramValues {
+  readonly nodeOptions: string;
+  readonly resources: { readonly limits: { readonly memory: string } };
 }
 
 /** Both say in their log where they serve their metrics: the ports are free ones. */

@@ -28,7 +28,8 @@ export interface NodeTaint {
   readonly effect: string;
 }
 
-const pageSize = 500;
+/** A page of large Nodes is megabytes of JSON, which are in memory more than once: with 500, what was left over took 60 MiB more. */
+const pageSize = 100;
 
 /**
  * Reads one Node from the API server itself, past any cache.

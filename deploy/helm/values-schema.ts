@@ -22,6 +22,7 @@ const program = {
   serviceAccount,
   podDisruptionBudget: switchable,
   resources: kubernetesObject,
+  nodeOptions: z.string(),
   extraEnv: kubernetesList,
   podLabels: labels,
   podAnnotations: labels,

@@ -218,6 +218,25 @@ describe('the configuration', () => {
   });
 });
 
+describe("Node.js's options", () => {
+  const options = async (...values: (string | object)[]) =>
+    (['worker', 'watcher'] as const).map(
+      async (name) =>
+        container(deployment(await render(values), name)).env?.find(({ name: key }) => key === 'NODE_OPTIONS')
+          ?.value,
+    );
+
+  test('keep the space for new objects small, and may be others or none', async () => {
+    const small = '--max-semi-space-size=4';
+    expect(await Promise.all(await options(minimal))).toEqual([small, small]);
+    const others = { worker: { nodeOptions: '' }, watcher: { nodeOptions: '--max-old-space-size=800' } };
+    expect(await Promise.all(await options(minimal, others))).toEqual([
+      undefined,
+      '--max-old-space-size=800',
+    ]);
+  });
+});
+
 describe('with everything switched on', () => {
   test('a worker is versioned, scaled, placed and labelled', async () => {
     const objects = await render([everything]);

@@ -83,6 +83,10 @@ spec:
             - name: TEMPORAL_WORKER_BUILD_ID
               value: {{ include "kubeip.buildId" $root | quote }}
             {{- end }}
+            {{- with $values.nodeOptions }}
+            - name: NODE_OPTIONS
+              value: {{ . | quote }}
+            {{- end }}
             {{- with $values.extraEnv }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
