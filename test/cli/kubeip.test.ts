@@ -9,7 +9,7 @@ import { addressOf } from '../integration/assigned-address.ts';
 import { type Harness, openHarness } from '../integration/harness.ts';
 import type { TestNode } from '../integration/test-nodes.ts';
 import { waitFor } from '../integration/wait-for.ts';
-import { type Ended, runKubeip } from './run-kubeip.ts';
+import { type Ended, runKubeip, type Running, startAtTerminal, startKubeip } from './run-kubeip.ts';
 
 /** Each test starts processes, on a machine that may have other things to do. */
 jest.setTimeout(300_000);
@@ -29,9 +29,17 @@ beforeAll(async () => {
 }, 900_000);
 afterAll(() => h?.close());
 
-function kubeip(...args: string[]): Promise<Ended> {
+function environment(): NodeJS.ProcessEnv {
   const { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE } = h.world.env;
-  return runKubeip(args, { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, KUBEIP_CLUSTER: 'test' });
+  return { TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, KUBEIP_CLUSTER: 'test' };
+}
+
+function kubeip(...args: string[]): Promise<Ended> {
+  return runKubeip(args, environment());
+}
+
+function untilItShows(running: Running, text: string): Promise<string> {
+  return waitFor(text, running.output, (output) => output.includes(text));
 }
 
 /** @returns what the command answered as JSON */
@@ -208,6 +216,41 @@ describe('of a node with an address', () => {
     expect(h.elasticIpOf(node.instanceId)).toBe(first);
   });
 
+  test('release at a terminal asks, and does what is answered', async () => {
+    const question = `Release ${first} from node steered-1 of cluster test?`;
+    for (const no of ['n\r', '\r', '\u0003']) {
+      const refused = startAtTerminal(['release', 'steered-1'], environment());
+      await untilItShows(refused, question);
+      refused.type(no);
+      expect(await refused.ended).toBe(exitCodes.notConfirmed);
+      expect(refused.output()).toContain('Nothing was done.');
+      expect(h.elasticIpOf(node.instanceId)).toBe(first);
+    }
+    const released = startAtTerminal(['release', 'steered-1'], environment());
+    await untilItShows(released, question);
+    released.type('y\r');
+    expect(await released.ended).toBe(exitCodes.ok);
+    expect(h.elasticIpOf(node.instanceId)).toBeUndefined();
+    expect(await kubeip('assign', 'steered-1', '--address', first)).toMatchObject({ code: exitCodes.ok });
+    await h.waitUntilAssigned(node);
+  });
+
+  test('status --watch shows what changes until it is interrupted', async () => {
+    const row = (phase: string) => new RegExp(`^steered-1\\s+${phase}\\s`, 'gm');
+    const watching = startKubeip(['status', '--watch', '--interval', '200ms'], environment());
+    const seen = (phase: string, times: number) =>
+      waitFor(`${phase}, ${times} times`, watching.output, (output) => {
+        return (output.match(row(phase)) ?? []).length >= times;
+      });
+    await seen('assigned', 2);
+    await kubeip('release', 'steered-1', '--yes');
+    await seen('released', 1);
+    watching.interrupt();
+    expect(await watching.ended).toBe(exitCodes.ok);
+    expect(await kubeip('assign', 'steered-1', '--address', first)).toMatchObject({ code: exitCodes.ok });
+    await h.waitUntilAssigned(node);
+  });
+
   test('assign is refused with the workflow’s reason, in one line', async () => {
     const { code, stderr } = await kubeip('assign', 'steered-1');
     expect(code).toBe(exitCodes.rejected);
@@ -264,8 +307,14 @@ test('a claim that there is not is told, and nothing is done', async () => {
   expect(stderr).toContain('There is no claim 99999 in address-pool/aws/');
 });
 
-test('audit reports a drifted node and ends with 8; with --fix its workflow heals it', async () => {
-  h.reserve('drifting');
+test('audit reports what drifted and what was left behind, and ends with 8; --fix heals and gives back', async () => {
+  h.reserve('drifting', 2);
+  // As a call does that a killed worker had made, and that is carried out when its node is long gone.
+  const gone = await h.addNode('drifting-gone', { pool: 'drifting' });
+  const left = (await h.waitUntilAssigned(gone)).address;
+  await h.deleteNode(gone);
+  expect(await h.waitForEnd(gone)).toBe('COMPLETED');
+  h.ec2.associateByHand({ allocationId: left.id, instanceId: gone.instanceId });
   const node = await h.addNode('drifting-1', { pool: 'drifting' });
   const { address } = await h.waitUntilAssigned(node);
   const listed = (view: NodeView | undefined) => view?.addresses.includes(address.ip) === true;
@@ -275,14 +324,17 @@ test('audit reports a drifted node and ends with 8; with --fix its workflow heal
   const seen = await waitFor(
     'the drift',
     () => kubeip('audit', '-o', 'json'),
-    ({ code }) => code !== 0,
+    ({ stderr }) => stderr.includes('1 drifted, 1 unclaimed'),
   );
   expect(seen.code).toBe(exitCodes.problemsFound);
-  expect(seen.stderr).toContain('1 drifted');
   const { reports } = JSON.parse(seen.stdout) as { reports: AuditReport[] };
   expect(reports.flatMap(({ drifted }) => drifted)).toEqual([
     { node: 'drifting-1', ip: address.ip, told: false },
   ]);
+  expect(reports.flatMap(({ orphans }) => orphans)).toEqual([
+    expect.objectContaining({ ip: left.ip, pool: 'drifting', instance: gone.instanceId }),
+  ]);
+  expect(h.elasticIpOf(gone.instanceId)).toBe(left.ip);
 
   expect(await kubeip('audit', '--fix')).toMatchObject({ code: exitCodes.notConfirmed, stdout: '' });
   const fixed = await kubeip('audit', '--fix', '--yes');
@@ -293,6 +345,11 @@ test('audit reports a drifted node and ends with 8; with --fix its workflow heal
     'the address again',
     () => h.elasticIpOf(node.instanceId),
     (ip) => ip === address.ip,
+  );
+  await waitFor(
+    'what was left behind, free',
+    () => h.elasticIpOf(gone.instanceId),
+    (ip) => ip === undefined,
   );
 });
 
