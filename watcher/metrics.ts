@@ -14,6 +14,11 @@ export function createWatcherMetrics(cluster: string) {
       help: 'When the last complete reconcile ended, in Unix time. Its age is time() minus this.',
       registers,
     }),
+    reconcileInterval: new Gauge({
+      name: 'kubeip_watcher_reconcile_interval_seconds',
+      help: 'How often everything is to be compared.',
+      registers,
+    }),
     reconcileDuration: new Histogram({
       name: 'kubeip_watcher_reconcile_duration_seconds',
       help: 'How long complete reconciles took.',

@@ -79,6 +79,7 @@ async function reconcileForEver(
   signal: AbortSignal,
 ): Promise<void> {
   const { config, metrics, logger } = dependencies;
+  metrics.reconcileInterval.set(config.watcher.reconcileIntervalMs / 1000);
   const firstList = new AbortController();
   void synced.then(() => firstList.abort());
   await pause(firstRetryMs, AbortSignal.any([signal, firstList.signal]));

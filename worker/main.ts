@@ -16,7 +16,13 @@ import {
 } from '../program/run-program.ts';
 import { connectClient, connectWorker } from '../program/temporal-connection.ts';
 import { deploymentVersion } from './deployment-version.ts';
-import { createWorkerMetrics, freeLoopbackPort, sdkMetrics, sdkMetricsOptions } from './metrics.ts';
+import {
+  createWorkerMetrics,
+  freeLoopbackPort,
+  sdkMetrics,
+  sdkMetricsOptions,
+  showAuditInterval,
+} from './metrics.ts';
 import { addPoolMetrics } from './pool-metrics.ts';
 import { openProviders } from './providers.ts';
 import { traceCloudCall, traceWorker } from './tracing.ts';
@@ -102,6 +108,8 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
     bundle: await workflowBundle(process.env, logger),
   });
 
+  const { audit } = config;
+  if (audit.enabled) showAuditInterval(metrics.registry, audit.intervalMs, providers.byScope.keys());
   addPoolMetrics({ registry: metrics.registry, config, client: temporal.client, providers, logger });
   const http = await startHttpServer({
     host: config.http.host,

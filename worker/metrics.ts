@@ -110,6 +110,17 @@ function surveyMetrics(registry: Registry): WorkerMetrics['onSurvey'] {
   };
 }
 
+/** How often there is an audit of each scope: without that, its absence could not be told from an audit that is switched off. */
+export function showAuditInterval(registry: Registry, intervalMs: number, scopes: Iterable<string>): void {
+  const interval = new Gauge({
+    name: 'kubeip_audit_interval_seconds',
+    help: 'How often an audit is to be carried out. Absent while audits are switched off.',
+    labelNames: ['scope'],
+    registers: [registry],
+  });
+  for (const scope of scopes) interval.set({ scope }, intervalMs / 1000);
+}
+
 /** The SDK serves its metrics on a port of its own, on loopback; the worker's `/metrics` passes them on. */
 export async function freeLoopbackPort(): Promise<number> {
   const server = createServer();

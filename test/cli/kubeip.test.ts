@@ -39,7 +39,11 @@ function kubeip(...args: string[]): Promise<Ended> {
 }
 
 function untilItShows(running: Running, text: string): Promise<string> {
-  return waitFor(text, running.output, (output) => output.includes(text));
+  return waitFor(
+    text,
+    () => running.output(),
+    (output) => output.includes(text),
+  );
 }
 
 /** @returns what the command answered as JSON */
@@ -239,9 +243,13 @@ describe('of a node with an address', () => {
     const row = (phase: string) => new RegExp(`^steered-1\\s+${phase}\\s`, 'gm');
     const watching = startKubeip(['status', '--watch', '--interval', '200ms'], environment());
     const seen = (phase: string, times: number) =>
-      waitFor(`${phase}, ${times} times`, watching.output, (output) => {
-        return (output.match(row(phase)) ?? []).length >= times;
-      });
+      waitFor(
+        `${phase}, ${times} times`,
+        () => watching.output(),
+        (output) => {
+          return (output.match(row(phase)) ?? []).length >= times;
+        },
+      );
     await seen('assigned', 2);
     await kubeip('release', 'steered-1', '--yes');
     await seen('released', 1);

@@ -48,7 +48,8 @@ type Terms = readonly Pick<NodeSelector, 'matchExpressions'>[];
 
 async function termsOf(selectors: readonly NodeSelector[], more: object = {}): Promise<Terms> {
   const pools = selectors.map((nodeSelector, index) => ({ name: `p${index}`, nodeSelector, filter: 'x' }));
-  const values = { config: { cluster: 'a', pools }, temporal: { address: 'temporal:7233' } };
+  const image = { repository: 'registry.example.com/kubeip-temporal' };
+  const values = { config: { cluster: 'a', pools }, image, temporal: { address: 'temporal:7233' } };
   const objects = await render([values, more], '--show-only', 'templates/worker.yaml');
   const affinity = deployment(objects, 'worker').spec?.template?.spec?.affinity?.nodeAffinity;
   return (affinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? []) as Terms;

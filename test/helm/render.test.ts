@@ -21,7 +21,8 @@ const mtls = join(root, 'deploy/temporal/cloud-mtls-values.yaml');
 const programs = ['worker', 'watcher'] as const;
 const pool = { name: 'a', nodeSelector: { matchLabels: { kubeip: 'use' } }, filter: 'Name=tag:a,Values=b' };
 const config = { cluster: 'prod', defaults: { region: 'eu-west-1' }, pools: [pool] };
-const minimal = { config, temporal: { address: 'temporal:7233' } };
+const image = { repository: 'registry.example.com/kubeip-temporal' };
+const minimal = { config, image, temporal: { address: 'temporal:7233' } };
 
 test.each([
   ['eks', [eks]],
@@ -281,8 +282,12 @@ describe('with everything switched on', () => {
     const files = readdirSync(join(chartFolder, 'files'), { recursive: true }).map(String);
     const rules = objects.filter(({ kind }) => kind === 'PrometheusRule');
     expect(rules).toHaveLength(files.filter((file) => file === 'alerts.yaml').length);
+    const alerts = readFileSync(join(chartFolder, 'files/alerts.yaml'), 'utf8');
+    const url = 'https://example.com/runbook.md';
     for (const rule of rules) {
-      expect(rule.spec).toEqual(parse(readFileSync(join(chartFolder, 'files/alerts.yaml'), 'utf8')));
+      expect(rule.spec).toEqual(
+        parse(alerts.replaceAll('runbook_url: docs/runbook.md#', `runbook_url: ${url}#`)),
+      );
     }
     const dashboards = files.filter((file) => file.endsWith('.json'));
     const maps = objects.filter(({ metadata }) => metadata?.labels?.['grafana_dashboard'] === '1');
@@ -344,7 +349,7 @@ describe('values that will not do are refused, and the message names them:', () 
       /missing property 'filter'/,
     ],
   ])('%s', async (_, given, message) => {
-    await expect(render([{ temporal: minimal.temporal, config: given }])).rejects.toThrow(message);
+    await expect(render([{ ...minimal, config: given }])).rejects.toThrow(message);
   });
 
   test.each<[string, object, RegExp]>([
@@ -358,6 +363,7 @@ describe('values that will not do are refused, and the message names them:', () 
     ['a misspelt value', { wroker: {} }, /'wroker' not allowed/],
     ['a misspelt value further in', { worker: { replica: 1 } }, /'\/worker'.*'replica' not allowed/],
     ['an address that is a URL', { temporal: { address: 'https://temporal:7233' } }, /'\/temporal\/address'/],
+    ['no image', { image: { repository: '' } }, /image\.repository is not set\. A released chart has it/],
     ['no address', { temporal: { address: '' } }, /temporal\.address is not set\. Write host:port/],
     ['a role that is none', { worker: { identity: { awsRoleArn: 'kubeip' } } }, /awsRoleArn': 'kubeip'/],
     ['any free port', { config: { http: { workerPort: 0 } } }, /config\.http\.workerPort is 0/],

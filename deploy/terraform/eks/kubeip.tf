@@ -46,6 +46,7 @@ resource "helm_release" "kubeip" {
 
   values = [yamlencode({
     config = local.kubeip_config
+    image  = { for name, value in { repository = var.image_repository, tag = var.image_tag } : name => value if value != "" }
     temporal = {
       address   = var.temporal_address
       namespace = var.temporal_namespace

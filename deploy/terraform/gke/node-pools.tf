@@ -43,7 +43,8 @@ resource "google_container_node_pool" "public" {
     }
   }
 
-  depends_on = [google_project_iam_member.nodes]
+  # Addresses that a node holds cannot be deleted: the nodes are destroyed first.
+  depends_on = [google_project_iam_member.nodes, google_compute_address.ipv4, google_compute_address.ipv6]
 }
 
 resource "google_container_node_pool" "private" {

@@ -53,9 +53,8 @@ variable "environment" {
 }
 
 variable "api_access_cidrs" {
-  description = "Who may reach the cluster's API server from the internet. Name your own ranges."
+  description = "Who may reach the cluster's API server from the internet: your own ranges."
   type        = list(string)
-  default     = ["0.0.0.0/0"]
 
   validation {
     condition     = length(var.api_access_cidrs) > 0 && alltrue([for cidr in var.api_access_cidrs : can(cidrhost(cidr, 0))])
@@ -136,6 +135,23 @@ variable "chart_version" {
   description = "Version of the chart, if it does not come from a folder."
   type        = string
   default     = null
+}
+
+variable "image_repository" {
+  description = "Registry and name of the image. Needed with `install`, unless the chart is a released one, which names its own."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = !var.install || var.image_repository != "" || startswith(coalesce(var.chart, "-"), "oci://")
+    error_message = "image_repository must be registry and name of the image that you built, such as registry.example.com/kubeip-temporal; or set chart to the oci:// address of a released chart."
+  }
+}
+
+variable "image_tag" {
+  description = "Tag of the image. Empty: the chart's version of the programs."
+  type        = string
+  default     = ""
 }
 
 variable "temporal_address" {

@@ -3,6 +3,9 @@
 {{- if not .Values.temporal.address }}
 {{- fail "temporal.address is not set. Write host:port of Temporal's frontend, such as temporal-frontend.temporal.svc:7233." }}
 {{- end }}
+{{- if not .Values.image.repository }}
+{{- fail "image.repository is not set. A released chart has it; with the chart from a clone, name the registry and the image that you built (docs/image.md), such as registry.example.com/kubeip-temporal." }}
+{{- end }}
 {{- range $component := list "worker" "watcher" }}
 {{- if eq (include "kubeip.port" (list $ $component)) "0" }}
 {{- fail (printf "config.http.%sPort is 0, any free port: probes and metrics need one that is known. Leave it out, or set one." $component) }}

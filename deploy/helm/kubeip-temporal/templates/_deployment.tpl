@@ -76,6 +76,8 @@ spec:
           imagePullPolicy: {{ $root.Values.image.pullPolicy }}
           args: [{{ $component }}, --config, /etc/kubeip/kubeip.yaml]
           env:
+            # For `kubectl exec … -- kubeip`.
+            - { name: KUBEIP_CONFIG, value: /etc/kubeip/kubeip.yaml }
             {{- include "kubeip.temporalEnv" $root | nindent 12 }}
             {{- if and (eq $component "worker") $values.versioning.enabled }}
             - name: TEMPORAL_DEPLOYMENT_NAME
