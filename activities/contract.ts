@@ -131,7 +131,7 @@ export interface Survey {
     readonly ip: string;
   }[];
   readonly unclaimed: readonly Unclaimed[];
-  /** Findings beyond those: the next audit has them. */
+  /** Findings beyond those: the next audits have them. */
   readonly unlisted: number;
 }
 

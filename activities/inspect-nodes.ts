@@ -1,6 +1,6 @@
 /** What `plan` and `doctor` look at: the cluster's Nodes, each with its pool, its instance and its workflow. Reads only. */
 import type { Client } from '@temporalio/client';
-import { defineSearchAttributeKey } from '@temporalio/common';
+import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common';
 import { CloudError, type CloudProvider } from '../clouds/provider.ts';
 import type { Config } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
@@ -24,13 +24,27 @@ type Runs = ReadonlyMap<string, NonNullable<InspectedNode['run']>>;
 const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
 const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST');
 
-/** @throws KubernetesError, or an error of the Temporal client: a plan is not made on half a list */
+/** What is said of so many nodes fits one payload, which Temporal limits to 2 MiB. */
+const MOST_NODES = 4_000;
+
+/**
+ * @throws KubernetesError, or an error of the Temporal client: a plan is not made on half a list
+ * @throws ApplicationFailure `TooLarge` (non-retryable) for more nodes than one payload holds
+ */
 export async function inspectNodes(
   dependencies: InspectionDependencies,
   logger: Logger,
 ): Promise<NodesInspection> {
   const { config, kubernetes, client } = dependencies;
   const [views, runs] = await Promise.all([listNodes(kubernetes), listRuns(client, config.cluster)]);
+  const selected = views.filter(({ labels }) => selectPool(config.pools, labels) !== undefined).length;
+  if (selected > MOST_NODES) {
+    throw ApplicationFailure.nonRetryable(
+      `Pools of cluster ${config.cluster} select ${selected} nodes; a plan is for at most ${MOST_NODES}. ` +
+        'kubeip pools says how many wait and how many addresses are free.',
+      'TooLarge',
+    );
+  }
   const nodes = await Promise.all(views.map((view) => inspect(dependencies, view, runs, logger)));
   return {
     pools: inspectedPools(dependencies),

@@ -4,7 +4,7 @@ import { defineSearchAttributeKey } from '@temporalio/common';
 import { sameIp } from '../clouds/ip.ts';
 import { CloudError, type CloudProvider, DEFAULT_WANT_FREE } from '../clouds/provider.ts';
 import type { PoolConfig } from '../config/config.ts';
-import { compareWithCloud, type AuditedRun, type Drift, type PooledAddress } from '../model/audit.ts';
+import { type AuditedRun, compareWithCloud, type Drift, inTurn, type PooledAddress } from '../model/audit.ts';
 import type { Association, Instance } from '../model/address.ts';
 import { formatScope, type ProviderName, type Scope } from '../model/scope.ts';
 import { assignIpWorkflowId, type PoolSize } from '../workflows/messages.ts';
@@ -15,8 +15,10 @@ const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST
 const poolAttribute = defineSearchAttributeKey('KubeipPool', 'KEYWORD');
 const instanceAttribute = defineSearchAttributeKey('KubeipInstance', 'KEYWORD');
 
-/** What is more than this is counted, and dealt with by the next audit: an audit's history stays small. */
+/** So many of each are looked at: an audit's history stays small. Of what is more the next audit looks at the next ones. */
 const MOST_FINDINGS = 200;
+/** Both looks of an audit, a minute apart, see the same ones, mostly; what they do not is seen by a later audit. */
+const TURN_MS = 10 * 60_000;
 
 export interface SurveyDependencies {
   readonly cluster: string;
@@ -39,13 +41,14 @@ export async function survey(dependencies: SurveyDependencies, scope: Scope): Pr
   const poolNames = pools.map(({ name }) => name);
   const { drifted: shown, missing, unclaimed } = compareWithCloud(addresses, runs, poolNames);
   const drifted = [...shown];
-  for (const drift of missing.slice(0, MOST_FINDINGS)) {
+  const turn = Math.floor(Date.now() / TURN_MS);
+  for (const drift of inTurn(missing, MOST_FINDINGS, turn)) {
     const pool = pools.find(({ name }) => name === drift.run.pool);
     if (pool !== undefined && (await isLost(drift, pool, providers.get(pool.name), scope)))
       drifted.push(drift);
   }
   const examined: Unclaimed[] = [];
-  for (const address of unclaimed.slice(0, MOST_FINDINGS)) {
+  for (const address of inTurn(unclaimed, MOST_FINDINGS, turn)) {
     const pool = pools.find(({ name }) => name === address.pool);
     if (pool !== undefined) examined.push(...(await examine(dependencies, address, pool, scope)));
   }

@@ -71,3 +71,15 @@ function firstOfEach(
     return ip === undefined ? [] : [{ run, ip }];
   });
 }
+
+/**
+ * The part of the findings whose turn it is, and all of them if there are no more than `most`. What never goes away, like another
+ * cluster's addresses in a shared pool, must not keep an audit from the rest.
+ *
+ * @param turn a number that grows by one from audit to audit
+ */
+export function inTurn<T>(findings: readonly T[], most: number, turn: number): readonly T[] {
+  const turns = Math.max(1, Math.ceil(findings.length / most));
+  const from = (turn % turns) * most;
+  return findings.slice(from, from + most);
+}

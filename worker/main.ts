@@ -145,15 +145,16 @@ async function runUntilStopped(workers: Worker[], signal: AbortSignal, logger: L
     logger.info('stopping: no new tasks; what is under way may end');
     stop();
   });
-  const ends = await Promise.allSettled(
-    workers.map(async (worker) => {
-      try {
-        await worker.run();
-      } finally {
-        stop();
-      }
-    }),
-  );
+  const running = workers.map(async (worker) => {
+    try {
+      await worker.run();
+    } finally {
+      stop();
+    }
+  });
+  // It may have come while they were being made, and they can be shut down only once they run.
+  if (signal.aborted) stop();
+  const ends = await Promise.allSettled(running);
   for (const end of ends) if (end.status === 'rejected') throw end.reason;
 }
 

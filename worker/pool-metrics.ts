@@ -98,7 +98,7 @@ export function addPoolMetrics(dependencies: PoolMetricsDependencies): void {
   mutexGauge(
     'kubeip_mutex_queue_length',
     'Requests that wait in the mutex of a scope, of all clusters that share it.',
-    (status) => status?.waiting.length,
+    (status) => status?.queueLength,
   );
   mutexGauge(
     'kubeip_mutex_claims_in_flight',

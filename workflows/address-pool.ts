@@ -12,6 +12,7 @@ import {
   continueAsNew,
   getExternalWorkflowHandle,
   log,
+  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -33,8 +34,17 @@ import {
   settleSignal,
   withdrawSignal,
 } from './messages.ts';
+import { ANSWERS_IN_PORTIONS } from './patches.ts';
 import { readClock } from './pool/clock.ts';
-import { beginLook, decide, lookFailed, type Message, nextLookAt, nextWakeAt } from './pool/look.ts';
+import {
+  beginLook,
+  decide,
+  lookFailed,
+  type Message,
+  MOST_ANSWERS,
+  nextLookAt,
+  nextWakeAt,
+} from './pool/look.ts';
 import { pack, type PackedPoolState, unpack } from './pool/packed-state.ts';
 import { configureBucket } from './pool/pacing.ts';
 import { isDecided, releaseClaim, releasedClaim } from './pool/release-claim.ts';
@@ -169,7 +179,9 @@ async function serve(input: AddressPoolInput): Promise<void> {
       const summary = `free addresses for ${waiting} waiting`;
       const found = await activities.select.executeWithOptions({ summary }, [{ scope, ...planned }]);
       lastError = found.pools.find((pool) => pool.error !== undefined)?.error;
-      await deliver(state, decide(state, planned, found, now()));
+      const isMore = state.queue.length > MOST_ANSWERS;
+      const most = isMore && patched(ANSWERS_IN_PORTIONS) ? MOST_ANSWERS : Number.POSITIVE_INFINITY;
+      await deliver(state, decide(state, planned, found, now(), most));
     } catch (error) {
       lastError = messageOf(error);
       log.warn('could not list addresses', { error: lastError });

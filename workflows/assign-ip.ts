@@ -10,6 +10,7 @@ import {
   isCancellation,
   log,
   makeContinueAsNewFunc,
+  patched,
   TemporalFailure,
   upsertMemo,
 } from '@temporalio/workflow';
@@ -36,6 +37,7 @@ import {
   pause,
   statusOf,
 } from './node-run.ts';
+import { WRITES_GIVE_WAY } from './patches.ts';
 import {
   giveBackStrays,
   giveBackUnread,
@@ -84,7 +86,7 @@ async function stepOrFail(run: NodeRun): Promise<Next> {
 }
 
 async function step(run: NodeRun): Promise<Next> {
-  await publishMissed(run, () => isWantedOtherwise(run));
+  await writeMissed(run);
   const { deletedUid, move } = run;
   if (move !== undefined) {
     await moveAddress(run, move);
@@ -107,6 +109,14 @@ async function step(run: NodeRun): Promise<Next> {
   }
   await claimMissing(run, pool, instance);
   return 'onward';
+}
+
+/** While an address is missing the wait for it does this, and gives way to a grant. */
+async function writeMissed(run: NodeRun): Promise<void> {
+  if (run.unpublished === undefined) return;
+  if (!patched(WRITES_GIVE_WAY)) return publishMissed(run, () => isWantedOtherwise(run));
+  const lacksNothing = run.families.every(({ assignment }) => assignment !== undefined);
+  if (lacksNothing) await publishMissed(run, () => isInterrupted(run));
 }
 
 /** There is something to give back, or to hold: the run must not end for an error. */

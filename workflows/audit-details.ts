@@ -3,7 +3,8 @@ import type { AuditReport } from './messages.ts';
 import { uiMarkdown } from './ui-markdown.ts';
 
 /** @returns Markdown */
-export function auditDetails({ scope, addresses, free, nodes, drifted, orphans }: AuditReport): string {
+export function auditDetails(report: AuditReport): string {
+  const { scope, addresses, free, nodes, drifted, orphans, unlisted } = report;
   const lines = [
     `**${drifted.length} drifted, ${orphans.length} unclaimed.** ${addresses} addresses of the cluster's pools in \`${scope}\`, ` +
       `${free} of them free; ${nodes} nodes looked after.`,
@@ -18,5 +19,6 @@ export function auditDetails({ scope, addresses, free, nodes, drifted, orphans }
       lines.push(`| ${ip} | ${pool} | ${instance} | ${what} |`);
     }
   }
+  if (unlisted !== undefined) lines.push('', `${unlisted} more findings are for the next audits.`);
   return uiMarkdown(lines);
 }

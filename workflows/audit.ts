@@ -56,6 +56,7 @@ export async function AuditWorkflow(input: AuditInput): Promise<AuditReport> {
     nodes: found.nodes,
     drifted,
     orphans: await lookAfterOrphans(input, found, () => look('what looks left behind, once more')),
+    ...(found.unlisted > 0 ? { unlisted: found.unlisted } : {}),
   };
   setCurrentDetails(auditDetails(report));
   return report;

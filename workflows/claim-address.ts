@@ -1,5 +1,11 @@
 /** From a node without an address of a family to one that has it: request, grant, associate, verify, settle. */
-import { ApplicationFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
+import {
+  ApplicationFailure,
+  CancellationScope,
+  condition,
+  isCancellation,
+  patched,
+} from '@temporalio/workflow';
 import type { Associated } from '../activities/contract.ts';
 import { type AddressQuery, familyName, type Instance, type InstanceRef } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
@@ -16,7 +22,7 @@ import { failureMessage, failureType } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import type { ClaimOutcome, Grant } from './messages.ts';
-import { publish, scopeActivities, verifyActivity } from './node-activities.ts';
+import { publish, publishMissed, scopeActivities, verifyActivity } from './node-activities.ts';
 import {
   enterFamilyPhase,
   forgetWish,
@@ -28,7 +34,8 @@ import {
   pause,
   wishOf,
 } from './node-run.ts';
-import { holdingOf, requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
+import { ASKS_AGAIN, WRITES_GIVE_WAY } from './patches.ts';
+import { type Asked, holdingOf, requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
 import { restoreEphemeral } from './restore-ephemeral.ts';
 import {
   asked,
@@ -68,8 +75,9 @@ export async function claimAddress(run: NodeRun, of: FamilyRun, target: ClaimTar
   of.askingSince ??= Date.now();
   enterFamilyPhase(run, of, 'waiting', of.throttled ? throttled(pool, of.lastError) : asked(pool));
   const holds = holdingOf(instance, of.family);
-  await requestAddress(run, of, { pool, query, instance, holds, pinned: wishOf(run, of.family) });
-  const granted = await awaitGrant(run, of, target);
+  const asking = { pool, query, instance, holds, pinned: wishOf(run, of.family) };
+  await requestAddress(run, of, asking);
+  const granted = await awaitGrant(run, of, asking);
   if (granted === undefined) {
     if (run.deletedUid !== undefined || run.releasedByHand) await withdrawRequest(run, of);
     else run.changed = true;
@@ -80,19 +88,19 @@ export async function claimAddress(run: NodeRun, of: FamilyRun, target: ClaimTar
 }
 
 /** @returns undefined when the node must be looked at again first */
-async function awaitGrant(
-  run: NodeRun,
-  of: FamilyRun,
-  { pool, query }: ClaimTarget,
-): Promise<Granted | undefined> {
+async function awaitGrant(run: NodeRun, of: FamilyRun, asking: Asked): Promise<Granted | undefined> {
+  const { pool, query } = asking;
   for (;;) {
     const isWoken = (): boolean => of.grants.length > 0 || isInterrupted(run) || isToContinueAsNew();
+    if (run.unpublished !== undefined && patched(WRITES_GIVE_WAY)) await publishMissed(run, isWoken);
     const leftMs = tolerated(of, pool);
     await condition(isWoken, Math.min(ASK_AGAIN_MS, Math.max(1, leftMs)));
     const grant = of.grants.shift();
     if (grant === undefined) {
-      if (isWoken() || tolerated(of, pool) > 0) return undefined;
-      await giveUpTaint(run, of, pool);
+      if (isWoken()) return undefined;
+      if (tolerated(of, pool) <= 0) await giveUpTaint(run, of, pool);
+      else if (patched(ASKS_AGAIN)) await requestAddress(run, of, { ...asking, again: true });
+      else return undefined;
       continue;
     }
     if (grant.kind === 'empty') {

@@ -262,6 +262,8 @@ export interface AddressRequest {
   readonly pinned?: string;
   /** The address that it would rather have, by its id, if that is free: it had it before. */
   readonly prefers?: string;
+  /** Nothing has changed: asked in case that the mutex has forgotten it. */
+  readonly again?: true;
 }
 
 export interface Holding {
@@ -332,6 +334,8 @@ export interface AddressPoolStatus {
     /** Neither associated nor claimed. */
     readonly free?: number;
   }[];
+  readonly queueLength: number;
+  /** The first 5,000 of the queue. */
   readonly waiting: readonly {
     readonly position: number;
     readonly workflowId: string;
@@ -429,6 +433,8 @@ export interface AuditReport {
     /** In words: why it is there, and what became of it. */
     readonly what: string;
   }[];
+  /** Findings that were too many for one audit: the next ones look at them. Absent: none. */
+  readonly unlisted?: number;
 }
 
 // ---- search attributes (typed; registered by `npm run sandbox` or `temporal operator search-attribute create`) ----

@@ -26,6 +26,8 @@ export interface Asked {
   readonly instance: InstanceRef;
   readonly holds?: Holding | undefined;
   readonly pinned?: string | undefined;
+  /** Nothing has changed since it was asked: the mutex may have forgotten it. */
+  readonly again?: boolean;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface Asked {
 export async function requestAddress(
   run: NodeRun,
   of: FamilyRun,
-  { pool, query, instance, holds, pinned }: Asked,
+  { pool, query, instance, holds, pinned, again }: Asked,
 ): Promise<void> {
   of.requestId ??= uuid4().slice(0, 8);
   of.requestedFor = wantedOf(pool, query, pinned);
@@ -51,6 +53,7 @@ export async function requestAddress(
     ...(holds === undefined ? {} : { holds }),
     ...(pinned === undefined ? {} : { pinned }),
     ...(of.lost === undefined ? {} : { prefers: of.lost }),
+    ...(again === true ? { again } : {}),
   };
   const mutex = getExternalWorkflowHandle(addressPoolWorkflowId(pool.scope));
   try {

@@ -79,6 +79,7 @@ export function isRequest(value: unknown): value is AddressRequest {
     (value['holds'] === undefined || isHolding(value['holds'])) &&
     isTextIfAny(value['pinned']) &&
     isTextIfAny(value['prefers']) &&
+    (value['again'] === undefined || value['again'] === true) &&
     isFields(query) &&
     (query['family'] === 'ipv4' || query['family'] === 'ipv6') &&
     isText(query['filter']) &&

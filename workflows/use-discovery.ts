@@ -1,5 +1,5 @@
 /** What a look at the Node means for the addresses that it has and asks for. */
-import { isCancellation, log, upsertMemo } from '@temporalio/workflow';
+import { isCancellation, log, patched, upsertMemo } from '@temporalio/workflow';
 import type { Discovery } from '../activities/contract.ts';
 import { type AddressQuery, familyName, type InstanceRef, solePublicIp } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
@@ -20,7 +20,8 @@ import {
   note,
   wishOf,
 } from './node-run.ts';
-import { reportFreed, withdrawRequest } from './pool-signals.ts';
+import { WRITES_GIVE_WAY } from './patches.ts';
+import { hasUnread, reportFreed, withdrawRequest } from './pool-signals.ts';
 import { releaseAddress } from './release-address.ts';
 import { restoreMissing } from './restore-ephemeral.ts';
 import { assigned, driftHealed, instanceGone, leftItsPool, lost, type Notice } from './words.ts';
@@ -232,7 +233,9 @@ async function announceAll(run: NodeRun): Promise<void> {
   for (const of of run.families) {
     if (of.assignment !== undefined) enterFamilyPhase(run, of, 'assigned', assigned(of.assignment).message);
   }
-  await publish(run, {});
+  const isComplete = run.families.every(({ assignment }) => assignment !== undefined);
+  if (isComplete || !patched(WRITES_GIVE_WAY)) await publish(run, {});
+  else await publish(run, { giveUp: () => isInterrupted(run) || hasUnread(run) });
 }
 
 /** The name of a GCE instance is unique in its zone only. */

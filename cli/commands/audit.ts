@@ -79,7 +79,8 @@ function auditScope(
 }
 
 /** Pure. */
-export function reportText({ scope, addresses, free, nodes, drifted, orphans }: AuditReport): string {
+export function reportText(report: AuditReport): string {
+  const { scope, addresses, free, nodes, drifted, orphans, unlisted } = report;
   const lines = [
     `${scope}: ${addresses} addresses of the cluster's pools, ${free} of them free; ${nodes} nodes looked after.`,
   ];
@@ -91,6 +92,7 @@ export function reportText({ scope, addresses, free, nodes, drifted, orphans }: 
     const rows = orphans.map(({ ip, pool, instance, what }) => [ip, pool, instance, what]);
     lines.push('', table(['UNCLAIMED ADDRESS', 'POOL', 'ON', 'WHAT'], rows));
   }
-  if (drifted.length + orphans.length === 0) lines.push('Nothing is amiss.');
+  if (unlisted !== undefined) lines.push('', `${unlisted} more findings are for the next audits.`);
+  if (drifted.length + orphans.length + (unlisted ?? 0) === 0) lines.push('Nothing is amiss.');
   return lines.join('\n');
 }

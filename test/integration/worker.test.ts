@@ -1,6 +1,7 @@
 /** The worker as a process: what it serves, and how it ends. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
@@ -133,6 +134,17 @@ test('refuses one account and region at two endpoints, which would be two clouds
   expect(await refused.exited).toMatchObject({ code: 5 });
   expect(refused.output()).toContain('Give all pools of an account and region the same endpoint');
 });
+
+test('ends by itself in whatever moment of its start it is told to stop', async () => {
+  for (const afterMs of [300, 700, 1_100, 1_500, 2_000, 2_500, 3_000, 4_000]) {
+    const early = await here.start('worker');
+    await sleep(afterMs);
+    early.kill('SIGTERM');
+    const { code, signal } = await early.exited;
+    // Until it has loaded its code, the signal ends it.
+    expect({ afterMs, end: code ?? signal }).toEqual({ afterMs, end: code === null ? 'SIGTERM' : 0 });
+  }
+}, 180_000);
 
 test('ends with 0 when it is told to stop', async () => {
   worker.kill('SIGTERM');

@@ -75,12 +75,13 @@ const request: fc.Arbitrary<AddressRequest> = fc
       freq: 2,
     }),
     prefers: fc.option(addressId, { nil: undefined, freq: 2 }),
+    again: fc.boolean(),
     holds: fc.option(fc.tuple(fc.array(anyAddress, { minLength: 1, maxLength: 2 }), fc.boolean()), {
       nil: undefined,
       freq: 3,
     }),
   })
-  .map(({ node, run, priority, pool, pinned, prefers, holds }) => {
+  .map(({ node, run, priority, pool, pinned, prefers, again, holds }) => {
     const { name, query } = pools[pool]!;
     return asked(node, {
       runId: runOf(node, run),
@@ -90,6 +91,7 @@ const request: fc.Arbitrary<AddressRequest> = fc
       query,
       ...(pinned && { pinned: everyAddress[pinned[0]]![pinned[1]] }),
       ...(prefers !== undefined && { prefers }),
+      ...(again && { again }),
       ...(holds && { holds: { ips: holds[0].map((n) => everyAddress[n]!.ip), exclusive: holds[1] } }),
     });
   });

@@ -68,6 +68,7 @@ export class MutexSpecification {
     const granted = this.claims().find((c) => c.state === 'granted' && keyOf(c.asked) === key);
     if (granted?.asked.requestId === asked.requestId) return;
     if (granted !== undefined) lingerFrom(granted, now);
+    if (asked.again && this.#waiting.get(key)?.asked.requestId === asked.requestId) return;
     const place = this.#waiting.get(key)?.place ?? ++this.#places;
     const waiting = { asked, pool: poolOf(asked.query), place, holds: asked.holds, told: undefined };
     this.#waiting.set(key, waiting);

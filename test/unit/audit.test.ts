@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { type AuditedRun, compareWithCloud, type PooledAddress } from '../../model/audit.ts';
+import { type AuditedRun, compareWithCloud, inTurn, type PooledAddress } from '../../model/audit.ts';
 
 function address(ip: string, holder?: string): PooledAddress {
   const association = holder === undefined ? {} : { association: { id: `assoc-${ip}`, instanceId: holder } };
@@ -69,4 +69,14 @@ test('an address on an instance that no running workflow has is unclaimed, whate
 test('an address that is of two pools is found once', () => {
   const twice = [address('1.1.1.1', 'i-x'), { ...address('1.1.1.1', 'i-x'), pool: 'other' }];
   expect(compare(twice, []).unclaimed).toHaveLength(1);
+});
+
+test('of more findings than an audit looks at, each has its turn, and few are all looked at each time', () => {
+  const findings = Array.from({ length: 450 }, (_, n) => n);
+  const three = [7, 8, 9].map((turn) => inTurn(findings, 200, turn));
+  expect(three.map(({ length }) => length)).toEqual([200, 50, 200]);
+  expect(new Set(three.flat())).toEqual(new Set(findings));
+  expect(inTurn(findings, 200, 10)).toEqual(three[0]);
+  for (const turn of [0, 1, 99]) expect(inTurn([1, 2, 3], 200, turn)).toEqual([1, 2, 3]);
+  expect(inTurn([], 200, 5)).toEqual([]);
 });

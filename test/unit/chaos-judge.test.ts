@@ -197,6 +197,7 @@ describe('what must be put right', () => {
     const mutex = {
       scope: 'aws/1/eu-west-1',
       pools: [],
+      queueLength: 0,
       waiting: [],
       claims: [
         { address: { id: 'x', ip: '1.1.1.1' }, workflowId: 'w/a', token: 1, state: 'granted', deadline: '' },

@@ -38,6 +38,7 @@ const mutex: AddressPoolStatus = {
   pools: [
     { name: 'public', family: 'ipv4', waiting: 1, size: 3, free: 0, lookedAt: '2026-11-24T11:59:00.000Z' },
   ],
+  queueLength: 1,
   waiting: [
     {
       position: 2,

@@ -13,6 +13,12 @@ import { LONGEST_EMPTY_BACKOFF_MS, type PoolState } from './state.ts';
 /** Requests that come within this time share a look. */
 export const LOOK_GAP_MS = 200;
 
+/**
+ * So many are answered by one look; the others by the next one, at once. Their answers are this many signals in the history, and
+ * between two looks the mutex may continue as new. When a pool runs dry, thousands are told.
+ */
+export const MOST_ANSWERS = 500;
+
 /** What to list for those who wait: one entry for each pool. */
 export type Look = Omit<SelectInput, 'scope'>;
 export type PlannedPool = Look['pools'][number];
@@ -69,9 +75,16 @@ export function lookFailed(state: PoolState): void {
  * Decides on what a look found: who gets which address, who is told that there is none.
  *
  * @param look the look that `found` answers
+ * @param most how many are answered: the others are not decided on, and the next look is soon
  * @returns messages to send; state already counts their claims
  */
-export function decide(state: PoolState, look: Look, found: Found, now: number): Message[] {
+export function decide(
+  state: PoolState,
+  look: Look,
+  found: Found,
+  now: number,
+  most = MOST_ANSWERS,
+): Message[] {
   refill(state.bucket, now);
   trustList(state, found);
   const offers = new Map<string, Offer>();
@@ -84,6 +97,10 @@ export function decide(state: PoolState, look: Look, found: Found, now: number):
   const waits: Waiting[] = [];
   const given = new Map<string, number>();
   for (const waiter of state.queue.slice()) {
+    if (messages.length >= most) {
+      waits.push('paced');
+      break;
+    }
     const outcome = offers.get(waiter.poolKey)?.answer(waiter, reserved, now) ?? 'later';
     if (typeof outcome === 'string') waits.push(outcome);
     else messages.push({ workflowId: waiter.workflowId, grant: outcome });

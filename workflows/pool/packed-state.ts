@@ -19,7 +19,12 @@ type PackedWaiter = [
   prefers?: string,
 ];
 
-/** Waiters are packed: 10,000 of them must fit one payload (2 MB). */
+/**
+ * Waiters are packed, since all must fit one payload, which Temporal limits to 2 MiB ("Temporal Cloud limits", and its server's default):
+ * some 10,000 do. Those who stand further back ask again within minutes.
+ */
+const MOST_BYTES = 1_800_000;
+
 export interface PackedPoolState extends Omit<PoolState, 'queue' | 'clock'> {
   readonly clock?: Clock;
   readonly queue: PackedWaiter[];
@@ -38,8 +43,18 @@ export function pack(state: PoolState): PackedPoolState {
   return {
     ...state,
     pools: Object.fromEntries(Object.entries(state.pools).filter(([key]) => kept.has(key))),
-    queue: state.queue.map(packWaiter),
+    queue: fitting(state.queue.map(packWaiter)),
   };
+}
+
+function fitting(queue: PackedWaiter[]): PackedWaiter[] {
+  const encoder = new TextEncoder();
+  let left = MOST_BYTES;
+  const first = queue.findIndex((waiter) => {
+    left -= encoder.encode(JSON.stringify(waiter)).length + 1;
+    return left < 0;
+  });
+  return first === -1 ? queue : queue.slice(0, first);
 }
 
 function packWaiter(w: Waiter): PackedWaiter {

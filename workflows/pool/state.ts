@@ -60,8 +60,8 @@ export function newPoolState(pacing: RateLimit, now: number): PoolState {
 }
 
 /**
- * A node asks for an address of one family. The same request again changes nothing once it is granted; a later one takes
- * the place of an earlier one.
+ * A node asks for an address of one family. The same request again changes nothing once it is granted, nor while it waits if it is
+ * only `again`; a later one takes the place of an earlier one.
  */
 export function request(state: PoolState, asked: AddressRequest, now: number): void {
   const id: WaiterId = { workflowId: asked.workflowId, family: asked.query.family };
@@ -69,7 +69,10 @@ export function request(state: PoolState, asked: AddressRequest, now: number): v
   if (granted?.requestId === asked.requestId) return;
   // Its holder does not act on the claim any more: whether it associated, a list will show.
   if (granted !== undefined) linger(granted, now);
-  const before = remove(state.queue, id);
+  const before = find(state.queue, id);
+  // It waits as it did, and was told what there is to tell.
+  if (asked.again === true && before?.requestId === asked.requestId) return;
+  remove(state.queue, id);
   insert(state.queue, {
     ...id,
     runId: asked.runId,

@@ -5,15 +5,18 @@ import { uiMarkdown } from '../ui-markdown.ts';
 import { available } from './pacing.ts';
 import type { PoolState } from './state.ts';
 
-/** The UI shows this many waiting nodes and claims; the query has them all. */
+/** The UI shows this many waiting nodes and claims; the query has more. */
 const SHOWN = 20;
+/** The answer to a query is one payload, of at most 2 MiB. */
+const LISTED = 5_000;
 
 export function poolStatus(state: PoolState, scope: Scope, lastError?: string): AddressPoolStatus {
   const shown = (time: number): string => new Date(time - state.clock.ahead).toISOString();
   return {
     scope: formatScope(scope),
     pools: poolFigures(state, shown),
-    waiting: state.queue.map((waiter, index) => ({
+    queueLength: state.queue.length,
+    waiting: state.queue.slice(0, LISTED).map((waiter, index) => ({
       position: index + 1,
       workflowId: waiter.workflowId,
       family: waiter.family,
@@ -52,7 +55,7 @@ function poolFigures(state: PoolState, shown: (time: number) => string): Address
 /** The same in Markdown, for the workflow's page in the Temporal UI. */
 export function poolDetails(status: AddressPoolStatus): string {
   const lines = [
-    `**${status.waiting.length} waiting, ${status.claims.length} claims.** The mutex of \`${status.scope}\`: it alone ` +
+    `**${status.queueLength} waiting, ${status.claims.length} claims.** The mutex of \`${status.scope}\`: it alone ` +
       'decides which node gets which address, and when.',
   ];
   if (status.lastError !== undefined) lines.push(`Last error: ${status.lastError}`);
@@ -77,7 +80,7 @@ export function poolDetails(status: AddressPoolStatus): string {
     }
   }
   if (status.waiting.length > SHOWN || status.claims.length > SHOWN) {
-    lines.push('', `The first ${SHOWN} of each are shown; the query \`status\` has them all.`);
+    lines.push('', `The first ${SHOWN} of each are shown; the query \`status\` has more.`);
   }
   if (status.claims.length > 0) {
     lines.push(
