@@ -111,7 +111,7 @@ async function step(run: NodeRun): Promise<Next> {
   return 'onward';
 }
 
-/** While an address is missing the wait for it does this, and gives way to a grant. */
+/** While an address is missing the wait for it, or for the Node, does this, and gives way to what it waits for. */
 async function writeMissed(run: NodeRun): Promise<void> {
   if (run.unpublished === undefined) return;
   if (!patched(WRITES_GIVE_WAY)) return publishMissed(run, () => isWantedOtherwise(run));
@@ -198,6 +198,9 @@ async function awaitReadiness(run: NodeRun, reason: string): Promise<void> {
   }
   await withdrawRequests(run);
   enterPhase(run, 'waiting', `Not ready: ${reason}.`);
+  if (run.unpublished !== undefined && patched(WRITES_GIVE_WAY)) {
+    await publishMissed(run, () => isInterrupted(run));
+  }
   await pause(run, growingPause(run), () => isInterrupted(run));
   run.changed = true;
 }
