@@ -34,8 +34,8 @@ import {
   pause,
   wishOf,
 } from './node-run.ts';
-import { ASKS_AGAIN, WRITES_GIVE_WAY } from './patches.ts';
-import { type Asked, holdingOf, requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
+import { WRITES_GIVE_WAY } from './patches.ts';
+import { holdingOf, requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
 import { restoreEphemeral } from './restore-ephemeral.ts';
 import {
   asked,
@@ -73,11 +73,13 @@ const TRY_AGAIN: readonly string[] = ['InUse', 'ForeignAddress', 'NotFound', 'No
 export async function claimAddress(run: NodeRun, of: FamilyRun, target: ClaimTarget): Promise<void> {
   const { pool, query, instance } = target;
   of.askingSince ??= Date.now();
-  enterFamilyPhase(run, of, 'waiting', of.throttled ? throttled(pool, of.lastError) : asked(pool));
+  // The mutex does not tell again what it told: that stays.
+  if (!of.asksAgain) {
+    enterFamilyPhase(run, of, 'waiting', of.throttled ? throttled(pool, of.lastError) : asked(pool));
+  }
   const holds = holdingOf(instance, of.family);
-  const asking = { pool, query, instance, holds, pinned: wishOf(run, of.family) };
-  await requestAddress(run, of, asking);
-  const granted = await awaitGrant(run, of, asking);
+  await requestAddress(run, of, { pool, query, instance, holds, pinned: wishOf(run, of.family) });
+  const granted = await awaitGrant(run, of, target);
   if (granted === undefined) {
     if (run.deletedUid !== undefined || run.releasedByHand) await withdrawRequest(run, of);
     else run.changed = true;
@@ -88,8 +90,11 @@ export async function claimAddress(run: NodeRun, of: FamilyRun, target: ClaimTar
 }
 
 /** @returns undefined when the node must be looked at again first */
-async function awaitGrant(run: NodeRun, of: FamilyRun, asking: Asked): Promise<Granted | undefined> {
-  const { pool, query } = asking;
+async function awaitGrant(
+  run: NodeRun,
+  of: FamilyRun,
+  { pool, query }: ClaimTarget,
+): Promise<Granted | undefined> {
   for (;;) {
     const isWoken = (): boolean => of.grants.length > 0 || isInterrupted(run) || isToContinueAsNew();
     if (run.unpublished !== undefined && patched(WRITES_GIVE_WAY)) await publishMissed(run, isWoken);
@@ -97,10 +102,9 @@ async function awaitGrant(run: NodeRun, of: FamilyRun, asking: Asked): Promise<G
     await condition(isWoken, Math.min(ASK_AGAIN_MS, Math.max(1, leftMs)));
     const grant = of.grants.shift();
     if (grant === undefined) {
-      if (isWoken()) return undefined;
-      if (tolerated(of, pool) <= 0) await giveUpTaint(run, of, pool);
-      else if (patched(ASKS_AGAIN)) await requestAddress(run, of, { ...asking, again: true });
-      else return undefined;
+      of.asksAgain = !isWoken();
+      if (isWoken() || tolerated(of, pool) > 0) return undefined;
+      await giveUpTaint(run, of, pool);
       continue;
     }
     if (grant.kind === 'empty') {

@@ -16,6 +16,10 @@ export interface FamilyRun {
   requestId: string | undefined;
   /** What it asks for, as {@link wantedOf} says it: another one is another request. */
   requestedFor: string | undefined;
+  /** The last request, as JSON: the same one again says that nothing has changed. */
+  asked: string | undefined;
+  /** It has waited for long, and nothing but that is why it asks again. */
+  asksAgain: boolean;
   /** Whose mutex was asked last: what it granted too late goes back to it. */
   askedScope: Scope | undefined;
   /** Answers of the mutex that were not read yet. */
@@ -56,6 +60,8 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
     assignment: resume?.assignment,
     requestId: resume?.request?.id,
     requestedFor: resume?.request?.wanted,
+    asked: undefined,
+    asksAgain: false,
     askedScope: resume?.request?.scope,
     grants: [],
     hadEphemeral: resume?.hadEphemeral,

@@ -5,7 +5,5 @@
 
 /** A write on a Node that Kubernetes refuses gives way to a grant, to a changed Node and to a move. */
 export const WRITES_GIVE_WAY = 'writes-give-way';
-/** A node that has waited for long repeats its request, and does not look at its instance for that. */
-export const ASKS_AGAIN = 'asks-again';
 /** A look of the mutex answers some of those who wait, and the next one the others. */
 export const ANSWERS_IN_PORTIONS = 'answers-in-portions';

@@ -26,8 +26,6 @@ export interface Asked {
   readonly instance: InstanceRef;
   readonly holds?: Holding | undefined;
   readonly pinned?: string | undefined;
-  /** Nothing has changed since it was asked: the mutex may have forgotten it. */
-  readonly again?: boolean;
 }
 
 /**
@@ -37,12 +35,12 @@ export interface Asked {
 export async function requestAddress(
   run: NodeRun,
   of: FamilyRun,
-  { pool, query, instance, holds, pinned, again }: Asked,
+  { pool, query, instance, holds, pinned }: Asked,
 ): Promise<void> {
   of.requestId ??= uuid4().slice(0, 8);
   of.requestedFor = wantedOf(pool, query, pinned);
   of.askedScope = pool.scope;
-  const request: AddressRequest = {
+  const asked: AddressRequest = {
     workflowId: workflowInfo().workflowId,
     runId: workflowInfo().runId,
     requestId: of.requestId,
@@ -53,8 +51,11 @@ export async function requestAddress(
     ...(holds === undefined ? {} : { holds }),
     ...(pinned === undefined ? {} : { pinned }),
     ...(of.lost === undefined ? {} : { prefers: of.lost }),
-    ...(again === true ? { again } : {}),
   };
+  const text = JSON.stringify(asked);
+  const request = of.asksAgain && of.asked === text ? { ...asked, again: true as const } : asked;
+  of.asked = text;
+  of.asksAgain = false;
   const mutex = getExternalWorkflowHandle(addressPoolWorkflowId(pool.scope));
   try {
     await mutex.signal(requestSignal, request);
