@@ -19,8 +19,8 @@ let crash: CrashWorld;
 const bundles = { guarded: '', unguarded: '' };
 beforeAll(async () => {
   crash = await CrashWorld.start();
-  bundles.guarded = await bundleWith('guarded', "if (patched('upgrade')) await sleep(1);");
-  bundles.unguarded = await bundleWith('unguarded', "if (patched.name !== '') await sleep(1);");
+  bundles.guarded = await bundleWith('guarded', "if (ask('upgrade')) await sleep(1);");
+  bundles.unguarded = await bundleWith('unguarded', "if (ask.name !== '') await sleep(1);");
 }, 900_000);
 afterAll(() => crash.stop());
 
@@ -28,11 +28,12 @@ afterAll(() => crash.stop());
 async function bundleWith(name: string, statement: string): Promise<string> {
   const call = '    associated = await associate.executeWithOptions(';
   const imports = "} from '@temporalio/workflow';";
+  const more = "import { patched as ask, sleep } from '@temporalio/workflow';";
   const folder = mutate(root, {
     what: statement,
     replacements: [
       { file: 'workflows/claim-address.ts', from: call, to: `    ${statement}\n${call}` },
-      { file: 'workflows/claim-address.ts', from: imports, to: `, patched, sleep ${imports}` },
+      { file: 'workflows/claim-address.ts', from: imports, to: `${imports}\n${more}` },
     ],
   });
   const file = await writeWorkflowBundle(join(crash.world.dir, `${name}.js`), folder);
