@@ -37,19 +37,31 @@ export async function inspectNodes(
 ): Promise<NodesInspection> {
   const { config, kubernetes, client } = dependencies;
   const [views, runs] = await Promise.all([listNodes(kubernetes), listRuns(client, config.cluster)]);
-  const selected = views.filter(({ labels }) => selectPool(config.pools, labels) !== undefined).length;
-  if (selected > MOST_NODES) {
+  const selected = views.flatMap((view) => {
+    const pool = selectPool(config.pools, view.labels)?.name;
+    return pool === undefined ? [] : [{ view, pool }];
+  });
+  if (selected.length > MOST_NODES) {
     throw ApplicationFailure.nonRetryable(
-      `Pools of cluster ${config.cluster} select ${selected} nodes; a plan is for at most ${MOST_NODES}. ` +
+      `Pools of cluster ${config.cluster} select ${selected.length} nodes; a plan is for at most ${MOST_NODES}. ` +
         'kubeip pools says how many wait and how many addresses are free.',
       'TooLarge',
     );
   }
-  const nodes = await Promise.all(views.map((view) => inspect(dependencies, view, runs, logger)));
   return {
     pools: inspectedPools(dependencies),
-    nodes: nodes.filter((node) => node !== undefined),
-    unselected: nodes.filter((node) => node === undefined).length,
+    nodes: await Promise.all(
+      selected.map(async ({ view, pool }) => {
+        const run = runs.get(view.name);
+        return {
+          node: { name: view.name, uid: view.uid },
+          pool,
+          ...(run === undefined ? {} : { run }),
+          state: await stateOf(dependencies, view, logger),
+        };
+      }),
+    ),
+    unselected: views.length - selected.length,
   };
 }
 
@@ -58,25 +70,6 @@ function inspectedPools({ config, providers }: InspectionDependencies): Inspecte
     const scope = providers.get(name)?.scope;
     return scope === undefined ? [] : [{ name, priority, queries, scope }];
   });
-}
-
-/** @returns undefined for a Node that no pool selects */
-async function inspect(
-  dependencies: InspectionDependencies,
-  view: NodeView,
-  runs: Runs,
-  logger: Logger,
-): Promise<InspectedNode | undefined> {
-  const pool = selectPool(dependencies.config.pools, view.labels)?.name;
-  if (pool === undefined) return undefined;
-  const run = runs.get(view.name);
-  const node = { name: view.name, uid: view.uid };
-  return {
-    node,
-    pool,
-    ...(run === undefined ? {} : { run }),
-    state: await stateOf(dependencies, view, logger),
-  };
 }
 
 async function stateOf(

@@ -10,7 +10,6 @@ import {
   isCancellation,
   log,
   makeContinueAsNewFunc,
-  patched,
   TemporalFailure,
   upsertMemo,
 } from '@temporalio/workflow';
@@ -22,7 +21,7 @@ import { familyResume, lacksEphemeral } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import type { AssignIpInput, AssignIpResume, AssignIpStatus, NodeRef } from './messages.ts';
 import { moveAddress } from './move-address.ts';
-import { discover, publish, publishMissed } from './node-activities.ts';
+import { discover, hasMissed, publish, publishMissed } from './node-activities.ts';
 import { setNodeHandlers } from './node-handlers.ts';
 import {
   assignmentsOf,
@@ -31,13 +30,13 @@ import {
   explain,
   isInterrupted,
   isWantedOtherwise,
+  lacksNothing,
   newNodeRun,
   type NodeRun,
   note,
   pause,
   statusOf,
 } from './node-run.ts';
-import { WRITES_GIVE_WAY } from './patches.ts';
 import {
   giveBackStrays,
   giveBackUnread,
@@ -113,10 +112,8 @@ async function step(run: NodeRun): Promise<Next> {
 
 /** While an address is missing the wait for it, or for the Node, does this, and gives way to what it waits for. */
 async function writeMissed(run: NodeRun): Promise<void> {
-  if (run.unpublished === undefined) return;
-  if (!patched(WRITES_GIVE_WAY)) return publishMissed(run, () => isWantedOtherwise(run));
-  const lacksNothing = run.families.every(({ assignment }) => assignment !== undefined);
-  if (lacksNothing) await publishMissed(run, () => isInterrupted(run));
+  if (!hasMissed(run)) await publishMissed(run, () => isWantedOtherwise(run));
+  else if (lacksNothing(run)) await publishMissed(run, () => isInterrupted(run));
 }
 
 /** There is something to give back, or to hold: the run must not end for an error. */
@@ -198,9 +195,7 @@ async function awaitReadiness(run: NodeRun, reason: string): Promise<void> {
   }
   await withdrawRequests(run);
   enterPhase(run, 'waiting', `Not ready: ${reason}.`);
-  if (run.unpublished !== undefined && patched(WRITES_GIVE_WAY)) {
-    await publishMissed(run, () => isInterrupted(run));
-  }
+  if (hasMissed(run)) await publishMissed(run, () => isInterrupted(run));
   await pause(run, growingPause(run), () => isInterrupted(run));
   run.changed = true;
 }

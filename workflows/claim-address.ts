@@ -1,11 +1,5 @@
 /** From a node without an address of a family to one that has it: request, grant, associate, verify, settle. */
-import {
-  ApplicationFailure,
-  CancellationScope,
-  condition,
-  isCancellation,
-  patched,
-} from '@temporalio/workflow';
+import { ApplicationFailure, CancellationScope, condition, isCancellation } from '@temporalio/workflow';
 import type { Associated } from '../activities/contract.ts';
 import { type AddressQuery, familyName, type Instance, type InstanceRef } from '../model/address.ts';
 import type { PoolSpec } from '../model/settings.ts';
@@ -22,7 +16,7 @@ import { failureMessage, failureType } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import type { ClaimOutcome, Grant } from './messages.ts';
-import { publish, publishMissed, scopeActivities, verifyActivity } from './node-activities.ts';
+import { hasMissed, publish, publishMissed, scopeActivities, verifyActivity } from './node-activities.ts';
 import {
   enterFamilyPhase,
   forgetWish,
@@ -34,7 +28,6 @@ import {
   pause,
   wishOf,
 } from './node-run.ts';
-import { WRITES_GIVE_WAY } from './patches.ts';
 import { holdingOf, requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
 import { restoreEphemeral } from './restore-ephemeral.ts';
 import {
@@ -74,7 +67,7 @@ export async function claimAddress(run: NodeRun, of: FamilyRun, target: ClaimTar
   const { pool, query, instance } = target;
   of.askingSince ??= Date.now();
   // The mutex does not tell again what it told: that stays.
-  if (!of.asksAgain) {
+  if (of.asksAgain === undefined || of.asksAgain !== of.requestId) {
     enterFamilyPhase(run, of, 'waiting', of.throttled ? throttled(pool, of.lastError) : asked(pool));
   }
   const holds = holdingOf(instance, of.family);
@@ -97,12 +90,12 @@ async function awaitGrant(
 ): Promise<Granted | undefined> {
   for (;;) {
     const isWoken = (): boolean => of.grants.length > 0 || isInterrupted(run) || isToContinueAsNew();
-    if (run.unpublished !== undefined && patched(WRITES_GIVE_WAY)) await publishMissed(run, isWoken);
+    if (hasMissed(run)) await publishMissed(run, isWoken);
     const leftMs = tolerated(of, pool);
     await condition(isWoken, Math.min(ASK_AGAIN_MS, Math.max(1, leftMs)));
     const grant = of.grants.shift();
     if (grant === undefined) {
-      of.asksAgain = !isWoken();
+      of.asksAgain = isWoken() ? undefined : of.requestId;
       if (isWoken() || tolerated(of, pool) > 0) return undefined;
       await giveUpTaint(run, of, pool);
       continue;

@@ -18,8 +18,8 @@ export interface FamilyRun {
   requestedFor: string | undefined;
   /** The last request, as JSON: the same one again says that nothing has changed. */
   asked: string | undefined;
-  /** It has waited for long, and nothing but that is why it asks again. */
-  asksAgain: boolean;
+  /** The id of the request that it repeats for no other reason than that it has waited for long. */
+  asksAgain: string | undefined;
   /** Whose mutex was asked last: what it granted too late goes back to it. */
   askedScope: Scope | undefined;
   /** Answers of the mutex that were not read yet. */
@@ -61,7 +61,7 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
     requestId: resume?.request?.id,
     requestedFor: resume?.request?.wanted,
     asked: undefined,
-    asksAgain: false,
+    asksAgain: undefined,
     askedScope: resume?.request?.scope,
     grants: [],
     hadEphemeral: resume?.hadEphemeral,

@@ -6,6 +6,7 @@ import {
   condition,
   isCancellation,
   log,
+  patched,
   proxyActivities,
   proxyLocalActivities,
   workflowInfo,
@@ -16,6 +17,7 @@ import type { RetrySettings } from '../model/settings.ts';
 import { failureMessage } from './failures.ts';
 import { clusterTaskQueue, scopeTaskQueue } from './messages.ts';
 import { assignmentsOf, holding, isInterrupted, type NodeRun, poolOf } from './node-run.ts';
+import { WRITES_GIVE_WAY } from './patches.ts';
 import { HEARTBEAT_TIMEOUT } from './timeouts.ts';
 
 const FIRST_PAUSE_MS = 1_000;
@@ -144,6 +146,14 @@ export async function publish(
 /** Writes what gave way to something else. @param giveUp what goes first, once more */
 export async function publishMissed(run: NodeRun, giveUp: () => boolean): Promise<void> {
   if (run.unpublished !== undefined) await publish(run, { ...run.unpublished, giveUp });
+}
+
+/**
+ * @returns whether there is something for {@link publishMissed} while the run waits. Asked first: to await nothing would let others go
+ * first, and change the order of commands.
+ */
+export function hasMissed(run: NodeRun): boolean {
+  return run.unpublished !== undefined && patched(WRITES_GIVE_WAY);
 }
 
 async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => boolean): Promise<boolean> {

@@ -179,6 +179,11 @@ export function assignmentsOf(run: NodeRun): Assignment[] {
   return run.families.flatMap(({ assignment }) => assignment ?? []);
 }
 
+/** @returns whether each family that is asked for has an address */
+export function lacksNothing(run: NodeRun): boolean {
+  return run.families.every(({ assignment }) => assignment !== undefined);
+}
+
 /** The node and each of its families move to a phase. */
 export function enterPhase(run: NodeRun, phase: Phase, message: string): void {
   for (const of of run.families) Object.assign(of, { phase, message });

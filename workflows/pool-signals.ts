@@ -53,9 +53,10 @@ export async function requestAddress(
     ...(of.lost === undefined ? {} : { prefers: of.lost }),
   };
   const text = JSON.stringify(asked);
-  const request = of.asksAgain && of.asked === text ? { ...asked, again: true as const } : asked;
+  const request =
+    of.asksAgain === of.requestId && of.asked === text ? { ...asked, again: true as const } : asked;
   of.asked = text;
-  of.asksAgain = false;
+  of.asksAgain = undefined;
   const mutex = getExternalWorkflowHandle(addressPoolWorkflowId(pool.scope));
   try {
     await mutex.signal(requestSignal, request);

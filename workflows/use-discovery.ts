@@ -16,6 +16,7 @@ import {
   ephemeralMemo,
   explain,
   isInterrupted,
+  lacksNothing,
   type NodeRun,
   note,
   wishOf,
@@ -233,8 +234,7 @@ async function announceAll(run: NodeRun): Promise<void> {
   for (const of of run.families) {
     if (of.assignment !== undefined) enterFamilyPhase(run, of, 'assigned', assigned(of.assignment).message);
   }
-  const isComplete = run.families.every(({ assignment }) => assignment !== undefined);
-  if (isComplete || !patched(WRITES_GIVE_WAY)) await publish(run, {});
+  if (lacksNothing(run) || !patched(WRITES_GIVE_WAY)) await publish(run, {});
   else await publish(run, { giveUp: () => isInterrupted(run) || hasUnread(run) });
 }
 

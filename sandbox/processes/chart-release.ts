@@ -56,9 +56,10 @@ export async function installChart(spec: ReleaseSpec): Promise<ChartRelease> {
   writeFileSync(file, JSON.stringify(spec.values));
   const helmEnded = new AbortController();
   const jobBroken = new AbortController();
-  const arguments_ = ['upgrade', '--install', name, chartFolder, '--values', file, '--timeout', '3m'];
-  // Of no consequence: nothing pulls it.
-  arguments_.push('--set', 'image.repository=kubeip-temporal');
+  // Nothing pulls it.
+  const image = 'image.repository=kubeip-temporal';
+  const values = ['--values', file, '--set', image];
+  const arguments_ = ['upgrade', '--install', name, chartFolder, ...values, '--timeout', '3m'];
   const [installed, jobs] = await Promise.allSettled([
     helm(kubernetes, ['--namespace', namespace, ...arguments_], jobBroken.signal).finally(() =>
       helmEnded.abort(),

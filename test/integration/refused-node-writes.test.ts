@@ -8,7 +8,6 @@ import { waitFor } from './wait-for.ts';
 jest.setTimeout(300_000);
 
 const name = 'refuses-writes';
-const failurePolicy = 'Fail';
 
 let h: Harness;
 let admission: AdmissionregistrationV1Api;
@@ -23,7 +22,7 @@ async function refuseWrites(): Promise<void> {
     body: {
       metadata: { name },
       spec: {
-        failurePolicy,
+        failurePolicy: 'Fail',
         matchConstraints: {
           resourceRules: [
             { apiGroups: [''], apiVersions: ['v1'], operations: ['UPDATE'], resources: ['nodes'] },

@@ -46,7 +46,7 @@ test('10,000 that ask at once, and again, are all served in their order, each wi
   const holders = new Map<string, string>();
   const served: [string, string][] = [];
   for (let looks = 0, now = count; state.queue.length > 0; looks++) {
-    expect(looks).toBeLessThanOrEqual(count / MOST_ANSWERS);
+    expect(looks).toBeLessThan(20);
     now = Math.max(now + 1, nextWakeAt(state) ?? now);
     const at = now;
     const messages = inOneActivation(() => look(state, all, at, holders));
@@ -60,7 +60,7 @@ test('10,000 that ask at once, and again, are all served in their order, each wi
   expect(holders.size).toBe(count);
 });
 
-test('10,000 that hold an address, or are pinned to one, have it after one look', () => {
+test('10,000 that hold an address, or are pinned to one, have it after as few looks as answer so many', () => {
   const state = newPoolState({ burst: 100_000, perSecond: 1_000 }, 0);
   inOneActivation(() => {
     for (const [n, { ip }] of all.entries()) {

@@ -69,10 +69,9 @@ export function request(state: PoolState, asked: AddressRequest, now: number): v
   if (granted?.requestId === asked.requestId) return;
   // Its holder does not act on the claim any more: whether it associated, a list will show.
   if (granted !== undefined) linger(granted, now);
-  const before = find(state.queue, id);
   // It waits as it did, and was told what there is to tell.
-  if (asked.again === true && before?.requestId === asked.requestId) return;
-  remove(state.queue, id);
+  if (asked.again === true && find(state.queue, id)?.requestId === asked.requestId) return;
+  const before = remove(state.queue, id);
   insert(state.queue, {
     ...id,
     runId: asked.runId,
