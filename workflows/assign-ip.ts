@@ -110,7 +110,10 @@ async function step(run: NodeRun): Promise<Next> {
   return 'onward';
 }
 
-/** While an address is missing the wait for it, or for the Node, does this, and gives way to what it waits for. */
+/**
+ * While an address is missing the wait for it, or for the Node, does this, and gives way to what it waits for. A run from before
+ * `WRITES_GIVE_WAY` is never said to have missed anything ({@link hasMissed}), and writes it here.
+ */
 async function writeMissed(run: NodeRun): Promise<void> {
   if (!hasMissed(run)) await publishMissed(run, () => isWantedOtherwise(run));
   else if (lacksNothing(run)) await publishMissed(run, () => isInterrupted(run));
