@@ -302,10 +302,11 @@ async function continueAsNode(run: NodeRun, node: NodeRef): Promise<never> {
 }
 
 function resumeOf(run: NodeRun): AssignIpResume {
-  const { releasedByHand, families, deletedUid, graceUntil, wanted, tried } = run;
+  const { releasedByHand, families, deletedUid, graceUntil, wanted, tried, since } = run;
   return {
     releasedByHand,
     families: families.flatMap(familyResume),
+    since,
     ...(Object.keys(wanted).length === 0 ? {} : { wanted }),
     ...(tried.length === 0 ? {} : { tried }),
     ...(deletedUid === undefined

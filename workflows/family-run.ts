@@ -4,7 +4,7 @@ import { type AddressQuery, type Family, familyName } from '../model/address.ts'
 import type { FamilyRequirement, PoolSpec } from '../model/settings.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 import type { AddressStatus, Assignment, EphemeralHolder, FamilyResume, Grant, Phase } from './messages.ts';
-import { looking } from './words.ts';
+import { assigned, looking } from './words.ts';
 
 export interface FamilyRun {
   readonly family: Family;
@@ -52,12 +52,13 @@ export interface FamilyRun {
 }
 
 export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
+  const { assignment } = resume ?? {};
   return {
     family,
-    phase: resume?.assignment === undefined ? 'discovering' : 'assigned',
-    message: looking,
+    phase: assignment === undefined ? 'discovering' : 'assigned',
+    message: assignment === undefined ? looking : assigned(assignment).message,
     lastError: undefined,
-    assignment: resume?.assignment,
+    assignment,
     requestId: resume?.request?.id,
     requestedFor: resume?.request?.wanted,
     asked: undefined,
@@ -71,7 +72,7 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
     askingSince: resume?.askingSince,
     gaveUpTaint: resume?.gaveUpTaint ?? false,
     throttled: false,
-    wasAssigned: resume?.assignment !== undefined || resume?.lost !== undefined,
+    wasAssigned: assignment !== undefined || resume?.lost !== undefined,
     failures: 0,
     gaveUp: 0,
     failure: undefined,
@@ -137,6 +138,24 @@ export function nodePhase(phases: readonly Phase[], require: FamilyRequirement):
   if (phases.includes('releasing') || phases.includes('released')) return 'releasing';
   if (require === 'any' && phases.includes('assigned')) return 'assigned';
   return PRECEDENCE[require].find((phase) => phases.includes(phase)) ?? 'assigned';
+}
+
+/**
+ * @param pool of the addresses that the node has, if it has any
+ * @returns the phase of a run that goes on with what the one before it had, until it has looked at the Node
+ */
+export function resumedPhase(
+  families: readonly FamilyRun[],
+  pool: PoolSpec | undefined,
+  releasedByHand: boolean,
+): Phase {
+  const isKnown = (family: Family): boolean => families.some((of) => of.family === family);
+  if (pool === undefined) return releasedByHand ? 'released' : 'discovering';
+  if (!pool.queries.every(({ family }) => isKnown(family))) return 'discovering';
+  return nodePhase(
+    families.map(({ phase }) => phase),
+    pool.require,
+  );
 }
 
 /** @returns one sentence or two: with two families each says its own */

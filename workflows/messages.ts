@@ -83,6 +83,8 @@ export interface AssignIpResume {
   /** An operator released the address by hand: nothing is assigned until `assign`. */
   readonly releasedByHand: boolean;
   readonly families: readonly FamilyResume[];
+  /** ISO 8601: since when the node is in its phase. Absent in histories that are older than this. */
+  readonly since?: string;
   /** The addresses, by IP or id, that an operator asked for by `assign`, this time. */
   readonly wanted?: Readonly<Partial<Record<Family, string>>>;
   readonly tried?: readonly Tried[];

@@ -22,7 +22,7 @@ import {
   unpinSignal,
   unpinUpdate,
 } from './messages.ts';
-import { type Move, type NodeRun, statusOf } from './node-run.ts';
+import { isReleased, type Move, type NodeRun, statusOf } from './node-run.ts';
 import { checkAssign, checkMove, checkPin, familiesToUnpin, familyFor } from './operator-commands.ts';
 import { type Pins, pinNode } from './pin-node.ts';
 import { isCommand, isGrant, isNodeUid, isUnpinCommand, shown } from './signal-input.ts';
@@ -91,16 +91,16 @@ function release(run: NodeRun): void {
 async function releaseNow(run: NodeRun): Promise<AssignIpStatus> {
   release(run);
   const isOver = (): boolean =>
-    run.phase === 'released' || !run.releasedByHand || run.deletedUid !== undefined || run.closing;
+    isReleased(run) || !run.releasedByHand || run.deletedUid !== undefined || run.closing;
   await condition(isOver);
-  if (run.closing && run.phase !== 'released') {
+  if (run.closing && !isReleased(run)) {
     // It came while the run was being followed by the next one, which knows of it.
     throw ApplicationFailure.nonRetryable(
       'the workflow begins anew, and releases then: see its status',
       'NotReleased',
     );
   }
-  if (run.phase !== 'released') {
+  if (!isReleased(run)) {
     throw ApplicationFailure.nonRetryable(statusOf(run).lastError ?? run.message, 'NotReleased');
   }
   return statusOf(run);

@@ -11,11 +11,18 @@ import type { PublishInput } from '../activities/contract.ts';
 import { type Family, type Instance, instanceKey } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
-import { addressStatus, type FamilyRun, newFamilyRun, nodeMessage, nodePhase } from './family-run.ts';
+import {
+  addressStatus,
+  type FamilyRun,
+  newFamilyRun,
+  nodeMessage,
+  nodePhase,
+  resumedPhase,
+} from './family-run.ts';
 import type { AssignIpInput, AssignIpStatus, Assignment, Grant, NodeRef, Phase, Tried } from './messages.ts';
 import { nodeDetails } from './node-details.ts';
 import { remember } from './tried.ts';
-import { looking } from './words.ts';
+import { looking, releasedByHand } from './words.ts';
 
 const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
 const poolAttribute = defineSearchAttributeKey('KubeipPool', 'KEYWORD');
@@ -94,15 +101,14 @@ export interface NodeRun {
 
 export function newNodeRun(input: AssignIpInput): NodeRun {
   const families = (input.resume?.families ?? []).map((resume) => newFamilyRun(resume.family, resume));
+  const pool = families.find(({ assignment }) => assignment !== undefined)?.assignment?.pool;
   return {
     cluster: input.cluster,
     input,
     node: input.node,
-    phase: 'discovering',
-    since: workflowInfo().runStartTime.toISOString(),
-    message: looking,
+    ...resumed(input, families, pool),
     lastError: undefined,
-    pool: families.find(({ assignment }) => assignment !== undefined)?.assignment?.pool,
+    pool,
     instance: undefined,
     pinned: {},
     shownOnNode: [],
@@ -127,6 +133,32 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     looks: 0,
     shown: '',
   };
+}
+
+/** What a run says of its node before it has entered a phase itself: what the run before it said, if that lasts. */
+function resumed(
+  { resume }: AssignIpInput,
+  families: readonly FamilyRun[],
+  pool: PoolSpec | undefined,
+): Pick<NodeRun, 'phase' | 'since' | 'message'> {
+  const phase = resumedPhase(families, pool, resume?.releasedByHand ?? false);
+  const message = phase === 'released' ? releasedByHand : nodeMessage(families);
+  const since = LASTING.includes(phase) ? resume?.since : undefined;
+  return {
+    phase,
+    since: since ?? workflowInfo().runStartTime.toISOString(),
+    message: message === '' ? looking : message,
+  };
+}
+
+/** @returns whether it is released, and this run has said so */
+export function isReleased(run: NodeRun): boolean {
+  return run.phase === 'released' && !isResumed(run);
+}
+
+/** It has entered no phase that lasts: what it says, and visibility shows, is what the run before it left. */
+function isResumed(run: NodeRun): boolean {
+  return run.shown === '';
 }
 
 /** Something came that the run must act on before it waits on. */
@@ -200,7 +232,9 @@ export function enterFamilyPhase(run: NodeRun, of: FamilyRun, phase: Phase, mess
 
 /** Says something else about the phase that the node is in. */
 export function explain(run: NodeRun, message: string): void {
-  show(run, run.phase, message);
+  if (!isResumed(run)) return show(run, run.phase, message);
+  run.message = message;
+  showDetails(run);
 }
 
 /** On the workflow's page in the Temporal UI. */

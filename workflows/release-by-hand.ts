@@ -3,7 +3,7 @@ import { condition, isCancellation } from '@temporalio/workflow';
 import { failureMessage } from './failures.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import { publish } from './node-activities.ts';
-import { assignmentsOf, enterFamilyPhase, enterPhase, type NodeRun } from './node-run.ts';
+import { assignmentsOf, enterFamilyPhase, enterPhase, isReleased, type NodeRun } from './node-run.ts';
 import { withdrawRequests } from './pool-signals.ts';
 import { releaseAddress } from './release-address.ts';
 import { restoreMissing } from './restore-ephemeral.ts';
@@ -14,8 +14,8 @@ export async function holdReleased(run: NodeRun): Promise<void> {
   await withdrawRequests(run);
   // What it lost before is no drift any more.
   for (const of of run.families) of.lostIp = undefined;
-  const isReleased = run.phase === 'released' && assignmentsOf(run).length === 0;
-  if (!isReleased && !(await releaseByHand(run))) return;
+  const isDone = isReleased(run) && assignmentsOf(run).length === 0;
+  if (!isDone && !(await releaseByHand(run))) return;
   await restoreMissing(run);
   const isOver = (): boolean => !run.releasedByHand || run.deletedUid !== undefined || run.changed;
   await condition(() => isOver() || isToContinueAsNew());

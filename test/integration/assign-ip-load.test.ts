@@ -12,7 +12,7 @@ jest.setTimeout(300_000);
 
 let harness: Harness;
 beforeAll(async () => {
-  harness = await openHarness({ pools: [{ name: 'many' }, { name: 'carried' }, { name: 'gone' }] });
+  harness = await openHarness({ pools: [{ name: 'many' }, { name: 'carried' }, { name: 'gone' }, { name: 'kept' }] });
 }, 900_000);
 afterEach(() => expectSound(harness));
 afterAll(() => harness?.close());
@@ -92,7 +92,7 @@ test('the mutex continues as new under load, and nobody is lost', async () => {
   expect(new Set(tokens).size).toBe(nodes.length);
 });
 
-test('a node that continued as new with its address, and whose instance is gone, is not looked at without a pause', async () => {
+test('a node that continued as new, and whose instance is gone, is not looked at without a pause', async () => {
   harness.reserve('gone');
   const node = await harness.addNode('gone-1', { pool: 'gone' });
   await harness.waitUntilAssigned(node);
@@ -114,4 +114,21 @@ test('a node that continued as new with its address, and whose instance is gone,
 
   await harness.deleteNode(node);
   expect(await harness.waitForEnd(node)).toBe('COMPLETED');
+});
+
+test('a node that continued as new says that it has its address, also where the cloud does not let it look', async () => {
+  harness.reserve('kept');
+  const node = await harness.addNode('kept-1', { pool: 'kept' });
+  const { addresses, since } = await harness.waitUntilAssigned(node);
+  harness.ec2.addFaults({ kind: 'error', action: 'DescribeInstances', code: 'UnauthorizedOperation' });
+  const { uid } = node;
+  await pressUntilContinued(harness.handle(node), () =>
+    harness.handle(node).signal(nodeChangedSignal, { uid }),
+  );
+  const refused = await harness.waitForStatus(node, 'refused', ({ message }) =>
+    message.startsWith('Trying again in'),
+  );
+  expect(refused).toMatchObject({ phase: 'assigned', addresses, since });
+  harness.ec2.clearFaults();
+  await harness.waitForStatus(node, 'well again', ({ lastError }) => lastError === undefined);
 });

@@ -1,6 +1,12 @@
 import { describe, expect, test } from '@jest/globals';
-import { familyResume, newFamilyRun, nodeMessage, nodePhase } from '../../workflows/family-run.ts';
-import type { Phase } from '../../workflows/messages.ts';
+import {
+  familyResume,
+  newFamilyRun,
+  nodeMessage,
+  nodePhase,
+  resumedPhase,
+} from '../../workflows/family-run.ts';
+import type { Assignment, Phase } from '../../workflows/messages.ts';
 
 describe('the phase of a node with two families', () => {
   const cases: readonly [Phase, Phase, { all: Phase; any: Phase }][] = [
@@ -57,4 +63,32 @@ test('a run hands on its request and what it asked for, and that the instance ha
   } as const;
   expect(familyResume(newFamilyRun('ipv6', resume))).toEqual([resume]);
   expect(familyResume(newFamilyRun('ipv4'))).toEqual([]);
+});
+
+describe('a run that goes on with what the one before it had', () => {
+  const query = { family: 'ipv4', filter: 'tag:pool=blue' } as const;
+  const pool = (queries: readonly unknown[]) => ({ name: 'blue', queries, require: 'all' }) as never;
+  const assignment = {
+    address: { id: 'eipalloc-1', ip: '203.0.113.5' },
+    instance: { id: 'i-1' },
+    pool: { name: 'blue' },
+  } as Assignment;
+  const ipv4 = newFamilyRun('ipv4', { family: 'ipv4', assignment });
+
+  test('is assigned, and says with what', () => {
+    expect(resumedPhase([ipv4], pool([query]), false)).toBe('assigned');
+    expect(ipv4.message).toBe('203.0.113.5 of pool blue is associated with i-1.');
+  });
+
+  test('is released by hand where it has nothing, and assigned until the release is done', () => {
+    expect(resumedPhase([newFamilyRun('ipv4')], undefined, true)).toBe('released');
+    expect(resumedPhase([], undefined, true)).toBe('released');
+    expect(resumedPhase([ipv4], pool([query]), true)).toBe('assigned');
+  });
+
+  test('has to look first where nothing is known of a family, or of any', () => {
+    expect(resumedPhase([ipv4], pool([query, { family: 'ipv6' }]), false)).toBe('discovering');
+    expect(resumedPhase([newFamilyRun('ipv4')], undefined, false)).toBe('discovering');
+    expect(resumedPhase([], undefined, false)).toBe('discovering');
+  });
 });
