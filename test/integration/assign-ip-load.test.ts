@@ -12,7 +12,9 @@ jest.setTimeout(300_000);
 
 let harness: Harness;
 beforeAll(async () => {
-  harness = await openHarness({ pools: [{ name: 'many' }, { name: 'carried' }, { name: 'gone' }, { name: 'kept' }] });
+  harness = await openHarness({
+    pools: [{ name: 'many' }, { name: 'carried' }, { name: 'gone' }, { name: 'kept' }],
+  });
 }, 900_000);
 afterEach(() => expectSound(harness));
 afterAll(() => harness?.close());
