@@ -40,20 +40,22 @@ export type Holders = ReadonlyMap<string, string>;
 
 /** What `select` would find. */
 export function list(look: Look, pools: Pools, holders: Holders = new Map()): Found {
-  const isFree = ({ id }: AddressRef): boolean => !holders.has(id) && !look.claimed.includes(id);
+  const claimed = new Set(look.claimed);
+  const isFree = ({ id }: AddressRef): boolean => !holders.has(id) && !claimed.has(id);
   return {
     pools: look.pools.map((pool) => {
       const all = typeof pools === 'function' ? pools(pool.query) : pools;
+      const byName = new Map(all.flatMap((it) => [[it.id, it] as const, [it.ip, it] as const]));
       return {
         key: pool.key,
         size: all.length,
         free: all.filter(isFree).slice(0, pool.want),
         held: pool.holders.flatMap(({ workflowId, ips }) => {
-          const own = all.find((a) => ips.includes(a.ip));
+          const own = ips.map((ip) => byName.get(ip)).find((it) => it !== undefined);
           return own === undefined ? [] : [{ workflowId, address: own }];
         }),
         pinned: pool.pinned.flatMap(({ workflowId, wanted }) => {
-          const it = all.find((a) => a.id === wanted || a.ip === wanted);
+          const it = byName.get(wanted);
           return it === undefined ? [] : [{ workflowId, address: it, free: !holders.has(it.id) }];
         }),
       };
