@@ -302,11 +302,12 @@ async function continueAsNode(run: NodeRun, node: NodeRef): Promise<never> {
 }
 
 function resumeOf(run: NodeRun): AssignIpResume {
-  const { releasedByHand, families, deletedUid, graceUntil, wanted, tried, since } = run;
+  const { releasedByHand, families, deletedUid, graceUntil, wanted, tried, since, unpublished } = run;
   return {
     releasedByHand,
     families: families.flatMap(familyResume),
     since,
+    ...(unpublished === undefined ? {} : { unpublished }),
     ...(Object.keys(wanted).length === 0 ? {} : { wanted }),
     ...(tried.length === 0 ? {} : { tried }),
     ...(deletedUid === undefined

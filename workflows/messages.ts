@@ -3,6 +3,7 @@
  * Everything the CLI can do goes through these, and so can the `temporal` command.
  */
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { PublishInput } from '../activities/contract.ts';
 import type { AddressQuery, AddressRef, Association, Family, InstanceRef } from '../model/address.ts';
 import type {
   AuditPolicy,
@@ -85,11 +86,19 @@ export interface AssignIpResume {
   readonly families: readonly FamilyResume[];
   /** ISO 8601: since when the node is in its phase. Absent in histories that are older than this. */
   readonly since?: string;
+  /** To be written on the Node yet. */
+  readonly unpublished?: Unpublished;
   /** The addresses, by IP or id, that an operator asked for by `assign`, this time. */
   readonly wanted?: Readonly<Partial<Record<Family, string>>>;
   readonly tried?: readonly Tried[];
   /** The Node is deleted, and until when (ISO 8601) it may come back. */
   readonly deleted?: { readonly uid: string; readonly graceUntil?: string };
+}
+
+/** What was not written on the Node since something else came first. */
+export interface Unpublished {
+  /** To be said beside the status. */
+  readonly event?: PublishInput['event'];
 }
 
 /** An instance that had an ephemeral address, and whose cloud to ask for another one. */

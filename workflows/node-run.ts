@@ -7,7 +7,6 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { PublishInput } from '../activities/contract.ts';
 import { type Family, type Instance, instanceKey } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
@@ -19,7 +18,16 @@ import {
   nodePhase,
   resumedPhase,
 } from './family-run.ts';
-import type { AssignIpInput, AssignIpStatus, Assignment, Grant, NodeRef, Phase, Tried } from './messages.ts';
+import type {
+  AssignIpInput,
+  AssignIpStatus,
+  Assignment,
+  Grant,
+  NodeRef,
+  Phase,
+  Tried,
+  Unpublished,
+} from './messages.ts';
 import { nodeDetails } from './node-details.ts';
 import { remember } from './tried.ts';
 import { looking, releasedByHand } from './words.ts';
@@ -79,8 +87,8 @@ export interface NodeRun {
   readonly changing: Lock;
   /** The Node is being written to: what is written last must be what was known last. */
   readonly publishing: Lock;
-  /** What was not written on the Node since something else came first: it is written as soon as that is done. */
-  unpublished: { readonly event?: PublishInput['event'] } | undefined;
+  /** It is written as soon as what came first is done. */
+  unpublished: Unpublished | undefined;
   /** Numbers what is published, so that a repeated write is the same Event. */
   published: number;
   /** The address, by IP or id, that an operator asked for by `assign`, this time: rather than the pinned one. */
@@ -123,7 +131,7 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     strayGrants: [],
     changing: { held: false },
     publishing: { held: false },
-    unpublished: undefined,
+    unpublished: input.resume?.unpublished,
     published: 0,
     wanted: input.resume?.wanted ?? {},
     move: undefined,

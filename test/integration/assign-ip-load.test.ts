@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { publicIpv4Annotation } from '../../kubernetes/keys.ts';
 import { publishedLimits } from '../../sandbox/ec2/published-limits.ts';
 import { configureSignal, freedSignal, nodeChangedSignal } from '../../workflows/messages.ts';
 import { tokenOf } from './assigned-address.ts';
@@ -94,7 +95,7 @@ test('the mutex continues as new under load, and nobody is lost', async () => {
   expect(new Set(tokens).size).toBe(nodes.length);
 });
 
-test('a node that continued as new, and whose instance is gone, is not looked at without a pause', async () => {
+test('a node that continued as new, and whose instance is gone, shows no address, and is not looked at without a pause', async () => {
   harness.reserve('gone');
   const node = await harness.addNode('gone-1', { pool: 'gone' });
   await harness.waitUntilAssigned(node);
@@ -104,6 +105,12 @@ test('a node that continued as new, and whose instance is gone, is not looked at
     harness.handle(node).signal(nodeChangedSignal, { uid }),
   );
 
+  // That it has lost its address gave way to the signals, and is written by the run that follows.
+  await waitFor(
+    'the Node to show no address',
+    () => harness.nodes.read(node),
+    ({ metadata }) => metadata?.annotations?.[publicIpv4Annotation] === undefined,
+  );
   const read = async () => {
     const { runId, historyLength } = await harness.handle(node).describe();
     return { runId, historyLength };
