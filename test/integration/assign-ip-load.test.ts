@@ -72,13 +72,11 @@ test('the mutex continues as new under load, and nobody is lost', async () => {
 
   const pacing = { burst: 1_000, perSecond: 1_000 };
   const added: ReturnType<Harness['addNode']>[] = [];
-  await pressUntilContinued(
-    harness.mutex,
-    () => harness.mutex.signal(configureSignal, { pacing }),
-    () => {
+  await pressUntilContinued(harness.mutex, () => harness.mutex.signal(configureSignal, { pacing }), {
+    meanwhile: () => {
       if (added.length < 4) added.push(harness.addNode(`carried-${3 + added.length}`, { pool: 'carried' }));
     },
-  );
+  });
   const nodes = [...waiting, ...(await Promise.all(added))];
   await waitFor(
     'all places',

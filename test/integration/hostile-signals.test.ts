@@ -8,6 +8,7 @@ import { temporal } from '@temporalio/proto';
 import fc from 'fast-check';
 import { type Payload, payloadsOf, send } from './raw-signal.ts';
 import { type Harness, openHarness } from './harness.ts';
+import { pressUntilContinued } from './press-until-continued.ts';
 import { waitFor } from './wait-for.ts';
 
 jest.setTimeout(300_000);
@@ -146,16 +147,10 @@ test('a flood of signals that say nothing leads to a new run long before the ser
   await expectServed('after-flood', 'flooded');
 });
 
-/** The server takes 10,000 signals for one run, and refuses all that follow. */
 async function flood(handle: WorkflowHandle, signal: string): Promise<void> {
-  const { runId } = await handle.describe();
-  const isNew = async (): Promise<boolean> => (await handle.describe()).runId !== runId;
-  for (let sent = 0; !(await isNew()); sent += 100) {
-    expect(sent).toBeLessThan(8_000);
-    await Promise.all(Array.from({ length: 100 }, () => send(harness.client, handle, signal, [json('"x"')])));
-    // Answered once the worker has come so far: how busy the machine is must not decide.
-    await handle.query('status');
-  }
+  await pressUntilContinued(handle, () => send(harness.client, handle, signal, [json('"x"')]), {
+    inFlight: 100,
+  });
 }
 
 test('thousands of grants that nobody asked for, all at once, stop neither the node nor the mutex', async () => {
