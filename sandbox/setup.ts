@@ -1,8 +1,9 @@
 /** `npm run setup`: makes sure that everything the sandbox and the tests embed is on this machine. */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { cacheRoot } from './tools/cache.ts';
+import { toolNames, type ToolName } from './tools/catalog.ts';
 import { resolveChromium, type ResolvedChromium } from './tools/chromium.ts';
-import { downloadBaseVariable } from './tools/download.ts';
+import { downloadBaseVariable, downloadsVariable } from './tools/download.ts';
 import { resolveTools, type ToolSource } from './tools/ensure-tools.ts';
 import { motoVersion, resolveMoto } from './tools/moto.ts';
 import { createProgress } from './tools/progress.ts';
@@ -11,7 +12,8 @@ const origin: Record<ToolSource, string> = {
   environment: 'named in the environment',
   path: 'found on the PATH',
   cache: 'in the cache folder',
-  download: 'downloaded, checksum verified',
+  wheel: 'from a Python package, checksum verified',
+  archive: 'downloaded, checksum verified',
   build: 'built from Go modules',
 };
 
@@ -22,37 +24,48 @@ const browserOrigin: Record<ResolvedChromium['source'], string> = {
   package: "Debian's package, installed",
 };
 
-const { verbose, moto, browser } = new Command('npm run setup --')
+const everything = [...toolNames, 'moto', 'chromium'] as const;
+
+const { verbose, only } = new Command('npm run setup --')
   .description(
-    'Finds or builds what the sandbox and the tests embed: Temporal, kube-apiserver, etcd; helm for the chart, moto for the\n' +
-      'conformance tests, actionlint, and Chromium for the browser tests.\n' +
+    'Finds, downloads or builds what the sandbox and the tests embed: Temporal, kube-apiserver and etcd; helm for the chart,\n' +
+      'moto for the conformance tests, actionlint, and Chromium for the browser tests.\n' +
       `Kept in ${cacheRoot()}, for every clone, but for Chromium.`,
   )
   .option('-v, --verbose', 'say why each place was passed over', false)
-  .option('--no-moto', 'leave out moto, which only the conformance tests need')
-  .option('--no-browser', 'leave out Chromium, which only the browser tests need')
+  .addOption(
+    new Option('--only <names...>', 'only these').choices(everything).default(everything, 'everything'),
+  )
   .addHelpText(
     'after',
-    `\nA mirror to download from instead of building: ${downloadBaseVariable}=<base URL>.`,
+    `
+Temporal comes from a Python package. The rest is downloaded from the official places, and built with Go where they cannot
+be reached. Every checksum is pinned.
+  ${downloadsVariable}=off            no downloads, for a machine without the internet
+  ${downloadBaseVariable}=<URL>  a mirror that serves <host>/<path> of the official addresses`,
   )
   .parse()
-  .opts<{ verbose: boolean; moto: boolean; browser: boolean }>();
+  .opts<{ verbose: boolean; only: readonly (typeof everything)[number][] }>();
 
 const progress = createProgress({ verbose });
-const results = await Promise.allSettled([
-  resolveTools(undefined, { progress }).then((tools) =>
-    tools.forEach(({ name, version, source, path }) =>
-      console.log(`${name} ${version.replace(/^v/, '')}: ${origin[source]}, ${path}`),
-    ),
-  ),
-  moto ? printMoto() : undefined,
-  browser ? printChromium() : undefined,
-]);
-for (const result of results) {
-  if (result.status === 'rejected') {
-    console.error(verbose ? result.reason : (result.reason as Error).message);
-    process.exitCode = 1;
+const tools = toolNames.filter((name): name is ToolName => only.includes(name));
+try {
+  // First, since it says within a second or two what is missing on this machine. Builds have all cores to themselves.
+  for (const { name, version, source, path } of await resolveTools(tools, { progress })) {
+    console.log(`${name} ${version.replace(/^v/, '')}: ${origin[source]}, ${path}`);
   }
+  const results = await Promise.allSettled([
+    only.includes('moto') ? printMoto() : undefined,
+    only.includes('chromium') ? printChromium() : undefined,
+  ]);
+  for (const result of results) if (result.status === 'rejected') fail(result.reason as Error);
+} catch (error) {
+  fail(error as Error);
+}
+
+function fail(error: Error): void {
+  console.error(verbose ? error : error.message);
+  process.exitCode = 1;
 }
 
 async function printMoto(): Promise<void> {

@@ -14,9 +14,12 @@ export function cacheRoot(env: NodeJS.ProcessEnv = process.env): string {
   );
 }
 
-/** This machine in Go's words: `linux-amd64`, `darwin-arm64`. */
-export function platformName(): string {
-  return `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}`;
+/** The platforms for which programs are published, as Go names them. */
+export type Platform = 'linux-amd64' | 'linux-arm64' | 'darwin-amd64' | 'darwin-arm64';
+
+/** This machine as Go names it: `linux-amd64`, `darwin-arm64`. It may be none of the published platforms. */
+export function platformName(): Platform {
+  return `${process.platform}-${process.arch === 'x64' ? 'amd64' : process.arch}` as Platform;
 }
 
 /**

@@ -31,6 +31,8 @@ export interface LongCommand {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
+  /** Gets a function that reads all that the command has written so far. */
+  readonly onOutput?: (read: () => string) => void;
 }
 
 /**
@@ -42,6 +44,7 @@ export async function runLongCommand(spec: LongCommand): Promise<void> {
   const name = spec.what.replace(/[^\w.-]+/g, '-');
   const logFile = join(tmpdir(), `kubeip-${name}-${process.pid}.log`);
   const child = await startProcess({ ...spec, name: spec.what, logFile });
+  spec.onOutput?.(() => child.output());
   const exit = await child.exited;
   if (exit.code !== 0) {
     throw new ToolError(
