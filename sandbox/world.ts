@@ -16,7 +16,8 @@ type EmbeddedTool = Extract<ToolName, 'temporal' | 'kube-apiserver' | 'etcd'>;
 export interface WorldOptions {
   /** Which parts to start. If none is named, all; a part that is `false` never. */
   readonly temporal?: boolean | undefined;
-  readonly kubernetes?: boolean | undefined;
+  /** A server that runs already is used; its own `stop` says what happens to it at the end. */
+  readonly kubernetes?: boolean | KubernetesServer | undefined;
   readonly ec2?: boolean | Ec2EmulatorOptions | undefined;
   readonly gce?: boolean | GceEmulatorOptions | undefined;
   /** Keeps data, logs and kubeconfig, and continues what is there. Default: a temporary folder, gone after `stop`. */
@@ -63,7 +64,9 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const tools = await ensureTools(
     [
       ...(wanted.temporal ? (['temporal'] as const) : []),
-      ...(wanted.kubernetes ? (['kube-apiserver', 'etcd'] as const) : []),
+      ...(wanted.kubernetes && typeof options.kubernetes !== 'object'
+        ? (['kube-apiserver', 'etcd'] as const)
+        : []),
     ],
     options.progress && { progress: options.progress },
   );
@@ -89,6 +92,7 @@ type Starts = { readonly [K in keyof Parts]-?: false | (() => Promise<NonNullabl
 function partStarts(options: WorldOptions, tools: Record<EmbeddedTool, string>, dir: string): Starts {
   const wanted = wantedParts(options);
   const { temporal, temporalUi, kubernetes, ec2: ec2Port, gce: gcePort } = options.ports ?? {};
+  const running = typeof options.kubernetes === 'object' ? options.kubernetes : undefined;
   const ec2Options = typeof options.ec2 === 'object' ? options.ec2 : {};
   const gceOptions = typeof options.gce === 'object' ? options.gce : {};
   return {
@@ -97,13 +101,15 @@ function partStarts(options: WorldOptions, tools: Record<EmbeddedTool, string>, 
       (() => startTemporal({ binary: tools.temporal, dir, port: temporal, uiPort: temporalUi })),
     kubernetes:
       wanted.kubernetes &&
-      (() =>
-        startKubernetes({
-          apiServerBinary: tools['kube-apiserver'],
-          etcdBinary: tools.etcd,
-          dir,
-          port: kubernetes,
-        })),
+      (running === undefined
+        ? () =>
+            startKubernetes({
+              apiServerBinary: tools['kube-apiserver'],
+              etcdBinary: tools.etcd,
+              dir,
+              port: kubernetes,
+            })
+        : () => Promise.resolve(running)),
     ec2:
       wanted.ec2 &&
       (() => startEc2Emulator({ ...ec2Options, ...(ec2Port !== undefined && { port: ec2Port }) })),

@@ -1,58 +1,147 @@
 /**
- * `npm test`: fetches or builds the tools that tests embed, runs every suite, and ends with `N passed, N failed`.
- * A suite that cannot be loaded, or a run in which no test was executed, counts as failed.
+ * `npm test`: makes sure that the tools are there, runs the suites, and ends with a table of their times and with
+ * `N passed, N failed`. A suite that cannot be loaded, or a run in which no test was executed, counts as failed.
  */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
+import {
+  markdownTables,
+  type Report,
+  readReport,
+  rerunCommands,
+  slowestTests,
+  suiteTable,
+} from './report.ts';
+import { startSharedServers } from './shared-kubernetes.ts';
+import { suites, suitesTouchedBy } from './suites.ts';
+import { writeWorkflowBundle } from './workflow-bundle.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
-const { suite, args } = readArguments();
-if (suite !== 'unit') {
-  const withoutBrowser = suite === undefined || suite === 'browser' ? [] : ['--no-browser'];
-  const setup = await run(process.execPath, ['sandbox/setup.ts', ...withoutBrowser]);
-  if (setup !== 0) {
+interface Options {
+  readonly suite: string[];
+  readonly changed?: string | true;
+  readonly slowest?: string;
+  readonly record?: boolean;
+}
+
+const command = new Command('npm test --')
+  .description(
+    'Runs the tests. Files and more arguments go to jest: npm test -- test/unit/ip.test.ts -t "name".',
+  )
+  .option('--suite <names...>', `only these: ${suites.map(({ name }) => name).join(', ')}`, [])
+  .option('--changed [commit]', 'only the suites that the change since that commit touches (default: HEAD)')
+  .option('--slowest <count>', 'also print that many of the slowest tests')
+  .option('--record', 'write the times into docs/testing.md')
+  .allowUnknownOption()
+  .allowExcessArguments()
+  .parse();
+const { suite: named, changed, slowest, record } = command.opts<Options>();
+const files = command.args.filter((arg) => existsSync(join(root, arg)));
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const wrong = named.find((name) => !suites.some((suite) => suite.name === name));
+  if (wrong !== undefined) {
+    console.error(`There is no suite ${wrong}: ${suites.map(({ name }) => name).join(', ')}.`);
+    return 1;
+  }
+  const chosen = chooseSuites();
+  if (chosen.length === 0) {
+    console.log('The change touches no suite.');
+    return 0;
+  }
+  const tools = [...new Set(chosen.flatMap((suite) => suite.tools))];
+  if (tools.length > 0 && (await run(process.execPath, ['sandbox/setup.ts', '--only', ...tools])) !== 0) {
     console.log('0 passed, 1 failed');
-    process.exit(1);
+    return 1;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'kubeip-test-'));
+  try {
+    const reportFile = join(folder, 'report.json');
+    const code = await runJest(chosen, reportFile, folder);
+    const report = readReport(reportFile, root);
+    print(report, chosen.length > 1);
+    return report.failed > 0 || code !== 0 ? 1 : 0;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }
-const folder = mkdtempSync(join(tmpdir(), 'kubeip-test-'));
-const report = join(folder, 'report.json');
-const jest = join(root, 'node_modules/jest/bin/jest.js');
-const code = await run(process.execPath, [
-  '--experimental-vm-modules',
-  '--disable-warning=ExperimentalWarning',
-  jest,
-  '--json',
-  `--outputFile=${report}`,
-  '--maxWorkers=2',
-  ...(suite === undefined ? [] : [`--testPathPatterns=test/${suite}/`]),
-  ...args,
-]);
-const { passed, failed } = count(report);
-rmSync(folder, { recursive: true, force: true });
-console.log(`${passed} passed, ${failed} failed`);
-process.exitCode = failed > 0 || code !== 0 ? 1 : 0;
 
-function readArguments(): { suite?: string; args: string[] } {
-  const command = new Command('npm test --')
-    .description('Runs the tests; more arguments go to jest.')
-    .option('--suite <folder>', 'only the tests in this folder of test/')
-    .allowUnknownOption()
-    .allowExcessArguments()
-    .parse();
-  return { ...command.opts<{ suite?: string }>(), args: command.args };
+function chooseSuites(): typeof suites {
+  if (named.length > 0) return suites.filter(({ name }) => named.includes(name));
+  if (files.length > 0)
+    return suites.filter(({ name }) => files.some((file) => file.startsWith(`test/${name}`)));
+  if (changed === undefined) return suites;
+  const touched = suitesTouchedBy(changedFiles(changed === true ? 'HEAD' : changed));
+  console.log(`The change touches: ${touched.map(({ name }) => name).join(', ')}`);
+  return touched;
 }
 
-function run(command: string, commandArgs: string[]): Promise<number> {
-  const child = spawn(command, commandArgs, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+/** Also what git does not know yet. */
+function changedFiles(since: string): string[] {
+  const git = (...args: string[]): string[] =>
+    execFileSync('git', args, { cwd: root, encoding: 'utf8' }).split('\n').filter(Boolean);
+  return [...git('diff', '--name-only', since), ...git('ls-files', '--others', '--exclude-standard')];
+}
+
+async function runJest(chosen: typeof suites, reportFile: string, folder: string): Promise<number> {
+  const needs = (tool: string): boolean => chosen.some(({ tools }) => tools.includes(tool));
+  // Most suites wait for servers more than they compute.
+  const workers = needs('temporal') ? availableParallelism() + 1 : availableParallelism();
+  // Made and started once here, not by each of many files.
+  const bundle = needs('temporal') && (await writeWorkflowBundle(join(folder, 'workflows.js')));
+  const servers = needs('kube-apiserver') ? await startSharedServers(workers) : undefined;
+  try {
+    return await startJest(chosen, reportFile, workers, {
+      // The programs that the tests start, some hundred times, are compiled once.
+      NODE_COMPILE_CACHE: join(folder, 'compiled'),
+      ...servers?.env,
+      ...(bundle && { KUBEIP_WORKFLOW_BUNDLE: bundle }),
+    });
+  } finally {
+    await servers?.stop();
+  }
+}
+
+function startJest(
+  chosen: typeof suites,
+  reportFile: string,
+  workers: number,
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
+  const paths =
+    files.length > 0 ? [] : [`--testPathPatterns=test/(${chosen.map(({ name }) => name).join('|')})/`];
+  return run(
+    process.execPath,
+    [
+      '--experimental-vm-modules',
+      '--disable-warning=ExperimentalWarning',
+      join(root, 'node_modules/jest/bin/jest.js'),
+      '--json',
+      `--outputFile=${reportFile}`,
+      `--maxWorkers=${workers}`,
+      ...paths,
+      ...command.args,
+    ],
+    env,
+  );
+}
+
+function run(program: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<number> {
+  const child = spawn(program, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
   // The JSON report goes to a file; jest prints it on stdout as well if nobody reads it.
   child.stdout.on('data', (chunk: Buffer) => {
-    if (!commandArgs.includes('--json')) process.stdout.write(chunk);
+    if (!args.includes('--json')) process.stdout.write(chunk);
   });
   return new Promise((resolve, reject) => {
     child.once('error', reject);
@@ -60,14 +149,20 @@ function run(command: string, commandArgs: string[]): Promise<number> {
   });
 }
 
-function count(file: string): { passed: number; failed: number } {
-  let result: Partial<Record<'numPassedTests' | 'numFailedTests' | 'numRuntimeErrorTestSuites', number>>;
-  try {
-    result = JSON.parse(readFileSync(file, 'utf8'));
-  } catch {
-    return { passed: 0, failed: 1 };
-  }
-  const passed = result.numPassedTests ?? 0;
-  const failed = (result.numFailedTests ?? 0) + (result.numRuntimeErrorTestSuites ?? 0);
-  return { passed, failed: passed + failed === 0 ? 1 : failed };
+function print(report: Report, withTable: boolean): void {
+  if (withTable) console.log(suiteTable(report));
+  if (slowest !== undefined) console.log(slowestTests(report, Number(slowest)));
+  if (record === true) recordTimes(report);
+  const again = rerunCommands(report);
+  if (again.length > 0) console.log(`Run again what failed:\n${again.map((line) => `  ${line}`).join('\n')}`);
+  console.log(`${report.passed} passed, ${report.failed} failed`);
+}
+
+/** Between the two marks of the page. */
+function recordTimes(report: Report): void {
+  const page = join(root, 'docs/testing.md');
+  const [before, , after] = readFileSync(page, 'utf8').split(
+    /(?<=<!-- times -->\n)|(?=<!-- end of times -->)/,
+  );
+  writeFileSync(page, `${before}\n${markdownTables(report, 30)}\n\n${after}`);
 }

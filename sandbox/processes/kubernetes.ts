@@ -23,14 +23,13 @@ export interface KubernetesOptions {
   readonly port?: number | undefined;
 }
 
-export interface KubernetesServer {
+export interface KubernetesAccess {
   /** `https://127.0.0.1:port` */
   readonly url: string;
   /** The administrator's kubeconfig, mode 0600. */
   readonly kubeconfigFile: string;
   /** The same, loaded: for in-process clients. */
   readonly kubeConfig: KubeConfig;
-  readonly processes: { readonly etcd: ManagedProcess; readonly apiServer: ManagedProcess };
   /**
    * Writes a kubeconfig for a ServiceAccount, which is made if need be, with no rights but the given ones.
    * A token lasts a day.
@@ -38,6 +37,12 @@ export interface KubernetesServer {
    * @returns the file's path
    */
   kubeconfigFor(account: ServiceAccountSpec): Promise<string>;
+}
+
+export interface KubernetesServer extends KubernetesAccess {
+  /** Client URL of its store. */
+  readonly etcdUrl: string;
+  readonly processes: { readonly etcd: ManagedProcess; readonly apiServer: ManagedProcess };
   stop(): Promise<void>;
 }
 
@@ -55,25 +60,10 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
   try {
     const { url, child } = await startApiServer(options, credentials, etcd.url);
     apiServer = child;
-    const certificateAuthority = readFileSync(credentials.servingCertificateFile, 'utf8');
-    const kubeconfigFile = join(dir, 'kubeconfig');
-    const { adminToken: token } = credentials;
-    writeKubeconfig(kubeconfigFile, { server: url, certificateAuthority, user: 'admin', token });
-    const kubeConfig = new KubeConfig();
-    kubeConfig.loadFromFile(kubeconfigFile);
-
     return {
-      url,
-      kubeconfigFile,
-      kubeConfig,
+      ...openKubernetes(dir, url),
+      etcdUrl: etcd.url,
       processes: { etcd: etcd.process, apiServer: child },
-      kubeconfigFor: async (account) => {
-        const token = await createServiceAccountToken(kubeConfig, account);
-        const user = `${account.namespace}-${account.serviceAccount}`;
-        const file = join(dir, `kubeconfig-${user}`);
-        writeKubeconfig(file, { server: url, certificateAuthority, user, token });
-        return file;
-      },
       stop: async () => {
         await child.stop();
         await etcd.process.stop();
@@ -84,6 +74,32 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
     await etcd.process.stop();
     throw error;
   }
+}
+
+/**
+ * How a server that runs is reached, by the keys and tokens of its folder. Writes the administrator's kubeconfig.
+ *
+ * @param dir as the server was given it
+ */
+export function openKubernetes(dir: string, url: string): KubernetesAccess {
+  const { servingCertificateFile, adminToken: token } = prepareCredentials(join(dir, 'pki'));
+  const certificateAuthority = readFileSync(servingCertificateFile, 'utf8');
+  const kubeconfigFile = join(dir, 'kubeconfig');
+  writeKubeconfig(kubeconfigFile, { server: url, certificateAuthority, user: 'admin', token });
+  const kubeConfig = new KubeConfig();
+  kubeConfig.loadFromFile(kubeconfigFile);
+  return {
+    url,
+    kubeconfigFile,
+    kubeConfig,
+    kubeconfigFor: async (account) => {
+      const user = `${account.namespace}-${account.serviceAccount}`;
+      const file = join(dir, `kubeconfig-${user}`);
+      const accountToken = await createServiceAccountToken(kubeConfig, account);
+      writeKubeconfig(file, { server: url, certificateAuthority, user, token: accountToken });
+      return file;
+    },
+  };
 }
 
 interface Credentials {

@@ -22,7 +22,8 @@ import { createNode } from '../../sandbox/nodes.ts';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { startProgram } from '../../sandbox/processes/program.ts';
 import { applyShippedAccounts, shippedObjects } from '../../sandbox/processes/shipped-accounts.ts';
-import { startWorld, type World } from '../../sandbox/world.ts';
+import type { World } from '../../sandbox/world.ts';
+import { startTestWorld } from '../shared-kubernetes.ts';
 import { waitFor } from '../integration/wait-for.ts';
 import { runKubeip } from './run-kubeip.ts';
 
@@ -33,7 +34,7 @@ let world: World;
 let worker: ManagedProcess;
 
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startTestWorld();
   const { ec2, gce, kubernetes } = world;
   ec2.configure({ allowed: [...leastOnEc2] });
   gce.configure({ allowed: [...leastOnGce] });

@@ -20,6 +20,13 @@ function withHeaders(answer: Answer, more: Answer['headers']): Answer {
   return { ...answer, headers: { ...answer.headers, ...more } };
 }
 
+/** What a client must not read to its end. The client is the same for every family of a cloud. */
+export const largeSpoils: readonly (readonly [string, Spoil])[] = [
+  ['10 MB of bytes', body(() => Buffer.alloc(10_000_000, 0xa7))],
+  ['10 MB of an open element', body(() => `<?xml version="1.0"?><a>${'<b>'.repeat(3_300_000)}`)],
+  ['10 MB of brackets', body(() => '['.repeat(10_000_000))],
+];
+
 export const spoils: readonly (readonly [string, Spoil])[] = [
   ['a page with 200', page(200, html)],
   ['a page with 200, called XML', page(200, html, 'text/xml;charset=UTF-8')],
@@ -49,9 +56,6 @@ export const spoils: readonly (readonly [string, Spoil])[] = [
   ],
   ['cut off after its head', (it) => ({ ...it, body: Buffer.alloc(0), isCut: true })],
   ['doubled', body((it) => Buffer.concat([it, it]))],
-  ['10 MB of bytes', body(() => Buffer.alloc(10_000_000, 0xa7))],
-  ['10 MB of an open element', body(() => `<?xml version="1.0"?><a>${'<b>'.repeat(3_300_000)}`)],
-  ['10 MB of brackets', body(() => '['.repeat(10_000_000))],
   ['deeply nested JSON', body(() => `${'{"items":'.repeat(50_000)}1${'}'.repeat(50_000)}`)],
   ['no UTF-8', body((it) => Buffer.concat([Buffer.of(0xff, 0xfe, 0), it]))],
   ['said to be compressed', (answer) => withHeaders(answer, { 'content-encoding': 'gzip' })],

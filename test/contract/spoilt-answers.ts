@@ -4,14 +4,14 @@ import { CloudError, type CloudErrorKind, type CloudProvider } from '../../cloud
 import type { Address, AddressQuery, AddressRef, Instance, InstanceRef } from '../../model/address.ts';
 import type { CloudBackend } from './cloud-backend.ts';
 import { type Answer, type Spoil, type SpoilingProxy, startSpoilingProxy } from './spoiling-proxy.ts';
-import { losses, misfits, spoils } from './spoils.ts';
+import { largeSpoils, losses, misfits, spoils } from './spoils.ts';
 
 export interface SpoiltCloud {
   readonly backend: CloudBackend;
   readonly emulatorUrl: string;
   /** A provider that speaks to the proxy. */
   readonly openAt: (endpoint: string) => CloudProvider;
-  /** False: of single fields only that they are lost, not that they are wrong. One family of a cloud is enough for that. */
+  /** False: of single fields only that they are lost, not that they are wrong, and no large answers. One family of a cloud is enough for that. */
   readonly isThorough: boolean;
 }
 
@@ -156,7 +156,7 @@ interface Stage {
 async function wrongOutcomes(stage: Stage): Promise<string[]> {
   const wrong: string[] = [];
   const answers = await answersOf(stage);
-  for (const [what, spoil] of spoils) {
+  for (const [what, spoil] of [...spoils, ...(stage.isThorough ? largeSpoils : [])]) {
     wrong.push(...(await attempt(stage, what, spoil)));
     for (let nth = 1; nth < answers.length; nth++) {
       wrong.push(...(await attempt(stage, `${what} (answer ${nth})`, spoil, nth)));

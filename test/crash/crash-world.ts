@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { startWorld, type World } from '../../sandbox/world.ts';
 import { RestartableServers } from '../../sandbox/restartable-servers.ts';
+import { startTestWorld } from '../shared-kubernetes.ts';
 import { writeWorkflowBundle } from '../workflow-bundle.ts';
 import { Scene } from './scene.ts';
 
@@ -40,9 +41,13 @@ export class CrashWorld {
     this.servers = new RestartableServers(world);
   }
 
-  /** The workflows are bundled once, not by each of many workers. */
-  static async start(): Promise<CrashWorld> {
-    const world = await startWorld();
+  /**
+   * The workflows are bundled once, not by each of many workers.
+   *
+   * @param options.restarts the file stops and restarts servers, so it needs its own
+   */
+  static async start(options: { restarts?: boolean } = {}): Promise<CrashWorld> {
+    const world = await (options.restarts === true ? startWorld() : startTestWorld());
     const connection = await Connection.connect({ address: world.temporal.address });
     const bundleFile = await writeWorkflowBundle(join(world.dir, 'workflows.js'));
     return new CrashWorld(world, new Client({ connection }), bundleFile);

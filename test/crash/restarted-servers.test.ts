@@ -7,7 +7,7 @@ const CASE_MS = 400_000;
 
 let crash: CrashWorld;
 beforeAll(async () => {
-  crash = await CrashWorld.start();
+  crash = await CrashWorld.start({ restarts: true });
 }, 900_000);
 afterAll(() => crash.stop());
 

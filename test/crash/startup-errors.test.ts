@@ -7,7 +7,8 @@ import { stringify } from 'yaml';
 import { exitCodes } from '../../program/exit-codes.ts';
 import { searchAttributeCliTypes } from '../../program/search-attributes.ts';
 import { startProgram } from '../../sandbox/processes/program.ts';
-import { startWorld, type World } from '../../sandbox/world.ts';
+import type { World } from '../../sandbox/world.ts';
+import { startTestWorld } from '../shared-kubernetes.ts';
 import { PATIENCE_MS } from './eventually.ts';
 
 const programs = ['worker', 'watcher'] as const;
@@ -20,7 +21,7 @@ const stackLine = /^\s+at .+:\d+:\d+\)?$/m;
 let world: World;
 let files = 0;
 beforeAll(async () => {
-  world = await startWorld();
+  world = await startTestWorld();
   world.ec2.allocateAddress({ tags: { kubeip: 'use' } });
 }, 900_000);
 afterAll(() => world.stop());

@@ -18,7 +18,8 @@ import {
   uninstallChart,
 } from '../../sandbox/processes/chart-release.ts';
 import { createNode } from '../../sandbox/nodes.ts';
-import { startWorld, type World } from '../../sandbox/world.ts';
+import type { World } from '../../sandbox/world.ts';
+import { startTestWorld } from '../shared-kubernetes.ts';
 
 const namespace = 'kubeip-temporal';
 const name = 'kubeip-temporal';
@@ -50,7 +51,7 @@ const spec = (interval: string) => {
 };
 
 beforeAll(async () => {
-  world = await startWorld({ temporal: true, kubernetes: true });
+  world = await startTestWorld({ temporal: true, kubernetes: true });
   release = await installChart(spec('1m'));
 }, 900_000);
 afterAll(() => world?.stop());

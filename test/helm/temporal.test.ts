@@ -21,7 +21,8 @@ import { isolatedEnvironment } from '../../sandbox/processes/environment.ts';
 import { loopback, withPorts } from '../../sandbox/processes/ports.ts';
 import { waitUntilReady } from '../../sandbox/processes/readiness.ts';
 import { ensureTools } from '../../sandbox/tools/ensure-tools.ts';
-import { startWorld, type World } from '../../sandbox/world.ts';
+import type { World } from '../../sandbox/world.ts';
+import { startTestWorld } from '../shared-kubernetes.ts';
 
 const folder = fileURLToPath(new URL('../../deploy/temporal/', import.meta.url));
 const objects = parseAllDocuments(readFileSync(`${folder}small.yaml`, 'utf8')).map(
@@ -35,7 +36,7 @@ describe('the small server', () => {
   let server: ManagedProcess;
   let address: string;
   beforeAll(async () => {
-    world = await startWorld({ kubernetes: true });
+    world = await startTestWorld({ kubernetes: true });
     dir = mkdtempSync(join(tmpdir(), 'kubeip-temporal-small-'));
     ({ server, address } = await startSmallServer(dir));
   }, 900_000);

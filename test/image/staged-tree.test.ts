@@ -24,7 +24,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { platforms } from '../../deploy/image/platform.ts';
 import { programs } from '../../deploy/image/programs.ts';
 import { megabytes, sizeOf, sizesIn } from '../../deploy/image/tree-size.ts';
-import { startWorld, type World } from '../../sandbox/world.ts';
+import type { World } from '../../sandbox/world.ts';
+import { startTestWorld } from '../shared-kubernetes.ts';
 import { root } from './dockerfile.ts';
 import { ImageScene } from './image-scene.ts';
 import { filesIn, makeContext, stageInto } from './staging.ts';
@@ -67,7 +68,7 @@ describe('the programs', () => {
   let world: World;
   let scene: ImageScene;
   beforeAll(async () => {
-    world = await startWorld();
+    world = await startTestWorld();
     scene = await ImageScene.open({ world, tree, node, folder: join(folder, 'etc') });
   }, SETUP_MS);
   afterAll(async () => {

@@ -14,7 +14,8 @@ import { connectClient, type ConnectedClient } from '../../program/temporal-conn
 import type { Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
 import type { GceEmulator } from '../../sandbox/gce/emulator.ts';
 import { leastOnEc2, leastOnGce } from '../../sandbox/least-permissions.ts';
-import { startWorld, type World } from '../../sandbox/world.ts';
+import type { World } from '../../sandbox/world.ts';
+import { startTestWorld } from '../shared-kubernetes.ts';
 import { createNodeWorkflows } from '../../watcher/node-workflows.ts';
 import { startAddressPool } from '../../worker/address-pool-starter.ts';
 import { workflowBundle } from '../../worker/run-workers.ts';
@@ -288,7 +289,7 @@ export class Harness {
 export async function openHarness(options: HarnessOptions): Promise<Harness> {
   const logger = testLogger('sdk');
   Runtime.install({ logger: toTemporalLogger(logger), shutdownSignals: [] });
-  const [world, bundle] = await Promise.all([startWorld(), workflowBundle(process.env, logger)]);
+  const [world, bundle] = await Promise.all([startTestWorld(), workflowBundle(process.env, logger)]);
   // As the documentation says that the worker's role should be.
   world.ec2.configure({ allowed: [...leastOnEc2] });
   world.gce.configure({ allowed: [...leastOnGce] });

@@ -21,7 +21,8 @@ import {
   publicIpv6Annotation,
 } from '../../kubernetes/keys.ts';
 import { createNode } from '../../sandbox/nodes.ts';
-import { startWorld, type World } from '../../sandbox/world.ts';
+import type { World } from '../../sandbox/world.ts';
+import { startTestWorld } from '../shared-kubernetes.ts';
 
 const yaml = `
 cluster: test
@@ -42,7 +43,7 @@ let activities: ClusterActivities;
 let log: string[];
 
 beforeAll(async () => {
-  world = await startWorld({ kubernetes: true, gce: true });
+  world = await startTestWorld({ kubernetes: true, gce: true });
   core = world.kubernetes.kubeConfig.makeApiClient(CoreV1Api);
   config = loadYaml(yaml);
   const { projectId, region, url } = world.gce;

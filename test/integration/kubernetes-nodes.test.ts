@@ -13,7 +13,8 @@ import { KubernetesError } from '../../kubernetes/errors.ts';
 import { markNode, removeTaint, type NodeIdentity } from '../../kubernetes/node-writer.ts';
 import { listNodes, readNode } from '../../kubernetes/nodes.ts';
 import { createNode, deleteNode } from '../../sandbox/nodes.ts';
-import { startWorld, type World } from '../../sandbox/world.ts';
+import type { World } from '../../sandbox/world.ts';
+import { startTestWorld } from '../shared-kubernetes.ts';
 
 const ourKey = 'kubeip.example/no-address';
 const ourTaint: V1Taint = { key: ourKey, value: 'true', effect: 'NoSchedule' };
@@ -23,7 +24,7 @@ let client: KubernetesClient;
 let core: CoreV1Api;
 
 beforeAll(async () => {
-  world = await startWorld({ kubernetes: true, temporal: false, ec2: false });
+  world = await startTestWorld({ kubernetes: true, temporal: false, ec2: false });
   client = await connectKubernetes(world.kubernetes.kubeConfig);
   core = world.kubernetes.kubeConfig.makeApiClient(CoreV1Api);
 });

@@ -8,7 +8,8 @@ import { stringify } from 'yaml';
 import { createNode } from '../../sandbox/nodes.ts';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { startProgram } from '../../sandbox/processes/program.ts';
-import { startWorld, type World } from '../../sandbox/world.ts';
+import type { World } from '../../sandbox/world.ts';
+import { startTestWorld } from '../shared-kubernetes.ts';
 import { type AssignIpStatus, assignIpWorkflowId, statusQuery } from '../../workflows/messages.ts';
 
 export const cluster = 'test';
@@ -34,7 +35,7 @@ export interface NodeWorld {
 }
 
 export async function startNodeWorld(reconcileInterval: string): Promise<NodeWorld> {
-  const world = await startWorld();
+  const world = await startTestWorld();
   const connection = await Connection.connect({ address: world.temporal.address });
   const client = new Client({ connection, namespace: world.temporal.namespace });
   const core = world.kubernetes.kubeConfig.makeApiClient(CoreV1Api);

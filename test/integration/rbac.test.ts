@@ -17,7 +17,8 @@ import {
   type ShippedKubeconfigs,
   shippedObjects,
 } from '../../sandbox/processes/shipped-accounts.ts';
-import { startWorld, type World } from '../../sandbox/world.ts';
+import type { World } from '../../sandbox/world.ts';
+import { startTestWorld } from '../shared-kubernetes.ts';
 import { waitFor } from './wait-for.ts';
 
 type Program = keyof ShippedKubeconfigs;
@@ -26,7 +27,7 @@ let world: World;
 let node: { name: string; uid: string };
 
 beforeAll(async () => {
-  world = await startWorld({ kubernetes: true });
+  world = await startTestWorld({ kubernetes: true });
   const made = await createNode(world.kubernetes, { name: 'a' });
   node = { name: 'a', uid: made.metadata?.uid ?? '' };
 }, 900_000);

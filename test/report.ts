@@ -1,0 +1,148 @@
+/** What jest's JSON report says: counts, the time of each suite, the slowest tests, and how to run again what failed. */
+import { readFileSync } from 'node:fs';
+import { relative } from 'node:path';
+
+export interface Report {
+  readonly passed: number;
+  /** With files that could not be loaded. A run without any test counts as one. */
+  readonly failed: number;
+  readonly files: readonly ReportedFile[];
+}
+
+export interface ReportedFile {
+  /** From the root: `test/unit/ip.test.ts`. */
+  readonly path: string;
+  /** In seconds, with what its tests share. */
+  readonly seconds: number;
+  /** The file could not be loaded. */
+  readonly isBroken: boolean;
+  readonly tests: readonly ReportedTest[];
+}
+
+export interface ReportedTest {
+  readonly name: string;
+  readonly seconds: number;
+  readonly passed: boolean;
+}
+
+interface JestReport {
+  readonly numPassedTests?: number;
+  readonly numFailedTests?: number;
+  readonly numRuntimeErrorTestSuites?: number;
+  readonly testResults?: readonly {
+    readonly name: string;
+    readonly startTime: number;
+    readonly endTime: number;
+    readonly status: string;
+    readonly assertionResults: readonly {
+      readonly fullName: string;
+      readonly status: string;
+      readonly duration?: number | null;
+    }[];
+  }[];
+}
+
+/** @param file that jest wrote; one that is missing counts as a failure */
+export function readReport(file: string, root: string): Report {
+  let report: JestReport;
+  try {
+    report = JSON.parse(readFileSync(file, 'utf8')) as JestReport;
+  } catch {
+    return { passed: 0, failed: 1, files: [] };
+  }
+  const passed = report.numPassedTests ?? 0;
+  const failed = (report.numFailedTests ?? 0) + (report.numRuntimeErrorTestSuites ?? 0);
+  const files = (report.testResults ?? []).map((result) => ({
+    path: relative(root, result.name),
+    seconds: (result.endTime - result.startTime) / 1_000,
+    isBroken:
+      result.status === 'failed' && result.assertionResults.every(({ status }) => status !== 'failed'),
+    tests: result.assertionResults
+      .filter(({ status }) => status === 'passed' || status === 'failed')
+      .map(({ fullName, duration, status }) => ({
+        name: fullName,
+        seconds: (duration ?? 0) / 1_000,
+        passed: status === 'passed',
+      })),
+  }));
+  return { passed, failed: passed + failed === 0 ? 1 : failed, files };
+}
+
+interface SuiteTimes {
+  readonly suite: string;
+  readonly files: number;
+  readonly tests: number;
+  /** Of one jest worker. */
+  readonly seconds: number;
+}
+
+/** The slowest suite first. */
+function suiteTimes({ files }: Report): SuiteTimes[] {
+  const bySuite = Map.groupBy(files, ({ path }) => path.split('/')[1] ?? path);
+  return [...bySuite]
+    .map(([suite, its]) => ({
+      suite,
+      files: its.length,
+      tests: its.reduce((sum, { tests }) => sum + tests.length, 0),
+      seconds: its.reduce((sum, { seconds }) => sum + seconds, 0),
+    }))
+    .toSorted((a, b) => b.seconds - a.seconds);
+}
+
+/** A line for each suite: files, tests, seconds of one jest worker. */
+export function suiteTable(report: Report): string {
+  const line = (suite: string, ...numbers: (string | number)[]): string =>
+    suite.padEnd(14) + numbers.map((number) => String(number).padStart(8)).join('');
+  return [
+    line('suite', 'files', 'tests', 'seconds'),
+    ...suiteTimes(report).map((row) => line(row.suite, row.files, row.tests, row.seconds.toFixed(0))),
+  ].join('\n');
+}
+
+function slowest({ files }: Report, count: number): (ReportedTest & { readonly path: string })[] {
+  return files
+    .flatMap(({ path, tests }) => tests.map((test) => ({ path, ...test })))
+    .toSorted((a, b) => b.seconds - a.seconds)
+    .slice(0, count);
+}
+
+export function slowestTests(report: Report, count: number): string {
+  return slowest(report, count)
+    .map(({ path, name, seconds }) => `${seconds.toFixed(1).padStart(6)} s  ${path}: ${name}`)
+    .join('\n');
+}
+
+/** The same two as tables of Markdown, for docs/testing.md. */
+export function markdownTables(report: Report, count: number): string {
+  const suites = suiteTimes(report).map(
+    (row) => `| ${row.suite} | ${row.files} | ${row.tests} | ${row.seconds.toFixed(0)} |`,
+  );
+  const tests = slowest(report, count).map(
+    ({ path, name, seconds }) =>
+      `| ${seconds.toFixed(0)} | ${path.replace('test/', '')} | ${name.replaceAll('|', '\\|')} |`,
+  );
+  return [
+    '| Suite | Files | Tests | Seconds of one jest worker |\n| --- | --- | --- | --- |',
+    ...suites,
+    `\nThe ${count} slowest tests:\n`,
+    '| Seconds | File | Test |\n| --- | --- | --- |',
+    ...tests,
+  ].join('\n');
+}
+
+/** A command for each failed test, to be pasted into a shell. */
+export function rerunCommands({ files }: Report): string[] {
+  return files.flatMap(({ path, tests, isBroken }) => {
+    if (isBroken) return [`npm test -- ${path}`];
+    const failed = tests.filter((test) => !test.passed);
+    return failed.map(({ name }) => `npm test -- ${path} -t ${shellWord(escapePattern(name))}`);
+  });
+}
+
+function escapePattern(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+function shellWord(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,106 @@
+/** The runner: its table of suites, what a change touches, and what it says of a report. */
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { readReport, rerunCommands, slowestTests, suiteTable } from '../report.ts';
+import { suites, suitesTouchedBy } from '../suites.ts';
+
+const root = join(import.meta.dirname, '../..');
+const names = suites.map(({ name }) => name);
+const touched = (...files: string[]): string[] => suitesTouchedBy(files).map(({ name }) => name);
+
+test('every folder with tests is a suite, and every suite is described in docs/testing.md', () => {
+  const folders = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.test.ts'))
+    .map((path) => path.split('/')[0]);
+  expect([...new Set(folders)].toSorted()).toEqual(names.toSorted());
+  const page = readFileSync(join(root, 'docs/testing.md'), 'utf8');
+  for (const name of names) expect(page).toContain(`| \`${name}\` |`);
+});
+
+test.each([
+  [
+    'a workflow',
+    'workflows/assign-ip.ts',
+    ['unit', 'mutex', 'replay', 'integration', 'crash', 'chaos', 'cli', 'image', 'browser'],
+  ],
+  [
+    'a provider',
+    'clouds/aws/associate.ts',
+    ['unit', 'contract', 'integration', 'crash', 'chaos', 'cli', 'image'],
+  ],
+  [
+    'an alert rule',
+    'deploy/helm/kubeip-temporal/rules.yaml',
+    ['unit', 'integration', 'helm', 'image', 'alerts'],
+  ],
+  ['a test', 'test/crash/watcher.test.ts', ['crash']],
+  ['a helper of tests', 'test/crash/scene.ts', ['crash', 'chaos', 'image']],
+  ['what all tests share', 'test/run.ts', names],
+])('a change of %s touches the suites that play it', (_, file, expected) => {
+  expect(touched(file)).toEqual(expected);
+});
+
+test('the table names the suites whose helpers a suite imports', () => {
+  for (const { name, borrows } of suites) {
+    const folder = join(root, 'test', name);
+    const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((path) =>
+      path.endsWith('.ts'),
+    );
+    const imports = files.flatMap((path) =>
+      [
+        ...readFileSync(join(folder, path), 'utf8').matchAll(/^(?:import|export|\} from).* '\.\.\/(\w+)\//gm),
+      ].map((match) => match[1] ?? ''),
+    );
+    const others = imports.filter((other) => names.includes(other));
+    expect({ name, borrows: [...new Set(others)].toSorted() }).toEqual({ name, borrows });
+  }
+});
+
+test('no change touches no suite', () => {
+  expect(touched()).toEqual([]);
+});
+
+function reportOf(report: object): ReturnType<typeof readReport> {
+  const file = join(mkdtempSync(join(tmpdir(), 'kubeip-report-')), 'report.json');
+  writeFileSync(file, JSON.stringify(report));
+  return readReport(file, root);
+}
+
+const times = { startTime: 1_000, endTime: 4_000 };
+const report = {
+  numPassedTests: 1,
+  numFailedTests: 1,
+  numRuntimeErrorTestSuites: 1,
+  testResults: [
+    {
+      ...times,
+      name: join(root, 'test/unit/a.test.ts'),
+      status: 'failed',
+      assertionResults: [
+        { fullName: "a (b) isn't c", status: 'failed', duration: 2_000 },
+        { fullName: 'd', status: 'passed', duration: 10 },
+      ],
+    },
+    { ...times, name: join(root, 'test/crash/b.test.ts'), status: 'failed', assertionResults: [] },
+  ],
+};
+
+test('a report is counted, with files that cannot be loaded', () => {
+  expect(reportOf(report)).toMatchObject({ passed: 1, failed: 2 });
+  expect(suiteTable(reportOf(report))).toMatch(/^suite .*\nunit +1 +2 +3\ncrash +1 +0 +3$/);
+  expect(slowestTests(reportOf(report), 1)).toBe("   2.0 s  test/unit/a.test.ts: a (b) isn't c");
+});
+
+test('a run without tests, or without a report, is a failure', () => {
+  expect(reportOf({ numPassedTests: 0, numFailedTests: 0 })).toMatchObject({ passed: 0, failed: 1 });
+  expect(readReport('/no/such/file', root)).toEqual({ passed: 0, failed: 1, files: [] });
+});
+
+test('each failure has a command that can be pasted into a shell', () => {
+  expect(rerunCommands(reportOf(report))).toEqual([
+    `npm test -- test/unit/a.test.ts -t 'a \\(b\\) isn'\\''t c'`,
+    'npm test -- test/crash/b.test.ts',
+  ]);
+});
