@@ -3,7 +3,6 @@ import { AuthorizationV1Api, VersionApi } from '@kubernetes/client-node';
 import type { PermissionResult } from '../model/permission-check.ts';
 import type { KubernetesClient } from './client.ts';
 import type { NeededRule } from './needed-rules.ts';
-import { rootMessage } from './errors.ts';
 
 export interface RuleCheck extends NeededRule {
   readonly result: PermissionResult;
@@ -20,25 +19,26 @@ export async function checkRules(
   client: KubernetesClient,
   rules: readonly NeededRule[],
 ): Promise<RuleCheck[]> {
-  const api = client.kubeConfig.makeApiClient(AuthorizationV1Api);
-  return Promise.all(rules.map((rule) => checkRule(api, rule)));
+  return Promise.all(rules.map((rule) => checkRule(client, rule)));
 }
 
-async function checkRule(api: AuthorizationV1Api, rule: NeededRule): Promise<RuleCheck> {
+async function checkRule(client: KubernetesClient, rule: NeededRule): Promise<RuleCheck> {
   const { verb, resource, namespace } = rule;
   try {
     const resourceAttributes = { verb, resource, ...(namespace === undefined ? {} : { namespace }) };
-    const { status } = await api.createSelfSubjectAccessReview({ body: { spec: { resourceAttributes } } });
+    const body = { spec: { resourceAttributes } };
+    const action = { verb: 'create', resource: 'selfsubjectaccessreviews' } as const;
+    const { status } = await client.call(AuthorizationV1Api, action, (api) =>
+      api.createSelfSubjectAccessReview({ body }),
+    );
     if (status?.allowed === true) return { ...rule, result: 'granted', detail: 'by SelfSubjectAccessReview' };
+    if (status?.allowed !== false) throw new Error('its answer has no status.allowed');
     const where = namespace === undefined ? 'by a ClusterRole' : `by a Role in the namespace ${namespace}`;
     const detail = `RBAC does not allow it: grant ${where} apiGroups [""], resources ["${resource}"], verbs ["${verb}"]`;
     return { ...rule, result: 'missing', detail };
   } catch (error) {
-    return {
-      ...rule,
-      result: 'untestable',
-      detail: `the API server does not say: ${rootMessage(error)}`,
-    };
+    const reason = error instanceof Error ? error.message : String(error);
+    return { ...rule, result: 'untestable', detail: `the API server does not say: ${reason}` };
   }
 }
 

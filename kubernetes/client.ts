@@ -1,24 +1,42 @@
 /** The connection to one cluster's API server. */
 import {
   type AuthMethodsConfiguration,
+  type Configuration,
   CoreV1Api,
   createConfiguration,
   KubeConfig,
   type RequestContext,
+  ResponseContext,
   ServerConfiguration,
-  type Configuration,
 } from '@kubernetes/client-node';
-import { KubernetesUnavailableError, rootMessage, toKubernetesError } from './errors.ts';
+import { judge } from './answers.ts';
+import {
+  type KubernetesAction,
+  KubernetesError,
+  KubernetesUnavailableError,
+  noAnswer,
+  rootMessage,
+} from './errors.ts';
 
 /** The longest that one call may take, its answer included. Watches have their own limit. */
 const requestTimeoutMs = 15_000;
 
 export interface KubernetesClient {
   readonly kubeConfig: KubeConfig;
-  readonly core: CoreV1Api;
   /** URL of the API server, for messages. */
   readonly server: string;
+  /**
+   * Makes one call. Every call for an object of the cluster goes this way, so that no answer is believed unjudged (answers.ts).
+   *
+   * @param Api the client's class for the API group
+   * @param action what is asked for: the answer is held against it
+   * @param send makes the call
+   * @throws KubernetesError
+   */
+  call<Api, T>(Api: ApiClass<Api>, action: KubernetesAction, send: (api: Api) => Promise<T>): Promise<T>;
 }
+
+type ApiClass<Api> = new (configuration: Configuration) => Api;
 
 /**
  * Finds the cluster as kubectl does: the files that KUBECONFIG names, `~/.kube/config`, else the ServiceAccount of the pod
@@ -34,10 +52,18 @@ export function openKubernetes(kubeConfig: KubeConfig = loadKubeConfig()): Kuber
         'Choose one with kubectl config use-context, or set KUBECONFIG to another file.',
     );
   }
+  const { server } = cluster;
+  const authentication = keepConnections(kubeConfig);
   return {
     kubeConfig,
-    core: new CoreV1Api(apiConfiguration(kubeConfig, cluster.server)),
-    server: cluster.server,
+    server,
+    call: async (Api, action, send) => {
+      try {
+        return await send(new Api(apiConfiguration(server, authentication, action)));
+      } catch (error) {
+        throw error instanceof KubernetesError ? error : noAnswer(action, error);
+      }
+    },
   };
 }
 
@@ -50,14 +76,17 @@ export function openKubernetes(kubeConfig: KubeConfig = loadKubeConfig()): Kuber
 export async function connectKubernetes(kubeConfig?: KubeConfig): Promise<KubernetesClient> {
   const client = openKubernetes(kubeConfig);
   try {
-    await client.core.listNode({ limit: 1 });
-  } catch (cause) {
-    const error = toKubernetesError(cause, { verb: 'list', resource: 'nodes' });
-    if (error.kind !== 'Unavailable') throw error;
+    await client.call(CoreV1Api, { verb: 'list', resource: 'nodes' }, (core) => core.listNode({ limit: 1 }));
+  } catch (error) {
+    if (!(error instanceof KubernetesError) || error.kind !== 'Unavailable') throw error;
+    const what =
+      error.status === undefined
+        ? `does not answer (${rootMessage(error)}).`
+        : `cannot be used. ${error.message}`;
     throw new KubernetesUnavailableError(
-      `The Kubernetes API server at ${client.server} does not answer (${rootMessage(cause)}).\n` +
+      `The Kubernetes API server at ${client.server} ${what}\n` +
         `The address comes from ${configurationSource()}. Is the cluster up, and can this machine reach it?`,
-      { cause },
+      { cause: error },
     );
   }
   return client;
@@ -88,11 +117,18 @@ function configurationSource(): string {
   return file ? `KUBECONFIG (${file})` : '~/.kube/config or the ServiceAccount of the pod';
 }
 
-/** The client's own calls have no time limit: one that hangs would hold its caller for ever. */
-function apiConfiguration(kubeConfig: KubeConfig, server: string): Configuration {
+/**
+ * Of one call, whose answer is judged before the client reads it. The client's own calls have no time limit: one that hangs would hold
+ * its caller for ever.
+ */
+function apiConfiguration(
+  server: string,
+  authentication: Authentication,
+  action: KubernetesAction,
+): Configuration {
   return createConfiguration({
     baseServer: new ServerConfiguration(server, {}),
-    authMethods: { default: keepConnections(kubeConfig) },
+    authMethods: { default: authentication },
     promiseMiddleware: [
       {
         pre: (request) => {
@@ -100,7 +136,12 @@ function apiConfiguration(kubeConfig: KubeConfig, server: string): Configuration
           request.setHeaderParam('User-Agent', 'kubeip-temporal');
           return Promise.resolve(request);
         },
-        post: (response) => Promise.resolve(response),
+        post: async ({ httpStatusCode: status, headers, body }) => {
+          const text = await body.text();
+          const error = judge(action, { status, contentType: headers['content-type'], text });
+          if (error !== undefined) throw error;
+          return new ResponseContext(status, headers, { ...body, text: () => Promise.resolve(text) });
+        },
       },
     ],
   });

@@ -1,5 +1,4 @@
-/** One small set of errors for everything that the Kubernetes API answers. */
-import { ApiException } from '@kubernetes/client-node';
+/** One small set of errors for everything that goes wrong between the programs and the Kubernetes API. */
 
 export type KubernetesErrorKind =
   | 'NotFound'
@@ -8,7 +7,7 @@ export type KubernetesErrorKind =
   /** RBAC says no, or the credentials are not accepted. */
   | 'Denied'
   | 'Invalid'
-  /** No answer, or a failure of the API server's own: the call may have been applied. */
+  /** No answer, a failure of the API server's own, or an answer that is not the API server's: the call may have been applied. */
   | 'Unavailable';
 
 export class KubernetesError extends Error {
@@ -36,80 +35,20 @@ export class KubernetesUnavailableError extends Error {
 /** What was tried, in RBAC's words: `patch` on `nodes`. */
 export interface KubernetesAction {
   readonly verb: 'get' | 'list' | 'watch' | 'patch' | 'create';
-  readonly resource: 'nodes' | 'events';
+  readonly resource: 'nodes' | 'events' | 'selfsubjectaccessreviews';
   /** The object, where it is one. */
   readonly name?: string;
 }
 
-/** Maps whatever the client threw. A {@link KubernetesError} passes through unchanged. */
-export function toKubernetesError(error: unknown, action: KubernetesAction): KubernetesError {
-  if (error instanceof KubernetesError) return error;
-  const what = `${action.verb} ${action.resource}${action.name === undefined ? '' : ` ${action.name}`}`;
-  const status = httpStatus(error);
-  if (status === undefined) {
-    return new KubernetesError(
-      'Unavailable',
-      `${what}: the Kubernetes API does not answer (${rootMessage(error)})`,
-      { cause: error },
-    );
-  }
-  const kind = kindOf(status);
-  return new KubernetesError(kind, `${what}: ${explain(kind, status, action, error)}`, {
-    status,
-    cause: error,
-  });
+/** @returns as `get nodes node-a` */
+export function describeAction({ verb, resource, name }: KubernetesAction): string {
+  return [verb, resource, ...(name === undefined ? [] : [name])].join(' ');
 }
 
-function httpStatus(error: unknown): number | undefined {
-  if (error instanceof ApiException) return error.code;
-  // The watch of the client reports its status this way.
-  if (error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number') {
-    return error.statusCode;
-  }
-  return undefined;
-}
-
-function kindOf(status: number): KubernetesErrorKind {
-  if (status === 401 || status === 403) return 'Denied';
-  if (status === 404) return 'NotFound';
-  if (status === 409) return 'Conflict';
-  // 410: a list or watch that began too long ago. It works again from the beginning.
-  if (status === 408 || status === 410 || status === 429 || status >= 500) return 'Unavailable';
-  return 'Invalid';
-}
-
-function explain(
-  kind: KubernetesErrorKind,
-  status: number,
-  action: KubernetesAction,
-  error: unknown,
-): string {
-  const answer = apiMessage(error);
-  if (status === 401) {
-    return `the credentials are not accepted (401): ${answer}. Is the token or the kubeconfig out of date?`;
-  }
-  if (kind === 'Denied') {
-    return (
-      `not allowed (403): ${answer}. Grant it by RBAC: apiGroups [""], resources ["${action.resource}"], ` +
-      `verbs ["${action.verb}"]`
-    );
-  }
-  return `${answer} (${status})`;
-}
-
-/** The API's own sentence, out of its Status object, which the client hands over as text or as an object. */
-function apiMessage(error: unknown): string {
-  if (!(error instanceof ApiException)) return rootMessage(error);
-  const body: unknown = error.body;
-  try {
-    const status: unknown = typeof body === 'string' ? JSON.parse(body) : body;
-    if (typeof status === 'object' && status !== null && 'message' in status) {
-      return String(status.message);
-    }
-  } catch {
-    // Not JSON: a proxy's page, say.
-  }
-  return typeof body === 'string' && body !== '' ? body.slice(0, 200) : 'no explanation';
+/** Of a call to which no answer came. */
+export function noAnswer(action: KubernetesAction, cause: unknown): KubernetesError {
+  const message = `${describeAction(action)}: the Kubernetes API does not answer (${rootMessage(cause)})`;
+  return new KubernetesError('Unavailable', message, { cause });
 }
 
 /** The last cause: `fetch failed` alone tells nobody anything. */

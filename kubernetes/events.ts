@@ -1,8 +1,8 @@
 /** Events on a Node, as `kubectl describe node` shows them: one for each thing that is said, and how often it was. */
 import { createHash } from 'node:crypto';
-import { type CoreV1Event, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import { CoreV1Api, type CoreV1Event, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { KubernetesClient } from './client.ts';
-import { toKubernetesError } from './errors.ts';
+import { KubernetesError } from './errors.ts';
 import { occurrenceAnnotation } from './keys.ts';
 
 /** Events of objects without a namespace go to this one. */
@@ -43,11 +43,12 @@ export async function createNodeEvent(client: KubernetesClient, event: NodeEvent
 /** @returns false if it is there already */
 async function create(client: KubernetesClient, event: NodeEvent): Promise<boolean> {
   try {
-    await client.core.createNamespacedEvent({ namespace, body: toApiEvent(event) });
+    const action = { verb: 'create', resource: 'events', name: eventName(event) } as const;
+    const body = toApiEvent(event);
+    await client.call(CoreV1Api, action, (core) => core.createNamespacedEvent({ namespace, body }));
     return true;
-  } catch (cause) {
-    const error = toKubernetesError(cause, { verb: 'create', resource: 'events' });
-    if (error.kind === 'Conflict') return false;
+  } catch (error) {
+    if (error instanceof KubernetesError && error.kind === 'Conflict') return false;
     throw error;
   }
 }
@@ -60,10 +61,10 @@ async function create(client: KubernetesClient, event: NodeEvent): Promise<boole
  */
 async function countAgain(client: KubernetesClient, event: NodeEvent): Promise<'counted' | Error> {
   const name = eventName(event);
+  const options = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
   const patch = (body: object): Promise<CoreV1Event> =>
-    client.core.patchNamespacedEvent(
-      { name, namespace, body },
-      setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+    client.call(CoreV1Api, { verb: 'patch', resource: 'events', name }, (core) =>
+      core.patchNamespacedEvent({ name, namespace, body }, options),
     );
   const lastTimestamp = new Date().toISOString();
   const occurrence = occurrenceOf(event);
@@ -78,9 +79,8 @@ async function countAgain(client: KubernetesClient, event: NodeEvent): Promise<'
       lastTimestamp,
     });
     return 'counted';
-  } catch (cause) {
-    const error = toKubernetesError(cause, { verb: 'patch', resource: 'events', name });
-    if (error.kind === 'Conflict' || error.kind === 'NotFound') return error;
+  } catch (error) {
+    if (error instanceof KubernetesError && ['Conflict', 'NotFound'].includes(error.kind)) return error;
     throw error;
   }
 }

@@ -2,11 +2,13 @@
  * A watch on all Nodes: a hint that something changed, quick but not dependable. Who needs the truth lists or reads.
  */
 import { ListWatch, Watch, type V1Node } from '@kubernetes/client-node';
+import { judgeWatchEvent, judgeWatchRefusal } from './answers.ts';
 import type { KubernetesClient } from './client.ts';
-import { toKubernetesError, type KubernetesError } from './errors.ts';
+import { KubernetesError, noAnswer } from './errors.ts';
 import { leanNode, listLeanNodes, viewNode, type NodeView } from './nodes.ts';
 
 const path = '/api/v1/nodes';
+const action = { verb: 'watch', resource: 'nodes' } as const;
 const firstDelayMs = 1_000;
 const longestDelayMs = 30_000;
 
@@ -139,28 +141,49 @@ class RestartingInformer implements NodeInformer {
 
   #fail(cause: unknown): void {
     this.#hasFailed = true;
-    this.#broken.resolve(toKubernetesError(cause, { verb: 'watch', resource: 'nodes' }));
+    this.#broken.resolve(toWatchError(cause));
   }
 }
 
+/** Of whatever the client's watch threw: a refusal has its HTTP status, and no more of the answer. */
+function toWatchError(cause: unknown): KubernetesError {
+  if (cause instanceof KubernetesError) return cause;
+  if (cause instanceof Error && 'statusCode' in cause && typeof cause.statusCode === 'number') {
+    return judgeWatchRefusal(action, cause.statusCode);
+  }
+  return noAnswer(action, cause);
+}
+
 /**
- * Keeps lean Nodes in the informer's cache, and fails as a watch does: the client's own rejects when it cannot make credentials (a token file that is gone, an exec plugin that fails). Within a
- * reconnect nobody awaits that, and the process would end for it.
+ * The client's watch, with three differences. Lean Nodes go into the informer's cache. An event that is not the API server's ends the
+ * watch with an error: none of it reaches the informer. And it fails as a watch does: the client's own rejects when it cannot make
+ * credentials (a token file that is gone, an exec plugin that fails). Within a reconnect nobody awaits that, and the process would
+ * end for it.
  */
 class SteadyWatch extends Watch {
   override async watch(...args: Parameters<Watch['watch']>): Promise<AbortController> {
     const [resource, query, onEvent, done] = args;
-    try {
-      return await super.watch(
-        resource,
-        query,
-        // What comes with an error is no Node.
-        (phase, object: V1Node, event) =>
-          onEvent(phase, phase === 'ERROR' ? object : leanNode(object), event),
-        done,
-      );
-    } catch (error) {
+    let isOver = false;
+    // Once only: the informer may have begun its next watch when this one's connection ends.
+    const end = (error: unknown): void => {
+      if (isOver) return;
+      isOver = true;
       done(error);
+    };
+    const onAnyEvent = (type: string, object: V1Node, event: unknown): void => {
+      if (isOver) return;
+      const error = judgeWatchEvent(action, type, object);
+      if (error !== undefined) end(error);
+      // What comes with an error is no Node.
+      else onEvent(type, type === 'ERROR' ? object : leanNode(object), event);
+    };
+    try {
+      const controller = await super.watch(resource, query, onAnyEvent, end);
+      // Ended before the informer knew of it, so the informer has not closed the connection.
+      if (isOver) controller.abort();
+      return controller;
+    } catch (error) {
+      end(error);
       return new AbortController();
     }
   }

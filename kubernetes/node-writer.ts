@@ -1,7 +1,8 @@
 /** Writes on Nodes without losing what others write at the same time. */
-import { PatchStrategy, setHeaderOptions, type V1Node } from '@kubernetes/client-node';
+import { CoreV1Api, PatchStrategy, setHeaderOptions, type V1Node } from '@kubernetes/client-node';
 import type { KubernetesClient } from './client.ts';
-import { toKubernetesError, type KubernetesAction, type KubernetesError } from './errors.ts';
+import { KubernetesError } from './errors.ts';
+import { readWholeNode } from './nodes.ts';
 
 const fieldManager = 'kubeip-temporal';
 /** A Node that changes this often between a read and a write is left to the caller's next try. */
@@ -35,8 +36,8 @@ export async function markNode(
   try {
     await patchNode(client, node.name, { metadata: { uid: node.uid, ...marks } });
     return 'written';
-  } catch (cause) {
-    const error = toKubernetesError(cause, patchAction(node));
+  } catch (error) {
+    if (!(error instanceof KubernetesError)) throw error;
     if (error.kind === 'NotFound' || (await isOtherNode(client, node, error))) return 'gone';
     throw error;
   }
@@ -65,8 +66,8 @@ export async function removeTaint(
       const resourceVersion = current.metadata?.resourceVersion;
       await patchNode(client, node.name, { metadata: { uid, resourceVersion }, spec: { taints: others } });
       return 'written';
-    } catch (cause) {
-      const error = toKubernetesError(cause, patchAction(node));
+    } catch (error) {
+      if (!(error instanceof KubernetesError)) throw error;
       if (error.kind === 'NotFound') return 'gone';
       if (error.kind !== 'Conflict' || attempt >= conflictAttempts) throw error;
     }
@@ -74,22 +75,16 @@ export async function removeTaint(
 }
 
 async function patchNode(client: KubernetesClient, name: string, body: object): Promise<void> {
-  await client.core.patchNode(
-    { name, body, fieldManager },
-    setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
+  const options = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
+  await client.call(CoreV1Api, { verb: 'patch', resource: 'nodes', name }, (core) =>
+    core.patchNode({ name, body, fieldManager }, options),
   );
 }
 
 /** @returns undefined if the Node is gone, or another has its name */
 async function readRaw(client: KubernetesClient, { name, uid }: NodeIdentity): Promise<V1Node | undefined> {
-  try {
-    const node = await client.core.readNode({ name });
-    return node.metadata?.uid === uid ? node : undefined;
-  } catch (cause) {
-    const error = toKubernetesError(cause, { verb: 'get', resource: 'nodes', name });
-    if (error.kind === 'NotFound') return undefined;
-    throw error;
-  }
+  const node = await readWholeNode(client, name);
+  return node?.metadata?.uid === uid ? node : undefined;
 }
 
 /** A refused patch may be refused because of the uid; the API server's status does not tell that apart from other reasons. */
@@ -100,8 +95,4 @@ async function isOtherNode(
 ): Promise<boolean> {
   if (error.kind !== 'Conflict' && error.kind !== 'Invalid') return false;
   return (await readRaw(client, node)) === undefined;
-}
-
-function patchAction({ name }: NodeIdentity): KubernetesAction {
-  return { verb: 'patch', resource: 'nodes', name };
 }

@@ -1,7 +1,7 @@
 /** Nodes as this project sees them. */
-import type { V1Node, V1NodeList, V1Taint } from '@kubernetes/client-node';
+import { CoreV1Api, type V1Node, type V1NodeList, type V1Taint } from '@kubernetes/client-node';
 import type { KubernetesClient } from './client.ts';
-import { toKubernetesError } from './errors.ts';
+import { KubernetesError } from './errors.ts';
 import { regionLabel, zoneLabel } from './keys.ts';
 
 /** What matters of a Node. */
@@ -38,11 +38,17 @@ const pageSize = 100;
  * @throws KubernetesError
  */
 export async function readNode(client: KubernetesClient, name: string): Promise<NodeView | undefined> {
+  const node = await readWholeNode(client, name);
+  return node === undefined ? undefined : viewNode(node);
+}
+
+/** As {@link readNode}, with all that the API server has of it. */
+export async function readWholeNode(client: KubernetesClient, name: string): Promise<V1Node | undefined> {
   try {
-    return viewNode(await client.core.readNode({ name }));
-  } catch (cause) {
-    const error = toKubernetesError(cause, { verb: 'get', resource: 'nodes', name });
-    if (error.kind === 'NotFound') return undefined;
+    const action = { verb: 'get', resource: 'nodes', name } as const;
+    return await client.call(CoreV1Api, action, (core) => core.readNode({ name }));
+  } catch (error) {
+    if (error instanceof KubernetesError && error.kind === 'NotFound') return undefined;
     throw error;
   }
 }
@@ -87,15 +93,13 @@ async function readPages<T>(
 ): Promise<{ metadata: NonNullable<V1NodeList['metadata']>; items: T[] }> {
   const items: T[] = [];
   let page: V1NodeList | undefined;
-  try {
-    do {
-      const token = page?.metadata?._continue;
-      page = await client.core.listNode({ limit: pageSize, ...(token ? { _continue: token } : {}) });
-      items.push(...page.items.map(keep));
-    } while (page.metadata?._continue);
-  } catch (cause) {
-    throw toKubernetesError(cause, { verb: 'list', resource: 'nodes' });
-  }
+  do {
+    const token = page?.metadata?._continue;
+    const which = { limit: pageSize, ...(token ? { _continue: token } : {}) };
+    const action = { verb: 'list', resource: 'nodes' } as const;
+    page = await client.call(CoreV1Api, action, (core) => core.listNode(which));
+    items.push(...page.items.map(keep));
+  } while (page.metadata?._continue);
   return { metadata: page.metadata ?? {}, items };
 }
 

@@ -21,6 +21,7 @@ import type { ChaosCloud } from './chaos-cloud.ts';
 import { Cluster, clusterName, taintKey } from './cluster.ts';
 import { ec2Chaos } from './ec2-chaos.ts';
 import { gceChaos } from './gce-chaos.ts';
+import { type KubernetesProxy, startKubernetesProxy } from '../integration/kubernetes-proxy.ts';
 import type { Finding } from '../judge/address-history.ts';
 import type { SettledFacts } from './judge.ts';
 import { doubleGrants, readPoolEvents } from './pool-history.ts';
@@ -40,6 +41,8 @@ export class ChaosWorld {
   readonly cluster: Cluster;
   readonly servers: RestartableServers;
   readonly links: ReadonlyMap<Link, NetworkLink>;
+  /** Between the link to Kubernetes and the API server. */
+  readonly kubernetes: KubernetesProxy;
   readonly programs: Programs;
   readonly client: Client;
   readonly #world: World;
@@ -49,12 +52,14 @@ export class ChaosWorld {
     world: World,
     clouds: readonly ChaosCloud[],
     links: ReadonlyMap<Link, NetworkLink>,
+    kubernetes: KubernetesProxy,
     client: Client,
     programs: Programs,
   ) {
     this.#world = world;
     this.clouds = clouds;
     this.links = links;
+    this.kubernetes = kubernetes;
     this.client = client;
     this.programs = programs;
     this.cluster = new Cluster(world.kubernetes);
@@ -75,10 +80,11 @@ export class ChaosWorld {
       gce: wanted.includes('gcp') && { ...slow, operationMs: 50, operationJitterMs: 150 },
     });
     const clouds = wanted.map((name) => (name === 'aws' ? ec2Chaos(world.ec2) : gceChaos(world.gce)));
+    const kubernetes = await startKubernetesProxy(world);
     const links = new Map<Link, NetworkLink>();
     const targets: [Link, string][] = [
       ['temporal', world.temporal.address],
-      ['kubernetes', new URL(world.kubernetes.url).host],
+      ['kubernetes', new URL(kubernetes.url).host],
       ...clouds.map(({ provider, address }): [Link, string] => [provider, address]),
     ];
     for (const [name, target] of targets) links.set(name, await startNetworkLink(target));
@@ -94,7 +100,7 @@ export class ChaosWorld {
     const connection = await Connection.connect({ address: world.temporal.address });
     const kubeconfigs = await writeKubeconfigs(world, clusterName, urlOf('kubernetes', 'https'));
     const programs = new Programs({ dir: world.dir, configFile, env, kubeconfigs, sourceRoot });
-    return new ChaosWorld(world, clouds, links, new Client({ connection }), programs);
+    return new ChaosWorld(world, clouds, links, kubernetes, new Client({ connection }), programs);
   }
 
   get dir(): string {
@@ -181,6 +187,7 @@ export class ChaosWorld {
   async stop({ keepLogs }: { keepLogs: boolean }): Promise<void> {
     await this.programs.stop();
     await Promise.all([...this.links.values()].map((link) => link.close()));
+    await this.kubernetes.close();
     await this.client.connection.close();
     await this.servers.stop();
     await this.#world.stop({ keepLogs });

@@ -6,6 +6,7 @@ import {
   setHeaderOptions,
   type V1Node,
 } from '@kubernetes/client-node';
+import { retryAnnotation } from '../../kubernetes/keys.ts';
 import type { ProviderName } from '../../model/scope.ts';
 import { createNode, deleteNode, type KubeAccess, type NodeSpec } from '../../sandbox/nodes.ts';
 import type { KnownAddress } from '../integration/cloud-facts.ts';
@@ -55,6 +56,7 @@ export class Cluster {
   readonly byHand = new Set<string>();
   readonly #kubernetes: KubeAccess;
   #made = 0;
+  #retries = 0;
   /** Nodes that there ever were. */
   registered = 0;
 
@@ -159,11 +161,21 @@ export class Cluster {
     });
     node.group = group;
     const { name } = node;
-    const body = { metadata: { labels: { [groupLabel]: group?.name ?? null } } };
-    await persistently(`relabel ${name}`, async () => {
+    await this.#patch(`relabel ${name}`, name, { labels: { [groupLabel]: group?.name ?? null } });
+  }
+
+  /** By the annotation that asks for another try: nothing else changes. */
+  async retryNode({ name }: ChaosNode): Promise<void> {
+    await this.#patch(`annotate ${name}`, name, {
+      annotations: { [retryAnnotation]: String(++this.#retries) },
+    });
+  }
+
+  async #patch(what: string, name: string, metadata: object): Promise<void> {
+    await persistently(what, async () => {
       await this.#kubernetes.kubeConfig
         .makeApiClient(CoreV1Api)
-        .patchNode({ name, body }, setHeaderOptions('Content-Type', PatchStrategy.MergePatch));
+        .patchNode({ name, body: { metadata } }, setHeaderOptions('Content-Type', PatchStrategy.MergePatch));
     });
   }
 

@@ -50,6 +50,16 @@ export const mutations: Readonly<Record<string, Mutation>> = {
       },
     ],
   },
+  'believe-any-404': {
+    what: 'a 404 says that a Node is gone, whether the API server or something in front of it says so',
+    replacements: [
+      {
+        file: 'kubernetes/answers.ts',
+        from: "  return new KubernetesError(\n    'Unavailable',\n",
+        to: "  return new KubernetesError(\n    status === 404 ? 'NotFound' : 'Unavailable',\n",
+      },
+    ],
+  },
   'no-restore': {
     what: 'an ephemeral address that had to go first does not come back',
     replacements: [

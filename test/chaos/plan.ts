@@ -1,5 +1,6 @@
 /** What happens in an episode. Pure: the same seed and number give the same plan, whatever came before. */
 import type { ProviderName } from '../../model/scope.ts';
+import { type OddAnswerName, oddAnswers } from '../integration/odd-answers.ts';
 import { type Random, seededFor } from './random.ts';
 import type { FaultStep, LifeStep, Link, ProgramSlot, Step } from './steps.ts';
 
@@ -58,6 +59,7 @@ const lifeWeights: Weights<LifeStep['kind']> = [
   ['moveByHand', 10],
   ['snatch', 6],
   ['command', 8],
+  ['retryNode', 10],
   ['badSignal', 4],
 ];
 
@@ -87,6 +89,7 @@ const faultWeights: Weights<FaultStep['kind']> = [
   ['refuse', 6],
   ['hold', 6],
   ['delay', 6],
+  ['spoilKubernetes', 10],
   ['throttle', 6],
   ['staleLists', 8],
   ['deny', 4],
@@ -120,6 +123,13 @@ function faultStep(
       return { kind, link: random.pick(links), ms };
     case 'delay':
       return { kind, link: random.pick(links), ms, byMs: random.between(50, 800) };
+    case 'spoilKubernetes':
+      return {
+        kind,
+        ms,
+        calls: random.pick(['all', 'reads', 'reads', 'lists', 'writes'] as const),
+        answer: random.pick(Object.keys(oddAnswers) as OddAnswerName[]),
+      };
     case 'throttle':
       return { kind, cloud, ms };
     case 'staleLists':

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { narrowLimit } from './chaos-cloud.ts';
 import type { ChaosWorld } from './chaos-world.ts';
 import { programSlots } from './programs.ts';
+import { spoilOf } from './spoil-kubernetes.ts';
 import type { FaultStep } from './steps.ts';
 
 /** A program that was killed is started again after this long, in milliseconds. */
@@ -30,7 +31,7 @@ export class Faults {
   }
 
   async #play(step: FaultStep): Promise<void> {
-    const { programs, links } = this.#world;
+    const { programs, links, kubernetes } = this.#world;
     switch (step.kind) {
       case 'kill':
         await programs.kill(step.program);
@@ -51,6 +52,11 @@ export class Faults {
         links.get(step.link)?.setTrouble(step.kind === 'delay' ? step.byMs : step.kind);
         await this.#pause(step.ms);
         return links.get(step.link)?.setTrouble('none');
+      case 'spoilKubernetes':
+        kubernetes.spoil(spoilOf(step));
+        if (step.calls === 'all') kubernetes.cutWatches();
+        await this.#pause(step.ms);
+        return kubernetes.pass();
       default:
         return this.#troubleCloud(step);
     }
@@ -97,6 +103,7 @@ export class Faults {
     await Promise.all(this.#pending);
     this.#lifted = new AbortController();
     for (const link of this.#world.links.values()) link.setTrouble('none');
+    this.#world.kubernetes.pass();
     for (const cloud of this.#world.clouds) cloud.clearFaults();
     for (const slot of programSlots) this.#world.programs.resume(slot);
     await this.#world.programs.startAll();

@@ -29,6 +29,8 @@ export async function playLife(world: ChaosWorld, step: LifeStep): Promise<void>
       return living && cluster.reregisterNode(cloud, living);
     case 'relabelNode':
       return living && cluster.relabelNode(living, otherGroup(cloud, living, step.pick));
+    case 'retryNode':
+      return node && cluster.retryNode(node);
     case 'terminateInstance':
       return living && cluster.terminate(cloud, living);
     case 'unreserveAddress': {

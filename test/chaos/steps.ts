@@ -1,5 +1,6 @@
 /** What a chaos run does: the life of a cluster, and what goes wrong meanwhile. Plain JSON. */
 import type { ProviderName } from '../../model/scope.ts';
+import type { OddAnswerName } from '../integration/odd-answers.ts';
 
 /**
  * Which of those that there are when the step comes: `pick` from 0 to below 1 is a place in their list, sorted by name. So a
@@ -42,6 +43,8 @@ export type LifeStep =
       readonly name: 'release' | 'assign';
       readonly by: 'signal' | 'update';
     })
+  /** A person asks for another try, by the Node's annotation: the node's workflow looks at its Node. */
+  | (Picked & { readonly kind: 'retryNode' })
   /** Input of a wrong form, to a node's workflow and to the mutex. */
   | (Picked & { readonly kind: 'badSignal' });
 
@@ -61,6 +64,13 @@ export type FaultStep =
   /** Nothing passes and nothing is refused, as in a dead network. */
   | { readonly kind: 'hold'; readonly link: Link; readonly ms: number }
   | { readonly kind: 'delay'; readonly link: Link; readonly ms: number; readonly byMs: number }
+  /** Something in front of the API server answers in its place. `all` also ends the watches that are open. */
+  | {
+      readonly kind: 'spoilKubernetes';
+      readonly ms: number;
+      readonly calls: SpoiltCalls;
+      readonly answer: OddAnswerName;
+    }
   | { readonly kind: 'throttle'; readonly cloud: ProviderName; readonly ms: number }
   | { readonly kind: 'staleLists'; readonly cloud: ProviderName; readonly ms: number; readonly byMs: number }
   /** A permission is missing for a while. */
@@ -77,6 +87,9 @@ export type FaultStep =
 
 export type Change = 'associate' | 'release';
 
+/** `reads`: of one Node, by its name. */
+export type SpoiltCalls = 'all' | 'reads' | 'lists' | 'writes';
+
 export type ProgramSlot = 'worker-1' | 'worker-2' | 'watcher-1' | 'watcher-2';
 
 /** `at`: milliseconds from the beginning of its episode. */
@@ -92,6 +105,7 @@ const faultKinds: ReadonlySet<string> = new Set([
   'refuse',
   'hold',
   'delay',
+  'spoilKubernetes',
   'throttle',
   'staleLists',
   'deny',

@@ -2,7 +2,9 @@ import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { planEpisode, stepKinds } from '../chaos/plan.ts';
 import { seeded } from '../chaos/random.ts';
-import { isFault } from '../chaos/steps.ts';
+import { spoilOf } from '../chaos/spoil-kubernetes.ts';
+import { isFault, type SpoiltCalls } from '../chaos/steps.ts';
+import { oddAnswers } from '../integration/odd-answers.ts';
 
 const clouds = ['aws', 'gcp'] as const;
 const anyNumber = fc.nat(1_000_000);
@@ -63,4 +65,31 @@ test('a plan can be drawn from some kinds alone, without life or without faults 
   expect(kindsOf('addNode', 'kill')).toEqual(new Set(['addNode', 'kill']));
   expect(kindsOf('addNode')).toEqual(new Set(['addNode']));
   expect(kindsOf('kill')).toEqual(new Set(['kill']));
+});
+
+test('Kubernetes is spoilt by every odd answer, and on every kind of call', () => {
+  const kinds = new Set(['spoilKubernetes']);
+  const steps = Array.from({ length: 40 }, (_, episode) => planEpisode({ seed: 1, episode, clouds, kinds }));
+  const spoils = steps.flat().flatMap((step) => (step.kind === 'spoilKubernetes' ? [step] : []));
+  expect(spoils.every(isFault)).toBe(true);
+  expect(new Set(spoils.map(({ answer }) => answer))).toEqual(new Set(Object.keys(oddAnswers)));
+  expect(new Set(spoils.map(({ calls }) => calls))).toEqual(new Set(['all', 'reads', 'lists', 'writes']));
+});
+
+test.each<[SpoiltCalls, string[]]>([
+  ['all', ['read', 'list', 'watch', 'write', 'event']],
+  ['reads', ['read']],
+  ['lists', ['list']],
+  ['writes', ['write', 'event']],
+])('a step that spoils %s answers these calls alone', (calls, spoilt) => {
+  const proxied = {
+    read: { method: 'GET', path: '/api/v1/nodes/node-a', isWatch: false },
+    list: { method: 'GET', path: '/api/v1/nodes', isWatch: false },
+    watch: { method: 'GET', path: '/api/v1/nodes', isWatch: true },
+    write: { method: 'PATCH', path: '/api/v1/nodes/node-a', isWatch: false },
+    event: { method: 'POST', path: '/api/v1/namespaces/default/events', isWatch: false },
+  };
+  const spoil = spoilOf({ kind: 'spoilKubernetes', ms: 1, calls, answer: 'nginx 404 page' });
+  const answered = Object.entries(proxied).filter(([, call]) => spoil(call) !== undefined);
+  expect(answered.map(([name]) => name)).toEqual(spoilt);
 });

@@ -1,6 +1,4 @@
 import { expect, test } from '@jest/globals';
-import { ApiException } from '@kubernetes/client-node';
-import { toKubernetesError } from '../../kubernetes/errors.ts';
 import { parseProviderId } from '../../kubernetes/provider-id.ts';
 
 test.each([
@@ -30,28 +28,4 @@ test.each([
 ])('%s is none, and the error says why', (providerID, message) => {
   const parsed = parseProviderId(providerID);
   expect('error' in parsed ? parsed.error : undefined).toMatch(message);
-});
-
-test.each([
-  [401, 'Denied'],
-  [403, 'Denied'],
-  [404, 'NotFound'],
-  [409, 'Conflict'],
-  [410, 'Unavailable'],
-  [422, 'Invalid'],
-  [429, 'Unavailable'],
-  [503, 'Unavailable'],
-] as const)('an answer with status %i is %s', (status, kind) => {
-  const exception = new ApiException(status, 'x', '{"message":"what the API says"}', {});
-  const error = toKubernetesError(exception, { verb: 'patch', resource: 'nodes', name: 'a' });
-  expect(error).toMatchObject({ kind, status });
-  expect(error.message).toContain('patch nodes a');
-  expect(error.message).toContain('what the API says');
-});
-
-test('no answer at all is Unavailable, with the reason at the bottom of the chain', () => {
-  const error = new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED 127.0.0.1:1') });
-  const mapped = toKubernetesError(error, { verb: 'list', resource: 'nodes' });
-  expect(mapped).toMatchObject({ kind: 'Unavailable', status: undefined });
-  expect(mapped.message).toContain('ECONNREFUSED');
 });
