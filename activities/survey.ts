@@ -161,13 +161,14 @@ async function examine(
   if (status === 'FAILED') return [{ ...found, why: 'failed' }];
   if (status === 'CANCELLED') return [{ ...found, why: 'canceled' }];
   const query = pool.queries.find(({ family }) => family === address.family);
-  const { uid, ephemeral } = last.run.memo ?? {};
+  const { uid, ephemeral, clusterUid } = last.run.memo ?? {};
   if (!pool.release.onNodeDelete || query === undefined) return [{ ...found, why: 'poolKeepsIt' }];
   const instance = await findHolder(providers.get(pool.name), pool.provider, holder, scope);
   // It went since the list was made, and the address with it.
   if (instance === undefined) return [];
   const leftBehind: LeftBehind = {
     node: { name: last.node, uid: typeof uid === 'string' ? uid : '' },
+    ...(typeof clusterUid === 'string' ? { clusterUid } : {}),
     family: address.family,
     hadEphemeral: Array.isArray(ephemeral) && ephemeral.includes(address.family),
     instance: { provider: instance.provider, id: instance.id, zone: instance.zone },

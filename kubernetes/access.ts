@@ -25,13 +25,19 @@ export async function checkRules(
 }
 
 async function checkRule(api: AuthorizationV1Api, rule: NeededRule): Promise<RuleCheck> {
-  const { verb, resource, namespace } = rule;
+  const { verb, resource, namespace, name } = rule;
   try {
-    const resourceAttributes = { verb, resource, ...(namespace === undefined ? {} : { namespace }) };
+    const resourceAttributes = {
+      verb,
+      resource,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(name === undefined ? {} : { name }),
+    };
     const { status } = await api.createSelfSubjectAccessReview({ body: { spec: { resourceAttributes } } });
     if (status?.allowed === true) return { ...rule, result: 'granted', detail: 'by SelfSubjectAccessReview' };
     const where = namespace === undefined ? 'by a ClusterRole' : `by a Role in the namespace ${namespace}`;
-    const detail = `RBAC does not allow it: grant ${where} apiGroups [""], resources ["${resource}"], verbs ["${verb}"]`;
+    const only = name === undefined ? '' : `, resourceNames ["${name}"]`;
+    const detail = `RBAC does not allow it: grant ${where} apiGroups [""], resources ["${resource}"], verbs ["${verb}"]${only}`;
     return { ...rule, result: 'missing', detail };
   } catch (error) {
     return {

@@ -36,7 +36,7 @@ export class KubernetesUnavailableError extends Error {
 /** What was tried, in RBAC's words: `patch` on `nodes`. */
 export interface KubernetesAction {
   readonly verb: 'get' | 'list' | 'watch' | 'patch' | 'create';
-  readonly resource: 'nodes' | 'events';
+  readonly resource: 'nodes' | 'events' | 'namespaces';
   /** The object, where it is one. */
   readonly name?: string;
 }
@@ -91,7 +91,8 @@ function explain(
   if (kind === 'Denied') {
     return (
       `not allowed (403): ${answer}. Grant it by RBAC: apiGroups [""], resources ["${action.resource}"], ` +
-      `verbs ["${action.verb}"]`
+      `verbs ["${action.verb}"]` +
+      (action.resource === 'namespaces' ? `, resourceNames ["${action.name}"]` : '')
     );
   }
   return `${answer} (${status})`;

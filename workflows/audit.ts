@@ -116,10 +116,11 @@ async function lookAfterOrphans(
  * after all. So there is one way of releasing only, and the node's history tells of it.
  */
 async function handOver(cluster: string, found: Unclaimed, leftBehind: LeftBehind): Promise<string> {
-  const { node, family, instance, pool, query, hadEphemeral } = leftBehind;
+  const { node, clusterUid, family, instance, pool, query, hadEphemeral } = leftBehind;
   const { address, association } = found;
   const input: AssignIpInput = {
     cluster,
+    ...(clusterUid === undefined ? {} : { clusterUid }),
     node,
     retries: pool.retries,
     resume: {
@@ -136,7 +137,7 @@ async function handOver(cluster: string, found: Unclaimed, leftBehind: LeftBehin
   };
   try {
     await startChild<typeof AssignIpWorkflow>('AssignIpWorkflow', {
-      ...nodeStart(cluster, node),
+      ...nodeStart(cluster, node, 0, clusterUid),
       args: [input],
       parentClosePolicy: ParentClosePolicy.ABANDON,
     });

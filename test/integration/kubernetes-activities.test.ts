@@ -56,6 +56,7 @@ beforeAll(async () => {
   activities = createClusterActivities({
     config,
     kubernetes: await connectKubernetes(world.kubernetes.kubeConfig),
+    identity: { clusterUid: 'own', mismatch: new AbortController().signal, check, confirm: check },
     providers: new Map([['game', provider]]),
     // Nothing here asks Temporal.
     client: new Client({ connection: Connection.lazy() }),
@@ -71,6 +72,9 @@ afterAll(async () => {
   provider?.close();
   await world?.stop();
 });
+
+/** There is one cluster only, and no Temporal. */
+async function check(): Promise<void> {}
 
 function loadYaml(text: string): Config {
   const folder = mkdtempSync(join(tmpdir(), 'kubeip-activities-'));
