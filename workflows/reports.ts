@@ -95,6 +95,8 @@ export interface AccessRule {
   readonly resource: string;
   /** Absent: cluster-wide. */
   readonly namespace?: string;
+  /** The only object that it is for. Absent: all. */
+  readonly name?: string;
 }
 
 export interface AccessCheck extends AccessRule {

@@ -24,22 +24,25 @@ const verdictOf: Readonly<Record<PermissionResult, Verdict>> = {
  * may ask with.
  */
 export function watcherChecks(
-  rules: readonly { readonly verb: string; readonly resource: string }[],
+  rules: readonly { readonly verb: string; readonly resource: string; readonly name?: string }[],
 ): Check[] {
   const account = 'system:serviceaccount:kubeip-temporal:kubeip-temporal-watcher';
-  return rules.map(({ verb, resource }) => ({
-    area: 'kubernetes',
-    what: `the watcher may ${verb} ${resource}`,
-    verdict: 'untested',
-    detail: `the worker cannot ask for another identity: kubectl auth can-i ${verb} ${resource} --as ${account}`,
-  }));
+  return rules.map(({ verb, resource, name }) => {
+    const object = name === undefined ? resource : `${resource}/${name}`;
+    return {
+      area: 'kubernetes',
+      what: `the watcher may ${verb} ${object}`,
+      verdict: 'untested',
+      detail: `the worker cannot ask for another identity: kubectl auth can-i ${verb} ${object} --as ${account}`,
+    };
+  });
 }
 
 export function diagnosisChecks(report: DiagnoseReport): Check[] {
   return [
-    ...report.kubernetes.map(({ verb, resource, namespace, result, detail }): Check => ({
+    ...report.kubernetes.map(({ verb, resource, name, namespace, result, detail }): Check => ({
       area: 'kubernetes',
-      what: `the worker may ${verb} ${resource}${namespace === undefined ? '' : ` in ${namespace}`}`,
+      what: `the worker may ${verb} ${resource}${name === undefined ? '' : `/${name}`}${namespace === undefined ? '' : ` in ${namespace}`}`,
       verdict: verdictOf[result],
       detail,
     })),

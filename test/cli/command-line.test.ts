@@ -32,6 +32,8 @@ const commands = [
   'audit',
   'lock show',
   'lock release',
+  'cluster show',
+  'cluster accept',
   'config validate',
   'config schema',
 ];
