@@ -155,10 +155,13 @@ export interface Unclaimed {
   /** As `instanceKey` names it. */
   readonly instance: string;
   /**
-   * `attachedByHand`: no workflow of this cluster that Temporal remembers had to do with the instance. `failed`, `canceled`: how its workflow ended;
+   * `attachedByHand`: no workflow of this cluster that Temporal remembers had to do with the instance: a person, another cluster or
+   * another installation attached it. `failed`, `canceled`: how its workflow ended;
    * the node keeps what it has. `poolKeepsIt`: the pool's policy. `leftBehind`: its workflow has ended without it.
    */
   readonly why: 'attachedByHand' | 'failed' | 'canceled' | 'poolKeepsIt' | 'leftBehind';
+  /** The cloud's name of the Kubernetes cluster that the instance is a node of, where its tags tell and a workflow does not. */
+  readonly kubernetesCluster?: string;
   /** Set if it is left behind: what its node's workflow needs to give it back. */
   readonly leftBehind?: LeftBehind;
 }

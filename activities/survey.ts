@@ -154,7 +154,11 @@ async function examine(
   if (association === undefined) return [];
   const found = { pool: pool.name, address: { id, ip }, association, instance: holder };
   const last = await lastRunOf(client, cluster, holder);
-  if (last === undefined) return [{ ...found, why: 'attachedByHand' }];
+  if (last === undefined) {
+    const instance = await findHolder(providers.get(pool.name), pool.provider, holder, scope);
+    const of = instance?.kubernetesCluster;
+    return [{ ...found, why: 'attachedByHand', ...(of === undefined ? {} : { kubernetesCluster: of }) }];
+  }
   const status = last.run.status.name;
   if (status === 'RUNNING' || status === 'PAUSED' || status === 'CONTINUED_AS_NEW') return [];
   // The reconcile starts a failed one again, and it keeps what it has.
@@ -193,7 +197,7 @@ async function lastRunOf(
 }
 
 /** As `instanceKey` names it. GCE's association is the path of what uses the address, which has the zone. */
-function holderKey(provider: ProviderName, { id, instanceId }: Association): string | undefined {
+export function holderKey(provider: ProviderName, { id, instanceId }: Association): string | undefined {
   if (provider === 'aws' || instanceId === undefined) return instanceId;
   const zone = /zones\/([^/]+)\//.exec(id)?.[1];
   return zone === undefined ? undefined : `${zone}/${instanceId}`;

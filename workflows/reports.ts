@@ -114,6 +114,8 @@ export interface PoolDiagnosis {
     readonly filter: string;
     readonly addresses: number;
     readonly free: number;
+    /** On machines that are no nodes of this cluster. Absent: the Nodes are not known. */
+    readonly elsewhere?: number;
     readonly error?: string;
   }[];
 }

@@ -76,7 +76,7 @@ function nodesChecks({ nodesError, unselected, kubernetes }: DiagnoseReport): Ch
 }
 
 function poolChecks({ name, scope, nodes, sets }: PoolDiagnosis, nodesUnknown: boolean): Check[] {
-  const checks = sets.map(({ family, filter, addresses, free, error }): Check => {
+  const checks = sets.map(({ family, filter, addresses, free, elsewhere = 0, error }): Check => {
     const what = `${name}, ${family}`;
     const area = 'pools';
     if (error !== undefined) {
@@ -87,7 +87,16 @@ function poolChecks({ name, scope, nodes, sets }: PoolDiagnosis, nodesUnknown: b
     if (addresses === 0) {
       return { area, what, verdict: 'problem', detail: `no address in ${scope} matches ${filter}` };
     }
-    return { area, what, verdict: 'ok', detail: `${addresses} addresses, ${free} of them free` };
+    const detail = `${addresses} addresses, ${free} of them free`;
+    if (elsewhere === 0) return { area, what, verdict: 'ok', detail };
+    return {
+      area,
+      what,
+      verdict: 'warning',
+      detail:
+        `${detail}, ${elsewhere} on machines that are no nodes of this cluster: attached by a person, another cluster or ` +
+        'another installation. They are left alone. `kubeip audit` lists them; installations with a Temporal namespace each should have pools of their own',
+    };
   });
   if (nodesUnknown) return checks;
   const detail = nodes === 0 ? 'its nodeSelector matches no node' : `its nodeSelector matches ${nodes} nodes`;

@@ -101,16 +101,22 @@ export class MistakeWorld {
   /**
    * Launches a machine and registers its Node, which the pool of {@link configure} selects.
    *
-   * @param options `cluster`: where. `labels`: more of them, or others. `instanceId`: a machine that runs already
+   * @param options `cluster`: where. `labels`: more of them, or others. `tags`: of the machine. `instanceId`: a machine that runs already
    */
   async addNode(
     name: string,
-    options: { cluster?: KubeAccess; labels?: Record<string, string>; instanceId?: string } = {},
+    options: {
+      cluster?: KubeAccess;
+      labels?: Record<string, string>;
+      tags?: Record<string, string>;
+      instanceId?: string;
+    } = {},
   ): Promise<{ readonly uid: string; readonly instanceId: string }> {
-    const { cluster = this.world.kubernetes, labels } = options;
+    const { cluster = this.world.kubernetes, labels, tags } = options;
     const { zone } = this;
     const { region } = this.world.ec2;
-    const instanceId = options.instanceId ?? this.world.ec2.runInstance({ zone, publicIp: true }).instanceId;
+    const instanceId =
+      options.instanceId ?? this.world.ec2.runInstance({ zone, publicIp: true, tags }).instanceId;
     const providerID = `aws:///${zone}/${instanceId}`;
     const spec = { name, region, zone, providerID, labels: { nodegroup: clusterName, ...labels } };
     const node = await createNode(cluster, spec);
