@@ -6,6 +6,7 @@ import type { KubernetesClient } from '../kubernetes/client.ts';
 import { markNode } from '../kubernetes/node-writer.ts';
 import { pinAnnotations } from '../kubernetes/pinned-addresses.ts';
 import type { Scope } from '../model/scope.ts';
+import type { ClusterIdentity } from '../program/cluster-identity.ts';
 import type { Logger } from '../program/logger.ts';
 import { addressPoolWorkflowId, poolStateQuery } from '../workflows/messages.ts';
 import type { PackedPoolState } from '../workflows/pool/packed-state.ts';
@@ -22,6 +23,8 @@ import { survey } from './survey.ts';
 export interface ClusterActivityDependencies {
   readonly config: Config;
   readonly kubernetes: KubernetesClient;
+  /** No cluster but the workflow's own may say that a Node is gone. */
+  readonly identity: ClusterIdentity;
   /** The provider of each pool, by the pool's name. */
   readonly providers: ReadonlyMap<string, CloudProvider>;
   readonly client: Client;
@@ -33,11 +36,14 @@ export interface ClusterActivityDependencies {
 
 export function createClusterActivities(dependencies: ClusterActivityDependencies): ClusterActivities {
   const log = activityLogger(dependencies.logger);
+  const { identity } = dependencies;
   return {
     // Reads only.
-    discover: ({ name }) =>
+    discover: ({ name, uid, clusterUid }) =>
       withFailures(async () => {
         const found = await discover(dependencies, name, log());
+        // The uid of its own Node shows that this is the right cluster.
+        if (found.kind === 'gone' || found.node.uid !== uid) await identity.confirm(clusterUid);
         if (found.kind === 'notReady') log().info({ reason: found.reason }, 'node is not ready');
         return found;
       }),
@@ -47,6 +53,7 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
       withFailures(async () => {
         const { kubernetes, config, providers } = dependencies;
         const outcome = await publishOnNode(kubernetes, input);
+        if (outcome === 'gone') await identity.confirm(input.clusterUid);
         const pool = config.pools.find(({ name }) => name === input.pool);
         const provider = pool && providers.get(pool.name);
         if (outcome === 'written' && pool !== undefined && provider !== undefined) {
@@ -64,10 +71,11 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
       }, ALSO_DENIED),
 
     // A second run writes the same annotations.
-    pin: ({ node, pins }) =>
+    pin: ({ node, clusterUid, pins }) =>
       withFailures(async () => {
         const annotations = pinAnnotations(pins);
         const outcome = await markNode(dependencies.kubernetes, node, { labels: {}, annotations });
+        if (outcome === 'gone') await identity.confirm(clusterUid);
         log().info({ node: node.name, pins, outcome }, 'pins written on the Node');
         return outcome;
       }),
@@ -80,6 +88,7 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
       withFailures(async () => {
         const { config, providers, client } = dependencies;
         const { cluster, pools } = config;
+        await identity.check();
         const found = await survey({ cluster, pools, providers, client }, scope);
         dependencies.onSurvey(scope, found);
         for (const { node, ip } of found.drifted)
@@ -94,7 +103,11 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
       }),
 
     // All three read only.
-    inspectNodes: () => withFailures(() => inspectNodes(dependencies, log())),
+    inspectNodes: () =>
+      withFailures(async () => {
+        await identity.check();
+        return inspectNodes(dependencies, log());
+      }),
     readMutex: ({ scope }) => readMutex(dependencies.client, scope),
     diagnoseCluster: () => withFailures(() => diagnoseCluster(dependencies)),
   };

@@ -46,6 +46,8 @@ export type Discovery =
 
 export interface PublishInput {
   readonly node: NodeRef;
+  /** The cluster that the workflow was started for. Absent: by hand. */
+  readonly clusterUid?: string;
   /** Makes the Event idempotent: the same key is the same Event. */
   readonly key: string;
   readonly phase: Phase;
@@ -84,14 +86,18 @@ export interface ClusterActivities extends ClusterInspections {
    *
    * Reads only, so a second run is harmless.
    *
-   * @throws ApplicationFailure `Invalid` (non-retryable) if the Node's region is not its pool's, or its providerID is
+   * @param input `uid`: of the Node that the workflow is for. `clusterUid`: the cluster that the workflow was started for
+   * @throws ApplicationFailure `WrongCluster` if the Node is gone, or another, in a cluster that is not the workflow's;
+   * `Invalid` (non-retryable) if the Node's region is not its pool's, or its providerID is
    * not one; otherwise as failures.ts maps the errors of Kubernetes and the cloud
    */
-  discover(input: { name: string }): Promise<Discovery>;
+  discover(input: { name: string; uid?: string; clusterUid?: string }): Promise<Discovery>;
 
   /**
    * Writes label, annotations, taint and Event on the Node with this uid, and tags of its addresses where its pool copies them. A Node that is gone or has another uid is left
    * alone, without an error.
+   *
+   * @throws ApplicationFailure `WrongCluster` if it is gone in a cluster that is not the workflow's
    *
    * A second run writes the same values, finds the taint gone and the Event present.
    */
@@ -101,16 +107,22 @@ export interface ClusterActivities extends ClusterInspections {
    * Writes annotations that pin the Node with this uid to addresses, or removes them (null). A second run writes the same.
    *
    * @returns `gone` if there is no such Node: nothing was written
+   * @throws ApplicationFailure `WrongCluster` if it is gone in a cluster that is not the workflow's
    */
   pin(input: {
     node: NodeRef;
+    clusterUid?: string;
     pins: Readonly<Partial<Record<Family, string | null>>>;
   }): Promise<'written' | 'gone'>;
 
   /** Starts the scope's AddressPoolWorkflow. One that runs is left as it is, so a second run is harmless. */
   startAddressPool(input: { scope: Scope }): Promise<void>;
 
-  /** Compares the addresses of the cluster's pools in a scope with the workflows of its nodes. Reads only. */
+  /**
+   * Compares the addresses of the cluster's pools in a scope with the workflows of its nodes. Reads only.
+   *
+   * @throws ApplicationFailure `WrongCluster` if the worker's cluster is not the one that the name stands for
+   */
   survey(input: { scope: Scope }): Promise<Survey>;
 }
 
@@ -143,16 +155,21 @@ export interface Unclaimed {
   /** As `instanceKey` names it. */
   readonly instance: string;
   /**
-   * `attachedByHand`: no workflow of this cluster that Temporal remembers had to do with the instance. `failed`, `canceled`: how its workflow ended;
+   * `attachedByHand`: no workflow of this cluster that Temporal remembers had to do with the instance: a person, another cluster or
+   * another installation attached it. `failed`, `canceled`: how its workflow ended;
    * the node keeps what it has. `poolKeepsIt`: the pool's policy. `leftBehind`: its workflow has ended without it.
    */
   readonly why: 'attachedByHand' | 'failed' | 'canceled' | 'poolKeepsIt' | 'leftBehind';
+  /** The cloud's name of the Kubernetes cluster that the instance is a node of, where its tags tell and a workflow does not. */
+  readonly kubernetesCluster?: string;
   /** Set if it is left behind: what its node's workflow needs to give it back. */
   readonly leftBehind?: LeftBehind;
 }
 
 export interface LeftBehind {
   readonly node: NodeRef;
+  /** The cluster that its workflow was started for. */
+  readonly clusterUid?: string;
   /** The instance had an ephemeral address, which must come back. */
   readonly hadEphemeral: boolean;
   readonly family: Family;

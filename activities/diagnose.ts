@@ -8,11 +8,12 @@ import { KubernetesError } from '../kubernetes/errors.ts';
 import { neededRules } from '../kubernetes/needed-rules.ts';
 import { listNodes, type NodeView } from '../kubernetes/nodes.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
-import type { InstanceRef } from '../model/address.ts';
+import { type Address, type InstanceRef, instanceKey } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
 import { programVersion } from '../program/version.ts';
 import type { ClusterDiagnosis, PoolDiagnosis } from '../workflows/reports.ts';
 import type { ClusterInspections, ScopeProbe } from './inspect-contract.ts';
+import { holderKey } from './survey.ts';
 import type { InspectionDependencies } from './inspect-nodes.ts';
 
 /** Of each pool so many instances are handed on: one may just be going. */
@@ -26,9 +27,11 @@ export async function diagnoseCluster(dependencies: InspectionDependencies): Pro
   const version = await serverVersion(kubernetes);
   const { views, nodesError } = await nodesOrError(dependencies);
   const byPool = Map.groupBy(views, ({ labels }) => selectPool(config.pools, labels)?.name);
+  const machines = nodesError === undefined ? machinesOf(views) : undefined;
   const pools: PoolDiagnosis[] = [];
   for (const pool of config.pools) {
-    pools.push(await diagnosePool(dependencies, pool, byPool.get(pool.name)?.length ?? 0));
+    const nodes = byPool.get(pool.name)?.length ?? 0;
+    pools.push(await diagnosePool(dependencies, pool, nodes, machines));
   }
   const found: ClusterDiagnosis = {
     cluster: config.cluster,
@@ -57,10 +60,22 @@ async function nodesOrError({
   }
 }
 
+/** @returns the machines of the cluster's Nodes, as `instanceKey` names them */
+function machinesOf(views: readonly NodeView[]): ReadonlySet<string> {
+  return new Set(
+    views.flatMap(({ providerID }) => {
+      const parsed = providerID === undefined ? undefined : parseProviderId(providerID);
+      return parsed === undefined || 'error' in parsed ? [] : [instanceKey(parsed.instance)];
+    }),
+  );
+}
+
+/** @param machines of the cluster's Nodes. Undefined: they are not known */
 async function diagnosePool(
   { providers }: InspectionDependencies,
-  { name, queries }: PoolConfig,
+  { name, queries, provider: cloud }: PoolConfig,
   nodes: number,
+  machines: ReadonlySet<string> | undefined,
 ): Promise<PoolDiagnosis> {
   const provider = providers.get(name);
   const sets = await Promise.all(
@@ -69,7 +84,11 @@ async function diagnosePool(
       try {
         const addresses = (await provider?.listAddresses(query)) ?? [];
         const free = addresses.filter(({ association }) => association === undefined).length;
-        return { family, filter, addresses: addresses.length, free };
+        const isElsewhere = ({ association }: Address): boolean =>
+          association !== undefined && machines?.has(holderKey(cloud, association) ?? '') === false;
+        const elsewhere = addresses.filter(isElsewhere).length;
+        const counts = { addresses: addresses.length, free };
+        return { family, filter, ...counts, ...(machines === undefined ? {} : { elsewhere }) };
       } catch (error) {
         if (error instanceof CloudError)
           return { family, filter, addresses: 0, free: 0, error: error.message };

@@ -1,6 +1,7 @@
 /** The one place where an error of a cloud or of Kubernetes becomes an ApplicationFailure, with what Temporal does about it. */
 import { ApplicationFailure } from '@temporalio/common';
 import { CloudError, type CloudErrorKind } from '../clouds/provider.ts';
+import { WrongClusterError } from '../program/cluster-identity.ts';
 import { KubernetesError, type KubernetesErrorKind } from '../kubernetes/errors.ts';
 
 /** Only these get better by themselves. */
@@ -36,6 +37,10 @@ export function toFailure(error: unknown, retryable = RETRYABLE): unknown {
       nonRetryable: !retryable.includes(error.kind),
       details: error.status === undefined ? [] : [{ status: error.status }],
     });
+  }
+  // It gets better when somebody puts the kubeconfig right, or when another worker takes the task.
+  if (error instanceof WrongClusterError) {
+    return ApplicationFailure.retryable(error.message, 'WrongCluster');
   }
   return error;
 }

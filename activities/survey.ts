@@ -154,20 +154,25 @@ async function examine(
   if (association === undefined) return [];
   const found = { pool: pool.name, address: { id, ip }, association, instance: holder };
   const last = await lastRunOf(client, cluster, holder);
-  if (last === undefined) return [{ ...found, why: 'attachedByHand' }];
+  if (last === undefined) {
+    const instance = await findHolder(providers.get(pool.name), pool.provider, holder, scope);
+    const of = instance?.kubernetesCluster;
+    return [{ ...found, why: 'attachedByHand', ...(of === undefined ? {} : { kubernetesCluster: of }) }];
+  }
   const status = last.run.status.name;
   if (status === 'RUNNING' || status === 'PAUSED' || status === 'CONTINUED_AS_NEW') return [];
   // The reconcile starts a failed one again, and it keeps what it has.
   if (status === 'FAILED') return [{ ...found, why: 'failed' }];
   if (status === 'CANCELLED') return [{ ...found, why: 'canceled' }];
   const query = pool.queries.find(({ family }) => family === address.family);
-  const { uid, ephemeral } = last.run.memo ?? {};
+  const { uid, ephemeral, clusterUid } = last.run.memo ?? {};
   if (!pool.release.onNodeDelete || query === undefined) return [{ ...found, why: 'poolKeepsIt' }];
   const instance = await findHolder(providers.get(pool.name), pool.provider, holder, scope);
   // It went since the list was made, and the address with it.
   if (instance === undefined) return [];
   const leftBehind: LeftBehind = {
     node: { name: last.node, uid: typeof uid === 'string' ? uid : '' },
+    ...(typeof clusterUid === 'string' ? { clusterUid } : {}),
     family: address.family,
     hadEphemeral: Array.isArray(ephemeral) && ephemeral.includes(address.family),
     instance: { provider: instance.provider, id: instance.id, zone: instance.zone },
@@ -192,7 +197,7 @@ async function lastRunOf(
 }
 
 /** As `instanceKey` names it. GCE's association is the path of what uses the address, which has the zone. */
-function holderKey(provider: ProviderName, { id, instanceId }: Association): string | undefined {
+export function holderKey(provider: ProviderName, { id, instanceId }: Association): string | undefined {
   if (provider === 'aws' || instanceId === undefined) return instanceId;
   const zone = /zones\/([^/]+)\//.exec(id)?.[1];
   return zone === undefined ? undefined : `${zone}/${instanceId}`;

@@ -7,6 +7,7 @@ import {
   outputFormats,
   price,
   token,
+  uid,
   withChange,
   withOutput,
   withTimeout,
@@ -67,6 +68,7 @@ export function createCommandLine(signal: AbortSignal): Command {
   addLooking(program, inSession);
   addSteering(program, inSession);
   addLock(program, inSession);
+  addCluster(program, inSession);
   addConfig(program);
   return program;
 }
@@ -236,6 +238,27 @@ function addLock(program: Command, inSession: InSession): void {
       inSession(async () => {
         const { releaseLock } = await import('./commands/lock.ts');
         return (session, options, claim) => releaseLock(session, claim, options);
+      }),
+    );
+}
+
+function addCluster(program: Command, inSession: InSession): void {
+  const cluster = program.command('cluster').description('Which cluster the name of the cluster stands for.');
+  withOutput(cluster.command('show').description('The uid of the cluster, and since when.'))
+    .addHelpText('after', examples('kubeip cluster show', 'kubeip cluster show -o json'))
+    .action(inSession(async () => (await import('./commands/cluster.ts')).showCluster));
+  withOutput(
+    cluster
+      .command('accept')
+      .description('After a cluster was rebuilt: let its name stand for the new one. Needs no worker.'),
+  )
+    .argument('<uid>', 'of its namespace kube-system, as the program that refused to start says it', uid)
+    .option('-y, --yes', 'do not ask')
+    .addHelpText('after', examples('kubeip cluster accept 5c1b6b1e-9f0e-4e0b-8f3c-2f1f0a4d7c11'))
+    .action(
+      inSession(async () => {
+        const { accept } = await import('./commands/cluster.ts');
+        return (session, options, clusterUid) => accept(session, clusterUid, options);
       }),
     );
 }

@@ -76,6 +76,13 @@ export function price(text: string): number {
   return value;
 }
 
+export function uid(text: string): string {
+  if (/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(text)) return text;
+  throw new InvalidArgumentError(
+    'It is a uid, such as 5c1b6b1e-9f0e-4e0b-8f3c-2f1f0a4d7c11: kubectl get namespace kube-system -o jsonpath={.metadata.uid}',
+  );
+}
+
 export function token(text: string): number {
   const value = Number(text);
   if (!Number.isSafeInteger(value) || value < 1) {

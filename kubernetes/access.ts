@@ -23,9 +23,14 @@ export async function checkRules(
 }
 
 async function checkRule(client: KubernetesClient, rule: NeededRule): Promise<RuleCheck> {
-  const { verb, resource, namespace } = rule;
+  const { verb, resource, namespace, name } = rule;
   try {
-    const resourceAttributes = { verb, resource, ...(namespace === undefined ? {} : { namespace }) };
+    const resourceAttributes = {
+      verb,
+      resource,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(name === undefined ? {} : { name }),
+    };
     const body = { spec: { resourceAttributes } };
     const action = { verb: 'create', resource: 'selfsubjectaccessreviews' } as const;
     const { status } = await client.call(AuthorizationV1Api, action, (api) =>
@@ -34,7 +39,8 @@ async function checkRule(client: KubernetesClient, rule: NeededRule): Promise<Ru
     if (status?.allowed === true) return { ...rule, result: 'granted', detail: 'by SelfSubjectAccessReview' };
     if (status?.allowed !== false) throw new Error('its answer has no status.allowed');
     const where = namespace === undefined ? 'by a ClusterRole' : `by a Role in the namespace ${namespace}`;
-    const detail = `RBAC does not allow it: grant ${where} apiGroups [""], resources ["${resource}"], verbs ["${verb}"]`;
+    const only = name === undefined ? '' : `, resourceNames ["${name}"]`;
+    const detail = `RBAC does not allow it: grant ${where} apiGroups [""], resources ["${resource}"], verbs ["${verb}"]${only}`;
     return { ...rule, result: 'missing', detail };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

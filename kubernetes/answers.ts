@@ -21,6 +21,7 @@ export interface Answer {
 const kinds: Readonly<Record<KubernetesAction['resource'], string>> = {
   nodes: 'Node',
   events: 'Event',
+  namespaces: 'Namespace',
   selfsubjectaccessreviews: 'SelfSubjectAccessReview',
 };
 /** They are answered and not stored: they have neither name nor uid. */
@@ -157,14 +158,15 @@ function failure(
   return new KubernetesError(kind, what, { status: code });
 }
 
-function explain({ verb, resource }: KubernetesAction, code: number, message: string): string {
+function explain({ verb, resource, name }: KubernetesAction, code: number, message: string): string {
   switch (code) {
     case 401:
       return `the credentials are not accepted (401): ${message}. Is the token or the kubeconfig out of date?`;
     case 403:
       return (
         `not allowed (403): ${message}. Grant it by RBAC: apiGroups [""], resources ["${resource}"], ` +
-        `verbs ["${verb}"]`
+        `verbs ["${verb}"]` +
+        (resource === 'namespaces' ? `, resourceNames ["${name}"]` : '')
       );
     default:
       return `${message} (${code})`;

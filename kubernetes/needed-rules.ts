@@ -2,10 +2,15 @@
 /** One rule of RBAC, of the core API group. */
 export interface NeededRule {
   readonly verb: string;
-  readonly resource: 'nodes' | 'events';
+  readonly resource: 'nodes' | 'events' | 'namespaces';
   /** Absent: cluster-wide. */
   readonly namespace?: string;
+  /** The only object that it is for. Absent: all. */
+  readonly name?: string;
 }
+
+/** Its uid tells one cluster from another. */
+const clusterUid = { verb: 'get', resource: 'namespaces', name: 'kube-system' } as const;
 
 /** As in deploy/kubernetes/rbac.yaml; a test holds the two together. */
 export const neededRules: Readonly<Record<'worker' | 'watcher', readonly NeededRule[]>> = {
@@ -13,6 +18,7 @@ export const neededRules: Readonly<Record<'worker' | 'watcher', readonly NeededR
     { verb: 'get', resource: 'nodes' },
     { verb: 'list', resource: 'nodes' },
     { verb: 'patch', resource: 'nodes' },
+    clusterUid,
     // Events of Nodes, which have no namespace, are in the namespace default.
     { verb: 'create', resource: 'events', namespace: 'default' },
     { verb: 'patch', resource: 'events', namespace: 'default' },
@@ -21,5 +27,6 @@ export const neededRules: Readonly<Record<'worker' | 'watcher', readonly NeededR
     { verb: 'get', resource: 'nodes' },
     { verb: 'list', resource: 'nodes' },
     { verb: 'watch', resource: 'nodes' },
+    clusterUid,
   ],
 };

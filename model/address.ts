@@ -93,6 +93,8 @@ export interface Instance extends InstanceRef {
   readonly subnet: string;
   /** The public addresses of the primary interface: of IPv4 that of its primary private address. */
   readonly publicIps: readonly PublicIp[];
+  /** The cloud's name of the Kubernetes cluster that it is a node of, by its tags. Absent: they do not tell. */
+  readonly kubernetesCluster?: string;
 }
 
 /** A public address that an instance was seen with. */

@@ -23,6 +23,8 @@ export const exitCodes = {
   notConfirmed: 9,
   /** Nobody answered in time: no worker polls, or the work takes longer. What was asked for may still be done. */
   unanswered: 10,
+  /** The cluster is not the one that its name stands for in Temporal. A restart does not help. */
+  wrongCluster: 11,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

@@ -1,6 +1,7 @@
 /** What a person reads when a program cannot go on: what is wrong and what to do; a stack trace only on request. */
 import { ConfigError } from '../config/config-error.ts';
 import { CloudError } from '../clouds/provider.ts';
+import { WrongClusterError } from './cluster-identity.ts';
 import { exitCodes, StartupError, type ExitCode } from './exit-codes.ts';
 import { TemporalUnavailableError } from './temporal-connection.ts';
 
@@ -30,6 +31,7 @@ function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof StartupError) return error.exitCode;
   if (error instanceof ConfigError) return exitCodes.configuration;
   if (error instanceof TemporalUnavailableError) return exitCodes.temporal;
+  if (error instanceof WrongClusterError) return exitCodes.wrongCluster;
   if (error instanceof CloudError) return exitCodes.cloud;
   // By name: kubernetes/ alone may load the Kubernetes client, which not every program needs.
   if (error instanceof Error && /^Kubernetes(Unavailable)?Error$/.test(error.name))

@@ -1,6 +1,8 @@
 /** `npm run watcher`: starts and signals a workflow for each Node that a pool selects. */
 import { loadConfig } from '../config/config.ts';
 import { connectKubernetes } from '../kubernetes/client.ts';
+import { readClusterUid } from '../kubernetes/cluster-uid.ts';
+import { openClusterIdentity } from '../program/cluster-identity.ts';
 import { startHttpServer } from '../program/http-server.ts';
 import { toggleDebugOnSignal } from '../program/log-level.ts';
 import { startTracing } from '../program/tracing.ts';
@@ -40,9 +42,23 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   const temporal = await connectClient({ signal }, { interceptors: tracing?.clientInterceptors ?? {} });
   await checkSearchAttributes(temporal.connection, temporal.namespace);
   const kubernetes = await connectKubernetes();
+  const identity = await openClusterIdentity({
+    client: temporal.client,
+    namespace: temporal.namespace,
+    cluster: config.cluster,
+    server: kubernetes.server,
+    readUid: () => readClusterUid(kubernetes),
+  });
 
   const metrics = createWatcherMetrics(config.cluster);
-  const watcher = createWatcher({ config, kubernetes, client: temporal.client, metrics, logger });
+  const watcher = createWatcher({
+    config,
+    kubernetes,
+    identity,
+    client: temporal.client,
+    metrics,
+    logger,
+  });
   const http = await startHttpServer({
     host: config.http.host,
     port: config.http.watcherPort,

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { type NodeView, readNode } from '../kubernetes/nodes.ts';
+import type { ClusterIdentity } from '../program/cluster-identity.ts';
 import type { Logger } from '../program/logger.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import type { WatcherMetrics } from './metrics.ts';
@@ -31,6 +32,7 @@ export function mergeNews(older: NodeNews, newer: NodeNews): NodeNews {
 export interface NodeEventsDependencies {
   readonly config: Config;
   readonly kubernetes: KubernetesClient;
+  readonly identity: ClusterIdentity;
   readonly workflows: NodeWorkflows;
   readonly metrics: WatcherMetrics;
   readonly logger: Logger;
@@ -80,12 +82,13 @@ export class NodeEvents {
   }
 
   async #handOverDeletion(name: string, uid: string): Promise<void> {
-    const { kubernetes, workflows, metrics, logger } = this.#dependencies;
+    const { kubernetes, identity, workflows, metrics, logger } = this.#dependencies;
     const present = await readNode(kubernetes, name);
     if (present?.uid === uid) {
       logger.warn({ node: name, uid }, 'the watch reported a deletion, but the Node is there');
       return;
     }
+    await identity.confirm(identity.clusterUid);
     if (!(await workflows.signalDeleted({ name, uid }))) return;
     metrics.signals.inc({ signal: 'nodeDeleted', cause: 'event' });
     logger.info({ node: name, uid }, 'Node deleted: told its workflow');

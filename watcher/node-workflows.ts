@@ -48,7 +48,9 @@ export interface NodeWorkflows {
   listFailed(since: Date): Promise<FailedRun[]>;
 }
 
-export function createNodeWorkflows(client: Client, cluster: string): NodeWorkflows {
+/** @param clusterUid of the cluster: workflows are started for it */
+export function createNodeWorkflows(client: Client, cluster: string, clusterUid?: string): NodeWorkflows {
+  const of: Cluster = { cluster, clusterUid };
   const inTime = <T>(call: () => Promise<T>): Promise<T> =>
     client.connection.withDeadline(Date.now() + callTimeoutMs, call);
 
@@ -63,7 +65,7 @@ export function createNodeWorkflows(client: Client, cluster: string): NodeWorkfl
   };
   /** A change of the Node is a new beginning: what failed before may be what was changed. */
   const startIfNone = async (node: NodeRef, pool: PoolConfig): Promise<boolean> => {
-    const options = { ...startOptions(cluster, node, pool, 0), workflowIdConflictPolicy: 'FAIL' as const };
+    const options = { ...startOptions(of, node, pool, 0), workflowIdConflictPolicy: 'FAIL' as const };
     try {
       await inTime(() => client.workflow.start(workflowType, options));
       return true;
@@ -76,14 +78,14 @@ export function createNodeWorkflows(client: Client, cluster: string): NodeWorkfl
 
   return {
     start: async (node, pool, failures) => {
-      await inTime(() => client.workflow.start(workflowType, startOptions(cluster, node, pool, failures)));
+      await inTime(() => client.workflow.start(workflowType, startOptions(of, node, pool, failures)));
     },
     signalChanged: async (node, pool) => {
       // A run that begins now looks at the Node anyway: a signal would be one more thing for it to read.
       if (await startIfNone(node, pool)) return;
       await inTime(() =>
         client.workflow.signalWithStart(workflowType, {
-          ...startOptions(cluster, node, pool, 0),
+          ...startOptions(of, node, pool, 0),
           signal: nodeChangedSignal,
           signalArgs: [{ uid: node.uid }],
         }),
@@ -102,19 +104,25 @@ export function createNodeWorkflows(client: Client, cluster: string): NodeWorkfl
   };
 }
 
+interface Cluster {
+  readonly cluster: string;
+  readonly clusterUid: string | undefined;
+}
+
 type Start = WorkflowStartOptions<(input: AssignIpInput) => Promise<unknown>>;
 
 function startOptions(
-  cluster: string,
+  { cluster, clusterUid }: Cluster,
   { name, uid }: NodeRef,
   { name: pool, hash, retries, taintKey, taintPolicy }: PoolConfig,
   failures: number,
 ): Start {
+  const under = clusterUid === undefined ? {} : { clusterUid };
   const count = failures === 0 ? {} : { failures };
   const known = { name: pool, hash, taintPolicy, ...(taintKey === undefined ? {} : { taintKey }) };
   return {
-    ...nodeStart(cluster, { name, uid }, failures),
-    args: [{ cluster, node: { name, uid }, retries, pool: known, ...count }],
+    ...nodeStart(cluster, { name, uid }, failures, clusterUid),
+    args: [{ cluster, ...under, node: { name, uid }, retries, pool: known, ...count }],
     workflowIdConflictPolicy: 'USE_EXISTING',
   };
 }

@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { listNodes, readNode } from '../kubernetes/nodes.ts';
+import type { ClusterIdentity } from '../program/cluster-identity.ts';
 import type { Logger } from '../program/logger.ts';
 import { memoryMs } from './failure-cooldown.ts';
 import { forEachLimited } from './for-each-limited.ts';
@@ -18,6 +19,7 @@ const unknownUid = 'unknown';
 export interface ReconcileDependencies {
   readonly config: Config;
   readonly kubernetes: KubernetesClient;
+  readonly identity: ClusterIdentity;
   readonly workflows: NodeWorkflows;
   readonly metrics: WatcherMetrics;
   readonly logger: Logger;
@@ -28,11 +30,13 @@ export interface ReconcileDependencies {
 /**
  * Starts the workflows that are missing, and signals those whose Node is another or gone. Doing it twice does no harm.
  *
+ * @throws WrongClusterError before anything is done, if the cluster is not the one that its name stands for
  * @throws KubernetesError or an error of the Temporal client, when a list is incomplete (nothing is concluded from it then)
  * or at least one node could not be set right (the others are)
  */
 export async function reconcile(dependencies: ReconcileDependencies, signal: AbortSignal): Promise<void> {
-  const { config, kubernetes, workflows, metrics, logger } = dependencies;
+  const { config, kubernetes, identity, workflows, metrics, logger } = dependencies;
+  await identity.check();
   // Nodes first: a run that was started for a Node since then is no orphan, as the direct read shows.
   const nodes = await listNodes(kubernetes);
   const runs = await workflows.listOpen();
@@ -99,10 +103,11 @@ function showFailed({ config, metrics }: ReconcileDependencies, { coolDown }: Re
 
 /** Lists lag: a release follows from a direct read only. */
 async function signalOrphan(dependencies: ReconcileDependencies, run: OpenRun): Promise<void> {
-  const { kubernetes, workflows, metrics, logger } = dependencies;
+  const { kubernetes, identity, workflows, metrics, logger } = dependencies;
   const name = run.node;
   const present = await readNode(kubernetes, name);
   if (present !== undefined && present.uid === run.uid) return;
+  await identity.confirm(identity.clusterUid);
   if (present !== undefined || run.uid === undefined) {
     const nudged = await workflows.nudge({ name, uid: present?.uid ?? unknownUid });
     if (nudged) metrics.signals.inc({ signal: 'nodeChanged', cause: 'reconcile' });

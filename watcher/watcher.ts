@@ -7,6 +7,7 @@ import type { Client } from '@temporalio/client';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { type NodeInformer, startNodeInformer } from '../kubernetes/node-informer.ts';
+import type { ClusterIdentity } from '../program/cluster-identity.ts';
 import type { Readiness } from '../program/http-server.ts';
 import type { Logger } from '../program/logger.ts';
 import type { WatcherMetrics } from './metrics.ts';
@@ -20,6 +21,7 @@ const longestRetryMs = 60_000;
 export interface WatcherOptions {
   readonly config: Config;
   readonly kubernetes: KubernetesClient;
+  readonly identity: ClusterIdentity;
   readonly client: Client;
   readonly metrics: WatcherMetrics;
   readonly logger: Logger;
@@ -28,14 +30,18 @@ export interface WatcherOptions {
 export interface Watcher {
   /** Ready once everything was compared at least once, while the last comparison did not fail and Temporal answers. */
   readiness(): Promise<Readiness>;
-  /** Runs until the signal is aborted; what is under way is ended first. Failures elsewhere never end it. */
+  /**
+   * Runs until the signal is aborted; what is under way is ended first. Failures elsewhere never end it.
+   *
+   * @throws WrongClusterError once the cluster is found to be another one
+   */
   run(signal: AbortSignal): Promise<void>;
 }
 
 export function createWatcher(options: WatcherOptions): Watcher {
-  const { config, metrics, logger, kubernetes } = options;
-  const workflows = createNodeWorkflows(options.client, config.cluster);
-  const dependencies = { config, kubernetes, workflows, metrics, logger };
+  const { config, metrics, logger, kubernetes, identity } = options;
+  const workflows = createNodeWorkflows(options.client, config.cluster, identity.clusterUid);
+  const dependencies = { config, kubernetes, identity, workflows, metrics, logger };
   const progress: Progress = { lastSuccess: undefined, lastFailure: undefined };
   let informer: NodeInformer | undefined;
 
@@ -45,7 +51,8 @@ export function createWatcher(options: WatcherOptions): Watcher {
       if (readiness.ok) await workflows.ping();
       return readiness;
     },
-    run: async (signal) => {
+    run: async (told) => {
+      const signal = AbortSignal.any([told, identity.mismatch]);
       const events = new NodeEvents(dependencies);
       informer = startNodeInformer(kubernetes, {
         onNode: (node, initial) => events.onNode(node, initial),
@@ -58,6 +65,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
       await reconcileForEver(dependencies, progress, informer.synced, signal);
       await informer.stop();
       await events.close();
+      identity.mismatch.throwIfAborted();
     },
   };
 }

@@ -2,6 +2,7 @@
 import { Runtime, type Worker } from '@temporalio/worker';
 import { loadConfig } from '../config/config.ts';
 import { connectKubernetes } from '../kubernetes/client.ts';
+import { readClusterUid } from '../kubernetes/cluster-uid.ts';
 import { startHttpServer } from '../program/http-server.ts';
 import { toggleDebugOnSignal } from '../program/log-level.ts';
 import { startTracing } from '../program/tracing.ts';
@@ -15,6 +16,8 @@ import {
   runProgram,
 } from '../program/run-program.ts';
 import { connectClient, connectWorker } from '../program/temporal-connection.ts';
+import { openClusterIdentity } from '../program/cluster-identity.ts';
+import { keepChecking } from './keep-checking.ts';
 import { deploymentVersion } from './deployment-version.ts';
 import {
   createWorkerMetrics,
@@ -88,6 +91,13 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   const temporal = await connectClient({ signal });
   await checkSearchAttributes(temporal.connection, temporal.namespace);
   const kubernetes = await connectKubernetes();
+  const identity = await openClusterIdentity({
+    client: temporal.client,
+    namespace: temporal.namespace,
+    cluster: config.cluster,
+    server: kubernetes.server,
+    readUid: () => readClusterUid(kubernetes),
+  });
   const providers = await openProviders(config, logger, (event) => {
     metrics.countCloudCall(event);
     traceCloudCall(event);
@@ -100,6 +110,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
     connection: worker.connection,
     namespace: temporal.namespace,
     kubernetes,
+    identity,
     providers,
     logger,
     metrics,
@@ -127,7 +138,10 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
     },
     'worker started',
   );
-  await runUntilStopped(workers, signal, logger);
+  const ending = AbortSignal.any([signal, identity.mismatch]);
+  void keepChecking(identity, config.watcher.reconcileIntervalMs, ending, logger);
+  await runUntilStopped(workers, ending, logger);
+  identity.mismatch.throwIfAborted();
   await http.close();
   await worker.close();
   await temporal.close();

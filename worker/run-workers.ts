@@ -16,6 +16,7 @@ import { createScopeActivities } from '../activities/scope-activities.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import type { Scope } from '../model/scope.ts';
+import type { ClusterIdentity } from '../program/cluster-identity.ts';
 import type { Logger } from '../program/logger.ts';
 import { runsFromSources } from '../program/origin.ts';
 import { toTemporalLogger } from '../program/temporal-logger.ts';
@@ -47,6 +48,7 @@ export interface WorkersOptions {
   readonly connection: NativeConnection;
   readonly namespace: string;
   readonly kubernetes: KubernetesClient;
+  readonly identity: ClusterIdentity;
   readonly providers: Providers;
   readonly logger: Logger;
   readonly bundle: WorkflowBundleOption;
@@ -89,6 +91,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   const clusterActivities = createClusterActivities({
     config,
     kubernetes: options.kubernetes,
+    identity: options.identity,
     providers: providers.byPool,
     client,
     startAddressPool: startPool,

@@ -21,7 +21,7 @@ import { familyResume, lacksEphemeral } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import type { AssignIpInput, AssignIpResume, AssignIpStatus, NodeRef } from './messages.ts';
 import { moveAddress } from './move-address.ts';
-import { discover, hasMissed, publish, publishMissed } from './node-activities.ts';
+import { discover, hasMissed, publish, publishMissed, startedUnder } from './node-activities.ts';
 import { setNodeHandlers } from './node-handlers.ts';
 import {
   assignmentsOf,
@@ -292,13 +292,14 @@ async function continueAsNode(run: NodeRun, node: NodeRef): Promise<never> {
   } while (hasUnread(run));
   const isSame = node.uid === run.node.uid;
   const { cluster, input } = run;
+  const of = startedUnder(run);
   const failures = isSame && run.failures > 0 ? { failures: run.failures } : {};
   const next = makeContinueAsNewFunc<typeof AssignIpWorkflow>({
-    memo: { uid: node.uid, ...failures, ...(isSame ? ephemeralMemo(run) : {}) },
+    memo: { uid: node.uid, ...of, ...failures, ...(isSame ? ephemeralMemo(run) : {}) },
   });
   const resume = isSame ? resumeOf(run) : { releasedByHand: false, families: [] };
   const pool = isSame && input.pool !== undefined ? { pool: input.pool } : {};
-  return next({ cluster, node, retries: input.retries, ...pool, ...failures, resume });
+  return next({ cluster, ...of, node, retries: input.retries, ...pool, ...failures, resume });
 }
 
 function resumeOf(run: NodeRun): AssignIpResume {

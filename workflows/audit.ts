@@ -77,12 +77,20 @@ async function tell(cluster: string, node: string, uid: string): Promise<boolean
 }
 
 const REASONS: Readonly<Record<Unclaimed['why'], string>> = {
-  attachedByHand: 'no workflow of this cluster that Temporal remembers put it there: left alone',
+  attachedByHand:
+    'no workflow of this cluster that Temporal remembers put it there, so a person, another cluster or another installation did: left alone',
   failed: 'the assignment failed for good, and is tried again: left alone',
   canceled: 'its workflow was canceled: left alone',
   poolKeepsIt: 'its pool leaves addresses where they are: left alone',
   leftBehind: 'left behind by a workflow that has ended',
 };
+
+/** Whose machine it is, where the cloud tells: two installations on one pool know nothing else of each other. */
+function reasonOf({ why, kubernetesCluster }: Unclaimed): string {
+  const reason = REASONS[why];
+  if (kubernetesCluster === undefined) return reason;
+  return `its machine is a node of the Kubernetes cluster "${kubernetesCluster}", by the cloud's tags; ${reason}`;
+}
 
 /** Lists lag behind: only what looks left behind twice, by the same association, is. */
 async function lookAfterOrphans(
@@ -102,8 +110,8 @@ async function lookAfterOrphans(
     );
   return Promise.all(
     found.unclaimed.map(async (one) => {
-      const { leftBehind, address, pool, instance, why } = one;
-      const row = { ip: address.ip, pool, instance, what: REASONS[why] };
+      const { leftBehind, address, pool, instance } = one;
+      const row = { ip: address.ip, pool, instance, what: reasonOf(one) };
       if (leftBehind === undefined || policy.orphans === 'report') return row;
       if (!isSure(one)) return { ...row, what: `${row.what}, as it seemed: it is not any more` };
       return { ...row, what: `${row.what}: ${await handOver(cluster, one, leftBehind)}` };
@@ -116,10 +124,11 @@ async function lookAfterOrphans(
  * after all. So there is one way of releasing only, and the node's history tells of it.
  */
 async function handOver(cluster: string, found: Unclaimed, leftBehind: LeftBehind): Promise<string> {
-  const { node, family, instance, pool, query, hadEphemeral } = leftBehind;
+  const { node, clusterUid, family, instance, pool, query, hadEphemeral } = leftBehind;
   const { address, association } = found;
   const input: AssignIpInput = {
     cluster,
+    ...(clusterUid === undefined ? {} : { clusterUid }),
     node,
     retries: pool.retries,
     resume: {
@@ -136,7 +145,7 @@ async function handOver(cluster: string, found: Unclaimed, leftBehind: LeftBehin
   };
   try {
     await startChild<typeof AssignIpWorkflow>('AssignIpWorkflow', {
-      ...nodeStart(cluster, node),
+      ...nodeStart(cluster, node, 0, clusterUid),
       args: [input],
       parentClosePolicy: ParentClosePolicy.ABANDON,
     });

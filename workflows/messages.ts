@@ -36,6 +36,11 @@ export function auditId(cluster: string, scope: Scope): string {
   return `audit/${cluster}/${formatScope(scope)}`;
 }
 
+/** The workflow id of the identity of a cluster: `cluster/<cluster>`. */
+export function clusterWorkflowId(cluster: string): string {
+  return `cluster/${cluster}`;
+}
+
 /** The task queue of a cluster: workflows of its nodes and Kubernetes activities. */
 export function clusterTaskQueue(cluster: string): string {
   return `kubeip/cluster/${cluster}`;
@@ -56,6 +61,8 @@ export interface NodeRef {
 
 export interface AssignIpInput {
   readonly cluster: string;
+  /** Of the cluster's `kube-system` namespace: no other cluster may say that the Node is gone. Absent: started by hand. */
+  readonly clusterUid?: string;
   readonly node: NodeRef;
   /** For the first look at the node, before its pool is known. */
   readonly retries: RetrySettings;
@@ -403,6 +410,20 @@ export const releaseClaimUpdate = defineUpdate<ReleasedClaim, [ReleaseClaimComma
 export const poolStatusQuery = defineQuery<AddressPoolStatus>('status');
 /** The mutex' state as it is continued as new with: what a plan is made from. Not for people. */
 export const poolStateQuery = defineQuery<unknown>('state');
+
+// ---- ClusterWorkflow ----
+
+/** The answer of its `status` query. */
+export interface ClusterStatus {
+  /** Of the cluster's `kube-system` namespace. Null: its memo has none. */
+  readonly clusterUid: string | null;
+  /** An operator accepted the cluster in place of an earlier one. */
+  readonly accepted: boolean;
+  /** ISO 8601. */
+  readonly since: string;
+}
+
+export const clusterStatusQuery = defineQuery<ClusterStatus>('status');
 
 // ---- AuditWorkflow ----
 

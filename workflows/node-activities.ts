@@ -65,13 +65,19 @@ const local = proxyLocalActivities<Pick<ClusterActivities, 'discover'>>({
  * @throws ActivityFailure as {@link ClusterActivities.discover} says
  */
 export async function discover(run: NodeRun): Promise<Discovery> {
-  const { name } = run.node;
+  const { name, uid } = run.node;
+  const input = { name, uid, ...startedUnder(run) };
   try {
-    return await local.discover.executeWithOptions({ summary: name }, [{ name }]);
+    return await local.discover.executeWithOptions({ summary: name }, [input]);
   } catch (error) {
     if (isCancellation(error)) throw error;
-    return clusterActivities(run).discover.executeWithOptions({ summary: name }, [{ name }]);
+    return clusterActivities(run).discover.executeWithOptions({ summary: name }, [input]);
   }
+}
+
+/** The cluster that the run was started for. */
+export function startedUnder({ input }: NodeRun): { readonly clusterUid?: string } {
+  return input.clusterUid === undefined ? {} : { clusterUid: input.clusterUid };
 }
 
 /** However long Kubernetes does not answer: what is not written now, nobody may write later. */
@@ -161,6 +167,7 @@ async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => b
   const pool = poolOf(run);
   const input: PublishInput = {
     node: run.node,
+    ...startedUnder(run),
     key: `${workflowInfo().runId}/${++run.published}`,
     phase: run.phase,
     ...(pool === undefined ? {} : { pool: pool.name }),

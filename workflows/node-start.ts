@@ -10,9 +10,10 @@ const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
 
 /**
  * @param failures how many runs for this Node failed for good in a row
+ * @param clusterUid of the cluster that the Node is in
  * @returns what is common to all ways of starting it: id, task queue, memo, search attributes and what the UI shows
  */
-export function nodeStart(cluster: string, { name, uid }: NodeRef, failures = 0) {
+export function nodeStart(cluster: string, { name, uid }: NodeRef, failures = 0, clusterUid?: string) {
   const workflowId = assignIpWorkflowId(cluster, name);
   return {
     workflowId,
@@ -21,7 +22,11 @@ export function nodeStart(cluster: string, { name, uid }: NodeRef, failures = 0)
     // A node that comes again after its workflow ended gets a new one.
     workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
     // The reconcile reads it back: the lists tell which Node a run is for, and how many failed before it.
-    memo: { uid, ...(failures === 0 ? {} : { failures }) },
+    memo: {
+      uid,
+      ...(failures === 0 ? {} : { failures }),
+      ...(clusterUid === undefined ? {} : { clusterUid }),
+    },
     typedSearchAttributes: [
       { key: clusterAttribute, value: cluster },
       { key: nodeAttribute, value: name },

@@ -3,7 +3,7 @@ import { ApplicationFailure, isCancellation, log } from '@temporalio/workflow';
 import { type Family, families } from '../model/address.ts';
 import type { AssignIpStatus } from './messages.ts';
 import { failureMessage } from './failures.ts';
-import { pinActivity } from './node-activities.ts';
+import { pinActivity, startedUnder } from './node-activities.ts';
 import { type NodeRun, note, statusOf } from './node-run.ts';
 
 /** By family: the address, by IP or id, or null for none. */
@@ -22,7 +22,9 @@ export async function pinNode(run: NodeRun, pins: Pins): Promise<AssignIpStatus>
     .join(' and ');
   try {
     const summary = `pin to ${what}`;
-    const outcome = await pinActivity(run).executeWithOptions({ summary }, [{ node, pins }]);
+    const outcome = await pinActivity(run).executeWithOptions({ summary }, [
+      { node, ...startedUnder(run), pins },
+    ]);
     if (outcome === 'gone') throw ApplicationFailure.nonRetryable(`Node ${node.name} is gone`, 'NotFound');
   } catch (error) {
     if (isCancellation(error)) throw error;

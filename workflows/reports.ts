@@ -95,6 +95,8 @@ export interface AccessRule {
   readonly resource: string;
   /** Absent: cluster-wide. */
   readonly namespace?: string;
+  /** The only object that it is for. Absent: all. */
+  readonly name?: string;
 }
 
 export interface AccessCheck extends AccessRule {
@@ -112,6 +114,8 @@ export interface PoolDiagnosis {
     readonly filter: string;
     readonly addresses: number;
     readonly free: number;
+    /** On machines that are no nodes of this cluster. Absent: the Nodes are not known. */
+    readonly elsewhere?: number;
     readonly error?: string;
   }[];
 }

@@ -2,5 +2,6 @@
 export { AddressPoolWorkflow } from './address-pool.ts';
 export { AssignIpWorkflow } from './assign-ip.ts';
 export { AuditWorkflow } from './audit.ts';
+export { ClusterWorkflow } from './cluster.ts';
 export { DiagnoseWorkflow } from './diagnose.ts';
 export { PlanWorkflow } from './plan.ts';

@@ -24,22 +24,25 @@ const verdictOf: Readonly<Record<PermissionResult, Verdict>> = {
  * may ask with.
  */
 export function watcherChecks(
-  rules: readonly { readonly verb: string; readonly resource: string }[],
+  rules: readonly { readonly verb: string; readonly resource: string; readonly name?: string }[],
 ): Check[] {
   const account = 'system:serviceaccount:kubeip-temporal:kubeip-temporal-watcher';
-  return rules.map(({ verb, resource }) => ({
-    area: 'kubernetes',
-    what: `the watcher may ${verb} ${resource}`,
-    verdict: 'untested',
-    detail: `the worker cannot ask for another identity: kubectl auth can-i ${verb} ${resource} --as ${account}`,
-  }));
+  return rules.map(({ verb, resource, name }) => {
+    const object = name === undefined ? resource : `${resource}/${name}`;
+    return {
+      area: 'kubernetes',
+      what: `the watcher may ${verb} ${object}`,
+      verdict: 'untested',
+      detail: `the worker cannot ask for another identity: kubectl auth can-i ${verb} ${object} --as ${account}`,
+    };
+  });
 }
 
 export function diagnosisChecks(report: DiagnoseReport): Check[] {
   return [
-    ...report.kubernetes.map(({ verb, resource, namespace, result, detail }): Check => ({
+    ...report.kubernetes.map(({ verb, resource, name, namespace, result, detail }): Check => ({
       area: 'kubernetes',
-      what: `the worker may ${verb} ${resource}${namespace === undefined ? '' : ` in ${namespace}`}`,
+      what: `the worker may ${verb} ${resource}${name === undefined ? '' : `/${name}`}${namespace === undefined ? '' : ` in ${namespace}`}`,
       verdict: verdictOf[result],
       detail,
     })),
@@ -73,7 +76,7 @@ function nodesChecks({ nodesError, unselected, kubernetes }: DiagnoseReport): Ch
 }
 
 function poolChecks({ name, scope, nodes, sets }: PoolDiagnosis, nodesUnknown: boolean): Check[] {
-  const checks = sets.map(({ family, filter, addresses, free, error }): Check => {
+  const checks = sets.map(({ family, filter, addresses, free, elsewhere = 0, error }): Check => {
     const what = `${name}, ${family}`;
     const area = 'pools';
     if (error !== undefined) {
@@ -84,7 +87,16 @@ function poolChecks({ name, scope, nodes, sets }: PoolDiagnosis, nodesUnknown: b
     if (addresses === 0) {
       return { area, what, verdict: 'problem', detail: `no address in ${scope} matches ${filter}` };
     }
-    return { area, what, verdict: 'ok', detail: `${addresses} addresses, ${free} of them free` };
+    const detail = `${addresses} addresses, ${free} of them free`;
+    if (elsewhere === 0) return { area, what, verdict: 'ok', detail };
+    return {
+      area,
+      what,
+      verdict: 'warning',
+      detail:
+        `${detail}, ${elsewhere} on machines that are no nodes of this cluster: attached by a person, another cluster or ` +
+        'another installation. They are left alone. `kubeip audit` lists them; installations with a Temporal namespace each should have pools of their own',
+    };
   });
   if (nodesUnknown) return checks;
   const detail = nodes === 0 ? 'its nodeSelector matches no node' : `its nodeSelector matches ${nodes} nodes`;

@@ -1,6 +1,7 @@
 /** What `kubeip doctor` finds out about Temporal itself, with the operator's own access. */
 import { isGrpcServiceError } from '@temporalio/client';
 import { searchAttributeCliTypes, searchAttributeNumbers } from '../../program/search-attributes.ts';
+import { readClusterRecord } from '../../program/cluster-record.ts';
 import type { Scope } from '../../model/scope.ts';
 import { clusterTaskQueue, scopeTaskQueue } from '../../workflows/messages.ts';
 import { pollersOf } from '../pollers.ts';
@@ -18,6 +19,7 @@ export async function temporalChecks(session: Session): Promise<Check[]> {
     await serverCheck(session),
     ...(await namespaceChecks(session)),
     ...(await attributeChecks(session)),
+    await identityCheck(session),
   ];
 }
 
@@ -79,6 +81,21 @@ async function attributeChecks({ connection, namespace }: Session): Promise<Chec
     const detail = present === undefined ? `missing: ${create}` : `has another type than ${wanted}`;
     return { area, what, verdict: 'problem', detail };
   });
+}
+
+/** A worker that reaches another cluster ends at once, so nobody could ask it. */
+async function identityCheck({ client, cluster }: Session): Promise<Check> {
+  const what = `identity of cluster ${cluster}`;
+  const kept = await readClusterRecord(client, cluster);
+  if (kept === undefined) {
+    const detail = 'not known yet: the first worker or watcher that starts tells it';
+    return { area, what, verdict: 'warning', detail };
+  }
+  const { clusterUid, since } = kept;
+  const detail =
+    `uid ${clusterUid} of kube-system, since ${since.toISOString()}; ` +
+    'a worker or watcher that reaches another cluster ends with exit code 11, and says why';
+  return { area, what, verdict: 'ok', detail };
 }
 
 export interface QueueChecks {

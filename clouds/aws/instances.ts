@@ -9,6 +9,7 @@ import type { Instance, InstanceRef, PublicIp } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
 import { CloudError } from '../provider.ts';
 import { batchLookups } from '../batch.ts';
+import { kubernetesClusterOf } from '../kubernetes-cluster.ts';
 import { halfAnswer, present, type AwsCall } from './client.ts';
 import { maxFilterValues } from './filter.ts';
 import { canonicalIpv6 } from './ipv6-range.ts';
@@ -131,6 +132,8 @@ function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope
       `Instance ${ref.id} has no primary network interface yet (device index 0).`,
     );
   }
+  const tags = (instance.Tags ?? []).map(({ Key, Value }) => [Key ?? '', Value ?? ''] as const);
+  const cluster = kubernetesClusterOf(Object.fromEntries(tags));
   const operator = [instance.Operator, primary?.Operator].find((operator) => operator?.Managed);
   return {
     operator: operator && (operator.Principal ?? 'an AWS service'),
@@ -145,6 +148,7 @@ function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope
       privateIp: primary?.PrivateIpAddress ?? '',
       subnet: primary?.SubnetId ?? '',
       publicIps: publicIpsOf(primary),
+      ...(cluster === undefined ? {} : { kubernetesCluster: cluster }),
     },
   };
 }

@@ -2,6 +2,7 @@
 import type { protos } from '@google-cloud/compute';
 import type { Family, InstanceRef } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
+import { kubernetesClusterOf } from '../kubernetes-cluster.ts';
 import { batchLookups } from '../batch.ts';
 import { CloudError } from '../provider.ts';
 import { checkKind, type GcpCall, type GcpClients } from './client.ts';
@@ -38,6 +39,8 @@ export interface FoundInstance {
   readonly name: string;
   readonly zone: string;
   readonly alive: boolean;
+  /** The Kubernetes cluster that it is a node of, by its labels. */
+  readonly cluster?: string | undefined;
   /** nic0. An instance that is gone may have none. */
   readonly primary: NetworkInterface | undefined;
   /** All, nic0 among them. */
@@ -140,7 +143,8 @@ function toFoundInstance(ref: InstanceRef, raw: GceInstance): FoundInstance | Cl
   if (alive && primary === undefined) {
     return new CloudError('Unavailable', `Instance ${ref.id} has no primary network interface (nic0) yet.`);
   }
-  return { name: ref.id, zone: ref.zone, alive, primary, interfaces };
+  const cluster = kubernetesClusterOf(raw.labels ?? {});
+  return { name: ref.id, zone: ref.zone, alive, cluster, primary, interfaces };
 }
 
 function toInterface(raw: GceNetworkInterface): NetworkInterface {

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ProviderName } from '../../model/scope.ts';
 import { listenForShutdown } from '../../program/shutdown.ts';
+import { isWrong as isMistakeWrong, playMistakes } from './mistakes/play-mistakes.ts';
+import { mistakes } from './mistakes/registry.ts';
 import { mutate, mutations } from './mutations.ts';
 import { planEpisode, stepKinds } from './plan.ts';
 import { table } from './report.ts';
@@ -23,6 +25,8 @@ interface Options {
   readonly shrink?: boolean;
   readonly keep?: boolean;
   readonly json?: boolean;
+  /** True: all of them. */
+  readonly mistakes?: true | readonly string[];
 }
 
 /** Each is an episode in a world of its own: a minute, and more if something gets stuck. */
@@ -59,17 +63,25 @@ const options = new Command('npm run chaos --')
     'play the episode that failed again, alone, with ever fewer of its steps, while it fails',
   )
   .option('--keep', 'keep logs and data also if nothing is wrong')
+  .addOption(
+    new Option(
+      '--mistakes [names]',
+      'play operators’ mistakes instead, each once in a world of its own: all, or these',
+    ).argParser(mistakeList),
+  )
   .option('--json', 'the last line is one JSON object with the result; the rest goes to stderr')
   .addHelpText(
     'after',
     '\nExit code: 0 if nothing was violated, leaked or stuck, otherwise 1; 130 if it was interrupted before.\n' +
-      'Example: npm run chaos -- --seed 7 --minutes 10 --clouds aws,gcp --json',
+      'With --mistakes: 0 if no living node lost an address, and each mistake was met with words.\n' +
+      'Example: npm run chaos -- --seed 7 --minutes 10 --clouds aws,gcp --json\n' +
+      `Mistakes: ${mistakes.map(({ name }) => name).join(', ')}`,
   )
   .parse()
   .opts<Options>();
 
 // At its natural end Node 24 was seen to spin for ever in the clean-up of sockets that a run had broken.
-process.exit(await main());
+process.exit(await (options.mistakes === undefined ? main() : mainOfMistakes(options.mistakes)));
 
 async function main(): Promise<number> {
   const { seed, minutes, clouds, episodes, fromEpisode, only, without, json, keep } = options;
@@ -101,6 +113,26 @@ async function main(): Promise<number> {
   } finally {
     if (sourceRoot !== undefined) rmSync(sourceRoot, { recursive: true });
   }
+}
+
+async function mainOfMistakes(names: true | readonly string[]): Promise<number> {
+  const { json, keep } = options;
+  const { signal } = listenForShutdown();
+  const output = json === true ? process.stderr : process.stdout;
+  const result = await playMistakes({
+    mistakes: mistakes.filter(({ name }) => names === true || names.includes(name)),
+    keep,
+    signal,
+    say: (line) => output.write(`${line}\n`),
+  });
+  const { mistakes: played, lost, failed } = result;
+  process.stdout.write(
+    json === true
+      ? `${JSON.stringify(result)}\n`
+      : `${played} mistakes played, ${lost} addresses of living nodes lost, ${failed} mistakes failed\n`,
+  );
+  if (isMistakeWrong(result)) return 1;
+  return signal.aborted ? INTERRUPTED : 0;
 }
 
 function isWrong({ violations, leaked, stuck, crashes }: ChaosResult): boolean {
@@ -140,6 +172,13 @@ function kindList(text: string): string[] {
   const unknown = named.find((name) => !stepKinds.some((kind) => kind === name));
   if (unknown === undefined) return named;
   throw new InvalidArgumentError(`"${unknown}" is none of ${stepKinds.join(', ')}.`);
+}
+
+function mistakeList(text: string): string[] {
+  const named = text.split(',');
+  const unknown = named.find((name) => !mistakes.some((mistake) => mistake.name === name));
+  if (unknown === undefined) return named;
+  throw new InvalidArgumentError(`"${unknown}" is none of ${mistakes.map(({ name }) => name).join(', ')}.`);
 }
 
 function wholeNumber(text: string): number {

@@ -11,6 +11,7 @@ import { type Harness, openHarness } from './harness.ts';
 import { pressUntilContinued } from './press-until-continued.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
+import { openIdentity } from './test-identity.ts';
 import { waitFor } from './wait-for.ts';
 
 jest.setTimeout(300_000);
@@ -44,6 +45,7 @@ async function reconcileIn(ms: number, changed: HarnessOptions = options): Promi
   const dependencies = {
     config: harnessConfig(harness.world, 'test', changed),
     kubernetes: harness.kubernetes,
+    identity: await openIdentity(harness.client, harness.kubernetes, 'test'),
     workflows: createNodeWorkflows(harness.client, 'test'),
     metrics,
     logger: testLogger('watcher'),

@@ -12,6 +12,7 @@ import { createWorkerMetrics } from '../../worker/metrics.ts';
 import { openProviders, type Providers } from '../../worker/providers.ts';
 import { createWorkers } from '../../worker/run-workers.ts';
 import { type HarnessOptions, harnessConfig } from './harness-config.ts';
+import { openIdentity } from './test-identity.ts';
 
 export interface WorkerParts {
   readonly world: World;
@@ -75,6 +76,7 @@ export class HarnessWorkers {
         connection: connected.connection,
         namespace: connected.namespace,
         kubernetes,
+        identity: await openIdentity(client, kubernetes, config.cluster),
         logger: testLogger(config.cluster),
         bundle,
         metrics: createWorkerMetrics(config),

@@ -20,6 +20,7 @@ import {
   publicIpv4Annotation,
   publicIpv6Annotation,
 } from '../../kubernetes/keys.ts';
+import { WrongClusterError } from '../../program/cluster-identity.ts';
 import { createNode } from '../../sandbox/nodes.ts';
 import type { World } from '../../sandbox/world.ts';
 import { startTestWorld } from '../shared-kubernetes.ts';
@@ -57,6 +58,7 @@ beforeAll(async () => {
   activities = createClusterActivities({
     config,
     kubernetes: await connectKubernetes(world.kubernetes.kubeConfig),
+    identity: { clusterUid: 'own', mismatch: new AbortController().signal, check: async () => {}, confirm },
     providers: new Map([['game', provider]]),
     // Nothing here asks Temporal.
     client: new Client({ connection: Connection.lazy() }),
@@ -72,6 +74,11 @@ afterAll(async () => {
   provider?.close();
   await world?.stop();
 });
+
+/** There is no Temporal: a workflow that was started for another cluster is told by its uid alone. */
+async function confirm(startedUnder: string | undefined): Promise<void> {
+  if (startedUnder === 'another') throw new WrongClusterError('this is another cluster');
+}
 
 function loadYaml(text: string): Config {
   const folder = mkdtempSync(join(tmpdir(), 'kubeip-activities-'));
@@ -101,6 +108,34 @@ function discover(name: string): Promise<Discovery> {
 function publish(input: PublishInput): Promise<void> {
   return new MockActivityEnvironment().run(() => activities.publish(input));
 }
+
+describe('in a cluster that is not the workflow’s', () => {
+  const run = <T>(work: () => Promise<T>): Promise<T> => new MockActivityEnvironment().run(work);
+  const gone = { name: 'nowhere', uid: 'u-nowhere' };
+  const wrong = { type: 'WrongCluster', nonRetryable: false, message: 'this is another cluster' };
+
+  test('a Node that is not there is not said to be gone, and nothing counts as written', async () => {
+    const clusterUid = 'another';
+    const publishing = { node: gone, clusterUid, key: 'k', phase: 'released', addresses: [] } as const;
+    await expect(run(() => activities.discover({ ...gone, clusterUid }))).rejects.toMatchObject(wrong);
+    await expect(run(() => activities.publish(publishing))).rejects.toMatchObject(wrong);
+    const pinning = { node: gone, clusterUid, pins: { ipv4: '192.0.2.1' } };
+    await expect(run(() => activities.pin(pinning))).rejects.toMatchObject(wrong);
+  });
+
+  test('a Node of the name with another uid is not said to have taken it over', async () => {
+    const node = await createNode(world.kubernetes, { name: 'of-both' });
+    const uid = node.metadata?.uid ?? '';
+    const other = { name: 'of-both', uid: 'u-other', clusterUid: 'another' };
+    await expect(run(() => activities.discover(other))).rejects.toMatchObject(wrong);
+    // Its own Node shows that it is the right one.
+    expect(await run(() => activities.discover({ ...other, uid }))).toMatchObject({ node: { uid } });
+  });
+
+  test('in its own, a Node that is not there is gone', async () => {
+    expect(await run(() => activities.discover({ ...gone, clusterUid: 'own' }))).toEqual({ kind: 'gone' });
+  });
+});
 
 describe('discover', () => {
   test('finds the query of each family, of IPv6 for the instance’s own subnet, and the hash that the watcher knows', async () => {

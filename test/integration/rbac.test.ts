@@ -7,6 +7,7 @@ import {
   type V1PolicyRule,
 } from '@kubernetes/client-node';
 import { connectKubernetes, type KubernetesClient, openKubernetes } from '../../kubernetes/client.ts';
+import { readClusterUid } from '../../kubernetes/cluster-uid.ts';
 import { createNodeEvent } from '../../kubernetes/events.ts';
 import { startNodeInformer } from '../../kubernetes/node-informer.ts';
 import { markNode } from '../../kubernetes/node-writer.ts';
@@ -44,6 +45,7 @@ const uses: Record<Program, Record<string, (client: KubernetesClient) => Promise
   worker: {
     'list nodes': (client) => connectKubernetes(client.kubeConfig),
     'get nodes': (client) => readNode(client, node.name),
+    'get namespaces': readClusterUid,
     'patch nodes': (client) =>
       markNode(client, node, { labels: { 'kubeip-temporal.io/phase': 'x' }, annotations: {} }),
     'create events': (client) =>
@@ -65,6 +67,7 @@ const uses: Record<Program, Record<string, (client: KubernetesClient) => Promise
     'list nodes': listNodes,
     'get nodes': (client) => readNode(client, node.name),
     'watch nodes': watchOnce,
+    'get namespaces': readClusterUid,
   },
 };
 

@@ -11,10 +11,15 @@ test.each(['worker', 'watcher'] as const)('of the %s', (program) => {
     ({ metadata }) => metadata?.name === `kubeip-temporal-${program}`,
   );
   const granted = roles.flatMap(({ kind, metadata, rules = [] }) =>
-    rules.flatMap(({ resources = [], verbs }) =>
+    rules.flatMap(({ resources = [], resourceNames = [undefined], verbs }) =>
       resources.flatMap((resource) =>
-        verbs.map((verb) =>
-          kind === 'Role' ? { verb, resource, namespace: metadata?.namespace } : { verb, resource },
+        resourceNames.flatMap((name) =>
+          verbs.map((verb) => ({
+            verb,
+            resource,
+            ...(kind === 'Role' ? { namespace: metadata?.namespace } : {}),
+            ...(name === undefined ? {} : { name }),
+          })),
         ),
       ),
     ),

@@ -1,0 +1,28 @@
+/**
+ * Keeps the identity of a cluster with its name, for as long as Temporal's database lives. The identity is the workflow's memo: programs
+ * read it before any worker runs, and continue-as-new carries it.
+ */
+import {
+  condition,
+  continueAsNew,
+  setDefaultSignalHandler,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { clusterRecordOf } from './cluster-start.ts';
+import { isToContinueAsNew } from './long-history.ts';
+import { clusterStatusQuery } from './messages.ts';
+
+export async function ClusterWorkflow(): Promise<void> {
+  const { memo, startTime } = workflowInfo();
+  const record = clusterRecordOf(memo);
+  setHandler(clusterStatusQuery, () => ({
+    clusterUid: record?.clusterUid ?? null,
+    accepted: record?.accepted ?? false,
+    since: startTime.toISOString(),
+  }));
+  // None means anything to it. Unread, they would be kept.
+  setDefaultSignalHandler(() => {});
+  await condition(isToContinueAsNew);
+  await continueAsNew<typeof ClusterWorkflow>();
+}
