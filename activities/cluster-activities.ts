@@ -18,6 +18,7 @@ import { ALSO_DENIED, withFailures } from './failures.ts';
 import { inspectNodes } from './inspect-nodes.ts';
 import { publishOnNode } from './publish.ts';
 import { survey } from './survey.ts';
+import { weighRelease } from './weigh-release.ts';
 
 export interface ClusterActivityDependencies {
   readonly config: Config;
@@ -33,14 +34,18 @@ export interface ClusterActivityDependencies {
 
 export function createClusterActivities(dependencies: ClusterActivityDependencies): ClusterActivities {
   const log = activityLogger(dependencies.logger);
+  const weighOnce = inFlightOnce(() => weighRelease(dependencies));
   return {
     // Reads only.
-    discover: ({ name }) =>
+    discover: ({ name, known }) =>
       withFailures(async () => {
-        const found = await discover(dependencies, name, log());
+        const found = await discover(dependencies, { name, known }, log());
         if (found.kind === 'notReady') log().info({ reason: found.reason }, 'node is not ready');
         return found;
       }),
+
+    // Reads only.
+    weighRelease: () => withFailures(weighOnce),
 
     // A second run writes the same values, finds the taint gone and the Event present.
     publish: (input) =>
@@ -97,6 +102,17 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
     inspectNodes: () => withFailures(() => inspectNodes(dependencies, log())),
     readMutex: ({ scope }) => readMutex(dependencies.client, scope),
     diagnoseCluster: () => withFailures(() => diagnoseCluster(dependencies)),
+  };
+}
+
+/** Many nodes that are gone ask at once: whoever comes while the answer is under way shares it. */
+function inFlightOnce<T>(work: () => Promise<T>): () => Promise<T> {
+  let underWay: Promise<T> | undefined;
+  return () => {
+    underWay ??= work().finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
   };
 }
 

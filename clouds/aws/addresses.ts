@@ -3,7 +3,7 @@ import { DescribeAddressesCommand, type Address as Ec2Address, type EC2Client } 
 import type { Address, Association } from '../../model/address.ts';
 import { CloudError } from '../provider.ts';
 import { batchLookups } from '../batch.ts';
-import { halfAnswer, present, type AwsCall } from './client.ts';
+import { cannotBeSeen, halfAnswer, present, type AwsCall } from './client.ts';
 import { groupByDistinctNames, maxFilterValues, parseFilter, type AddressFilter } from './filter.ts';
 
 /** An Elastic IP that can be given to a node, with EC2's own view of it. */
@@ -41,8 +41,15 @@ export function createAddressReader(client: EC2Client, call: AwsCall, windowMs: 
   });
   return {
     list: (filter) => describe(parseFilter(filter)),
-    read: async (filter, id) => (isAllocationId(id) ? lookup({ filter, id }) : undefined),
-    readAny: async (id) => (isAllocationId(id) ? lookup({ filter: '', id }) : undefined),
+    read: async (filter, id) => {
+      if (!isAllocationId(id)) return undefined;
+      const found = await lookup({ filter, id });
+      // If the account has it, it does not match the filter.
+      if (found === undefined) await describeById(client, call, id);
+      return found;
+    },
+    readAny: async (id) =>
+      isAllocationId(id) ? ((await lookup({ filter: '', id })) ?? describeById(client, call, id)) : undefined,
     readByIp: async (ip) => (await describe([{ name: 'public-ip', values: [ip] }]))[0],
   };
 }
@@ -72,6 +79,28 @@ async function readByFilter(
   }
   await Promise.all(requests);
   return results;
+}
+
+/**
+ * Nothing found by a filter is not yet the word that there is no such address: an answer may be empty by mistake. Asked for by its id,
+ * EC2 either shows the address or refuses with InvalidAllocationID.NotFound.
+ *
+ * @returns undefined if EC2 says that there is no such address, or it is not one for nodes
+ * @throws CloudError `Unavailable` if it says neither
+ */
+async function describeById(client: EC2Client, call: AwsCall, id: string): Promise<FoundAddress | undefined> {
+  const action = 'ec2:DescribeAddresses';
+  try {
+    const answer = await call(action, () =>
+      client.send(new DescribeAddressesCommand({ AllocationIds: [id] })),
+    );
+    const raw = present(answer.Addresses, action).find(({ AllocationId }) => AllocationId === id);
+    if (raw !== undefined) return toFoundAddress(raw);
+  } catch (error) {
+    if (error instanceof CloudError && error.kind === 'NotFound') return undefined;
+    throw error;
+  }
+  throw cannotBeSeen(action, `address ${id}`);
 }
 
 /** DescribeAddresses has no pages. Where a filter name is repeated, the answers of several calls are intersected. */

@@ -9,7 +9,7 @@ import type { Instance, InstanceRef, PublicIp } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
 import { CloudError } from '../provider.ts';
 import { batchLookups } from '../batch.ts';
-import { halfAnswer, present, type AwsCall } from './client.ts';
+import { cannotBeSeen, halfAnswer, present, type AwsCall } from './client.ts';
 import { maxFilterValues } from './filter.ts';
 import { canonicalIpv6 } from './ipv6-range.ts';
 
@@ -41,7 +41,7 @@ export function createInstanceReader(
   });
   return async (ref) => {
     checkRef(ref, scope);
-    const found = await lookup(ref.id);
+    const found = (await lookup(ref.id)) ?? (await describeById(client, call, ref.id));
     if (found === undefined) {
       throw new CloudError(
         'NotFound',
@@ -86,6 +86,29 @@ async function describe(
     token = page.NextToken === '' ? undefined : page.NextToken;
   } while (token !== undefined);
   return found;
+}
+
+/**
+ * Nothing found by a filter is not yet the word that there is no such instance: an answer may be empty by mistake. Asked for by its
+ * id, EC2 either shows the instance or refuses with InvalidInstanceID.NotFound.
+ *
+ * @returns undefined if EC2 says that there is no such instance
+ * @throws CloudError `Unavailable` if it says neither
+ */
+async function describeById(client: EC2Client, call: AwsCall, id: string): Promise<Described | undefined> {
+  const action = 'ec2:DescribeInstances';
+  try {
+    const answer = await call(action, () =>
+      client.send(new DescribeInstancesCommand({ InstanceIds: [id], IncludeManagedResources: true })),
+    );
+    const [reservation] = present(answer.Reservations, action);
+    const instance = reservation?.Instances?.find(({ InstanceId }) => InstanceId === id);
+    if (reservation?.OwnerId && instance !== undefined) return { owner: reservation.OwnerId, instance };
+  } catch (error) {
+    if (error instanceof CloudError && error.kind === 'NotFound') return undefined;
+    throw error;
+  }
+  throw cannotBeSeen(action, `instance ${id}`);
 }
 
 function checkRef(ref: InstanceRef, scope: Scope): void {
