@@ -59,7 +59,8 @@ async function audit(cloud: ProviderName): Promise<string> {
 test.each(clouds)(
   'on %s: no address is taken, no workflow ends as released, and all goes on afterwards',
   async (cloud) => {
-    const reserve = () => (cloud === 'aws' ? harness.reserve(cloud, 3) : harness.reserveOnGce(cloud, 'ipv4', 3));
+    const reserve = () =>
+      cloud === 'aws' ? harness.reserve(cloud, 3) : harness.reserveOnGce(cloud, 'ipv4', 3);
     reserve();
     const nodes: TestNode[] = [];
     for (const name of ['looked-at', 'deselected', 'deleted']) {
@@ -76,11 +77,15 @@ test.each(clouds)(
     await harness.deleteNode(deleted);
     await harness.waitForStatus(deselected, 'kept', ({ message }) => /No pool selects node/.test(message));
     if (cloud === 'aws') {
-      const seen = await harness.waitForStatus(lookedAt, 'unseen', ({ message }) => /cannot be seen/.test(message));
+      const seen = await harness.waitForStatus(lookedAt, 'unseen', ({ message }) =>
+        /cannot be seen/.test(message),
+      );
       expect(seen.message).toBe(
         `The node cannot be seen now, and keeps ${statuses[0]?.address.ip}: ${seen.lastError}`,
       );
-      expect(seen.lastError).toMatch(/instance i-\w+ cannot be seen: ec2:DescribeInstances answered with an empty list/);
+      expect(seen.lastError).toMatch(
+        /instance i-\w+ cannot be seen: ec2:DescribeInstances answered with an empty list/,
+      );
     }
     await audit(cloud);
     // Each has looked more than once by then.
@@ -104,7 +109,9 @@ test.each(clouds)(
     proxies[cloud].empty = false;
     expect(await harness.waitForEnd(deleted)).toBe('COMPLETED');
     expect(await harness.handle(deleted).result()).toMatchObject({ phase: 'released' });
-    await harness.waitForStatus(lookedAt, 'seen again', ({ message }) => / is associated with /.test(message));
+    await harness.waitForStatus(lookedAt, 'seen again', ({ message }) =>
+      / is associated with /.test(message),
+    );
     const released = harness
       .facts()
       .flatMap(({ addresses }) => addresses)
