@@ -66,6 +66,7 @@ describe('loadConfig', () => {
         failureCooldown: { initialIntervalMs: 60_000, maximumIntervalMs: 3_600_000 },
       },
       worker: { shutdownGraceTimeMs: 20_000 },
+      releaseBrake: { percent: 20, minimum: 5, windowMs: 600_000 },
       audit: { enabled: true, intervalMs: 600_000, policy: { drift: 'heal', orphans: 'report' } },
       http: { host: '127.0.0.1', workerPort: 8080, watcherPort: 8081 },
       log: { level: 'info', format: 'json' },
