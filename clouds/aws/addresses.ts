@@ -37,19 +37,12 @@ export function createAddressReader(client: EC2Client, call: AwsCall, windowMs: 
     windowMs,
     maxKeys: maxFilterValues,
     keyOf,
-    read: (keys) => readByFilter(describe, keys),
+    read: (keys) => readByFilter(describe, (id) => describeById(client, call, id), keys),
   });
   return {
     list: (filter) => describe(parseFilter(filter)),
-    read: async (filter, id) => {
-      if (!isAllocationId(id)) return undefined;
-      const found = await lookup({ filter, id });
-      // If the account has it, it does not match the filter.
-      if (found === undefined) await describeById(client, call, id);
-      return found;
-    },
-    readAny: async (id) =>
-      isAllocationId(id) ? ((await lookup({ filter: '', id })) ?? describeById(client, call, id)) : undefined,
+    read: async (filter, id) => (isAllocationId(id) ? lookup({ filter, id }) : undefined),
+    readAny: async (id) => (isAllocationId(id) ? lookup({ filter: '', id }) : undefined),
     readByIp: async (ip) => (await describe([{ name: 'public-ip', values: [ip] }]))[0],
   };
 }
@@ -57,14 +50,19 @@ export function createAddressReader(client: EC2Client, call: AwsCall, windowMs: 
 /** One request per filter and as many ids as EC2 takes; a filter whose request fails does not fail the others. */
 async function readByFilter(
   describe: (filters: readonly AddressFilter[]) => Promise<FoundAddress[]>,
+  describeOne: (id: string) => Promise<FoundAddress | undefined>,
   keys: readonly Key[],
 ): Promise<Map<string, FoundAddress | Error>> {
   const results = new Map<string, FoundAddress | Error>();
   const readSome = async (filter: string, filters: readonly AddressFilter[], ids: readonly string[]) => {
     try {
-      for (const found of await describe([...filters, { name: 'allocation-id', values: ids }])) {
-        results.set(keyOf({ filter, id: found.address.id }), found);
-      }
+      const some = await describe([...filters, { name: 'allocation-id', values: ids }]);
+      for (const found of some) results.set(keyOf({ filter, id: found.address.id }), found);
+      const [first] = ids;
+      if (some.length > 0 || first === undefined) return;
+      const shown = await describeOne(first);
+      // With a filter, one that the account has does not match it.
+      if (shown !== undefined && filter === '') results.set(keyOf({ filter, id: first }), shown);
     } catch (error) {
       for (const id of ids) results.set(keyOf({ filter, id }), asError(error));
     }
@@ -82,8 +80,8 @@ async function readByFilter(
 }
 
 /**
- * Nothing found by a filter is not yet the word that there is no such address: an answer may be empty by mistake. Asked for by its id,
- * EC2 either shows the address or refuses with InvalidAllocationID.NotFound.
+ * An answer without any address is not yet the word that there is none: it may be empty by mistake. Asked for one by its id, EC2 either
+ * shows the address or refuses with InvalidAllocationID.NotFound.
  *
  * @returns undefined if EC2 says that there is no such address, or it is not one for nodes
  * @throws CloudError `Unavailable` if it says neither

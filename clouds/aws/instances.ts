@@ -41,7 +41,7 @@ export function createInstanceReader(
   });
   return async (ref) => {
     checkRef(ref, scope);
-    const found = (await lookup(ref.id)) ?? (await describeById(client, call, ref.id));
+    const found = await lookup(ref.id);
     if (found === undefined) {
       throw new CloudError(
         'NotFound',
@@ -85,12 +85,17 @@ async function describe(
     }
     token = page.NextToken === '' ? undefined : page.NextToken;
   } while (token !== undefined);
+  const [first] = ids;
+  if (found.size === 0 && first !== undefined) {
+    const shown = await describeById(client, call, first);
+    if (shown !== undefined) found.set(first, shown);
+  }
   return found;
 }
 
 /**
- * Nothing found by a filter is not yet the word that there is no such instance: an answer may be empty by mistake. Asked for by its
- * id, EC2 either shows the instance or refuses with InvalidInstanceID.NotFound.
+ * An answer without any instance is not yet the word that there is none: it may be empty by mistake. Asked for one by its id, EC2 either
+ * shows the instance or refuses with InvalidInstanceID.NotFound.
  *
  * @returns undefined if EC2 says that there is no such instance
  * @throws CloudError `Unavailable` if it says neither
