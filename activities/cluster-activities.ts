@@ -19,6 +19,7 @@ import { ALSO_DENIED, withFailures } from './failures.ts';
 import { inspectNodes } from './inspect-nodes.ts';
 import { publishOnNode } from './publish.ts';
 import { survey } from './survey.ts';
+import { weighRelease } from './weigh-release.ts';
 
 export interface ClusterActivityDependencies {
   readonly config: Config;
@@ -37,16 +38,20 @@ export interface ClusterActivityDependencies {
 export function createClusterActivities(dependencies: ClusterActivityDependencies): ClusterActivities {
   const log = activityLogger(dependencies.logger);
   const { identity } = dependencies;
+  const weighOnce = inFlightOnce(() => weighRelease(dependencies));
   return {
     // Reads only.
-    discover: ({ name, uid, clusterUid }) =>
+    discover: ({ name, known, uid, clusterUid }) =>
       withFailures(async () => {
-        const found = await discover(dependencies, name, log());
+        const found = await discover(dependencies, { name, known }, log());
         // The uid of its own Node shows that this is the right cluster.
         if (found.kind === 'gone' || found.node.uid !== uid) await identity.confirm(clusterUid);
         if (found.kind === 'notReady') log().info({ reason: found.reason }, 'node is not ready');
         return found;
       }),
+
+    // Reads only.
+    weighRelease: () => withFailures(weighOnce),
 
     // A second run writes the same values, finds the taint gone and the Event present.
     publish: (input) =>
@@ -110,6 +115,17 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
       }),
     readMutex: ({ scope }) => readMutex(dependencies.client, scope),
     diagnoseCluster: () => withFailures(() => diagnoseCluster(dependencies)),
+  };
+}
+
+/** Many nodes that are gone ask at once: whoever comes while the answer is under way shares it. */
+function inFlightOnce<T>(work: () => Promise<T>): () => Promise<T> {
+  let underWay: Promise<T> | undefined;
+  return () => {
+    underWay ??= work().finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
   };
 }
 

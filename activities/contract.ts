@@ -13,6 +13,8 @@ import type {
   ReleaseOutcome,
 } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
+import type { BrakeVerdict } from '../model/release-brake.ts';
+import type { Selection, SelectionChange } from '../model/selection.ts';
 import type { PoolSpec, TaintPolicy } from '../model/settings.ts';
 import type { NodeRef, Phase, PoolSize } from '../workflows/messages.ts';
 import type { ClusterInspections, ScopeInspections } from './inspect-contract.ts';
@@ -30,6 +32,10 @@ export type Discovery =
       readonly pinned: Readonly<Partial<Record<Family, string>>>;
       /** The addresses that the Node shows, as an earlier run wrote them on it. */
       readonly shown?: readonly string[];
+      /** The Node's labels that the pools' selectors look at. */
+      readonly selectedBy: Selection['labels'];
+      /** Why the pool is another one than {@link KnownNode} says. Absent: it is the same. */
+      readonly change?: SelectionChange;
     }
   /** Something is missing that may still come (a providerID, a region label, the instance): `reason` says what. */
   | {
@@ -39,10 +45,32 @@ export type Discovery =
       /** The cloud says that the instance is dead, or knows none: what was associated with it is free again. */
       readonly instanceGone?: boolean;
     }
-  /** No pool's selector matches (any more). */
-  | { readonly kind: 'notSelected'; readonly node: NodeRef }
+  /** No pool's selector matches (any more), or none that can serve the node with what it has. */
+  | {
+      readonly kind: 'notSelected';
+      readonly node: NodeRef;
+      readonly change?: SelectionChange;
+      /** A pool selects the node but cannot serve it: `reason` says why. */
+      readonly reason?: string;
+      /** As its providerID names it, where it does. */
+      readonly instance?: InstanceRef;
+    }
   /** No Node of that name. */
-  | { readonly kind: 'gone' };
+  | {
+      readonly kind: 'gone';
+      /** The cloud says that the node's instance is terminated, or knows none. */
+      readonly instanceGone?: true;
+      /** The node's instance, which runs although its Node is gone. */
+      readonly instance?: Instance;
+    };
+
+/** What a node's workflow knows of a node that has an address. */
+export interface KnownNode {
+  readonly selection: Selection;
+  /** That of its address. */
+  readonly scope: Scope;
+  readonly instance: InstanceRef;
+}
 
 export interface PublishInput {
   readonly node: NodeRef;
@@ -84,6 +112,9 @@ export interface ClusterActivities extends ClusterInspections {
    * Reads the Node by name (whatever uid it has now), its pool from this worker's configuration, and its instance from
    * the cloud. An instance that is dead or unknown is `notReady`.
    *
+   * With `known` it also says why another pool selects the node, and of a Node that is gone, whether its instance runs. A pool of
+   * another account or region than the address that the node has is `notSelected`.
+   *
    * Reads only, so a second run is harmless.
    *
    * @param input `uid`: of the Node that the workflow is for. `clusterUid`: the cluster that the workflow was started for
@@ -91,7 +122,13 @@ export interface ClusterActivities extends ClusterInspections {
    * `Invalid` (non-retryable) if the Node's region is not its pool's, or its providerID is
    * not one; otherwise as failures.ts maps the errors of Kubernetes and the cloud
    */
-  discover(input: { name: string; uid?: string; clusterUid?: string }): Promise<Discovery>;
+  discover(input: { name: string; known?: KnownNode; uid?: string; clusterUid?: string }): Promise<Discovery>;
+
+  /**
+   * Counts the nodes with an address whose Node is gone, and says whether they are too many to be released without a word.
+   * Reads only, so a second run is harmless.
+   */
+  weighRelease(): Promise<BrakeVerdict>;
 
   /**
    * Writes label, annotations, taint and Event on the Node with this uid, and tags of its addresses where its pool copies them. A Node that is gone or has another uid is left

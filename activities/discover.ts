@@ -2,14 +2,16 @@
 import { CloudError, type CloudProvider } from '../clouds/provider.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
+import { selectedLabels, selectionChange } from '../config/selection.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { publicIpv4Annotation, publicIpv6Annotation } from '../kubernetes/keys.ts';
 import { type NodeView, readNode } from '../kubernetes/nodes.ts';
 import { pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
 import type { Instance, InstanceRef } from '../model/address.ts';
+import { formatScope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
-import type { Discovery } from './contract.ts';
+import type { Discovery, KnownNode } from './contract.ts';
 import { specOf } from './pool-spec.ts';
 
 export interface DiscoverDependencies {
@@ -21,11 +23,23 @@ export interface DiscoverDependencies {
 /** Reads the Node by its name first. */
 export async function discover(
   dependencies: DiscoverDependencies & { readonly kubernetes: KubernetesClient },
-  name: string,
+  { name, known }: { name: string; known?: KnownNode | undefined },
   logger: Logger,
 ): Promise<Discovery> {
   const view = await readNode(dependencies.kubernetes, name);
-  return view === undefined ? { kind: 'gone' } : discoverNode(dependencies, view, logger);
+  if (view !== undefined) return discoverNode(dependencies, view, logger, known);
+  return known === undefined ? { kind: 'gone' } : discoverMachine(dependencies, known);
+}
+
+/** The Node is gone: does its machine still run? Not known where this worker has no pool of the machine's scope. */
+async function discoverMachine(
+  { providers }: DiscoverDependencies,
+  { scope, instance }: KnownNode,
+): Promise<Extract<Discovery, { kind: 'gone' }>> {
+  const provider = [...providers.values()].find((one) => formatScope(one.scope) === formatScope(scope));
+  if (provider === undefined) return { kind: 'gone' };
+  const found = await findInstance(instance, provider);
+  return 'reason' in found ? { kind: 'gone', instanceGone: true } : { kind: 'gone', instance: found };
 }
 
 /** Of a Node that was read. */
@@ -33,12 +47,24 @@ export async function discoverNode(
   { config, providers }: DiscoverDependencies,
   view: NodeView,
   logger: Logger,
+  known?: KnownNode,
 ): Promise<Exclude<Discovery, { kind: 'gone' }>> {
   const { name } = view;
   const node = { name: view.name, uid: view.uid };
   const pool = selectPool(config.pools, view.labels);
   const provider = pool === undefined ? undefined : providers.get(pool.name);
-  if (pool === undefined || provider === undefined) return { kind: 'notSelected', node };
+  const change = known && selectionChange(config.pools, view.labels, known.selection);
+  const unserved = pool && provider && known && cannotServe(pool, provider, known);
+  if (pool === undefined || provider === undefined || unserved !== undefined) {
+    const parsed = parseProviderId(view.providerID ?? '');
+    return {
+      kind: 'notSelected',
+      node,
+      ...(change === undefined ? {} : { change }),
+      ...(unserved === undefined ? {} : { reason: unserved }),
+      ...('error' in parsed ? {} : { instance: parsed.instance }),
+    };
+  }
 
   if (view.providerID === undefined) {
     return { kind: 'notReady', node, reason: 'the Node has no spec.providerID yet' };
@@ -65,7 +91,15 @@ export async function discoverNode(
     pool: specOf(pool, provider.scope, found),
     pinned,
     shown,
+    selectedBy: selectedLabels(config.pools, view.labels),
+    ...(change === undefined ? {} : { change }),
   };
+}
+
+/** An address serves instances of its own account and region: a pool that is elsewhere now has nothing for the node. */
+function cannotServe(pool: PoolConfig, { scope }: CloudProvider, known: KnownNode): string | undefined {
+  const [now, before] = [formatScope(scope), formatScope(known.scope)];
+  return now === before ? undefined : `pool ${pool.name} is of ${now}, and the node of ${before}`;
 }
 
 /** A pool is of one cloud and one region: an address of it cannot serve a node elsewhere. */

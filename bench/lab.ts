@@ -294,6 +294,8 @@ function writeConfig({ dir, ec2 }: World, { limits, workflows, gracePeriod }: La
   const config = {
     cluster,
     defaults: { taintKey, release: { gracePeriod: gracePeriod ?? '0s' } },
+    // All Nodes are deleted at once, and are meant to be.
+    releaseBrake: { percent: 100 },
     pools: [
       {
         name: tag,

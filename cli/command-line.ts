@@ -21,6 +21,7 @@ const phases = [
   'verifying',
   'assigned',
   'releasing',
+  'held',
   'released',
   'failed',
 ];
@@ -36,7 +37,7 @@ Exit codes:
 The connection to Temporal comes from TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* or a profile of
 temporal.toml, as for every Temporal program. Nothing else is needed: no credentials of a cloud, no kubeconfig.`;
 
-type NodeCommand = 'release' | 'assign' | 'move' | 'pin' | 'unpin';
+type NodeCommand = 'assign' | 'move' | 'pin' | 'unpin';
 
 /** Runs in a session, with what the command line says. */
 type Act = (session: Session, options: never, ...args: never[]) => Promise<void>;
@@ -166,15 +167,31 @@ function addSteering(program: Command, inSession: InSession): void {
   const family = (): Option =>
     new Option('--family <family>', 'which of two addresses is meant').choices(['ipv4', 'ipv6']);
 
-  nodeCommand(
-    'release',
-    'Take a node’s address and hold the node without one until `assign`.',
+  withChange(
+    withOutput(
+      program
+        .command('release')
+        .description('Take a node’s address and hold the node without one until `assign`.'),
+    ),
     '5m',
     true,
-  ).addHelpText(
-    'after',
-    examples('kubeip release node-a', 'kubeip release node-a --yes --reason "move to another region"'),
-  );
+  )
+    .argument('[node]', 'name of the Node')
+    .option('--confirm-mass', 'release what is held: many Nodes are gone at once, and are meant to be')
+    .addHelpText(
+      'after',
+      examples(
+        'kubeip release node-a',
+        'kubeip release node-a --yes --reason "move to another region"',
+        'kubeip release --confirm-mass',
+      ),
+    )
+    .action(
+      inSession(async () => {
+        const { releaseOrConfirm } = await import('./commands/release.ts');
+        return (session, options, node) => releaseOrConfirm(session, node, options);
+      }),
+    );
 
   nodeCommand('assign', 'Give a node an address (again), any of its pool or a certain one.', '1m', false)
     .option('--address <address>', 'this one, by its IP or id')

@@ -9,6 +9,8 @@ import type {
   CopyTags,
   FamilyRequirement,
   RateLimit,
+  ReleaseBrake,
+  ReleaseSettings,
   RetrySettings,
   TaintPolicy,
 } from '../model/settings.ts';
@@ -31,6 +33,8 @@ export interface Config {
     /** After how long a node that failed for good is tried again: doubles from the first to the second. */
     readonly failureCooldown: FailureCooldown;
   };
+  /** When the addresses of many gone nodes are held instead of released. */
+  readonly releaseBrake: ReleaseBrake;
   readonly audit: AuditConfig;
   readonly worker: {
     /** How long activities under way may take to end once the worker is told to stop. */
@@ -70,7 +74,7 @@ export interface PoolConfig {
   readonly require: FamilyRequirement;
   readonly priority: number;
   readonly retries: RetrySettings;
-  readonly release: { readonly onNodeDelete: boolean; readonly gracePeriodMs: number };
+  readonly release: ReleaseSettings;
   readonly taintKey?: string;
   readonly taintPolicy: TaintPolicy;
   /** Which tags of its address a Node shows. */

@@ -11,7 +11,7 @@ export const defaults = {
     priority: 0,
     // KubeIP v2's own defaults.
     retries: { attempts: 60, interval: '1m' },
-    release: { onNodeDelete: true, gracePeriod: '30s' },
+    release: { onNodeDelete: true, gracePeriod: '10m', onDeselect: 'keep' },
     taintPolicy: 'assigned',
     copyTags: { prefix: 'tag.kubeip-temporal.io/' },
   },
@@ -29,6 +29,7 @@ export const defaults = {
     reconcileInterval: '5m',
     failureCooldown: { initialInterval: '1m', maximumInterval: '1h' },
   },
+  releaseBrake: { percent: 20, minimum: 5, window: '10m' },
   audit: { enabled: true, interval: '10m', drift: 'heal', orphans: 'report' },
   worker: { shutdownGraceTime: '20s' },
   http: {

@@ -14,7 +14,7 @@ export function hashPool(pool: Omit<PoolConfig, 'hash'>): string {
     [pool.taintKey ?? null, pool.taintPolicy],
     queries.map(({ family, filter, orderBy }) => [family, filter, orderBy]),
     ...(copyTags === undefined ? [] : [[copyTags.labels, copyTags.annotations, copyTags.prefix]]),
-    [retries.attempts, retries.intervalMs, release.onNodeDelete, release.gracePeriodMs],
+    [retries.attempts, retries.intervalMs, release.onNodeDelete, release.gracePeriodMs, release.onDeselect],
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);
 }

@@ -50,13 +50,18 @@ function programSettings(
   settings: Partial<SettingsInput>,
   env: NodeJS.ProcessEnv,
 ): Omit<Config, 'pools' | 'log' | 'notices'> {
-  const { pacing, watcher, audit, worker, http } = settings;
+  const { pacing, watcher, releaseBrake, audit, worker, http } = settings;
   return {
     cluster: settings.cluster ?? '',
     pacing: { aws: rateLimitOf('aws', pacing), gcp: rateLimitOf('gcp', pacing) },
     watcher: {
       reconcileIntervalMs: watcher?.reconcileInterval ?? parseDuration(defaults.watcher.reconcileInterval),
       failureCooldown: failureCooldownOf(settings),
+    },
+    releaseBrake: {
+      percent: releaseBrake?.percent ?? defaults.releaseBrake.percent,
+      minimum: releaseBrake?.minimum ?? defaults.releaseBrake.minimum,
+      windowMs: releaseBrake?.window ?? parseDuration(defaults.releaseBrake.window),
     },
     audit: {
       enabled: audit?.enabled ?? defaults.audit.enabled,

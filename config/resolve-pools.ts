@@ -113,10 +113,11 @@ function retriesOf(input: Partial<PoolInput>, shared: DefaultsInput): RetrySetti
 }
 
 function releaseOf(input: Partial<PoolInput>, shared: DefaultsInput): PoolConfig['release'] {
-  const { onNodeDelete, gracePeriod } = defaults.pool.release;
+  const { onNodeDelete, gracePeriod, onDeselect } = defaults.pool.release;
   return {
     onNodeDelete: input.release?.onNodeDelete ?? shared.release?.onNodeDelete ?? onNodeDelete,
     gracePeriodMs: input.release?.gracePeriod ?? shared.release?.gracePeriod ?? parseDuration(gracePeriod),
+    onDeselect: input.release?.onDeselect ?? shared.release?.onDeselect ?? onDeselect,
   };
 }
 

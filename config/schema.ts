@@ -98,13 +98,25 @@ const release = z
         'Whether the address goes back to its pool when the Node is deleted. false: it stays on the instance.',
       default: defaults.pool.release.onNodeDelete,
     }),
-    gracePeriod: duration(0, '0').optional().meta({
-      description:
-        'How long after its deletion a Node may come back with the same instance and keep its address.',
-      default: defaults.pool.release.gracePeriod,
-    }),
+    gracePeriod: duration(0, '0')
+      .optional()
+      .meta({
+        description:
+          'How long after its deletion a Node may come back with the same instance and keep its address. It ends early when the cloud ' +
+          'says that the instance is terminated.',
+        default: defaults.pool.release.gracePeriod,
+      }),
+    onDeselect: z
+      .enum(['keep', 'release'])
+      .optional()
+      .meta({
+        description:
+          'When the labels of a Node change so that no pool selects it any more: keep leaves its address until the Node is deleted or ' +
+          'an operator releases it; release gives it back. A change of the configuration never releases an address.',
+        default: defaults.pool.release.onDeselect,
+      }),
   })
-  .meta({ description: 'What becomes of the address when the node goes.' });
+  .meta({ description: 'When a node gives its address back.' });
 
 const tagKeys = z.array(z.string().min(1, 'must not be empty'));
 
@@ -299,6 +311,28 @@ const settings = {
     })
     .optional()
     .meta({ description: 'How the watcher compares, and when it tries again what failed.' }),
+  releaseBrake: z
+    .strictObject({
+      percent: z.number().min(0, 'must be 0 to 100').max(100, 'must be 0 to 100').optional().meta({
+        description:
+          'Hold releases when more than this share of the nodes with an address is gone. 100 switches the brake off.',
+        default: defaults.releaseBrake.percent,
+      }),
+      minimum: z.int().min(1, 'must be 1 or more').optional().meta({
+        description: 'Fewer gone nodes than this are never held.',
+        default: defaults.releaseBrake.minimum,
+      }),
+      window: duration(0, '0').optional().meta({
+        description: 'How long a release counts as one of those at the same time.',
+        default: defaults.releaseBrake.window,
+      }),
+    })
+    .optional()
+    .meta({
+      description:
+        'A brake on releases. Many Nodes that are gone while their instances run are more likely a mistake than a scale-down: their ' +
+        'addresses are held until an operator confirms it (kubeip release --confirm-mass) or the Nodes are back.',
+    }),
   audit: z
     .strictObject({
       enabled: z

@@ -14,6 +14,25 @@ export type FamilyRequirement = 'all' | 'any';
 /** When a node loses the taint of its pool: with its address, or also once its assignment failed for good. */
 export type TaintPolicy = 'assigned' | 'assignedOrGaveUp';
 
+/** When a node of a pool gives its address back. */
+export interface ReleaseSettings {
+  /** False: the address stays on the instance when its Node is deleted. */
+  readonly onNodeDelete: boolean;
+  /** How long after its deletion a Node may come back with the same instance and keep its address, in milliseconds. */
+  readonly gracePeriodMs: number;
+  /** Whether a node keeps its address when its labels change so that no pool selects it any more. */
+  readonly onDeselect: 'keep' | 'release';
+}
+
+/** Releases for gone nodes whose instances still run are held when at least `minimum` nodes and more than `percent` of them are gone. */
+export interface ReleaseBrake {
+  /** 0 to 100. */
+  readonly percent: number;
+  readonly minimum: number;
+  /** Releases that were made within so many milliseconds count as well. */
+  readonly windowMs: number;
+}
+
 /** A pool as the workflows see it: configuration resolved for one node, recorded in its history by `discover`. */
 export interface PoolSpec {
   readonly name: string;
@@ -27,12 +46,7 @@ export interface PoolSpec {
   /** Higher is served first when addresses are short. */
   readonly priority: number;
   readonly retries: RetrySettings;
-  readonly release: {
-    /** False: the address stays on the instance when its Node is deleted. */
-    readonly onNodeDelete: boolean;
-    /** How long after its deletion a Node may come back with the same instance and keep its address, in milliseconds. */
-    readonly gracePeriodMs: number;
-  };
+  readonly release: ReleaseSettings;
   /** The taint to remove from the Node, as `taintPolicy` says. */
   readonly taintKey?: string;
   /** Absent in histories that are older than the setting: `assigned`. */

@@ -65,6 +65,11 @@ export function createWatcherMetrics(cluster: string) {
       labelNames: ['phase'],
       registers,
     }),
+    deselected: new Gauge({
+      name: 'kubeip_watcher_deselected_nodes',
+      help: 'Nodes that keep an address although no pool selects them any more, at the last reconcile.',
+      registers,
+    }),
     failedNodes: new Gauge({
       name: 'kubeip_watcher_failed_nodes',
       help: 'Nodes that failed for good and wait for their next try, at the last reconcile, by pool.',

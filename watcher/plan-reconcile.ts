@@ -11,7 +11,7 @@ export interface OpenRun {
   readonly node: string;
   /** The uid of the Node that it is for; undefined if its memo does not tell (started by hand). */
   readonly uid: string | undefined;
-  /** The hash of the pool's settings that it knows; undefined before its first look. */
+  /** The hash of the pool's settings that it knows; undefined before its first look, and while no pool selects its node. */
   readonly poolHash?: string | undefined;
   readonly phase?: string | undefined;
 }
@@ -43,7 +43,10 @@ export interface ReconcilePlan {
    * while its workflow waits.
    */
   readonly nudge: readonly NodeView[];
-  /** Workflows whose Node is not in the list. Suspects only: each must be confirmed by a direct read. */
+  /**
+   * Workflows whose Node is not in the list. Suspects only: each must be confirmed by a direct read. Those whose release is held are
+   * left out: they know, and look by themselves.
+   */
   readonly orphans: readonly OpenRun[];
 }
 
@@ -75,7 +78,13 @@ export function planReconcile(
       else start.push({ node, pool, failures: until === undefined ? 0 : (failed?.failures ?? 0) });
     } else if (mustLookAgain(run, node, pool)) nudge.push(node);
   }
-  return { start, coolDown, nudge, orphans: [...runOf.values()].filter((run) => !names.has(run.node)) };
+  const orphans = [...runOf.values()].filter((run) => !names.has(run.node) && run.phase !== 'held');
+  return { start, coolDown, nudge, orphans };
+}
+
+/** @returns whether the node keeps an address although no pool selects it any more, as its workflow knows */
+export function isDeselected({ phase, poolHash }: OpenRun): boolean {
+  return phase === 'assigned' && poolHash === undefined;
 }
 
 /** @returns undefined if it failed for another Node or with other settings: that says nothing of the next try */
@@ -92,7 +101,8 @@ function cooldownEnd(
 }
 
 function mustLookAgain(run: OpenRun, node: NodeView, pool: PoolConfig | undefined): boolean {
-  if (pool === undefined || run.uid !== node.uid) return true;
+  if (run.uid !== node.uid) return true;
+  if (pool === undefined || isDeselected(run)) return pool !== undefined || !isDeselected(run);
   if (run.poolHash !== undefined && run.poolHash !== pool.hash) return true;
   // A run out of a backup of Temporal's data waits for what the node has got since.
   if (run.phase === 'waiting' && node.labels[phaseLabel] === 'assigned') return true;

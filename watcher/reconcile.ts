@@ -10,7 +10,7 @@ import { forEachLimited } from './for-each-limited.ts';
 import type { WatcherMetrics } from './metrics.ts';
 import type { Phase } from '../workflows/messages.ts';
 import type { NodeWorkflows } from './node-workflows.ts';
-import { type OpenRun, planReconcile, type ReconcilePlan } from './plan-reconcile.ts';
+import { isDeselected, type OpenRun, planReconcile, type ReconcilePlan } from './plan-reconcile.ts';
 
 const concurrency = 10;
 /** Sent where a workflow does not tell which Node it is for: it looks itself, and finds none. */
@@ -86,12 +86,13 @@ export async function reconcile(dependencies: ReconcileDependencies, signal: Abo
 }
 
 /** As they are written to visibility: a run that is on its way from one of them to the next counts as the last one. */
-const shownPhases: readonly Phase[] = ['discovering', 'waiting', 'assigned', 'released', 'failed'];
+const shownPhases: readonly Phase[] = ['discovering', 'waiting', 'assigned', 'held', 'released', 'failed'];
 
 function showPhases({ metrics }: ReconcileDependencies, runs: readonly OpenRun[]): void {
   for (const phase of shownPhases) {
     metrics.workflows.set({ phase }, runs.filter((run) => run.phase === phase).length);
   }
+  metrics.deselected.set(runs.filter(isDeselected).length);
 }
 
 function showFailed({ config, metrics }: ReconcileDependencies, { coolDown }: ReconcilePlan): void {

@@ -15,6 +15,8 @@ import {
 } from '@temporalio/workflow';
 import type { Discovery } from '../activities/contract.ts';
 import { claimMissing } from './claim-families.ts';
+import { endDeletion, hasInstance, isCleared, lookUntilDecided } from './deleted-node.ts';
+import { isReleasedOnDeselect, keepDeselected, type NotSelected } from './deselected-node.ts';
 import { failForGood } from './fail-for-good.ts';
 import { failureMessage } from './failures.ts';
 import { familyResume, lacksEphemeral } from './family-run.ts';
@@ -47,7 +49,7 @@ import {
 import { giveBack } from './release-address.ts';
 import { holdReleased } from './release-by-hand.ts';
 import { restoreEphemeral, tryToRestore } from './restore-ephemeral.ts';
-import { isSameInstance, loseGone, useDiscovery } from './use-discovery.ts';
+import { loseGone, useDiscovery } from './use-discovery.ts';
 import { looking, tryingAgain } from './words.ts';
 
 /** A node that is not ready is looked at again after this long at first, in case no signal tells. */
@@ -170,11 +172,7 @@ async function look(run: NodeRun): Promise<Next> {
   if (found.node.uid !== run.node.uid) return adoptNode(run, found);
   switch (found.kind) {
     case 'notSelected':
-      await withdrawRequests(run);
-      await giveBack(run, 'no pool selects the Node any more');
-      // Nobody writes on the Node after this.
-      await publish(run, { giveUp: () => false });
-      return 'ended';
+      return notSelected(run, found);
     case 'notReady':
       if (found.instanceGone === true) await loseGone(run, found.reason);
       await awaitReadiness(run, found.reason);
@@ -183,6 +181,18 @@ async function look(run: NodeRun): Promise<Next> {
       await useDiscovery(run, found);
       return 'onward';
   }
+}
+
+async function notSelected(run: NodeRun, found: NotSelected): Promise<Next> {
+  if (hasSomething(run) && !isReleasedOnDeselect(run, found)) {
+    await keepDeselected(run, found);
+    return 'onward';
+  }
+  await withdrawRequests(run);
+  await giveBack(run, 'no pool selects the Node any more');
+  // Nobody writes on the Node after this.
+  await publish(run, { giveUp: () => false });
+  return 'ended';
 }
 
 async function awaitReadiness(run: NodeRun, reason: string): Promise<void> {
@@ -206,23 +216,28 @@ async function awaitReadiness(run: NodeRun, reason: string): Promise<void> {
 /** A Node of this name with another uid: the same machine registered again keeps its address, another one starts anew. */
 async function adoptNode(run: NodeRun, found: Exclude<Discovery, { kind: 'gone' }>): Promise<Next> {
   const [assignment] = assignmentsOf(run);
-  if (found.kind === 'ready' && assignment && isSameInstance(assignment.instance, found.instance)) {
+  const instance = found.kind === 'notReady' ? undefined : found.instance;
+  if (instance !== undefined && hasInstance(run, instance)) {
     run.node = found.node;
-    run.deletedUid = undefined;
-    run.graceUntil = undefined;
+    endDeletion(run);
     run.changed = false;
     upsertMemo({ uid: found.node.uid });
-    await useDiscovery(run, found);
+    if (found.kind === 'notSelected') return notSelected(run, found);
+    if (found.kind === 'ready') await useDiscovery(run, found);
     return 'onward';
   }
   // Whether it is the same machine shows only when it is ready: until then the grace period counts.
-  if (found.kind === 'notReady' && assignment !== undefined && run.deletedUid === undefined) {
+  if (instance === undefined && assignment !== undefined && run.deletedUid === undefined) {
     run.deletedUid = run.node.uid;
     return 'onward';
   }
   await withdrawRequests(run);
+  if (assignment !== undefined && !(await isCleared(run))) {
+    run.deletedUid ??= run.node.uid;
+    return 'onward';
+  }
   await giveBack(run, 'another Node has taken over the name', { nodeDeleted: true });
-  if (found.kind === 'notSelected') return 'ended';
+  if (found.kind === 'notSelected' && found.reason === undefined) return 'ended';
   return continueAsNode(run, found.node);
 }
 
@@ -232,38 +247,17 @@ async function adoptNode(run: NodeRun, found: Exclude<Discovery, { kind: 'gone' 
  */
 async function afterDeletion(run: NodeRun, deletedUid: string): Promise<Next> {
   await withdrawRequests(run);
-  const found = await lookUntilGraceEnds(run, deletedUid);
+  const found = await lookUntilDecided(run, deletedUid);
+  if (found === undefined) return 'onward';
   if (found.kind !== 'gone' && found.node.uid === deletedUid) {
     log.warn('the Node is said to be deleted but exists: nothing is released', { uid: deletedUid });
-    run.deletedUid = undefined;
-    run.graceUntil = undefined;
+    endDeletion(run);
     run.changed = true;
     return 'onward';
   }
   if (found.kind !== 'gone') return adoptNode(run, found);
   await giveBack(run, 'the Node is deleted', { nodeDeleted: true });
   return 'ended';
-}
-
-/** Looks whenever something changes, until it is clear what became of the Node, or the grace period is over. */
-async function lookUntilGraceEnds(run: NodeRun, deletedUid: string): Promise<Discovery> {
-  const assignments = assignmentsOf(run);
-  const graceMs = assignments[0]?.pool.release.gracePeriodMs ?? 0;
-  run.graceUntil ??= new Date(Date.now() + graceMs).toISOString();
-  const until = Date.parse(run.graceUntil);
-  for (;;) {
-    const leftMs = until - Date.now();
-    if (leftMs > 0 && assignments.length > 0) {
-      const ips = assignments.map(({ address }) => address.ip).join(' and ');
-      const message = `The Node is deleted. ${ips} is released at ${run.graceUntil} unless it comes back.`;
-      enterPhase(run, 'releasing', message);
-      run.changed = false;
-      await condition(() => run.changed, leftMs);
-    }
-    const found = await discover(run);
-    const undecided = found.kind === 'gone' || (found.kind === 'notReady' && found.node.uid !== deletedUid);
-    if (!undecided || assignments.length === 0 || Date.now() >= until) return found;
-  }
 }
 
 /** A Node that came while the last one was being released must not be lost: nobody else starts a run for it. */
@@ -303,7 +297,8 @@ async function continueAsNode(run: NodeRun, node: NodeRef): Promise<never> {
 }
 
 function resumeOf(run: NodeRun): AssignIpResume {
-  const { releasedByHand, families, deletedUid, graceUntil, wanted, tried, since, unpublished } = run;
+  const { releasedByHand, families, deletedUid, graceUntil, hold, selection } = run;
+  const { wanted, tried, since, unpublished } = run;
   return {
     releasedByHand,
     families: families.flatMap(familyResume),
@@ -313,6 +308,13 @@ function resumeOf(run: NodeRun): AssignIpResume {
     ...(tried.length === 0 ? {} : { tried }),
     ...(deletedUid === undefined
       ? {}
-      : { deleted: { uid: deletedUid, ...(graceUntil === undefined ? {} : { graceUntil }) } }),
+      : {
+          deleted: {
+            uid: deletedUid,
+            ...(graceUntil === undefined ? {} : { graceUntil }),
+            ...(hold === undefined ? {} : { hold }),
+          },
+        }),
+    ...(selection === undefined ? {} : { selection }),
   };
 }

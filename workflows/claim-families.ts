@@ -7,6 +7,7 @@ import { noteFailed } from './decisions.ts';
 import { failureMessage, failureType } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
+import { moveToPool } from './move-to-pool.ts';
 import { publish } from './node-activities.ts';
 import { enterFamilyPhase, isInterrupted, isWantedOtherwise, type NodeRun, pause } from './node-run.ts';
 import { restoreEphemeral } from './restore-ephemeral.ts';
@@ -17,13 +18,13 @@ import { failed } from './words.ts';
 const LONGEST_PAUSE_MS = 10 * 60_000;
 
 /**
- * Claims what the node lacks, each family by itself; one that has to wait does not keep the other. Waits for a signal if the
+ * Claims what the node lacks, or is to have of another pool, each family by itself; one that has to wait does not keep the other. Waits for a signal if the
  * node lacks nothing.
  *
  * @throws ActivityFailure or ApplicationFailure if it failed for good, and the node has nothing
  */
 export async function claimMissing(run: NodeRun, pool: PoolSpec, instance: Instance): Promise<void> {
-  const missing = run.families.filter(({ assignment }) => assignment === undefined);
+  const missing = run.families.filter(({ assignment, isLeaving }) => assignment === undefined || isLeaving);
   if (missing.length === 0) {
     await condition(() => isInterrupted(run) || isToContinueAsNew());
     return;
@@ -46,6 +47,7 @@ async function claimFamily(run: NodeRun, of: FamilyRun, pool: PoolSpec, instance
   }
   of.failure = undefined;
   try {
+    if (of.isLeaving) return await moveToPool(run, of, { pool, query, instance });
     await restoreEphemeral(run, of, () => isWantedOtherwise(run));
     // Once more where it was throttled: the other family may wait for long.
     while (of.assignment === undefined && !isInterrupted(run)) {

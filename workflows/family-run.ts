@@ -41,6 +41,10 @@ export interface FamilyRun {
   gaveUpTaint: boolean;
   /** The cloud throttled the last try. */
   throttled: boolean;
+  /** Why it keeps an address that is not of its pool: the configuration changed. In words. */
+  kept: string | undefined;
+  /** The Node's labels moved it to another pool: it keeps its address until it has one of that pool. */
+  isLeaving: boolean;
   /** This run saw it assigned once: what comes later is not the node's first address. */
   wasAssigned: boolean;
   /** Failed tries since the last success. */
@@ -72,6 +76,8 @@ export function newFamilyRun(family: Family, resume?: FamilyResume): FamilyRun {
     askingSince: resume?.askingSince,
     gaveUpTaint: resume?.gaveUpTaint ?? false,
     throttled: false,
+    kept: undefined,
+    isLeaving: false,
     wasAssigned: assignment !== undefined || resume?.lost !== undefined,
     failures: 0,
     gaveUp: 0,

@@ -13,6 +13,7 @@ import type {
   RetrySettings,
 } from '../model/settings.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
+import type { Selection } from '../model/selection.ts';
 
 // ---- ids ----
 
@@ -99,8 +100,13 @@ export interface AssignIpResume {
   readonly wanted?: Readonly<Partial<Record<Family, string>>>;
   readonly tried?: readonly Tried[];
   /** The Node is deleted, and until when (ISO 8601) it may come back. */
-  readonly deleted?: { readonly uid: string; readonly graceUntil?: string };
+  readonly deleted?: { readonly uid: string; readonly graceUntil?: string; readonly hold?: Hold };
+  /** By what the node was selected for the pool of its address. */
+  readonly selection?: Selection;
 }
+
+/** The brake on releases. `held`: until an operator confirms that the Node is gone; `confirmed`: that was done. */
+export type Hold = 'held' | 'confirmed';
 
 /** What was not written on the Node since something else came first. */
 export interface Unpublished {
@@ -140,6 +146,8 @@ export type Phase =
   | 'verifying'
   | 'assigned'
   | 'releasing'
+  /** Its Node is gone, with so many others that its address is released only when an operator confirms it. */
+  | 'held'
   | 'released'
   | 'failed';
 
@@ -232,6 +240,8 @@ export const nodeDeletedSignal = defineSignal<[{ uid: string }]>('nodeDeleted');
 export const nodeChangedSignal = defineSignal<[{ uid: string }]>('nodeChanged');
 /** An operator wants the address released; held released until `assign`. */
 export const releaseSignal = defineSignal<[Command?]>('release');
+/** An operator confirms that the Node is gone, where the release of its address is held. */
+export const confirmReleaseSignal = defineSignal<[Command?]>('confirmRelease');
 /** An operator wants an address assigned (again); a certain one, if it is named. */
 export const assignSignal = defineSignal<[AssignCommand?]>('assign');
 /** An operator wants the node to have another address of its pool instead of the one that it has. */
@@ -245,6 +255,8 @@ export const grantSignal = defineSignal<[Grant]>('grant');
 
 /** As the signal, answered when the address is released. Rejected when there is nothing to release. */
 export const releaseUpdate = defineUpdate<AssignIpStatus, [Command?]>('release');
+/** As the signal, answered when the address is released, or the Node is back. Rejected where no release is held. */
+export const confirmReleaseUpdate = defineUpdate<AssignIpStatus, [Command?]>('confirmRelease');
 /** As the signal, answered once the request is accepted. Rejected when an address is assigned already. */
 export const assignUpdate = defineUpdate<AssignIpStatus, [AssignCommand?]>('assign');
 /**

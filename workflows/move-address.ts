@@ -17,6 +17,9 @@ import { moved, moving, notMoved } from './words.ts';
 
 type Granted = Extract<Grant, { kind: 'granted' }>;
 
+/** The pool that the new address is of. It is of the same scope as the old one. */
+type Target = Pick<Assignment, 'pool' | 'query'>;
+
 /** Longer than the mutex takes to serve hundreds who wait at EC2's rate limit. */
 const ANSWER_MS = 5 * 60_000;
 /** Reads after a call whose end is not known: the cloud shows it within seconds. */
@@ -33,13 +36,17 @@ export async function moveAddress(run: NodeRun, move: Move): Promise<void> {
   explain(run, moving(before, move.to));
   const granted = await claim(run, of, before, move.to);
   if (typeof granted === 'string') return end(run, move, granted, before);
-  const failure = await swap(run, of, before, granted);
+  const query = before.pool.queries.find(({ family }) => family === of.family) ?? before.query;
+  const failure = await swap(run, of, before, granted, { pool: before.pool, query });
   const { assignment } = of;
   if (assignment?.address.id !== granted.address.id) return end(run, move, failure ?? '', before);
   await reportFreed(before.pool.scope, before.address.id, false);
   noteAssigned(run, of, before.pool.name, granted);
   note(run, `move from ${before.address.ip} to ${assignment.address.ip}`, 'done');
   of.lastError = failure;
+  of.kept = undefined;
+  // What is said of a node that no pool selects is still so.
+  if (run.deselected) run.changed = true;
   move.became = { moved: true };
   run.move = undefined;
   await announceAs(run, of, moved(assignment, before.address.ip));
@@ -92,18 +99,20 @@ async function claim(
  *
  * @returns why it did not come off, or what is amiss with it; undefined if nothing is
  */
-async function swap(
+export async function swap(
   run: NodeRun,
   of: FamilyRun,
   before: Assignment,
   granted: Granted,
+  target: Target,
 ): Promise<string | undefined> {
-  const { pool, instance } = before;
+  const { instance } = before;
+  const { pool } = target;
   let outcome: ClaimOutcome = 'unknown';
   const grantedAt = Date.now();
   noteGranted(run, of, pool.name, granted);
   try {
-    await associate(run, of, before, granted);
+    await associate(run, of, before, granted, target);
     outcome = 'associated';
     return undefined;
   } catch (error) {
@@ -111,7 +120,7 @@ async function swap(
     if (error instanceof Overtaken) return error.message;
     if (of.assignment === before) {
       // Also where the workflow is cancelled: the node must not be left between two addresses.
-      await CancellationScope.nonCancellable(() => putBack(run, of, before, granted, outcome));
+      await CancellationScope.nonCancellable(() => putBack(run, of, before, granted, target, outcome));
     } else {
       // The provider said that the new one is there, and it does not show: the next look tells.
       run.changed = true;
@@ -130,9 +139,9 @@ async function associate(
   of: FamilyRun,
   before: Assignment,
   { address, token }: Granted,
+  { pool, query }: Target,
 ): Promise<void> {
-  const { pool, instance, query: old } = before;
-  const query = pool.queries.find(({ family }) => family === of.family) ?? old;
+  const { instance } = before;
   const target = { scope: pool.scope, pool: pool.name, instance, address, query };
   const summary = `${before.address.ip} → ${address.ip} on ${instance.id}`;
   const { associate: replace } = scopeActivities(pool.scope, pool.retries);
@@ -161,6 +170,7 @@ async function putBack(
   of: FamilyRun,
   before: Assignment,
   { address, token }: Granted,
+  to: Target,
   outcome: ClaimOutcome,
 ): Promise<void> {
   const { pool, instance, query } = before;
@@ -177,14 +187,14 @@ async function putBack(
     if (outcome !== 'unknown') return;
     // An interface that may have several may have got the new one all the same.
     await release.executeWithOptions({ summary: `${address.ip} ← ${instance.id}` }, [
-      { ...target, address, token },
+      { ...target, pool: to.pool.name, query: to.query, address, token },
     ]);
   } catch (error) {
     log.warn('the node may be without its address', { node: run.node.name, error: failureMessage(error) });
     run.changed = true;
     if (failureType(error) !== 'ForeignAddress' || of.assignment !== before) return;
     // The instance has another one than the old one: is it the new one?
-    await adoptNew(of, before, { address, token });
+    await adoptNew(of, before, { address, token }, to);
   }
 }
 
@@ -192,14 +202,15 @@ async function adoptNew(
   of: FamilyRun,
   before: Assignment,
   { address, token }: Pick<Granted, 'address' | 'token'>,
+  { pool, query }: Target,
 ): Promise<void> {
-  const { pool, instance, query, association } = before;
+  const { instance, association } = before;
   const verify = verifyActivity(pool.scope, FEW);
   try {
     const shown = await verify.executeWithOptions({ summary: `is ${address.ip} there?` }, [
       { scope: pool.scope, instance, address, query, association },
     ]);
-    of.assignment = { ...before, address, token, association: shown };
+    of.assignment = { ...before, pool, query, address, token, association: shown };
   } catch (error) {
     log.warn('it is not known which address the node has', { error: failureMessage(error) });
   }

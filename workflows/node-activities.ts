@@ -11,14 +11,22 @@ import {
   proxyLocalActivities,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ClusterActivities, Discovery, PublishInput, ScopeActivities } from '../activities/contract.ts';
+import type {
+  ClusterActivities,
+  Discovery,
+  KnownNode,
+  PublishInput,
+  ScopeActivities,
+} from '../activities/contract.ts';
+import type { BrakeVerdict } from '../model/release-brake.ts';
 import type { Scope } from '../model/scope.ts';
 import type { RetrySettings } from '../model/settings.ts';
 import { failureMessage } from './failures.ts';
 import { clusterTaskQueue, scopeTaskQueue } from './messages.ts';
-import { assignmentsOf, holding, isInterrupted, type NodeRun, poolOf } from './node-run.ts';
+import { assignmentsOf, explain, holding, isInterrupted, type NodeRun, poolOf } from './node-run.ts';
 import { WRITES_GIVE_WAY } from './patches.ts';
 import { HEARTBEAT_TIMEOUT } from './timeouts.ts';
+import { cannotBeSeen } from './words.ts';
 
 const FIRST_PAUSE_MS = 1_000;
 const FIRST_LOOK_MS = 250;
@@ -66,11 +74,15 @@ const local = proxyLocalActivities<Pick<ClusterActivities, 'discover'>>({
  */
 export async function discover(run: NodeRun): Promise<Discovery> {
   const { name, uid } = run.node;
-  const input = { name, uid, ...startedUnder(run) };
+  const known = knownOf(run);
+  const input = { name, uid, ...startedUnder(run), ...(known === undefined ? {} : { known }) };
   try {
     return await local.discover.executeWithOptions({ summary: name }, [input]);
   } catch (error) {
     if (isCancellation(error)) throw error;
+    // It may take long, and what was said of the node is as old as the last look.
+    run.lastError = failureMessage(error);
+    if (known !== undefined) explain(run, cannotBeSeen(assignmentsOf(run), run.lastError));
     return clusterActivities(run).discover.executeWithOptions({ summary: name }, [input]);
   }
 }
@@ -78,6 +90,18 @@ export async function discover(run: NodeRun): Promise<Discovery> {
 /** The cluster that the run was started for. */
 export function startedUnder({ input }: NodeRun): { readonly clusterUid?: string } {
   return input.clusterUid === undefined ? {} : { clusterUid: input.clusterUid };
+}
+
+function knownOf(run: NodeRun): KnownNode | undefined {
+  const [assignment] = assignmentsOf(run);
+  if (assignment === undefined) return undefined;
+  const { pool, instance } = assignment;
+  return { selection: run.selection ?? { pool: pool.name, labels: {} }, scope: pool.scope, instance };
+}
+
+/** @throws ActivityFailure if Kubernetes or Temporal's lists cannot be read: then nothing is released */
+export function weighRelease(run: NodeRun): Promise<BrakeVerdict> {
+  return clusterActivities(run).weighRelease.executeWithOptions({ summary: run.node.name }, []);
 }
 
 /** However long Kubernetes does not answer: what is not written now, nobody may write later. */

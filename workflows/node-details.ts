@@ -12,6 +12,7 @@ const HEADINGS: Readonly<Record<Phase, string>> = {
   verifying: 'Verifying',
   assigned: 'Assigned',
   releasing: 'Releasing',
+  held: 'Held',
   released: 'Released',
   failed: 'Failed',
 };
@@ -63,6 +64,9 @@ function commandsFor(status: AssignIpStatus): string[] {
       `To release the address by hand: ${update('release')}`,
       `To have another one of the pool: ${update('move', address)}`,
     ];
+  }
+  if (status.phase === 'held') {
+    return [`To confirm that the Node is gone: ${update('confirmRelease')}`];
   }
   if (status.phase !== 'waiting') return [];
   const queue =

@@ -6,6 +6,8 @@ import {
   assignSignal,
   assignUpdate,
   type Command,
+  confirmReleaseSignal,
+  confirmReleaseUpdate,
   grantSignal,
   type MoveCommand,
   moveSignal,
@@ -31,6 +33,7 @@ export function setNodeHandlers(run: NodeRun): void {
   setHandler(statusQuery, () => statusOf(run));
   setWatcherHandlers(run);
   setReleaseHandlers(run);
+  setConfirmHandlers(run);
   setAssignHandlers(run);
   setMoveHandlers(run);
   setPinHandlers(run);
@@ -76,6 +79,7 @@ function setReleaseHandlers(run: NodeRun): void {
   setHandler(releaseUpdate, (_command?: Command) => releaseNow(run), {
     validator: (command?: Command) => {
       if (!isCommand(command)) throw new Error('release takes nothing, or {"reason": "text"}');
+      if (run.hold === 'held') throw new Error('the Node is gone and its release is held: `confirmRelease`');
       if (run.deletedUid !== undefined) throw new Error('the Node is deleted: its address is being released');
       if (run.releasedByHand) throw new Error('the address is released by hand already');
     },
@@ -104,6 +108,26 @@ async function releaseNow(run: NodeRun): Promise<AssignIpStatus> {
     throw ApplicationFailure.nonRetryable(statusOf(run).lastError ?? run.message, 'NotReleased');
   }
   return statusOf(run);
+}
+
+function setConfirmHandlers(run: NodeRun): void {
+  const takes = 'confirmRelease takes nothing, or {"reason": "text"}';
+  const check = (command: Command | undefined): void => {
+    if (!isCommand(command)) throw new Error(takes);
+    if (run.hold !== 'held') throw new Error('no release of this node is held');
+  };
+  setHandler(confirmReleaseSignal, (command) => {
+    if (isAccepted('confirmRelease', command, () => check(command))) run.hold = 'confirmed';
+  });
+  setHandler(
+    confirmReleaseUpdate,
+    async (_command?: Command) => {
+      run.hold = 'confirmed';
+      await condition(() => isReleased(run) || run.deletedUid === undefined || run.closing);
+      return statusOf(run);
+    },
+    { validator: (command?: Command) => check(command) },
+  );
 }
 
 function setAssignHandlers(run: NodeRun): void {

@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow';
 import { type Family, type Instance, instanceKey } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
+import type { Selection } from '../model/selection.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import {
   addressStatus,
@@ -23,6 +24,7 @@ import type {
   AssignIpStatus,
   Assignment,
   Grant,
+  Hold,
   NodeRef,
   Phase,
   Tried,
@@ -39,7 +41,7 @@ const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST
 const instanceAttribute = defineSearchAttributeKey('KubeipInstance', 'KEYWORD');
 
 /** Phases that last: only these are written to visibility, so that a fast assignment costs few history events. */
-const LASTING: readonly Phase[] = ['waiting', 'assigned', 'released', 'failed'];
+const LASTING: readonly Phase[] = ['waiting', 'assigned', 'held', 'released', 'failed'];
 
 /** A move to another address of the pool, and what became of it: whoever asked by an Update waits for that. */
 export interface Move {
@@ -60,6 +62,10 @@ export interface NodeRun {
   lastError: string | undefined;
   pool: PoolSpec | undefined;
   instance: Instance | undefined;
+  /** By what the node was selected for the pool of its address. */
+  selection: Selection | undefined;
+  /** It keeps its address although no pool selects it any more. */
+  deselected: boolean;
   pinned: Readonly<Partial<Record<Family, string>>>;
   /** The addresses that the Node shows, as of the last look at it. */
   shownOnNode: readonly string[];
@@ -73,6 +79,7 @@ export interface NodeRun {
   deletedUid: string | undefined;
   /** Until when (ISO 8601) a deleted Node may come back and keep its address; undefined: not asked yet. */
   graceUntil: string | undefined;
+  hold: Hold | undefined;
   /** The Node changed, or an operator wants another try: look at it again. */
   changed: boolean;
   releasedByHand: boolean;
@@ -118,12 +125,15 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     lastError: undefined,
     pool,
     instance: undefined,
+    selection: input.resume?.selection,
+    deselected: false,
     pinned: {},
     shownOnNode: [],
     createdAt: undefined,
     families,
     deletedUid: input.resume?.deleted?.uid,
     graceUntil: input.resume?.deleted?.graceUntil,
+    hold: input.resume?.deleted?.hold,
     changed: true,
     releasedByHand: input.resume?.releasedByHand ?? false,
     failed: false,
@@ -263,13 +273,15 @@ function show(run: NodeRun, phase: Phase, message: string): void {
   const ips = assignments.map(({ address }) => address.ip);
   const holder = assignments[0]?.instance ?? run.instance;
   const instance = holder === undefined ? null : instanceKey(holder);
-  const shown = [phase, pool?.name, pool?.hash, instance, ...ips].join(' ');
+  // The reconcile wakes a node whose settings are others: of one that no pool selects there are none.
+  const hash = run.deselected ? undefined : pool?.hash;
+  const shown = [phase, pool?.name, hash, instance, ...ips].join(' ');
   if (shown === run.shown) return;
   run.shown = shown;
   upsertSearchAttributes([
     { key: phaseAttribute, value: phase },
     { key: poolAttribute, value: pool?.name ?? null },
-    { key: poolHashAttribute, value: pool?.hash ?? null },
+    { key: poolHashAttribute, value: hash ?? null },
     { key: addressAttribute, value: ips.length === 0 ? null : ips },
     { key: instanceAttribute, value: instance },
   ]);

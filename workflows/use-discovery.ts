@@ -37,31 +37,40 @@ export async function useDiscovery(run: NodeRun, found: Ready): Promise<void> {
   run.pinned = found.pinned;
   run.shownOnNode = found.shown ?? [];
   run.createdAt = found.createdAt;
+  run.deselected = false;
   run.looks = 0;
   run.lastError = undefined;
   await dropFamilies(run, found);
+  let notice: Notice | undefined;
   for (const query of found.pool.queries) {
     const of = familyRun(run, query);
     noteEphemeral(run, of, found);
     const { assignment } = of;
+    of.isLeaving = false;
     if (assignment === undefined) await renewRequest(run, of, query, found.pool);
-    else await checkAssignment(run, of, assignment, query, found);
+    else notice = (await checkAssignment(run, of, assignment, query, found)) ?? notice;
+    if (of.assignment !== undefined && !of.isLeaving) await withdrawRequest(run, of);
   }
-  if (had > 0 || assignmentsOf(run).length > 0) await announceAll(run);
+  // Until it has moved, the reason for the move is judged by where it was.
+  if (!run.families.some(({ isLeaving }) => isLeaving)) {
+    run.selection = { pool: found.pool.name, labels: found.selectedBy };
+  }
+  if (had > 0 || assignmentsOf(run).length > 0) await announceAll(run, notice);
   // Also where nothing else is said: visibility shows by which settings the node is looked after.
   else explain(run, run.message);
 }
 
 /**
- * Families that the pool does not ask for. Of the same pool the node keeps the address that it has: settings alone take
- * nothing away. Another pool, or another instance, does.
+ * Families that the pool does not ask for. The node keeps the address that it has: settings alone take nothing away. The Node's own
+ * labels, or another instance, do.
  */
-async function dropFamilies(run: NodeRun, { pool, instance }: Ready): Promise<void> {
+async function dropFamilies(run: NodeRun, { pool, instance, change }: Ready): Promise<void> {
   const isAsked = (of: FamilyRun): boolean => pool.queries.some(({ family }) => family === of.family);
   for (const of of run.families.filter((it) => !isAsked(it))) {
     await withdrawRequest(run, of);
     const { assignment } = of;
-    const isKept = assignment?.pool.name === pool.name && isSameInstance(assignment.instance, instance);
+    const isMoved = assignment?.pool.name !== pool.name && change === 'labels';
+    const isKept = assignment && !isMoved && isSameInstance(assignment.instance, instance);
     if (isKept) of.assignment = { ...assignment, pool: { ...pool, scope: assignment.pool.scope } };
     else await releaseAddress(run, of, `pool ${pool.name} gives no ${familyName(of.family)} addresses`);
     await restoreMissing(run, [of]);
@@ -98,45 +107,58 @@ async function renewRequest(run: NodeRun, of: FamilyRun, query: AddressQuery, po
   if (of.requestedFor !== wantedOf(pool, query, wishOf(run, of.family))) await withdrawRequest(run, of);
 }
 
+/** @returns what is to be said on the Node, if it is news */
 async function checkAssignment(
   run: NodeRun,
   of: FamilyRun,
   before: Assignment,
   query: AddressQuery,
-  { instance, pool }: Ready,
-): Promise<void> {
+  { instance, pool, change }: Ready,
+): Promise<Notice | undefined> {
   const { ip } = before.address;
   if (!isSameInstance(before.instance, instance)) {
     await releaseFor(run, of, `the Node is ${instance.id} now`);
-    return;
+    return undefined;
   }
   const isSame =
     formatScope(before.pool.scope) === formatScope(pool.scope) && isSameQuery(before.query, query);
   if (isSame) {
     const isShown = instance.publicIps.some((held) => held.ip === ip);
-    if (isShown || (await isThere(before))) of.assignment = { ...before, pool };
+    if (isShown || (await isThere(before))) belong(of, { ...before, pool });
     else lose(run, of, before);
-    return;
+    return undefined;
   }
   // The Node may have moved to a pool that its address is of as well, or its pool may have got another filter.
   const moved = { ...before, pool, query };
   if (await isOfPool(moved)) {
-    of.assignment = moved;
-  } else if (before.pool.name !== pool.name) {
-    await releaseFor(run, of, `the Node belongs to pool ${pool.name} now`);
-  } else if (await isThere(before)) {
-    log.warn('the address is not of its pool any more: the node keeps it', {
-      node: run.node.name,
-      address: ip,
-    });
-    of.assignment = { ...before, pool: { ...pool, scope: before.pool.scope } };
-    of.lastError = leftItsPool(ip, pool);
-    return;
-  } else {
-    lose(run, of, before);
-    return;
+    of.lastError = undefined;
+    belong(of, moved);
+    return undefined;
   }
-  of.lastError = undefined;
+  if (!(await isThere(before))) {
+    lose(run, of, before);
+    return undefined;
+  }
+  if (change === 'labels' && before.pool.name !== pool.name) {
+    of.isLeaving = true;
+    await renewRequest(run, of, query, pool);
+    return undefined;
+  }
+  of.assignment = { ...before, pool: { ...pool, scope: before.pool.scope } };
+  const notice = leftItsPool(run.node.name, ip, pool);
+  const isNews = of.kept !== notice.message;
+  of.kept = notice.message;
+  of.lastError = notice.message;
+  if (isNews)
+    log.warn('the address is not of its pool: the node keeps it', { node: run.node.name, address: ip });
+  return isNews ? notice : undefined;
+}
+
+/** The address is of the pool that selects the node: nothing is amiss with it. */
+function belong(of: FamilyRun, assignment: Assignment): void {
+  of.assignment = assignment;
+  if (of.kept !== undefined) of.lastError = undefined;
+  of.kept = undefined;
 }
 
 async function releaseFor(run: NodeRun, of: FamilyRun, why: string): Promise<void> {
@@ -230,12 +252,14 @@ export async function announceAs(run: NodeRun, of: FamilyRun, notice: Notice): P
   await publish(run, { event: notice });
 }
 
-async function announceAll(run: NodeRun): Promise<void> {
+async function announceAll(run: NodeRun, event: Notice | undefined): Promise<void> {
   for (const of of run.families) {
-    if (of.assignment !== undefined) enterFamilyPhase(run, of, 'assigned', assigned(of.assignment).message);
+    if (of.assignment === undefined) continue;
+    enterFamilyPhase(run, of, 'assigned', of.kept ?? assigned(of.assignment).message);
   }
-  if (lacksNothing(run) || !patched(WRITES_GIVE_WAY)) await publish(run, {});
-  else await publish(run, { giveUp: () => isInterrupted(run) || hasUnread(run) });
+  const said = event === undefined ? {} : { event };
+  if (lacksNothing(run) || !patched(WRITES_GIVE_WAY)) await publish(run, said);
+  else await publish(run, { ...said, giveUp: () => isInterrupted(run) || hasUnread(run) });
 }
 
 /** The name of a GCE instance is unique in its zone only. */

@@ -2,8 +2,9 @@
  * What is said of a node in each situation: one sentence or two, where it stands, why, and what to do. The same words are the
  * status's message, the details in the Temporal UI, the Event and the annotation on the Node. Pure.
  */
-import type { PublishInput } from '../activities/contract.ts';
+import type { Discovery, PublishInput } from '../activities/contract.ts';
 import { type AddressQuery, type Family, familyName, type ReleaseOutcome } from '../model/address.ts';
+import type { BrakeVerdict } from '../model/release-brake.ts';
 import type { PoolSpec } from '../model/settings.ts';
 import type { Assignment, Grant } from './messages.ts';
 
@@ -114,11 +115,77 @@ export function lost(ip: string): string {
   return `${ip} was taken from the instance by somebody else`;
 }
 
-export function leftItsPool(ip: string, { name }: Pool): string {
+/** The configuration changed: the filter of the node's pool, or the pool that selects the node. */
+export function leftItsPool(node: string, ip: string, { name }: Pool): Notice {
+  return {
+    type: 'Warning',
+    reason: 'AddressKept',
+    message:
+      `${ip} does not match the filter of pool ${name}, which the configuration gives node ${node} now. The node keeps it. For one of ` +
+      `pool ${name}: \`kubeip move ${node} --address …\`, or \`kubeip release\` and \`kubeip assign\`.`,
+  };
+}
+
+/** An operator's own change is told apart from a change of the Node: the remedy is another one. */
+export function deselected(
+  node: string,
+  assignments: readonly Assignment[],
+  { change, reason }: Pick<Extract<Discovery, { kind: 'notSelected' }>, 'change' | 'reason'>,
+): Notice {
+  const pool = assignments[0]?.pool.name ?? '';
+  const [why, remedy] =
+    reason !== undefined
+      ? [`No pool can serve node ${node} any more: ${reason}`, 'Put the pool back as it was']
+      : change === 'labels'
+        ? [
+            `No pool selects node ${node} any more, since its labels changed`,
+            `Restore the labels of pool ${pool}`,
+          ]
+        : [
+            `No pool selects node ${node} any more, since the configuration changed`,
+            `Correct pool ${pool} or its nodeSelector`,
+          ];
+  return {
+    type: 'Warning',
+    reason: 'AddressKept',
+    message: `${why}. It keeps ${ipsOf(assignments)}. ${remedy}, or release by hand: \`kubeip release ${node}\`.`,
+  };
+}
+
+/** @param why it has none of the other pool yet */
+export function leaving({ address, pool }: Assignment, { name }: Pool, why: string): string {
+  return `The Node's labels select pool ${name} now. The node keeps ${address.ip} of pool ${pool.name} until it has one: ${why}`;
+}
+
+export function movedToPool(assignment: Assignment, from: string): Notice {
+  const { message } = assigned(assignment);
+  return {
+    type: 'Normal',
+    reason: 'AddressMoved',
+    message: `${message} Moved from ${from}, since the Node's labels select another pool.`,
+  };
+}
+
+export function cannotBeSeen(assignments: readonly Assignment[], error: string): string {
+  return `The node cannot be seen now, and keeps ${ipsOf(assignments)}: ${error}`;
+}
+
+// ---- its Node is gone ----
+
+export function inGrace(assignments: readonly Assignment[], until: string): string {
+  return `The Node is deleted. ${ipsOf(assignments)} is released at ${until} unless it comes back.`;
+}
+
+export function held(assignments: readonly Assignment[], { gone, of }: BrakeVerdict): string {
+  const instance = assignments[0]?.instance.id ?? '';
   return (
-    `${ip} does not match the filter of pool ${name} any more. The node keeps it; release it by hand ` +
-    'for one that does.'
+    `${gone} of ${of} nodes with an address are gone at once while instances run, so nothing is released: ${ipsOf(assignments)} ` +
+    `stays on ${instance}. A Node that registers again keeps it. If they are meant to be gone: \`kubeip release --confirm-mass\`.`
   );
+}
+
+function ipsOf(assignments: readonly Assignment[]): string {
+  return assignments.map(({ address }) => address.ip).join(' and ');
 }
 
 export function instanceGone(message: string): Notice {

@@ -34,7 +34,9 @@ async function look(
     ...(pool === undefined ? {} : { pool }),
     ...(phase === undefined ? {} : { phase }),
   };
-  const { nodes, note } = await nodeViews(session, await listNodeRuns(session, filter));
+  const { nodes, note: shortfall } = await nodeViews(session, await listNodeRuns(session, filter));
+  const notes = [shortfall, heldNote(nodes)].filter((one) => one !== undefined);
+  const note = notes.length === 0 ? undefined : notes.join('\n');
   const text = rendered(output, { cluster: session.cluster, nodes }, () =>
     nodes.length === 0
       ? `No node of cluster ${session.cluster} has a workflow${pool || phase ? ' of that kind' : ''}.`
@@ -57,6 +59,16 @@ async function watch(session: Session, options: StatusOptions): Promise<void> {
   if (isTerminal) logUpdate.done();
 }
 
+/** @returns what to do about releases that are held. Pure */
+export function heldNote(nodes: readonly Pick<NodeView, 'phase'>[]): string | undefined {
+  const held = nodes.filter(({ phase }) => phase === 'held').length;
+  if (held === 0) return undefined;
+  return (
+    `${held} nodes are held: their Nodes are gone at once while their instances run, so their addresses stay. A Node that registers ` +
+    'again keeps its address. If they are meant to be gone: `kubeip release --confirm-mass`.'
+  );
+}
+
 /** Pure. */
 export function nodeTable(
   nodes: readonly NodeView[],
@@ -65,6 +77,7 @@ export function nodeTable(
   const tint: Partial<Record<Phase, (text: string) => string>> = {
     assigned: colors.green,
     waiting: colors.yellow,
+    held: colors.yellow,
     failed: colors.red,
   };
   const head = ['NODE', 'PHASE', 'ADDRESSES', 'POOL', 'SINCE', 'ATTEMPTS', 'LAST ERROR'];

@@ -3,7 +3,7 @@ import { DescribeAddressesCommand, type Address as Ec2Address, type EC2Client } 
 import type { Address, Association } from '../../model/address.ts';
 import { CloudError } from '../provider.ts';
 import { batchLookups } from '../batch.ts';
-import { halfAnswer, present, type AwsCall } from './client.ts';
+import { cannotBeSeen, halfAnswer, present, type AwsCall } from './client.ts';
 import { groupByDistinctNames, maxFilterValues, parseFilter, type AddressFilter } from './filter.ts';
 
 /** An Elastic IP that can be given to a node, with EC2's own view of it. */
@@ -37,7 +37,7 @@ export function createAddressReader(client: EC2Client, call: AwsCall, windowMs: 
     windowMs,
     maxKeys: maxFilterValues,
     keyOf,
-    read: (keys) => readByFilter(describe, keys),
+    read: (keys) => readByFilter(describe, (id) => describeById(client, call, id), keys),
   });
   return {
     list: (filter) => describe(parseFilter(filter)),
@@ -50,14 +50,19 @@ export function createAddressReader(client: EC2Client, call: AwsCall, windowMs: 
 /** One request per filter and as many ids as EC2 takes; a filter whose request fails does not fail the others. */
 async function readByFilter(
   describe: (filters: readonly AddressFilter[]) => Promise<FoundAddress[]>,
+  describeOne: (id: string) => Promise<FoundAddress | undefined>,
   keys: readonly Key[],
 ): Promise<Map<string, FoundAddress | Error>> {
   const results = new Map<string, FoundAddress | Error>();
   const readSome = async (filter: string, filters: readonly AddressFilter[], ids: readonly string[]) => {
     try {
-      for (const found of await describe([...filters, { name: 'allocation-id', values: ids }])) {
-        results.set(keyOf({ filter, id: found.address.id }), found);
-      }
+      const some = await describe([...filters, { name: 'allocation-id', values: ids }]);
+      for (const found of some) results.set(keyOf({ filter, id: found.address.id }), found);
+      const [first] = ids;
+      if (some.length > 0 || first === undefined) return;
+      const shown = await describeOne(first);
+      // With a filter, one that the account has does not match it.
+      if (shown !== undefined && filter === '') results.set(keyOf({ filter, id: first }), shown);
     } catch (error) {
       for (const id of ids) results.set(keyOf({ filter, id }), asError(error));
     }
@@ -72,6 +77,28 @@ async function readByFilter(
   }
   await Promise.all(requests);
   return results;
+}
+
+/**
+ * An answer without any address is not yet the word that there is none: it may be empty by mistake. Asked for one by its id, EC2 either
+ * shows the address or refuses with InvalidAllocationID.NotFound.
+ *
+ * @returns undefined if EC2 says that there is no such address, or it is not one for nodes
+ * @throws CloudError `Unavailable` if it says neither
+ */
+async function describeById(client: EC2Client, call: AwsCall, id: string): Promise<FoundAddress | undefined> {
+  const action = 'ec2:DescribeAddresses';
+  try {
+    const answer = await call(action, () =>
+      client.send(new DescribeAddressesCommand({ AllocationIds: [id] })),
+    );
+    const raw = present(answer.Addresses, action).find(({ AllocationId }) => AllocationId === id);
+    if (raw !== undefined) return toFoundAddress(raw);
+  } catch (error) {
+    if (error instanceof CloudError && error.kind === 'NotFound') return undefined;
+    throw error;
+  }
+  throw cannotBeSeen(action, `address ${id}`);
 }
 
 /** DescribeAddresses has no pages. Where a filter name is repeated, the answers of several calls are intersected. */

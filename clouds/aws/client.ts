@@ -94,3 +94,11 @@ export function halfAnswer(action: AwsAction): CloudError {
     `${action}: the answer is not one of EC2, or not all of it. Is there a proxy in between?`,
   );
 }
+
+/** EC2 was asked for one resource by its id, and neither shows it nor says that it does not exist. */
+export function cannotBeSeen(action: AwsAction, what: string): CloudError {
+  return new CloudError(
+    'Unavailable',
+    `${what} cannot be seen: ${action} answered with an empty list, where EC2 shows it or says NotFound. Nothing is concluded from that.`,
+  );
+}

@@ -10,7 +10,7 @@ import type { Scope } from '../../model/scope.ts';
 import { CloudError } from '../provider.ts';
 import { batchLookups } from '../batch.ts';
 import { kubernetesClusterOf } from '../kubernetes-cluster.ts';
-import { halfAnswer, present, type AwsCall } from './client.ts';
+import { cannotBeSeen, halfAnswer, present, type AwsCall } from './client.ts';
 import { maxFilterValues } from './filter.ts';
 import { canonicalIpv6 } from './ipv6-range.ts';
 
@@ -86,7 +86,35 @@ async function describe(
     }
     token = page.NextToken === '' ? undefined : page.NextToken;
   } while (token !== undefined);
+  const [first] = ids;
+  if (found.size === 0 && first !== undefined) {
+    const shown = await describeById(client, call, first);
+    if (shown !== undefined) found.set(first, shown);
+  }
   return found;
+}
+
+/**
+ * An answer without any instance is not yet the word that there is none: it may be empty by mistake. Asked for one by its id, EC2 either
+ * shows the instance or refuses with InvalidInstanceID.NotFound.
+ *
+ * @returns undefined if EC2 says that there is no such instance
+ * @throws CloudError `Unavailable` if it says neither
+ */
+async function describeById(client: EC2Client, call: AwsCall, id: string): Promise<Described | undefined> {
+  const action = 'ec2:DescribeInstances';
+  try {
+    const answer = await call(action, () =>
+      client.send(new DescribeInstancesCommand({ InstanceIds: [id], IncludeManagedResources: true })),
+    );
+    const [reservation] = present(answer.Reservations, action);
+    const instance = reservation?.Instances?.find(({ InstanceId }) => InstanceId === id);
+    if (reservation?.OwnerId && instance !== undefined) return { owner: reservation.OwnerId, instance };
+  } catch (error) {
+    if (error instanceof CloudError && error.kind === 'NotFound') return undefined;
+    throw error;
+  }
+  throw cannotBeSeen(action, `instance ${id}`);
 }
 
 function checkRef(ref: InstanceRef, scope: Scope): void {

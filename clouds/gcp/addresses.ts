@@ -85,24 +85,51 @@ export function createAddressReader(
     return isBound ? ofPool.filter(({ subnetwork }) => subnetwork === subnet) : ofPool;
   };
 
+  const get: AddressReader['get'] = async (name) => {
+    checkName(name);
+    const [raw] = await call('compute.addresses.get', (options) =>
+      addresses.get({ ...place, address: name }, options),
+    );
+    checkKind(raw.kind, 'compute#address', 'compute.addresses.get');
+    const found = toFoundAddress(raw, scope);
+    if (found !== undefined) return found;
+    throw raw.status === 'RESERVING'
+      ? new CloudError('Unavailable', `Address ${name} is still being reserved.`)
+      : new CloudError('Invalid', `Address ${name} is not one that an instance can have.`);
+  };
+  const listExternal = async (): Promise<readonly GceAddress[]> =>
+    (await listOnce('(addressType=EXTERNAL)')) ?? [];
+  /**
+   * A list that lacks an address is not yet the word that it is not of the pool: the answer may be empty by mistake. An address that
+   * exists is in the list of all.
+   *
+   * @throws CloudError `Unavailable` if it exists, and no list shows it
+   */
+  const checkUnlisted = async (name: string): Promise<void> => {
+    try {
+      await get(name);
+    } catch (error) {
+      if (error instanceof CloudError && (error.kind === 'NotFound' || error.kind === 'Invalid')) return;
+      throw error;
+    }
+    if ((await listExternal()).some((one) => one.name === name)) return;
+    throw new CloudError(
+      'Unavailable',
+      `Address ${name} cannot be seen: it exists, and compute.addresses.list does not show it. Nothing is concluded from that.`,
+    );
+  };
+
   return {
     list,
-    read: async (query, name) => (await list(query)).find(({ address }) => address.id === name),
-    async get(name) {
-      checkName(name);
-      const [raw] = await call('compute.addresses.get', (options) =>
-        addresses.get({ ...place, address: name }, options),
-      );
-      checkKind(raw.kind, 'compute#address', 'compute.addresses.get');
-      const found = toFoundAddress(raw, scope);
-      if (found !== undefined) return found;
-      throw raw.status === 'RESERVING'
-        ? new CloudError('Unavailable', `Address ${name} is still being reserved.`)
-        : new CloudError('Invalid', `Address ${name} is not one that an instance can have.`);
+    async read(query, name) {
+      const found = (await list(query)).find(({ address }) => address.id === name);
+      if (found === undefined) await checkUnlisted(name);
+      return found;
     },
+    get,
     async reserved(ips) {
       if (ips.length === 0) return new Set();
-      const all = (await listOnce('(addressType=EXTERNAL)')) ?? [];
+      const all = await listExternal();
       const found = new Set(all.map(({ address }) => canonicalIp(address ?? '')));
       return new Set(ips.filter((ip) => found.has(canonicalIp(ip))));
     },

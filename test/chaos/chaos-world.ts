@@ -197,7 +197,13 @@ export class ChaosWorld {
 function writeConfig(world: World, clouds: readonly ChaosCloud[], gceEndpoint: string): string {
   const config = {
     cluster: clusterName,
-    defaults: { taintKey, retries: { attempts: 4, interval: '1s' }, release: { gracePeriod: '2s' } },
+    defaults: {
+      taintKey,
+      retries: { attempts: 4, interval: '1s' },
+      release: { gracePeriod: '2s', onDeselect: 'release' },
+    },
+    // Here many Nodes go at once, and are meant to.
+    releaseBrake: { percent: 100 },
     pools: clouds.flatMap(({ provider, region, groups }) =>
       groups.map(({ name, families }) => {
         const filter = provider === 'aws' ? `Name=tag:kubeip,Values=${name}` : `labels.kubeip=${name}`;

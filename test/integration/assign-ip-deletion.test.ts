@@ -96,7 +96,11 @@ describe('a Node that is deleted', () => {
     const before = disassociations();
 
     await harness.tellDeleted(node);
-    await harness.waitForPhase(node, 'releasing');
+    // A query is answered when what was told before it is worked off.
+    const looks = async () => (await harness.handle(node).fetchHistory()).events?.length ?? 0;
+    const told = await looks();
+    await harness.nudge(node);
+    await waitFor('another look', looks, (events) => events > told);
     expect((await harness.waitUntilAssigned(node)).address).toEqual(address);
     expect(disassociations()).toBe(before);
   });

@@ -20,7 +20,7 @@ beforeAll(async () => {
       { name: 'foreign' },
       { name: 'adopted' },
       { name: 'from' },
-      { name: 'to' },
+      { name: 'to', release: { gracePeriod: '0', onDeselect: 'release' } },
     ],
   });
 }, 900_000);
@@ -154,12 +154,13 @@ describe('an address that an instance holds already', () => {
 });
 
 describe('a Node whose label changes', () => {
-  test('to another pool gives the old address back and gets one of the new pool', async () => {
+  test('to another pool gives the old address back once it has one of the new pool', async () => {
     const [old] = harness.reserve('from');
     const [next] = harness.reserve('to');
     const node = await harness.addNode('moved-1', { pool: 'from' });
     expect((await harness.waitUntilAssigned(node)).address.id).toBe(old);
 
+    harness.moved.add(node.instanceId);
     await harness.nodes.patch(node, { metadata: { labels: { pool: 'to' } } });
     await harness.tellChanged(node);
     const moved = await harness.waitForStatus(
@@ -171,7 +172,7 @@ describe('a Node whose label changes', () => {
     expect(harness.ec2.addresses().find((a) => a.allocationId === old)?.instanceId).toBeUndefined();
   });
 
-  test('to no pool gives the address back, and its workflow ends', async () => {
+  test('to no pool gives the address back where its pool says so, and its workflow ends', async () => {
     harness.reserve('to');
     const node = await harness.addNode('moved-2', { pool: 'to' });
     await harness.waitUntilAssigned(node);

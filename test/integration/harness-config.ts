@@ -16,6 +16,8 @@ export interface HarnessOptions {
   /** @default one, `test` */
   readonly clusters?: readonly string[];
   readonly pacing?: RateLimit;
+  /** As in the configuration file. */
+  readonly releaseBrake?: Readonly<Record<string, unknown>>;
 }
 
 export type PoolOptions = { readonly name: string } & Readonly<Record<string, unknown>>;
@@ -48,6 +50,7 @@ export function harnessConfig(world: World, cluster: string, options: HarnessOpt
       ...pool,
     })),
     worker: { shutdownGraceTime: '2s' },
+    ...(options.releaseBrake === undefined ? {} : { releaseBrake: options.releaseBrake }),
     ...(options.pacing === undefined ? {} : { pacing: { aws: options.pacing, gcp: options.pacing } }),
   };
   writeFileSync(file, stringify(content));

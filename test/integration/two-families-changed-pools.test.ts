@@ -82,6 +82,7 @@ test.each(clouds)(
     expect(ipsOn(harness, node)).toEqual(both);
     expect(await shownOn(node)).toEqual(both);
 
+    harness.moved.add(node.instanceId);
     await harness.nodes.patch(node, { metadata: { labels: { pool: next } } });
     await harness.tellChanged(node);
     const status = await harness.waitForStatus(

@@ -106,16 +106,31 @@ describe('while the watcher runs', () => {
     await until('the workflow is closed', () => isClosed('leaving'));
   });
 
-  test('a Node that leaves its pool by a label gives its address back', async () => {
-    await here.addNode('relabelled');
+  test('a Node that leaves its pool by a label keeps its address until it is deleted, and is counted', async () => {
+    const { instanceId } = await here.addNode('relabelled');
     const ip = await assigned('relabelled');
     const body = { metadata: { labels: { kubeip: null } } };
     await here.core.patchNode(
       { name: 'relabelled', body },
       setHeaderOptions('Content-Type', PatchStrategy.MergePatch),
     );
-    await until('the address is free', () => holderOf(ip) === undefined);
+    await until('its status says so', async () =>
+      (await here.status('relabelled')).message.startsWith('No pool selects node relabelled any more'),
+    );
+    const { items } = await here.core.listNamespacedEvent({
+      namespace: 'default',
+      fieldSelector: 'involvedObject.name=relabelled',
+    });
+    expect(items.map(({ reason }) => reason)).toContain('AddressKept');
+    expect(holderOf(ip)).toBe(instanceId);
+    watcher.kill('SIGKILL');
+    await watcher.exited;
+    watcher = await here.start('watcher');
+    await until('the watcher counts it', async () =>
+      (await metricsOf(watcher, 'watcher')).includes('kubeip_watcher_deselected_nodes 1'),
+    );
     await deleteNode(here.world.kubernetes, 'relabelled');
+    await until('the address is free', () => holderOf(ip) === undefined);
   });
 });
 

@@ -166,8 +166,10 @@ describe('release', () => {
   const holder = `<attachment><instanceId>${ref.id}</instanceId></attachment>${having(ip)}`;
 
   test('works for an instance that is gone and whose interface still shows', async () => {
-    answers['DescribeInstances'] = () =>
-      '<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>';
+    answers['DescribeInstances'] = (request) =>
+      request.has('InstanceId.1')
+        ? refusal('InvalidInstanceID.NotFound')
+        : '<DescribeInstancesResponse><reservationSet/></DescribeInstancesResponse>';
     answers['DescribeNetworkInterfaces'] = () => interfaces(eni('eni-0', holder));
     answers['UnassignIpv6Addresses'] = () =>
       '<UnassignIpv6AddressesResponse><networkInterfaceId>eni-0</networkInterfaceId></UnassignIpv6AddressesResponse>';

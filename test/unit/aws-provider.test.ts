@@ -29,6 +29,12 @@ const withPublicIp = (ip: string, owner: string) =>
 const refusal = (code: string) =>
   `<Response><Errors><Error><Code>${code}</Code><Message>No.</Message></Error></Errors></Response>`;
 
+/** As EC2 answers where there is nothing: a filter with an empty list, an id with a refusal. */
+const noAddresses = (request: URLSearchParams) =>
+  request.has('AllocationId.1') ? refusal('InvalidAllocationID.NotFound') : addresses('');
+const noInstances = (request: URLSearchParams) =>
+  request.has('InstanceId.1') ? refusal('InvalidInstanceID.NotFound') : reservations('');
+
 let server: Server;
 let provider: CloudProvider;
 /** Requests that came in, and the answer to each action. */
@@ -159,9 +165,34 @@ describe('associate', () => {
     answers = {
       DescribeInstances: () =>
         reservations(instance(networkInterface(0, withPublicIp('203.0.113.9', '210987654321')))),
-      DescribeAddresses: () => addresses(''),
+      DescribeAddresses: noAddresses,
     };
     await expect(provider.associate(ref, address)).rejects.toMatchObject({ kind: 'ForeignAddress' });
+  });
+});
+
+describe('a list that is empty by mistake', () => {
+  const empty = { DescribeAddresses: () => addresses(''), DescribeInstances: () => reservations('') };
+
+  test('is not the word that an instance is gone, or that there is none', async () => {
+    answers = empty;
+    await expect(provider.findInstance(ref)).rejects.toMatchObject({
+      kind: 'Unavailable',
+      message: expect.stringContaining('instance i-0123456789abcdef0 cannot be seen'),
+    });
+    answers = { DescribeInstances: noInstances };
+    await expect(provider.findInstance(ref)).rejects.toMatchObject({ kind: 'NotFound' });
+  });
+
+  test('is not the word that an address is of no pool: nothing is said to be released', async () => {
+    answers = empty;
+    await expect(provider.release(ref, address, query)).rejects.toMatchObject({ kind: 'Unavailable' });
+    await expect(provider.readAddress(query, address.id)).rejects.toMatchObject({ kind: 'Unavailable' });
+    // EC2 shows it, and it does not match the filter.
+    answers = {
+      DescribeAddresses: (request) => addresses(request.has('AllocationId.1') ? elasticIp('') : ''),
+    };
+    expect(await provider.release(ref, address, query)).toBe('notInPool');
   });
 });
 
@@ -206,7 +237,7 @@ describe('release', () => {
     answers = {
       DescribeAddresses: () =>
         heldBy(`<instanceId>${ref.id}</instanceId><networkInterfaceId>eni-0</networkInterfaceId>`),
-      DescribeInstances: () => reservations(''),
+      DescribeInstances: noInstances,
       DisassociateAddress: () =>
         '<DisassociateAddressResponse><return>true</return></DisassociateAddressResponse>',
     };
@@ -225,7 +256,7 @@ describe('release', () => {
     expect(requests.at(-1)?.get('AssociationId')).toBe('eipassoc-7');
     answers['DisassociateAddress'] = () => refusal('InvalidAssociationID.NotFound');
     expect(await provider.release(ref, address, query, options)).toBe('alreadyFree');
-    answers['DescribeAddresses'] = () => addresses('');
+    answers['DescribeAddresses'] = noAddresses;
     expect(await provider.release(ref, address, query, options)).toBe('notInPool');
     expect(actions().filter((action) => action === 'DisassociateAddress')).toHaveLength(2);
   });

@@ -34,7 +34,7 @@ describe('KubeIP’s environment variables', () => {
         hash: expect.any(String),
         priority: 0,
         retries: { attempts: 60, intervalMs: 60_000 },
-        release: { onNodeDelete: true, gracePeriodMs: 30_000 },
+        release: { onNodeDelete: true, gracePeriodMs: 600_000, onDeselect: 'keep' },
         taintPolicy: 'assigned',
       },
     ]);
@@ -84,7 +84,7 @@ describe('KubeIP’s environment variables', () => {
         hash: expect.any(String),
         priority: 0,
         retries: { attempts: 10, intervalMs: 90_000 },
-        release: { onNodeDelete: false, gracePeriodMs: 30_000 },
+        release: { onNodeDelete: false, gracePeriodMs: 600_000, onDeselect: 'keep' },
         taintKey: 'kubeip.com/not-ready',
         taintPolicy: 'assigned',
       },

@@ -16,7 +16,7 @@ function pool(name: string, nodeSelector: NodeSelector): PoolConfig {
     priority: 0,
     retries: { attempts: 60, intervalMs: 60_000 },
     taintPolicy: 'assigned',
-    release: { onNodeDelete: true, gracePeriodMs: 30_000 },
+    release: { onNodeDelete: true, gracePeriodMs: 30_000, onDeselect: 'keep' },
   };
 }
 

@@ -56,7 +56,7 @@ describe('loadConfig', () => {
           hash: expect.stringMatching(/^[0-9a-f]{12}$/),
           priority: 0,
           retries: { attempts: 60, intervalMs: 60_000 },
-          release: { onNodeDelete: true, gracePeriodMs: 30_000 },
+          release: { onNodeDelete: true, gracePeriodMs: 600_000, onDeselect: 'keep' },
           taintPolicy: 'assigned',
         },
       ],
@@ -66,6 +66,7 @@ describe('loadConfig', () => {
         failureCooldown: { initialIntervalMs: 60_000, maximumIntervalMs: 3_600_000 },
       },
       worker: { shutdownGraceTimeMs: 20_000 },
+      releaseBrake: { percent: 20, minimum: 5, windowMs: 600_000 },
       audit: { enabled: true, intervalMs: 600_000, policy: { drift: 'heal', orphans: 'report' } },
       http: { host: '127.0.0.1', workerPort: 8080, watcherPort: 8081 },
       log: { level: 'info', format: 'json' },
@@ -89,13 +90,13 @@ pools:
     expect(config.pools[0]).toMatchObject({
       region: 'eu-west-1',
       retries: { attempts: 7, intervalMs: 90_000 },
-      release: { onNodeDelete: false, gracePeriodMs: 30_000 },
+      release: { onNodeDelete: false, gracePeriodMs: 600_000, onDeselect: 'keep' },
       taintKey: 'example.com/no-address',
       taintPolicy: 'assignedOrGaveUp',
     });
     expect(config.pools[1]).toMatchObject({
       region: 'us-east-1',
-      release: { onNodeDelete: false, gracePeriodMs: 0 },
+      release: { onNodeDelete: false, gracePeriodMs: 0, onDeselect: 'keep' },
       taintPolicy: 'assigned',
     });
     expect(config.pools[1]).not.toHaveProperty('taintKey');

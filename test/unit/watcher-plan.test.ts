@@ -18,7 +18,7 @@ const pool: PoolConfig = {
   hash: 'hash-of-public',
   priority: 0,
   retries: { attempts: 3, intervalMs: 1_000 },
-  release: { onNodeDelete: true, gracePeriodMs: 0 },
+  release: { onNodeDelete: true, gracePeriodMs: 0, onDeselect: 'keep' },
   taintKey: 'kubeip.example/no-address',
   taintPolicy: 'assigned',
 };
