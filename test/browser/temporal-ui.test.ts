@@ -106,7 +106,7 @@ describe("a node's page", () => {
   async function currentDetails(node: TestNode): Promise<string> {
     const texts = await ui.userMetadata(harness.workflowId(node));
     expect(texts.map(({ hiddenPixels }) => hiddenPixels)).toEqual([0, 0, 0]);
-    expect(texts[0]?.text.trim()).toBe(`Static public address for node ${node.name}`);
+    expect(texts[0]?.text).toBe(`Static public address for node ${node.name}`);
     return texts[2]?.text ?? '';
   }
 
@@ -151,7 +151,7 @@ describe("a node's page", () => {
     for (const summary of [`associate • ${ip} → ${game[1].instanceId}`, `publish • assigned ${ip}`]) {
       await ui.page.getByText(summary).first().waitFor();
     }
-    await keep('history', 420, await ui.topOfHistory());
+    await keep('history', 420, await ui.topOfTimeline());
   });
 });
 
@@ -189,7 +189,7 @@ describe('the page of the audit', () => {
       audit: { enabled: true, intervalMs: 600_000, policy: { drift: 'heal', orphans: 'report' } },
     });
     await ui.openSchedule(auditId(cluster, harness.scope));
-    await ui.page.getByText('"interval": "600s"').waitFor();
+    await ui.page.getByText('Every 10 minute(s)').waitFor();
     const text = await ui.pageText();
     expect(text).toContain('AuditWorkflow');
     expect(text).toContain('"drift": "heal"');

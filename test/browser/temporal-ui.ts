@@ -119,9 +119,9 @@ export class TemporalUi {
     await this.page.getByRole('tab', { name }).click();
   }
 
-  /** @returns how far below the top of the window the story of the workflow begins */
-  async topOfHistory(): Promise<number> {
-    const box = await this.page.getByRole('heading', { name: 'Event History' }).boundingBox();
+  /** @returns how far below the top of the window the story of the workflow begins, which the first tab draws */
+  async topOfTimeline(): Promise<number> {
+    const box = await this.page.getByRole('heading', { name: 'Timeline' }).boundingBox();
     return Math.max(0, (box?.y ?? 0) - 24);
   }
 
@@ -182,7 +182,8 @@ async function readFrame(frame: Frame): Promise<RenderedText> {
   // It is given its height when it is loaded.
   await frame.waitForLoadState('load');
   return {
-    text: await frame.locator('main').innerText(),
+    // The page shows the blank lines around a text as such.
+    text: (await frame.locator('main').innerText()).trim(),
     hiddenPixels: await frame.evaluate<number>(hiddenPixels),
   };
 }
