@@ -26,8 +26,12 @@ export type Discovery =
       readonly createdAt?: string;
       readonly instance: Instance;
       readonly pool: PoolSpec;
-      /** The addresses that annotations of the Node ask for, by IP or id. */
+      /** The addresses that labels and annotations of the Node ask for, by IP or id. */
       readonly pinned: Readonly<Partial<Record<Family, string>>>;
+      /** By which of them. Absent in histories that are older: by an annotation. */
+      readonly pinnedBy?: Readonly<Partial<Record<Family, 'label' | 'annotation'>>>;
+      /** Annotations that ask for one and are not heeded. Absent: none. */
+      readonly ignoredPins?: readonly IgnoredPin[];
       /** The addresses that the Node shows, as an earlier run wrote them on it. */
       readonly shown?: readonly string[];
     }
@@ -38,11 +42,27 @@ export type Discovery =
       readonly reason: string;
       /** The cloud says that the instance is dead, or knows none: what was associated with it is free again. */
       readonly instanceGone?: boolean;
+      /** The instance is another Node's, or the Node is another machine: `reason` says so, and what to do, in sentences. */
+      readonly refused?: boolean;
     }
   /** No pool's selector matches (any more). */
   | { readonly kind: 'notSelected'; readonly node: NodeRef }
   /** No Node of that name. */
   | { readonly kind: 'gone' };
+
+/** `operatorOnly`: the Node's pool takes the word of operators only. `malformed`: its value can be no address. */
+export interface IgnoredPin {
+  readonly annotation: string;
+  readonly why: 'operatorOnly' | 'malformed';
+}
+
+/** An address that the node has: of one that it has, nobody asks whether it may have it. */
+export interface Held {
+  /** As `instanceKey` names it. */
+  readonly instance: string;
+  /** The name of the pool that it is served from. */
+  readonly pool: string;
+}
 
 export interface PublishInput {
   readonly node: NodeRef;
@@ -66,6 +86,8 @@ export interface PublishInput {
     readonly reason: string;
     readonly message: string;
   };
+  /** Another Event, of something that does not concern the phase. */
+  readonly warning?: PublishInput['event'];
 }
 
 export interface Associated {
@@ -80,14 +102,22 @@ export interface Associated {
 export interface ClusterActivities extends ClusterInspections {
   /**
    * Reads the Node by name (whatever uid it has now), its pool from this worker's configuration, and its instance from
-   * the cloud. An instance that is dead or unknown is `notReady`.
+   * the cloud. An instance that is dead or unknown is `notReady`, and so is one that is another Node's.
    *
    * Reads only, so a second run is harmless.
    *
    * @throws ApplicationFailure `Invalid` (non-retryable) if the Node's region is not its pool's, or its providerID is
    * not one; otherwise as failures.ts maps the errors of Kubernetes and the cloud
    */
-  discover(input: { name: string }): Promise<Discovery>;
+  discover(input: { name: string; holds?: Held }): Promise<Discovery>;
+
+  /**
+   * Which other Nodes than the one with this uid name the instance, as a list that begins now has them. Their workflows are told to
+   * look: the address passes to one of them. A second run finds the same, and tells it again, which is harmless.
+   *
+   * @returns their names; none: the address may be released
+   */
+  findHeirs(input: { instance: InstanceRef; uid: string }): Promise<string[]>;
 
   /**
    * Writes label, annotations, taint and Event on the Node with this uid, and tags of its addresses where its pool copies them. A Node that is gone or has another uid is left
@@ -96,16 +126,6 @@ export interface ClusterActivities extends ClusterInspections {
    * A second run writes the same values, finds the taint gone and the Event present.
    */
   publish(input: PublishInput): Promise<void>;
-
-  /**
-   * Writes annotations that pin the Node with this uid to addresses, or removes them (null). A second run writes the same.
-   *
-   * @returns `gone` if there is no such Node: nothing was written
-   */
-  pin(input: {
-    node: NodeRef;
-    pins: Readonly<Partial<Record<Family, string | null>>>;
-  }): Promise<'written' | 'gone'>;
 
   /** Starts the scope's AddressPoolWorkflow. One that runs is left as it is, so a second run is harmless. */
   startAddressPool(input: { scope: Scope }): Promise<void>;

@@ -1,39 +1,45 @@
 /** What there is to know of a Node: its pool by the configuration, its instance from the cloud. */
+import { identityMismatch } from '../clouds/node-identity.ts';
 import { CloudError, type CloudProvider } from '../clouds/provider.ts';
-import type { Config, PoolConfig } from '../config/config.ts';
+import type { PoolConfig } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
 import { publicIpv4Annotation, publicIpv6Annotation } from '../kubernetes/keys.ts';
 import { type NodeView, readNode } from '../kubernetes/nodes.ts';
 import { pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
-import type { Instance, InstanceRef } from '../model/address.ts';
+import { type Instance, instanceKey, type InstanceRef } from '../model/address.ts';
 import type { Logger } from '../program/logger.ts';
-import type { Discovery } from './contract.ts';
+import type { Discovery, Held } from './contract.ts';
+import { claimRefusal, type InstanceClaimDependencies } from './instance-claims.ts';
 import { specOf } from './pool-spec.ts';
 
-export interface DiscoverDependencies {
-  readonly config: Config;
+export interface DiscoverDependencies extends InstanceClaimDependencies {
   /** The provider of each pool, by the pool's name. */
   readonly providers: ReadonlyMap<string, CloudProvider>;
 }
 
 /** Reads the Node by its name first. */
 export async function discover(
-  dependencies: DiscoverDependencies & { readonly kubernetes: KubernetesClient },
-  name: string,
+  dependencies: DiscoverDependencies,
+  { name, holds }: { readonly name: string; readonly holds?: Held },
   logger: Logger,
 ): Promise<Discovery> {
   const view = await readNode(dependencies.kubernetes, name);
-  return view === undefined ? { kind: 'gone' } : discoverNode(dependencies, view, logger);
+  return view === undefined ? { kind: 'gone' } : discoverNode(dependencies, view, logger, holds);
 }
 
-/** Of a Node that was read. */
+/**
+ * Of a Node that was read.
+ *
+ * @param holds what its workflow has for it
+ */
 export async function discoverNode(
-  { config, providers }: DiscoverDependencies,
+  dependencies: DiscoverDependencies,
   view: NodeView,
   logger: Logger,
+  holds?: Held,
 ): Promise<Exclude<Discovery, { kind: 'gone' }>> {
+  const { config, providers } = dependencies;
   const { name } = view;
   const node = { name: view.name, uid: view.uid };
   const pool = selectPool(config.pools, view.labels);
@@ -46,26 +52,44 @@ export async function discoverNode(
   const parsed = parseProviderId(view.providerID);
   if ('error' in parsed) throw new CloudError('Invalid', `Node ${name}: ${parsed.error}`);
   checkPlace(view, parsed.instance, pool);
-  const { pinned, ignored } = pinnedAddresses(view.annotations);
-  for (const annotation of ignored) {
-    logger.warn(
-      { node: name, annotation },
-      'the annotation is ignored: its value is neither an IP nor an id of an address',
-    );
-  }
+  const { pinned, pinnedBy, ignored } = pinnedAddresses(view, pool.pins);
+  for (const { annotation, why } of ignored) logger.warn({ node: name, annotation, why }, 'a pin is ignored');
   const found = await findInstance(parsed.instance, provider);
   if ('reason' in found) return { kind: 'notReady', node, reason: found.reason, instanceGone: true };
+  const { identity: _, ...instance } = found;
+  // What the node has it keeps: a check is for what it does not have yet.
+  if (holds?.instance !== instanceKey(found) || holds.pool !== pool.name) {
+    const refusal = await refusalOf(dependencies, view, found, pool);
+    if (refusal !== undefined) return { kind: 'notReady', node, reason: refusal, refused: true };
+  }
   const shown = [publicIpv4Annotation, publicIpv6Annotation].flatMap((key) => view.annotations[key] ?? []);
   const createdAt = view.creationTimestamp?.toISOString();
   return {
     kind: 'ready',
     node,
     ...(createdAt === undefined ? {} : { createdAt }),
-    instance: found,
+    instance,
     pool: specOf(pool, provider.scope, found),
     pinned,
+    pinnedBy,
+    ...(ignored.length === 0 ? {} : { ignoredPins: ignored }),
     shown,
   };
+}
+
+/** @returns why the Node gets no address on this instance, and what to do, in sentences */
+async function refusalOf(
+  dependencies: DiscoverDependencies,
+  view: NodeView,
+  instance: Instance,
+  pool: PoolConfig,
+): Promise<string | undefined> {
+  const mismatch = identityMismatch(view.name, instance, pool.nodeIdentity);
+  if (mismatch === undefined) return claimRefusal(dependencies, view, instance, pool);
+  return (
+    `${mismatch} Node ${view.name} gets no address, since its providerID seems to be another machine's. If that is right all the same, ` +
+    `change nodeIdentity of pool ${pool.name}; if not, delete the Node, and let its kubelet register again.`
+  );
 }
 
 /** A pool is of one cloud and one region: an address of it cannot serve a node elsewhere. */

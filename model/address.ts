@@ -1,3 +1,4 @@
+import type { InstanceIdentity } from './node-identity.ts';
 import type { ProviderName } from './scope.ts';
 
 export type Family = 'ipv4' | 'ipv6';
@@ -93,6 +94,8 @@ export interface Instance extends InstanceRef {
   readonly subnet: string;
   /** The public addresses of the primary interface: of IPv4 that of its primary private address. */
   readonly publicIps: readonly PublicIp[];
+  /** What tells which Node it is. Absent: the cloud does not tell. Workflows are not told. */
+  readonly identity?: InstanceIdentity;
 }
 
 /** A public address that an instance was seen with. */

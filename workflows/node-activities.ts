@@ -12,6 +12,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ClusterActivities, Discovery, PublishInput, ScopeActivities } from '../activities/contract.ts';
+import { type InstanceRef, instanceKey } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { RetrySettings } from '../model/settings.ts';
 import { failureMessage } from './failures.ts';
@@ -66,11 +67,14 @@ const local = proxyLocalActivities<Pick<ClusterActivities, 'discover'>>({
  */
 export async function discover(run: NodeRun): Promise<Discovery> {
   const { name } = run.node;
+  const [held] = assignmentsOf(run);
+  const holds = held && { instance: instanceKey(held.instance), pool: held.pool.name };
+  const input = { name, ...(holds === undefined ? {} : { holds }) };
   try {
-    return await local.discover.executeWithOptions({ summary: name }, [{ name }]);
+    return await local.discover.executeWithOptions({ summary: name }, [input]);
   } catch (error) {
     if (isCancellation(error)) throw error;
-    return clusterActivities(run).discover.executeWithOptions({ summary: name }, [{ name }]);
+    return clusterActivities(run).discover.executeWithOptions({ summary: name }, [input]);
   }
 }
 
@@ -81,9 +85,10 @@ function publishActivity(run: NodeRun): OnClusterQueue['publish'] {
     .publish;
 }
 
-/** A person waits for the answer, so it comes soon. */
-export function pinActivity(run: NodeRun): OnClusterQueue['pin'] {
-  return onClusterQueue(run, retryPolicy({ attempts: 5, intervalMs: 5_000 })).pin;
+/** @returns the other Nodes of an instance that the node has an address on: the address passes to one of them */
+export async function findHeirs(run: NodeRun, instance: InstanceRef): Promise<string[]> {
+  const summary = `other Nodes of ${instance.id}`;
+  return clusterActivities(run).findHeirs.executeWithOptions({ summary }, [{ instance, uid: run.node.uid }]);
 }
 
 type OnScopeQueue = ReturnType<typeof proxyActivities<ScopeActivities>>;
@@ -159,6 +164,7 @@ export function hasMissed(run: NodeRun): boolean {
 async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => boolean): Promise<boolean> {
   const addresses = assignmentsOf(run).map(({ address }) => address);
   const pool = poolOf(run);
+  const warning = run.untoldWarning;
   const input: PublishInput = {
     node: run.node,
     key: `${workflowInfo().runId}/${++run.published}`,
@@ -169,6 +175,7 @@ async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => b
     ...(pool?.taintPolicy === undefined ? {} : { taintPolicy: pool.taintPolicy }),
     ...(run.families.some((of) => of.gaveUpTaint) ? { gaveUp: true } : {}),
     ...(event === undefined ? {} : { event }),
+    ...(warning === undefined ? {} : { warning }),
   };
   const summary = [run.phase, ...addresses.map(({ ip }) => ip)].join(' ');
   const scope = new CancellationScope();
@@ -186,6 +193,7 @@ async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => b
   await condition(() => done || giveUp());
   const isDone = done;
   if (!isDone) scope.cancel();
+  else if (run.untoldWarning === warning) run.untoldWarning = undefined;
   await writing;
   return isDone;
 }

@@ -11,6 +11,7 @@ import { CloudError } from '../provider.ts';
 import { batchLookups } from '../batch.ts';
 import { halfAnswer, present, type AwsCall } from './client.ts';
 import { maxFilterValues } from './filter.ts';
+import { instanceIdentity } from './instance-identity.ts';
 import { canonicalIpv6 } from './ipv6-range.ts';
 
 export interface FoundInstance {
@@ -145,6 +146,7 @@ function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope
       privateIp: primary?.PrivateIpAddress ?? '',
       subnet: primary?.SubnetId ?? '',
       publicIps: publicIpsOf(primary),
+      identity: instanceIdentity(instance),
     },
   };
 }

@@ -124,6 +124,7 @@ class GcpProvider implements CloudProvider {
       privateIp: primary?.privateIp ?? '',
       subnet: primary?.subnetwork ?? '',
       publicIps,
+      identity: found.identity,
     };
   }
 

@@ -1,7 +1,9 @@
 /** Reads instances from Compute Engine, and what of them concerns their external addresses. */
 import type { protos } from '@google-cloud/compute';
 import type { Family, InstanceRef } from '../../model/address.ts';
+import type { InstanceIdentity } from '../../model/node-identity.ts';
 import type { Scope } from '../../model/scope.ts';
+import { instanceIdentity } from './instance-identity.ts';
 import { batchLookups } from '../batch.ts';
 import { CloudError } from '../provider.ts';
 import { checkKind, type GcpCall, type GcpClients } from './client.ts';
@@ -42,6 +44,7 @@ export interface FoundInstance {
   readonly primary: NetworkInterface | undefined;
   /** All, nic0 among them. */
   readonly interfaces: readonly NetworkInterface[];
+  readonly identity: InstanceIdentity;
 }
 
 export interface InstanceReader {
@@ -140,7 +143,8 @@ function toFoundInstance(ref: InstanceRef, raw: GceInstance): FoundInstance | Cl
   if (alive && primary === undefined) {
     return new CloudError('Unavailable', `Instance ${ref.id} has no primary network interface (nic0) yet.`);
   }
-  return { name: ref.id, zone: ref.zone, alive, primary, interfaces };
+  const identity = instanceIdentity({ ...raw, name: ref.id });
+  return { name: ref.id, zone: ref.zone, alive, primary, interfaces, identity };
 }
 
 function toInterface(raw: GceNetworkInterface): NetworkInterface {

@@ -30,6 +30,7 @@ pools:
   - name: game
     nodeSelector: {}
     taintKey: example.com/no-address
+    pins: annotation
     addresses: { ipv4: { filter: labels.kubeip=use }, ipv6: { filter: labels.kubeip=use, orderBy: name } }
     require: any
 `;
@@ -129,6 +130,11 @@ describe('discover', () => {
       [pinnedAnnotations.ipv6]: 'not an address',
     });
     expect(await discover('pinned')).toMatchObject({ kind: 'ready', pinned: { ipv4: 'static-1' } });
+    expect(await discover('pinned')).toMatchObject({
+      pinned: { ipv4: 'static-1' },
+      pinnedBy: { ipv4: 'annotation' },
+      ignoredPins: [{ annotation: pinnedAnnotations.ipv6, why: 'malformed' }],
+    });
     expect(await discover('pinned')).not.toHaveProperty('pinned.ipv6');
     expect(log.join('')).toContain(pinnedAnnotations.ipv6);
     expect(log.join('')).not.toContain(pinnedAnnotations.ipv4);
