@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { CloudError } from '../clouds/provider.ts';
 import type { PoolConfig } from '../config/config.ts';
+import { kubeletSelectors } from '../config/kubelet-selectors.ts';
 import { selectPool } from '../config/select-pool.ts';
 import { checkRules, serverVersion } from '../kubernetes/access.ts';
 import { KubernetesError } from '../kubernetes/errors.ts';
@@ -59,7 +60,7 @@ async function nodesOrError({
 
 async function diagnosePool(
   { providers }: InspectionDependencies,
-  { name, queries }: PoolConfig,
+  { name, queries, nodeSelector }: PoolConfig,
   nodes: number,
 ): Promise<PoolDiagnosis> {
   const provider = providers.get(name);
@@ -77,7 +78,14 @@ async function diagnosePool(
       }
     }),
   );
-  return { name, scope: provider === undefined ? '' : formatScope(provider.scope), nodes, sets };
+  const kubeletLabels = kubeletSelectors(nodeSelector) ?? [];
+  return {
+    name,
+    scope: provider === undefined ? '' : formatScope(provider.scope),
+    nodes,
+    ...(kubeletLabels.length === 0 ? {} : { kubeletLabels }),
+    sets,
+  };
 }
 
 /** One for each scope: what its permissions are to be tried on. */

@@ -9,6 +9,8 @@ import { parseProviderId } from './provider-id.ts';
 
 /** A list that is older is made anew. */
 const MAX_AGE_MS = 10_000;
+/** Whoever asks within so long of each other shares a list. */
+const WINDOW_MS = 10;
 /** Between two lists passes so many times what the last one took: a large cluster's API server has other things to do. */
 const PAUSE_FACTOR = 3;
 
@@ -23,7 +25,7 @@ interface List {
   readonly names: NodeNames;
 }
 
-/** Whoever asks at the same time shares a list, and no more than one is under way. */
+/** One list at a time, shared by all that ask while it has not begun. */
 export class InstanceNodes {
   readonly #list: () => Promise<readonly NodeView[]>;
   readonly #now: () => number;
@@ -79,8 +81,8 @@ export class InstanceNodes {
 
   async #next(): Promise<List> {
     try {
-      const pauseMs = this.#notBefore - this.#now();
-      if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      const pauseMs = Math.max(WINDOW_MS, this.#notBefore - this.#now());
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
       const number = ++this.#begun;
       const beganAt = this.#now();
       const names = namesByInstance(await this.#list());

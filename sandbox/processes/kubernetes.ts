@@ -21,6 +21,8 @@ export interface KubernetesOptions {
   readonly dir: string;
   /** HTTPS port; default: a free one. */
   readonly port?: number | undefined;
+  /** Names of Nodes whose kubelets may log in. Then the Node authorizer and NodeRestriction are on, as in a real cluster. */
+  readonly kubelets?: readonly string[] | undefined;
 }
 
 export interface KubernetesServer {
@@ -38,6 +40,8 @@ export interface KubernetesServer {
    * @returns the file's path
    */
   kubeconfigFor(account: ServiceAccountSpec): Promise<string>;
+  /** @returns the access of the kubelet of this Node, which must be one of the option's */
+  kubeConfigOfKubelet(node: string): KubeConfig;
   stop(): Promise<void>;
 }
 
@@ -49,7 +53,7 @@ export interface KubernetesServer {
 export async function startKubernetes(options: KubernetesOptions): Promise<KubernetesServer> {
   const { dir } = options;
   mkdirSync(join(dir, 'pki'), { recursive: true, mode: 0o700 });
-  const credentials = prepareCredentials(join(dir, 'pki'));
+  const credentials = prepareCredentials(join(dir, 'pki'), options.kubelets ?? []);
   const etcd = await startEtcd({ binary: options.etcdBinary, dir });
   let apiServer: ManagedProcess | undefined;
   try {
@@ -74,6 +78,16 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
         writeKubeconfig(file, { server: url, certificateAuthority, user, token });
         return file;
       },
+      kubeConfigOfKubelet: (node) => {
+        const token = tokenOf(credentials, `system:node:${node}`);
+        if (token === undefined)
+          throw new Error(`this API server was started without a kubelet of Node ${node}`);
+        const file = join(dir, `kubeconfig-kubelet-${node}`);
+        writeKubeconfig(file, { server: url, certificateAuthority, user: 'kubelet', token });
+        const kubelet = new KubeConfig();
+        kubelet.loadFromFile(file);
+        return kubelet;
+      },
       stop: async () => {
         await child.stop();
         await etcd.process.stop();
@@ -96,7 +110,7 @@ interface Credentials {
 }
 
 /** Keys and tokens, made once for each folder so that a restart does not lock anybody out. */
-function prepareCredentials(pkiDir: string): Credentials {
+function prepareCredentials(pkiDir: string, kubelets: readonly string[]): Credentials {
   const serviceAccountKeyFile = join(pkiDir, 'service-account.key');
   if (!existsSync(serviceAccountKeyFile)) {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -105,12 +119,24 @@ function prepareCredentials(pkiDir: string): Credentials {
   }
   const tokenFile = join(pkiDir, 'tokens.csv');
   if (!existsSync(tokenFile)) {
-    const line = `${randomBytes(24).toString('hex')},admin,admin,"system:masters"\n`;
-    writeFileSync(tokenFile, line, { mode: 0o600 });
+    const lines = [
+      `${newToken()},admin,admin,"system:masters"`,
+      ...kubelets.map((node) => `${newToken()},system:node:${node},${node},"system:nodes"`),
+    ];
+    writeFileSync(tokenFile, `${lines.join('\n')}\n`, { mode: 0o600 });
   }
   const adminToken = readFileSync(tokenFile, 'utf8').split(',')[0] ?? '';
   const servingCertificateFile = join(pkiDir, 'apiserver.crt');
   return { pkiDir, serviceAccountKeyFile, tokenFile, adminToken, servingCertificateFile };
+}
+
+function newToken(): string {
+  return randomBytes(24).toString('hex');
+}
+
+function tokenOf({ tokenFile }: Credentials, user: string): string | undefined {
+  const lines = readFileSync(tokenFile, 'utf8').split('\n');
+  return lines.map((line) => line.split(',')).find((fields) => fields[1] === user)?.[0];
 }
 
 function startApiServer(
@@ -122,7 +148,7 @@ function startApiServer(
     const child = await startProcess({
       name: 'kube-apiserver',
       command: options.apiServerBinary,
-      args: apiServerFlags(credentials, etcdUrl, port),
+      args: apiServerFlags(credentials, etcdUrl, port, (options.kubelets ?? []).length > 0),
       env: isolatedEnvironment(),
       logFile: join(options.dir, 'kube-apiserver.log'),
     });
@@ -131,7 +157,12 @@ function startApiServer(
   });
 }
 
-function apiServerFlags(credentials: Credentials, etcdUrl: string, port: number): string[] {
+function apiServerFlags(
+  credentials: Credentials,
+  etcdUrl: string,
+  port: number,
+  hasKubelets: boolean,
+): string[] {
   return [
     `--etcd-servers=${etcdUrl}`,
     `--bind-address=${loopback}`,
@@ -142,7 +173,9 @@ function apiServerFlags(credentials: Credentials, etcdUrl: string, port: number)
     '--service-cluster-ip-range=10.0.0.0/24',
     `--cert-dir=${credentials.pkiDir}`,
     `--token-auth-file=${credentials.tokenFile}`,
-    '--authorization-mode=RBAC',
+    ...(hasKubelets
+      ? ['--authorization-mode=Node,RBAC', '--enable-admission-plugins=NodeRestriction']
+      : ['--authorization-mode=RBAC']),
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-key-file=${credentials.serviceAccountKeyFile}`,
     `--service-account-signing-key-file=${credentials.serviceAccountKeyFile}`,
