@@ -3,8 +3,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { CloudProvider } from '../clouds/provider.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
-import { markNode } from '../kubernetes/node-writer.ts';
-import { pinAnnotations } from '../kubernetes/pinned-addresses.ts';
+import { InstanceNodes } from '../kubernetes/instance-nodes.ts';
 import type { Scope } from '../model/scope.ts';
 import type { ClusterIdentity } from '../program/cluster-identity.ts';
 import type { Logger } from '../program/logger.ts';
@@ -16,6 +15,7 @@ import { copyTags } from './copy-tags.ts';
 import { diagnoseCluster } from './diagnose.ts';
 import { discover } from './discover.ts';
 import { ALSO_DENIED, withFailures } from './failures.ts';
+import { heirsOf } from './instance-claims.ts';
 import { inspectNodes } from './inspect-nodes.ts';
 import { publishOnNode } from './publish.ts';
 import { survey } from './survey.ts';
@@ -35,7 +35,8 @@ export interface ClusterActivityDependencies {
   readonly logger: Logger;
 }
 
-export function createClusterActivities(dependencies: ClusterActivityDependencies): ClusterActivities {
+export function createClusterActivities(options: ClusterActivityDependencies): ClusterActivities {
+  const dependencies = { ...options, instanceNodes: InstanceNodes.of(options.kubernetes) };
   const log = activityLogger(dependencies.logger);
   const { identity } = dependencies;
   const weighOnce = inFlightOnce(() => weighRelease(dependencies));
@@ -52,6 +53,16 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
 
     // Reads only.
     weighRelease: () => withFailures(weighOnce),
+
+    // Reads, and tells workflows to look, which they may do at any time.
+    findHeirs: ({ instance, uid, clusterUid }) =>
+      withFailures(async () => {
+        const heirs = await heirsOf(dependencies, instance, uid);
+        // Another cluster has none of the Nodes either.
+        if (heirs.length === 0) await identity.confirm(clusterUid);
+        else log().warn({ instance: instance.id, heirs }, 'another Node is of the same instance');
+        return heirs;
+      }),
 
     // A second run writes the same values, finds the taint gone and the Event present.
     publish: (input) =>
@@ -74,16 +85,6 @@ export function createClusterActivities(dependencies: ClusterActivityDependencie
           'published on the Node',
         );
       }, ALSO_DENIED),
-
-    // A second run writes the same annotations.
-    pin: ({ node, clusterUid, pins }) =>
-      withFailures(async () => {
-        const annotations = pinAnnotations(pins);
-        const outcome = await markNode(dependencies.kubernetes, node, { labels: {}, annotations });
-        if (outcome === 'gone') await identity.confirm(clusterUid);
-        log().info({ node: node.name, pins, outcome }, 'pins written on the Node');
-        return outcome;
-      }),
 
     // A mutex that runs is left as it is.
     startAddressPool: ({ scope }) => dependencies.startAddressPool(scope),

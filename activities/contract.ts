@@ -28,8 +28,12 @@ export type Discovery =
       readonly createdAt?: string;
       readonly instance: Instance;
       readonly pool: PoolSpec;
-      /** The addresses that annotations of the Node ask for, by IP or id. */
+      /** The addresses that labels and annotations of the Node ask for, by IP or id. */
       readonly pinned: Readonly<Partial<Record<Family, string>>>;
+      /** By which of them. Absent in histories that are older: by an annotation. */
+      readonly pinnedBy?: Readonly<Partial<Record<Family, 'label' | 'annotation'>>>;
+      /** Annotations that ask for one and are not heeded. Absent: none. */
+      readonly ignoredPins?: readonly IgnoredPin[];
       /** The addresses that the Node shows, as an earlier run wrote them on it. */
       readonly shown?: readonly string[];
       /** The Node's labels that the pools' selectors look at. */
@@ -44,6 +48,8 @@ export type Discovery =
       readonly reason: string;
       /** The cloud says that the instance is dead, or knows none: what was associated with it is free again. */
       readonly instanceGone?: boolean;
+      /** The instance is another Node's, or the Node is another machine: `reason` says so, and what to do, in sentences. */
+      readonly refused?: boolean;
     }
   /** No pool's selector matches (any more), or none that can serve the node with what it has. */
   | {
@@ -64,12 +70,18 @@ export type Discovery =
       readonly instance?: Instance;
     };
 
-/** What a node's workflow knows of a node that has an address. */
+/** What a node's workflow knows of a node that has an address: of one that it has, nobody asks whether it may have it. */
 export interface KnownNode {
   readonly selection: Selection;
   /** That of its address. */
   readonly scope: Scope;
   readonly instance: InstanceRef;
+}
+
+/** `operatorOnly`: the Node's pool takes the word of operators only. `malformed`: its value can be no address. */
+export interface IgnoredPin {
+  readonly annotation: string;
+  readonly why: 'operatorOnly' | 'malformed';
 }
 
 export interface PublishInput {
@@ -96,6 +108,8 @@ export interface PublishInput {
     readonly reason: string;
     readonly message: string;
   };
+  /** Another Event, of something that does not concern the phase. */
+  readonly warning?: PublishInput['event'];
 }
 
 export interface Associated {
@@ -110,7 +124,7 @@ export interface Associated {
 export interface ClusterActivities extends ClusterInspections {
   /**
    * Reads the Node by name (whatever uid it has now), its pool from this worker's configuration, and its instance from
-   * the cloud. An instance that is dead or unknown is `notReady`.
+   * the cloud. An instance that is dead or unknown is `notReady`, and so is one that is another Node's.
    *
    * With `known` it also says why another pool selects the node, and of a Node that is gone, whether its instance runs. A pool of
    * another account or region than the address that the node has is `notSelected`.
@@ -131,6 +145,16 @@ export interface ClusterActivities extends ClusterInspections {
   weighRelease(): Promise<BrakeVerdict>;
 
   /**
+   * Which other Nodes than the one with this uid name the instance, as a list that begins now has them. Their workflows are told to
+   * look: the address passes to one of them. A second run finds the same, and tells it again, which is harmless.
+   *
+   * @param input `clusterUid`: the cluster that the workflow was started for. Absent: by hand
+   * @returns their names; none: the address may be released
+   * @throws ApplicationFailure `WrongCluster` if there are none in a cluster that is not the workflow's
+   */
+  findHeirs(input: { instance: InstanceRef; uid: string; clusterUid?: string }): Promise<string[]>;
+
+  /**
    * Writes label, annotations, taint and Event on the Node with this uid, and tags of its addresses where its pool copies them. A Node that is gone or has another uid is left
    * alone, without an error.
    *
@@ -139,18 +163,6 @@ export interface ClusterActivities extends ClusterInspections {
    * A second run writes the same values, finds the taint gone and the Event present.
    */
   publish(input: PublishInput): Promise<void>;
-
-  /**
-   * Writes annotations that pin the Node with this uid to addresses, or removes them (null). A second run writes the same.
-   *
-   * @returns `gone` if there is no such Node: nothing was written
-   * @throws ApplicationFailure `WrongCluster` if it is gone in a cluster that is not the workflow's
-   */
-  pin(input: {
-    node: NodeRef;
-    clusterUid?: string;
-    pins: Readonly<Partial<Record<Family, string | null>>>;
-  }): Promise<'written' | 'gone'>;
 
   /** Starts the scope's AddressPoolWorkflow. One that runs is left as it is, so a second run is harmless. */
   startAddressPool(input: { scope: Scope }): Promise<void>;

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { CloudError } from '../clouds/provider.ts';
 import type { PoolConfig } from '../config/config.ts';
+import { kubeletSelectors } from '../config/kubelet-selectors.ts';
 import { selectPool } from '../config/select-pool.ts';
 import { checkRules, serverVersion } from '../kubernetes/access.ts';
 import { KubernetesError } from '../kubernetes/errors.ts';
@@ -73,7 +74,7 @@ function machinesOf(views: readonly NodeView[]): ReadonlySet<string> {
 /** @param machines of the cluster's Nodes. Undefined: they are not known */
 async function diagnosePool(
   { providers }: InspectionDependencies,
-  { name, queries, provider: cloud }: PoolConfig,
+  { name, queries, provider: cloud, nodeSelector }: PoolConfig,
   nodes: number,
   machines: ReadonlySet<string> | undefined,
 ): Promise<PoolDiagnosis> {
@@ -96,7 +97,14 @@ async function diagnosePool(
       }
     }),
   );
-  return { name, scope: provider === undefined ? '' : formatScope(provider.scope), nodes, sets };
+  const kubeletLabels = kubeletSelectors(nodeSelector) ?? [];
+  return {
+    name,
+    scope: provider === undefined ? '' : formatScope(provider.scope),
+    nodes,
+    ...(kubeletLabels.length === 0 ? {} : { kubeletLabels }),
+    sets,
+  };
 }
 
 /** One for each scope: what its permissions are to be tried on. */

@@ -1,28 +1,28 @@
 /** What there is to know of a Node: its pool by the configuration, its instance from the cloud. */
+import { identityMismatch } from '../clouds/node-identity.ts';
 import { CloudError, type CloudProvider } from '../clouds/provider.ts';
-import type { Config, PoolConfig } from '../config/config.ts';
+import type { PoolConfig } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
 import { selectedLabels, selectionChange } from '../config/selection.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
 import { publicIpv4Annotation, publicIpv6Annotation } from '../kubernetes/keys.ts';
 import { type NodeView, readNode } from '../kubernetes/nodes.ts';
 import { pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
-import type { Instance, InstanceRef } from '../model/address.ts';
+import { type Instance, instanceKey, type InstanceRef } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
 import type { Discovery, KnownNode } from './contract.ts';
+import { claimRefusal, type InstanceClaimDependencies } from './instance-claims.ts';
 import { specOf } from './pool-spec.ts';
 
-export interface DiscoverDependencies {
-  readonly config: Config;
+export interface DiscoverDependencies extends InstanceClaimDependencies {
   /** The provider of each pool, by the pool's name. */
   readonly providers: ReadonlyMap<string, CloudProvider>;
 }
 
 /** Reads the Node by its name first. */
 export async function discover(
-  dependencies: DiscoverDependencies & { readonly kubernetes: KubernetesClient },
+  dependencies: DiscoverDependencies,
   { name, known }: { name: string; known?: KnownNode | undefined },
   logger: Logger,
 ): Promise<Discovery> {
@@ -39,16 +39,22 @@ async function discoverMachine(
   const provider = [...providers.values()].find((one) => formatScope(one.scope) === formatScope(scope));
   if (provider === undefined) return { kind: 'gone' };
   const found = await findInstance(instance, provider);
-  return 'reason' in found ? { kind: 'gone', instanceGone: true } : { kind: 'gone', instance: found };
+  if ('reason' in found) return { kind: 'gone', instanceGone: true };
+  return { kind: 'gone', instance: withoutIdentity(found) };
 }
 
-/** Of a Node that was read. */
+/**
+ * Of a Node that was read.
+ *
+ * @param known what its workflow knows of it
+ */
 export async function discoverNode(
-  { config, providers }: DiscoverDependencies,
+  dependencies: DiscoverDependencies,
   view: NodeView,
   logger: Logger,
   known?: KnownNode,
 ): Promise<Exclude<Discovery, { kind: 'gone' }>> {
+  const { config, providers } = dependencies;
   const { name } = view;
   const node = { name: view.name, uid: view.uid };
   const pool = selectPool(config.pools, view.labels);
@@ -72,24 +78,28 @@ export async function discoverNode(
   const parsed = parseProviderId(view.providerID);
   if ('error' in parsed) throw new CloudError('Invalid', `Node ${name}: ${parsed.error}`);
   checkPlace(view, parsed.instance, pool);
-  const { pinned, ignored } = pinnedAddresses(view.annotations);
-  for (const annotation of ignored) {
-    logger.warn(
-      { node: name, annotation },
-      'the annotation is ignored: its value is neither an IP nor an id of an address',
-    );
-  }
+  const { pinned, pinnedBy, ignored } = pinnedAddresses(view, pool.pins);
+  for (const { annotation, why } of ignored) logger.warn({ node: name, annotation, why }, 'a pin is ignored');
   const found = await findInstance(parsed.instance, provider);
   if ('reason' in found) return { kind: 'notReady', node, reason: found.reason, instanceGone: true };
+  // What the node has it keeps: a check is for what it does not have yet.
+  const hasIt =
+    known && instanceKey(known.instance) === instanceKey(found) && known.selection.pool === pool.name;
+  if (hasIt !== true) {
+    const refusal = await refusalOf(dependencies, view, found, pool);
+    if (refusal !== undefined) return { kind: 'notReady', node, reason: refusal, refused: true };
+  }
   const shown = [publicIpv4Annotation, publicIpv6Annotation].flatMap((key) => view.annotations[key] ?? []);
   const createdAt = view.creationTimestamp?.toISOString();
   return {
     kind: 'ready',
     node,
     ...(createdAt === undefined ? {} : { createdAt }),
-    instance: found,
+    instance: withoutIdentity(found),
     pool: specOf(pool, provider.scope, found),
     pinned,
+    pinnedBy,
+    ...(ignored.length === 0 ? {} : { ignoredPins: ignored }),
     shown,
     selectedBy: selectedLabels(config.pools, view.labels),
     ...(change === undefined ? {} : { change }),
@@ -100,6 +110,21 @@ export async function discoverNode(
 function cannotServe(pool: PoolConfig, { scope }: CloudProvider, known: KnownNode): string | undefined {
   const [now, before] = [formatScope(scope), formatScope(known.scope)];
   return now === before ? undefined : `pool ${pool.name} is of ${now}, and the node of ${before}`;
+}
+
+/** @returns why the Node gets no address on this instance, and what to do, in sentences */
+async function refusalOf(
+  dependencies: DiscoverDependencies,
+  view: NodeView,
+  instance: Instance,
+  pool: PoolConfig,
+): Promise<string | undefined> {
+  const mismatch = identityMismatch(view.name, instance, pool.nodeIdentity);
+  if (mismatch === undefined) return claimRefusal(dependencies, view, instance, pool);
+  return (
+    `${mismatch} Node ${view.name} gets no address, since its providerID seems to be another machine's. If that is right all the same, ` +
+    `change nodeIdentity of pool ${pool.name}; if not, delete the Node, and let its kubelet register again.`
+  );
 }
 
 /** A pool is of one cloud and one region: an address of it cannot serve a node elsewhere. */
@@ -118,6 +143,11 @@ function checkPlace(view: NodeView, instance: InstanceRef, pool: PoolConfig): vo
         'change the pool’s region, or its nodeSelector',
     );
   }
+}
+
+/** What the workflow needs not know. */
+function withoutIdentity({ identity: _, ...instance }: Instance): Instance {
+  return instance;
 }
 
 /** @returns the living instance, or the reason why there is none */

@@ -1,23 +1,18 @@
 /** What `plan` and `doctor` look at: the cluster's Nodes, each with its pool, its instance and its workflow. Reads only. */
 import type { Client } from '@temporalio/client';
 import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common';
-import { CloudError, type CloudProvider } from '../clouds/provider.ts';
-import type { Config } from '../config/config.ts';
+import { CloudError } from '../clouds/provider.ts';
 import { selectPool } from '../config/select-pool.ts';
-import type { KubernetesClient } from '../kubernetes/client.ts';
+import { selectedLabels } from '../config/selection.ts';
 import { listNodes, type NodeView } from '../kubernetes/nodes.ts';
+import { parseProviderId } from '../kubernetes/provider-id.ts';
 import type { Logger } from '../program/logger.ts';
 import { assignIpWorkflowId, type Phase } from '../workflows/messages.ts';
-import { discoverNode } from './discover.ts';
+import type { KnownNode } from './contract.ts';
+import { type DiscoverDependencies, discoverNode } from './discover.ts';
 import type { InspectedNode, InspectedPool, NodesInspection } from './inspect-contract.ts';
 
-export interface InspectionDependencies {
-  readonly config: Config;
-  readonly kubernetes: KubernetesClient;
-  /** By the pool's name. */
-  readonly providers: ReadonlyMap<string, CloudProvider>;
-  readonly client: Client;
-}
+export type InspectionDependencies = DiscoverDependencies;
 
 type Runs = ReadonlyMap<string, NonNullable<InspectedNode['run']>>;
 
@@ -57,7 +52,7 @@ export async function inspectNodes(
           node: { name: view.name, uid: view.uid },
           pool,
           ...(run === undefined ? {} : { run }),
-          state: await stateOf(dependencies, view, logger),
+          state: await stateOf(dependencies, view, logger, run && { ips: run.ips, pool }),
         };
       }),
     ),
@@ -76,9 +71,10 @@ async function stateOf(
   dependencies: InspectionDependencies,
   view: NodeView,
   logger: Logger,
+  run: { readonly ips: readonly string[]; readonly pool: string } | undefined,
 ): Promise<InspectedNode['state']> {
   try {
-    const found = await discoverNode(dependencies, view, logger);
+    const found = await discoverNode(dependencies, view, logger, knownOf(dependencies, view, run));
     if (found.kind !== 'ready') {
       return { kind: 'notReady', reason: found.kind === 'notReady' ? found.reason : 'its pool has no cloud' };
     }
@@ -89,6 +85,20 @@ async function stateOf(
     if (error instanceof CloudError) return { kind: 'notReady', reason: error.message };
     throw error;
   }
+}
+
+/** What a node has it keeps, also where it would not be given it any more. */
+function knownOf(
+  { config, providers }: InspectionDependencies,
+  { providerID, labels }: NodeView,
+  run: { readonly ips: readonly string[]; readonly pool: string } | undefined,
+): KnownNode | undefined {
+  const parsed = providerID === undefined ? undefined : parseProviderId(providerID);
+  const provider = run && providers.get(run.pool);
+  if (!run?.ips.length || provider === undefined || parsed === undefined || 'error' in parsed)
+    return undefined;
+  const selection = { pool: run.pool, labels: selectedLabels(config.pools, labels) };
+  return { selection, scope: provider.scope, instance: parsed.instance };
 }
 
 async function listRuns(client: Client, cluster: string): Promise<Runs> {

@@ -23,12 +23,13 @@ export async function publishOnNode(
   client: KubernetesClient,
   input: PublishInput,
 ): Promise<'written' | 'gone'> {
-  const { node, key, taintKey, event } = input;
+  const { node, key, taintKey, event, warning } = input;
   if ((await markNode(client, node, marksOf(input))) === 'gone') return 'gone';
   const isLifted = taintKey !== undefined && liftsTaint(input);
   if (isLifted && (await removeTaint(client, node, taintKey)) === 'gone') return 'gone';
   // Last: whatever hinders the Event keeps no taint on.
   if (event !== undefined) await createNodeEvent(client, { node, key, ...event });
+  if (warning !== undefined) await createNodeEvent(client, { node, key: `${key}/warning`, ...warning });
   return 'written';
 }
 

@@ -3,6 +3,7 @@
  * docs/configuration.md describes it for the people who write it.
  */
 import type { AddressQuery } from '../model/address.ts';
+import type { NodeIdentityPolicy, PinPolicy } from '../model/node-identity.ts';
 import type { ProviderName } from '../model/scope.ts';
 import type {
   AuditPolicy,
@@ -79,6 +80,10 @@ export interface PoolConfig {
   readonly taintPolicy: TaintPolicy;
   /** Which tags of its address a Node shows. */
   readonly copyTags?: CopyTags;
+  /** Whose word pins a node to an address. */
+  readonly pins: PinPolicy;
+  /** What of a Node is held against its instance. */
+  readonly nodeIdentity: NodeIdentityPolicy;
   /** Tells two states of the pool's settings apart: {@link hashPool}. */
   readonly hash: string;
 }

@@ -13,6 +13,8 @@ export const defaults = {
     retries: { attempts: 60, interval: '1m' },
     release: { onNodeDelete: true, gracePeriod: '10m', onDeselect: 'keep' },
     taintPolicy: 'assigned',
+    pins: 'operator',
+    nodeIdentity: { name: 'auto' },
     copyTags: { prefix: 'tag.kubeip-temporal.io/' },
   },
   pacing: {

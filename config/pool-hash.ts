@@ -7,13 +7,27 @@ import type { PoolConfig } from './config.ts';
  * anew each time.
  */
 export function hashPool(pool: Omit<PoolConfig, 'hash'>): string {
-  const { name, provider, account, region, queries, require, priority, retries, release, copyTags } = pool;
+  const {
+    name,
+    provider,
+    account,
+    region,
+    queries,
+    require,
+    priority,
+    retries,
+    release,
+    copyTags,
+    pins,
+    nodeIdentity,
+  } = pool;
   // An array, since the order of its parts is a matter of this line only.
   const parts = [
     [name, provider, account ?? null, region, require, priority],
     [pool.taintKey ?? null, pool.taintPolicy],
     queries.map(({ family, filter, orderBy }) => [family, filter, orderBy]),
     ...(copyTags === undefined ? [] : [[copyTags.labels, copyTags.annotations, copyTags.prefix]]),
+    [pins, nodeIdentity.name, nodeIdentity.clusterName ?? null],
     [retries.attempts, retries.intervalMs, release.onNodeDelete, release.gracePeriodMs, release.onDeselect],
   ];
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex').slice(0, 12);

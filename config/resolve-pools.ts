@@ -1,5 +1,6 @@
 /** A pool joined from what it says itself, what `defaults` says and what the environment says. */
 import type { AddressQuery } from '../model/address.ts';
+import type { NodeIdentityPolicy } from '../model/node-identity.ts';
 import type { ProviderName } from '../model/scope.ts';
 import type { RetrySettings } from '../model/settings.ts';
 import { checkShape, readKey, validParts, type Report } from './check-shape.ts';
@@ -100,8 +101,17 @@ function draftPool(input: Partial<PoolInput>, shared: DefaultsInput, env: NodeJS
     // An empty key in a pool switches off that of `defaults`.
     taintKey: (input.taintKey ?? shared.taintKey) || undefined,
     taintPolicy: input.taintPolicy ?? shared.taintPolicy ?? fallback.taintPolicy,
+    pins: input.pins ?? shared.pins ?? fallback.pins,
+    nodeIdentity: nodeIdentityOf(input, shared),
     copyTags: copyTagsOf(input.copyTags ?? shared.copyTags),
   };
+}
+
+function nodeIdentityOf(input: Partial<PoolInput>, shared: DefaultsInput): NodeIdentityPolicy {
+  const name = input.nodeIdentity?.name ?? shared.nodeIdentity?.name ?? defaults.pool.nodeIdentity.name;
+  // An empty one in a pool switches off that of `defaults`.
+  const clusterName = input.nodeIdentity?.clusterName ?? shared.nodeIdentity?.clusterName ?? '';
+  return { name, ...(clusterName === '' ? {} : { clusterName }) };
 }
 
 function retriesOf(input: Partial<PoolInput>, shared: DefaultsInput): RetrySettings {

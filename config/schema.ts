@@ -118,6 +118,42 @@ const release = z
   })
   .meta({ description: 'When a node gives its address back.' });
 
+const pins = z
+  .enum(['operator', 'annotation'])
+  .optional()
+  .meta({
+    description:
+      'Whose word pins a node to an address. operator: kubeip pin, and labels of the prefix node-restriction.kubernetes.io, which a ' +
+      'kubelet may not set. annotation: also annotations of the Node, which its kubelet may write.',
+    default: defaults.pool.pins,
+  });
+
+const nodeIdentity = z
+  .strictObject({
+    name: z
+      .enum(['auto', 'required', 'off'])
+      .optional()
+      .meta({
+        description:
+          "The Node's name. auto: refuses a name that can only be another instance's. required: refuses every name that the cloud does " +
+          'not give the instance; not for machines with host names of their own. off: names are not compared.',
+        default: defaults.pool.nodeIdentity.name,
+      }),
+    clusterName: z
+      .string()
+      .regex(/^[A-Za-z0-9][-A-Za-z0-9_]{0,99}$|^$/, 'is not the name of an EKS or GKE cluster')
+      .optional()
+      .meta({
+        description:
+          'The cluster that the instance must belong to, as its cloud calls it. aws: by the tag kubernetes.io/cluster/<name>. gcp: by the ' +
+          'label goog-k8s-cluster-name or cluster-name in its metadata. An empty one in a pool switches off that of defaults. Default: any.',
+      }),
+  })
+  .meta({
+    description:
+      'What of a Node is held against the instance that its providerID names. A Node that is another machine gets no address.',
+  });
+
 const tagKeys = z.array(z.string().min(1, 'must not be empty'));
 
 const copyTags = z
@@ -208,7 +244,8 @@ const shared = {
     .optional()
     .meta({
       description:
-        'Key of the taint to remove from the Node once it has its address. An empty one in a pool switches off that of defaults. Default: none.',
+        'Key of the taint to remove from the Node once it has its address. An empty one in a pool switches off that of defaults. ' +
+        'A kubelet may set most labels of its own Node: one that a pool selects by such labels can have that pool lift this taint. Default: none.',
     }),
   taintPolicy: z
     .enum(['assigned', 'assignedOrGaveUp'])
@@ -219,6 +256,8 @@ const shared = {
         'for as long as its retries take (attempts × interval), so that Pods can run there without one.',
       default: defaults.pool.taintPolicy,
     }),
+  pins,
+  nodeIdentity: nodeIdentity.optional(),
   copyTags: copyTags.optional(),
 };
 

@@ -22,6 +22,12 @@ export const pinnedAnnotations: Readonly<Record<Family, string>> = {
   ipv6: `${prefix}pinned-ipv6`,
 };
 
+/** Labels that say the same. A kubelet may not set labels of this prefix, not even on its own Node ("NodeRestriction"). */
+export const pinnedLabels: Readonly<Record<Family, string>> = {
+  ipv4: 'node-restriction.kubernetes.io/kubeip-pinned-ipv4',
+  ipv6: 'node-restriction.kubernetes.io/kubeip-pinned-ipv6',
+};
+
 /** Annotation that people write: with each other value that it gets, the Node's workflow tries again at once. */
 export const retryAnnotation = `${prefix}retry`;
 

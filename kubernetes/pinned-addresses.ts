@@ -1,6 +1,8 @@
-/** What the annotations of a Node say about the addresses that it is to have. */
+/** What a Node says about the addresses that it is to have, and whose word that is. Pure. */
 import { type Family, families } from '../model/address.ts';
-import { pinnedAnnotations } from './keys.ts';
+import type { PinPolicy } from '../model/node-identity.ts';
+import { pinnedAnnotations, pinnedLabels } from './keys.ts';
+import type { NodeView } from './nodes.ts';
 
 /** No IP is longer, nor the id of an address in any cloud. */
 const longest = 253;
@@ -8,34 +10,44 @@ const longest = 253;
 export interface PinnedAddresses {
   /** What the node is to have, by IP or id, as it was written. */
   readonly pinned: Readonly<Partial<Record<Family, string>>>;
-  /** Annotations whose value can be no address. */
-  readonly ignored: readonly string[];
-}
-
-/** An annotation without a value pins nothing. Whether there is such an address is for the cloud to say. */
-export function pinnedAddresses(annotations: Readonly<Record<string, string>>): PinnedAddresses {
-  const pinned: Partial<Record<Family, string>> = {};
-  const ignored: string[] = [];
-  for (const family of families) {
-    const annotation = pinnedAnnotations[family];
-    const value = annotations[annotation]?.trim() ?? '';
-    if (value === '') continue;
-    if (value.length > longest || /\s/.test(value)) ignored.push(annotation);
-    else pinned[family] = value;
-  }
-  return { pinned, ignored };
+  /** By which of them: a label, which a kubelet may not set, or an annotation. */
+  readonly pinnedBy: Readonly<Partial<Record<Family, 'label' | 'annotation'>>>;
+  /** Annotations that pin nothing, and why. */
+  readonly ignored: readonly { readonly annotation: string; readonly why: 'operatorOnly' | 'malformed' }[];
 }
 
 /**
- * @param pins by family: the address, by IP or id, or null for none
- * @returns the annotations to write, or (null) to remove
+ * A label takes precedence over an annotation. One without a value pins nothing. Whether there is such an address is for the cloud to say.
+ *
+ * @param policy whether annotations count, which a kubelet may write on its own Node
  */
-export function pinAnnotations(
-  pins: Readonly<Partial<Record<Family, string | null>>>,
-): Record<string, string | null> {
-  return Object.fromEntries(
-    families.flatMap((family) =>
-      pins[family] === undefined ? [] : [[pinnedAnnotations[family], pins[family]]],
-    ),
-  );
+export function pinnedAddresses(
+  { annotations, labels }: Pick<NodeView, 'annotations' | 'labels'>,
+  policy: PinPolicy,
+): PinnedAddresses {
+  const pinned: Partial<Record<Family, string>> = {};
+  const pinnedBy: Partial<Record<Family, 'label' | 'annotation'>> = {};
+  const ignored: PinnedAddresses['ignored'][number][] = [];
+  for (const family of families) {
+    const annotation = pinnedAnnotations[family];
+    const label = labelValue(family, labels[pinnedLabels[family]] ?? '');
+    const value = annotations[annotation]?.trim() ?? '';
+    if (label !== '') {
+      pinned[family] = label;
+      pinnedBy[family] = 'label';
+    } else if (value === '') continue;
+    else if (policy !== 'annotation') ignored.push({ annotation, why: 'operatorOnly' });
+    else if (value.length > longest || /\s/.test(value)) ignored.push({ annotation, why: 'malformed' });
+    else {
+      pinned[family] = value;
+      pinnedBy[family] = 'annotation';
+    }
+  }
+  return { pinned, pinnedBy, ignored };
+}
+
+/** A label's value takes no colon: an IPv6 address is written with hyphens instead. */
+function labelValue(family: Family, value: string): string {
+  const isIpv6 = family === 'ipv6' && /^(?=.*[0-9].*-)[0-9a-f]{1,4}(?:-{1,2}[0-9a-f]{1,4}){1,7}$/.test(value);
+  return isIpv6 ? value.replaceAll('-', ':') : value;
 }

@@ -1,3 +1,4 @@
+import type { InstanceIdentity } from './node-identity.ts';
 import type { ProviderName } from './scope.ts';
 
 export type Family = 'ipv4' | 'ipv6';
@@ -95,6 +96,8 @@ export interface Instance extends InstanceRef {
   readonly publicIps: readonly PublicIp[];
   /** The cloud's name of the Kubernetes cluster that it is a node of, by its tags. Absent: they do not tell. */
   readonly kubernetesCluster?: string;
+  /** What tells which Node it is. Absent: the cloud does not tell. Workflows are not told. */
+  readonly identity?: InstanceIdentity;
 }
 
 /** A public address that an instance was seen with. */

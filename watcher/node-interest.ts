@@ -13,7 +13,7 @@ export interface NodeInterest {
   readonly region: string | undefined;
   /** The hash of the pool that selects the Node; undefined: none does. */
   readonly poolHash: string | undefined;
-  /** The addresses that the Node's annotations ask for. */
+  /** The addresses that the Node's labels and annotations ask for, whether or not its pool heeds them. */
   readonly pinned: Readonly<Partial<Record<Family, string>>>;
   /** The Node has the taint that its pool removes. */
   readonly tainted: boolean;
@@ -28,7 +28,7 @@ export function interestOf(node: NodeView, pools: readonly PoolConfig[]): NodeIn
     providerID: node.providerID,
     region: node.region,
     poolHash: pool?.hash,
-    pinned: pinnedAddresses(node.annotations).pinned,
+    pinned: pinnedAddresses(node, 'annotation').pinned,
     tainted: pool !== undefined && isTainted(node, pool),
     retry: node.annotations[retryAnnotation],
   };

@@ -50,7 +50,7 @@ import { giveBack } from './release-address.ts';
 import { holdReleased } from './release-by-hand.ts';
 import { restoreEphemeral, tryToRestore } from './restore-ephemeral.ts';
 import { loseGone, useDiscovery } from './use-discovery.ts';
-import { looking, tryingAgain } from './words.ts';
+import { instanceRefused, looking, tryingAgain } from './words.ts';
 
 /** A node that is not ready is looked at again after this long at first, in case no signal tells. */
 const FIRST_PAUSE_MS = 5_000;
@@ -58,6 +58,7 @@ const LONGEST_PAUSE_MS = 5 * 60_000;
 
 /** `ended`: the node is done with. Otherwise the story goes on. */
 type Next = 'ended' | 'onward';
+type NotReady = Extract<Discovery, { kind: 'notReady' }>;
 
 export async function AssignIpWorkflow(input: AssignIpInput): Promise<AssignIpStatus> {
   const run = newNodeRun(input);
@@ -175,7 +176,7 @@ async function look(run: NodeRun): Promise<Next> {
       return notSelected(run, found);
     case 'notReady':
       if (found.instanceGone === true) await loseGone(run, found.reason);
-      await awaitReadiness(run, found.reason);
+      await awaitReadiness(run, found);
       return 'onward';
     case 'ready':
       await useDiscovery(run, found);
@@ -195,7 +196,8 @@ async function notSelected(run: NodeRun, found: NotSelected): Promise<Next> {
   return 'ended';
 }
 
-async function awaitReadiness(run: NodeRun, reason: string): Promise<void> {
+async function awaitReadiness(run: NodeRun, { reason, refused = false }: NotReady): Promise<void> {
+  const isNew = run.lastError !== reason;
   run.lastError = reason;
   // What it has it keeps: an instance that is gone has lost it anyway, and the Node's deletion will follow.
   if (assignmentsOf(run).length > 0 || run.releasedByHand) {
@@ -207,7 +209,8 @@ async function awaitReadiness(run: NodeRun, reason: string): Promise<void> {
     return;
   }
   await withdrawRequests(run);
-  enterPhase(run, 'waiting', `Not ready: ${reason}.`);
+  enterPhase(run, 'waiting', refused ? reason : `Not ready: ${reason}.`);
+  if (refused && isNew) await publish(run, { event: instanceRefused(reason) });
   if (hasMissed(run)) await publishMissed(run, () => isInterrupted(run));
   await pause(run, growingPause(run), () => isInterrupted(run));
   run.changed = true;
@@ -298,13 +301,14 @@ async function continueAsNode(run: NodeRun, node: NodeRef): Promise<never> {
 
 function resumeOf(run: NodeRun): AssignIpResume {
   const { releasedByHand, families, deletedUid, graceUntil, hold, selection } = run;
-  const { wanted, tried, since, unpublished } = run;
+  const { wanted, pins, tried, since, unpublished } = run;
   return {
     releasedByHand,
     families: families.flatMap(familyResume),
     since,
     ...(unpublished === undefined ? {} : { unpublished }),
     ...(Object.keys(wanted).length === 0 ? {} : { wanted }),
+    ...(Object.keys(pins).length === 0 ? {} : { pins }),
     ...(tried.length === 0 ? {} : { tried }),
     ...(deletedUid === undefined
       ? {}

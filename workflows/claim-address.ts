@@ -27,6 +27,7 @@ import {
   type NodeRun,
   pause,
   wishOf,
+  wishSource,
 } from './node-run.ts';
 import { holdingOf, requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
 import { restoreEphemeral } from './restore-ephemeral.ts';
@@ -105,8 +106,7 @@ async function awaitGrant(
       continue;
     }
     if (grant.kind === 'pinned') {
-      const byAnnotation = run.wanted[of.family] === undefined;
-      await waitVisibly(run, of, wishUnavailable(pool, grant, byAnnotation));
+      await waitVisibly(run, of, wishUnavailable(pool, grant, wishSource(run, of.family)));
       continue;
     }
     // Answered for good: the next request is another one.

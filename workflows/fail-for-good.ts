@@ -3,12 +3,16 @@ import { ApplicationFailure, type TemporalFailure } from '@temporalio/workflow';
 import { noteFailed } from './decisions.ts';
 import { failureMessage, failureType } from './failures.ts';
 import { publish } from './node-activities.ts';
-import { enterPhase, isInterrupted, type NodeRun, note, poolOf } from './node-run.ts';
+import { enterPhase, isInterrupted, type NodeRun, note, pause, poolOf } from './node-run.ts';
 import { giveBackStrays, withdrawRequests } from './pool-signals.ts';
 import { failedForGood } from './words.ts';
 
+/** A node that an operator pinned goes on by itself, after this long. */
+const PINNED_PAUSE_MS = 10 * 60_000;
+
 /**
- * Nothing stays claimed or asked for, and it shows. Returns if a signal asks for something else by then: it would be lost
+ * Nothing stays claimed or asked for, and it shows. Returns, after a pause, if an operator pinned the node, since a pin ends with the run;
+ * and at once if a signal asks for something else by then: it would be lost
  * with the run, and what it tells may be what was missing.
  *
  * @throws ApplicationFailure (non-retryable)
@@ -24,7 +28,10 @@ export async function failForGood(run: NodeRun, error: TemporalFailure): Promise
   note(run, 'assign an address', 'failed', run.lastError);
   enterPhase(run, 'failed', notice.message);
   await publish(run, { event: notice });
-  if (isInterrupted(run)) {
+  // The next run would not know of an operator's pin, and give the node another address.
+  if (Object.keys(run.pins).length > 0) await pause(run, PINNED_PAUSE_MS, () => isInterrupted(run));
+  if (isInterrupted(run) || Object.keys(run.pins).length > 0) {
+    run.changed = true;
     run.failed = false;
     return;
   }

@@ -98,6 +98,8 @@ export interface AssignIpResume {
   readonly unpublished?: Unpublished;
   /** The addresses, by IP or id, that an operator asked for by `assign`, this time. */
   readonly wanted?: Readonly<Partial<Record<Family, string>>>;
+  /** The addresses, by IP or id, that an operator pinned the node to. */
+  readonly pins?: Readonly<Partial<Record<Family, string>>>;
   readonly tried?: readonly Tried[];
   /** The Node is deleted, and until when (ISO 8601) it may come back. */
   readonly deleted?: { readonly uid: string; readonly graceUntil?: string; readonly hold?: Hold };
@@ -164,7 +166,7 @@ export interface AssignIpStatus {
   readonly instance?: string;
   /** What of the pool's families the node needs to be `assigned`. Absent before the pool is known. */
   readonly requires?: FamilyRequirement;
-  /** The addresses, by IP or id, that annotations of the Node pin it to, as it was last looked at. */
+  /** The addresses, by IP or id, that it is pinned to: by an operator, or by labels or annotations of the Node as it was last looked at. */
   readonly pinned?: Readonly<Partial<Record<Family, string>>>;
   /** Where it stands with each family that the pool asks for; empty before the pool is known. */
   readonly addresses: readonly AddressStatus[];
@@ -172,6 +174,8 @@ export interface AssignIpStatus {
   /** Which run in a row this is without success. Absent: the first. */
   readonly attempt?: number;
   readonly lastError?: string;
+  /** Something about the Node that is not heeded, why, and what to do. */
+  readonly warning?: string;
   /** When it tries again by itself, while it pauses after a failure. Absent: it waits for nothing but a signal. */
   readonly retryAt?: string;
   /** The last few things that were tried, at most 10, the oldest first. */
@@ -246,7 +250,7 @@ export const confirmReleaseSignal = defineSignal<[Command?]>('confirmRelease');
 export const assignSignal = defineSignal<[AssignCommand?]>('assign');
 /** An operator wants the node to have another address of its pool instead of the one that it has. */
 export const moveSignal = defineSignal<[MoveCommand]>('move');
-/** An operator wants the Node pinned to an address, by an annotation: from the next assignment on. */
+/** An operator wants the node pinned to an address: from the next assignment on. */
 export const pinSignal = defineSignal<[PinCommand]>('pin');
 /** An operator wants the pin removed. The node keeps what it has. */
 export const unpinSignal = defineSignal<[UnpinCommand?]>('unpin');
@@ -264,9 +268,9 @@ export const assignUpdate = defineUpdate<AssignIpStatus, [AssignCommand?]>('assi
  * pool, or could not be associated: the node keeps what it has. Rejected when there is nothing to move from.
  */
 export const moveUpdate = defineUpdate<AssignIpStatus, [MoveCommand]>('move');
-/** As the signal, answered when the annotation is written. Fails with the type `NotWritten` if it cannot be. */
+/** As the signal, answered at once with the status. */
 export const pinUpdate = defineUpdate<AssignIpStatus, [PinCommand]>('pin');
-/** As the signal, answered when the annotation is gone. Fails with the type `NotWritten` if it cannot be removed. */
+/** As the signal, answered at once with the status, which shows what labels or annotations of the Node pin it to still. */
 export const unpinUpdate = defineUpdate<AssignIpStatus, [UnpinCommand?]>('unpin');
 export const statusQuery = defineQuery<AssignIpStatus>('status');
 

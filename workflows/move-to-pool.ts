@@ -17,6 +17,7 @@ import {
   type NodeRun,
   pause,
   wishOf,
+  wishSource,
 } from './node-run.ts';
 import { reportFreed, requestAddress, settleClaim, withdrawRequest } from './pool-signals.ts';
 import { announceAs } from './use-discovery.ts';
@@ -77,8 +78,8 @@ async function awaitGrant(
         await say(run, of, leaving(before, pool, poolEmpty(pool, query, grant.size).message));
         break;
       case 'pinned': {
-        const byAnnotation = run.wanted[of.family] === undefined;
-        await say(run, of, leaving(before, pool, wishUnavailable(pool, grant, byAnnotation).message));
+        const { message } = wishUnavailable(pool, grant, wishSource(run, of.family));
+        await say(run, of, leaving(before, pool, message));
         break;
       }
       case 'refused':

@@ -18,6 +18,7 @@ import type {
   PublishInput,
   ScopeActivities,
 } from '../activities/contract.ts';
+import type { InstanceRef } from '../model/address.ts';
 import type { BrakeVerdict } from '../model/release-brake.ts';
 import type { Scope } from '../model/scope.ts';
 import type { RetrySettings } from '../model/settings.ts';
@@ -111,9 +112,11 @@ function publishActivity(run: NodeRun): OnClusterQueue['publish'] {
     .publish;
 }
 
-/** A person waits for the answer, so it comes soon. */
-export function pinActivity(run: NodeRun): OnClusterQueue['pin'] {
-  return onClusterQueue(run, retryPolicy({ attempts: 5, intervalMs: 5_000 })).pin;
+/** @returns the other Nodes of an instance that the node has an address on: the address passes to one of them */
+export async function findHeirs(run: NodeRun, instance: InstanceRef): Promise<string[]> {
+  const summary = `other Nodes of ${instance.id}`;
+  const input = { instance, uid: run.node.uid, ...startedUnder(run) };
+  return clusterActivities(run).findHeirs.executeWithOptions({ summary }, [input]);
 }
 
 type OnScopeQueue = ReturnType<typeof proxyActivities<ScopeActivities>>;
@@ -189,6 +192,7 @@ export function hasMissed(run: NodeRun): boolean {
 async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => boolean): Promise<boolean> {
   const addresses = assignmentsOf(run).map(({ address }) => address);
   const pool = poolOf(run);
+  const warning = run.untoldWarning;
   const input: PublishInput = {
     node: run.node,
     ...startedUnder(run),
@@ -200,6 +204,7 @@ async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => b
     ...(pool?.taintPolicy === undefined ? {} : { taintPolicy: pool.taintPolicy }),
     ...(run.families.some((of) => of.gaveUpTaint) ? { gaveUp: true } : {}),
     ...(event === undefined ? {} : { event }),
+    ...(warning === undefined ? {} : { warning }),
   };
   const summary = [run.phase, ...addresses.map(({ ip }) => ip)].join(' ');
   const scope = new CancellationScope();
@@ -217,6 +222,7 @@ async function write(run: NodeRun, event: PublishInput['event'], giveUp: () => b
   await condition(() => done || giveUp());
   const isDone = done;
   if (!isDone) scope.cancel();
+  else if (run.untoldWarning === warning) run.untoldWarning = undefined;
   await writing;
   return isDone;
 }

@@ -36,6 +36,7 @@ export function nodeDetails(status: AssignIpStatus): string {
     ['Attempt', status.attempt === undefined ? undefined : `${status.attempt}, as those before it failed`],
     ['Needs', status.addresses.length > 1 ? NEEDS[status.requires ?? 'all'] : undefined],
     ['Pinned to', status.pinned === undefined ? undefined : Object.values(status.pinned).join(' and ')],
+    ['Warning', status.warning],
     ['Last error', status.message.includes(status.lastError ?? '') ? undefined : status.lastError],
     ['Tries again', status.retryAt],
   ];

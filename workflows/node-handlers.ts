@@ -1,5 +1,5 @@
 /** Signals, updates and the query of AssignIpWorkflow. Handlers only note what is wanted; the run acts on it. */
-import { ApplicationFailure, condition, isCancellation, log, setHandler } from '@temporalio/workflow';
+import { ApplicationFailure, condition, log, setHandler } from '@temporalio/workflow';
 import {
   type AssignCommand,
   type AssignIpStatus,
@@ -192,25 +192,16 @@ function setPinHandlers(run: NodeRun): void {
       throw new Error('unpin takes nothing, or any of {"family": "ipv4", "reason": "text"}');
     }
   };
-  setHandler(pinSignal, async (command) => {
-    if (isAccepted('pin', command, () => checkPin(run, command))) await tryToPin(run, pinsOf(command));
+  setHandler(pinSignal, (command) => {
+    if (isAccepted('pin', command, () => checkPin(run, command))) pinNode(run, pinsOf(command));
   });
   setHandler(pinUpdate, (command) => pinNode(run, pinsOf(command)), {
     validator: (command) => checkPin(run, command),
   });
-  setHandler(unpinSignal, async (command) => {
-    if (isAccepted('unpin', command, () => checkUnpin(command))) await tryToPin(run, unpinsOf(command));
+  setHandler(unpinSignal, (command) => {
+    if (isAccepted('unpin', command, () => checkUnpin(command))) pinNode(run, unpinsOf(command));
   });
   setHandler(unpinUpdate, (command?: UnpinCommand) => pinNode(run, unpinsOf(command)), {
     validator: (command?: UnpinCommand) => checkUnpin(command),
   });
-}
-
-/** What a signal's handler throws would end the workflow: why it failed is logged, and in the status. */
-async function tryToPin(run: NodeRun, pins: Pins): Promise<void> {
-  try {
-    await pinNode(run, pins);
-  } catch (error) {
-    if (isCancellation(error)) throw error;
-  }
 }

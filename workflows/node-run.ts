@@ -7,6 +7,7 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { PublishInput } from '../activities/contract.ts';
 import { type Family, type Instance, instanceKey } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
 import type { Selection } from '../model/selection.ts';
@@ -32,7 +33,7 @@ import type {
 } from './messages.ts';
 import { nodeDetails } from './node-details.ts';
 import { remember } from './tried.ts';
-import { looking, releasedByHand } from './words.ts';
+import { looking, releasedByHand, type WishSource } from './words.ts';
 
 const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
 const poolAttribute = defineSearchAttributeKey('KubeipPool', 'KEYWORD');
@@ -66,7 +67,14 @@ export interface NodeRun {
   selection: Selection | undefined;
   /** It keeps its address although no pool selects it any more. */
   deselected: boolean;
+  /** What the Node says it is pinned to, and by what it says so. */
   pinned: Readonly<Partial<Record<Family, string>>>;
+  pinnedBy: Readonly<Partial<Record<Family, 'label' | 'annotation'>>>;
+  /** What an operator pinned it to: this goes before what the Node says. */
+  pins: Readonly<Partial<Record<Family, string>>>;
+  /** Something about the Node that is not heeded, and why; and whether that is still to be said by an Event. */
+  warning: string | undefined;
+  untoldWarning: PublishInput['event'];
   /** The addresses that the Node shows, as of the last look at it. */
   shownOnNode: readonly string[];
   /** When the Node was created (ISO 8601), as the look at it told. */
@@ -128,6 +136,10 @@ export function newNodeRun(input: AssignIpInput): NodeRun {
     selection: input.resume?.selection,
     deselected: false,
     pinned: {},
+    pinnedBy: {},
+    pins: input.resume?.pins ?? {},
+    warning: undefined,
+    untoldWarning: undefined,
     shownOnNode: [],
     createdAt: undefined,
     families,
@@ -184,9 +196,15 @@ export function isInterrupted(run: NodeRun): boolean {
   return isWantedOtherwise(run) || run.changed || run.move !== undefined;
 }
 
-/** @returns the one address of the family, by IP or id, that the node is to have: by hand this time, or by its annotation */
+/** @returns the one address of the family, by IP or id, that the node is to have: by hand this time, or as it is pinned */
 export function wishOf(run: NodeRun, family: Family): string | undefined {
-  return run.wanted[family] ?? run.pinned[family];
+  return run.wanted[family] ?? run.pins[family] ?? run.pinned[family];
+}
+
+/** @returns by whose word it is to have that address */
+export function wishSource(run: NodeRun, family: Family): WishSource {
+  if (run.wanted[family] !== undefined) return 'assign';
+  return run.pins[family] === undefined ? (run.pinnedBy[family] ?? 'annotation') : 'operator';
 }
 
 /** What was wanted this time only is had, or is not wanted any more. */
@@ -308,6 +326,7 @@ export function statusOf(run: NodeRun): AssignIpStatus {
   const spec = assignment?.pool ?? run.pool;
   const pool = spec ?? poolOf(run);
   const instance = assignment?.instance ?? run.instance;
+  const pinned = { ...run.pinned, ...run.pins };
   const lastError = run.lastError ?? run.families.find((of) => of.lastError !== undefined)?.lastError;
   return {
     phase: run.phase,
@@ -323,7 +342,8 @@ export function statusOf(run: NodeRun): AssignIpStatus {
     ...(spec === undefined ? {} : { scope: formatScope(spec.scope) }),
     ...(instance === undefined ? {} : { instance: instance.id }),
     ...(spec === undefined ? {} : { requires: spec.require }),
-    ...(Object.keys(run.pinned).length === 0 ? {} : { pinned: run.pinned }),
+    ...(Object.keys(pinned).length === 0 ? {} : { pinned }),
+    ...(run.warning === undefined ? {} : { warning: run.warning }),
     ...(lastError === undefined ? {} : { lastError }),
     ...(run.retryAt === undefined ? {} : { retryAt: run.retryAt }),
   };

@@ -4,11 +4,11 @@ import type { ReleaseOutcome } from '../model/address.ts';
 import { noteReleased } from './decisions.ts';
 import { failureMessage } from './failures.ts';
 import type { FamilyRun } from './family-run.ts';
-import { unpacedScopeActivities } from './node-activities.ts';
-import { enterFamilyPhase, enterPhase, type NodeRun, note } from './node-run.ts';
+import { findHeirs, unpacedScopeActivities } from './node-activities.ts';
+import { assignmentsOf, enterFamilyPhase, enterPhase, type NodeRun, note } from './node-run.ts';
 import { restoreMissing } from './restore-ephemeral.ts';
 import { reportFreed } from './pool-signals.ts';
-import { released } from './words.ts';
+import { passedOn, released } from './words.ts';
 
 /**
  * Releases what the node has of one family. Afterwards `of.assignment` is undefined and the mutex knows of the free address.
@@ -48,16 +48,22 @@ export async function releaseAddress(run: NodeRun, of: FamilyRun, why: string): 
 }
 
 /**
- * Releases the addresses; the pool's policy may leave them on the machine of a Node that is deleted. What had an ephemeral
+ * Releases the addresses; one on an instance that another Node names passes to that Node. The pool's policy may leave them on the machine of a Node that is deleted. What had an ephemeral
  * address has one again.
  *
  * @throws ActivityFailure as {@link releaseAddress} and {@link restoreMissing} do: to be called again
  */
 export async function giveBack(run: NodeRun, why: string, { nodeDeleted = false } = {}): Promise<void> {
   const became: string[] = [];
+  const [held] = assignmentsOf(run);
+  const heirs = held === undefined ? [] : await findHeirs(run, held.instance);
   for (const of of run.families) {
     const { assignment } = of;
-    if (nodeDeleted && assignment?.pool.release.onNodeDelete === false) {
+    if (assignment !== undefined && heirs.length > 0) {
+      of.assignment = undefined;
+      of.mayLackEphemeral = false;
+      became.push(passedOn(assignment.address.ip, assignment.instance.id, heirs));
+    } else if (nodeDeleted && assignment?.pool.release.onNodeDelete === false) {
       of.assignment = undefined;
       of.mayLackEphemeral = false;
       became.push(

@@ -109,6 +109,8 @@ export interface PoolDiagnosis {
   readonly scope: string;
   /** Nodes that it serves. */
   readonly nodes: number;
+  /** The labels by which a kubelet can have the pool serve its Node. Absent: there are none, or the pool is of all nodes. */
+  readonly kubeletLabels?: readonly string[];
   readonly sets: readonly {
     readonly family: Family;
     readonly filter: string;

@@ -25,7 +25,7 @@ import { WRITES_GIVE_WAY } from './patches.ts';
 import { hasUnread, reportFreed, withdrawRequest } from './pool-signals.ts';
 import { releaseAddress } from './release-address.ts';
 import { restoreMissing } from './restore-ephemeral.ts';
-import { assigned, driftHealed, instanceGone, leftItsPool, lost, type Notice } from './words.ts';
+import { assigned, driftHealed, instanceGone, leftItsPool, lost, type Notice, pinIgnored } from './words.ts';
 
 export type Ready = Extract<Discovery, { kind: 'ready' }>;
 
@@ -35,6 +35,8 @@ export async function useDiscovery(run: NodeRun, found: Ready): Promise<void> {
   run.pool = found.pool;
   run.instance = found.instance;
   run.pinned = found.pinned;
+  run.pinnedBy = found.pinnedBy ?? {};
+  noteIgnoredPins(run, found);
   run.shownOnNode = found.shown ?? [];
   run.createdAt = found.createdAt;
   run.deselected = false;
@@ -58,6 +60,14 @@ export async function useDiscovery(run: NodeRun, found: Ready): Promise<void> {
   if (had > 0 || assignmentsOf(run).length > 0) await announceAll(run, notice);
   // Also where nothing else is said: visibility shows by which settings the node is looked after.
   else explain(run, run.message);
+}
+
+/** In the status for as long as it is so, and once by an Event, with the next write on the Node. */
+function noteIgnoredPins(run: NodeRun, { ignoredPins = [], pool }: Ready): void {
+  const notice = ignoredPins.length === 0 ? undefined : pinIgnored(run.node.name, pool, ignoredPins);
+  if (notice?.message === run.warning) return;
+  run.warning = notice?.message;
+  run.untoldWarning = notice;
 }
 
 /**

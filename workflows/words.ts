@@ -2,7 +2,7 @@
  * What is said of a node in each situation: one sentence or two, where it stands, why, and what to do. The same words are the
  * status's message, the details in the Temporal UI, the Event and the annotation on the Node. Pure.
  */
-import type { Discovery, PublishInput } from '../activities/contract.ts';
+import type { Discovery, IgnoredPin, PublishInput } from '../activities/contract.ts';
 import { type AddressQuery, type Family, familyName, type ReleaseOutcome } from '../model/address.ts';
 import type { BrakeVerdict } from '../model/release-brake.ts';
 import type { PoolSpec } from '../model/settings.ts';
@@ -12,6 +12,9 @@ import type { Assignment, Grant } from './messages.ts';
 export type Notice = NonNullable<PublishInput['event']>;
 
 type Pool = Pick<PoolSpec, 'name'>;
+
+/** As in kubernetes/keys.ts, of either family. */
+const PIN_LABEL = 'node-restriction.kubernetes.io/kubeip-pinned-ipv4 (or -ipv6)';
 
 export const looking = 'Looking for the Node, its instance and its pool.';
 
@@ -38,23 +41,39 @@ export function poolEmpty({ name }: Pool, { family, filter, subnet }: AddressQue
   };
 }
 
-/** @param byAnnotation false: an operator asked for it by `assign` */
+/** By whose word a node is to have a certain address. `assign`: by an operator's, this time. */
+export type WishSource = 'assign' | 'operator' | 'label' | 'annotation';
+
+const WISHES: Readonly<Record<WishSource, { who: (wanted: string) => string; remedy: string }>> = {
+  assign: {
+    who: (wanted) => `The node was to be assigned ${wanted} by hand`,
+    remedy: 'To have any other: `assign` without an address.',
+  },
+  operator: {
+    who: (wanted) => `The node is pinned by an operator to ${wanted}`,
+    remedy: 'To have another: `pin` with that, or `unpin`.',
+  },
+  label: {
+    who: (wanted) => `The Node is pinned by a label to ${wanted}`,
+    remedy: 'Change the label to have another.',
+  },
+  annotation: {
+    who: (wanted) => `The Node is pinned by an annotation to ${wanted}`,
+    remedy: 'Change the annotation to have another.',
+  },
+};
+
 export function wishUnavailable(
   { name }: Pool,
   { wanted, reason }: Pick<Extract<Grant, { kind: 'pinned' }>, 'wanted' | 'reason'>,
-  byAnnotation: boolean,
+  source: WishSource,
 ): Notice {
-  const who = byAnnotation
-    ? `The Node is pinned by an annotation to ${wanted}`
-    : `The node was to be assigned ${wanted} by hand`;
-  const remedy = byAnnotation
-    ? 'Change the annotation to have another.'
-    : 'To have any other: `assign` without an address.';
+  const { who, remedy } = WISHES[source];
   const why =
     reason === 'inUse'
       ? 'is in use; it is served when that address is freed'
       : `is not an address of pool ${name}; it is served when it is added`;
-  return { type: 'Warning', reason: 'WaitingForAddress', message: `${who}, which ${why}. ${remedy}` };
+  return { type: 'Warning', reason: 'WaitingForAddress', message: `${who(wanted)}, which ${why}. ${remedy}` };
 }
 
 /** @param waiting why the node waits */
@@ -75,6 +94,30 @@ export function foreign({ name }: Pool, ip: string): Notice {
 
 export function tryingAgain(pauseMs: number, error: string | undefined): string {
   return `Trying again in ${Math.round(pauseMs / 1000)} s: ${error}`;
+}
+
+// ---- not heeded ----
+
+/** @param reason why the Node gets no address on its instance, and what to do, in sentences */
+export function instanceRefused(reason: string): Notice {
+  return { type: 'Warning', reason: 'InstanceRefused', message: reason };
+}
+
+/** @param ignored annotations that pin the Node to an address, and are not heeded */
+export function pinIgnored(node: string, { name }: Pool, ignored: readonly IgnoredPin[]): Notice {
+  const sentences = ignored.map(({ annotation, why }) =>
+    why === 'malformed'
+      ? `The annotation ${annotation} is ignored: its value is neither an IP nor the id of an address.`
+      : `The annotation ${annotation} is ignored: pool ${name} takes pins from operators only, since a kubelet may write annotations ` +
+        `on its own Node. To pin it: kubeip pin ${node} --address ADDRESS, or the label ${PIN_LABEL}. To heed annotations: ` +
+        `"pins: annotation" in pool ${name}.`,
+  );
+  return { type: 'Warning', reason: 'PinIgnored', message: sentences.join(' ') };
+}
+
+/** @param heirs the other Nodes of the instance */
+export function passedOn(ip: string, instance: string, heirs: readonly string[]): string {
+  return `${ip} stays on ${instance}, which Node ${heirs.join(' and ')} is on, too: it passes to that Node.`;
 }
 
 // ---- with an address ----

@@ -73,6 +73,7 @@ export function description(
     ['Pinned to', pinned === '' ? undefined : pinned],
     ['By hand', status.releasedByHand ? 'released: nothing is assigned until `kubeip assign`' : undefined],
     ['Attempt', status.attempt === undefined ? undefined : `${status.attempt}, as those before it failed`],
+    ['Warning', status.warning],
     ['Last error', status.lastError],
     ['Tries again', status.retryAt],
     ['Workflow', `${workflow.id} (${workflow.status})`],

@@ -75,7 +75,8 @@ function nodesChecks({ nodesError, unselected, kubernetes }: DiagnoseReport): Ch
     : [{ area, what: 'nodes', verdict: 'warning', detail: `${unselected} nodes are selected by no pool` }];
 }
 
-function poolChecks({ name, scope, nodes, sets }: PoolDiagnosis, nodesUnknown: boolean): Check[] {
+function poolChecks(pool: PoolDiagnosis, nodesUnknown: boolean): Check[] {
+  const { name, scope, nodes, sets } = pool;
   const checks = sets.map(({ family, filter, addresses, free, elsewhere = 0, error }): Check => {
     const what = `${name}, ${family}`;
     const area = 'pools';
@@ -98,8 +99,18 @@ function poolChecks({ name, scope, nodes, sets }: PoolDiagnosis, nodesUnknown: b
         'another installation. They are left alone. `kubeip audit` lists them; installations with a Temporal namespace each should have pools of their own',
     };
   });
+  checks.push(...selectorChecks(pool));
   if (nodesUnknown) return checks;
   const detail = nodes === 0 ? 'its nodeSelector matches no node' : `its nodeSelector matches ${nodes} nodes`;
   const verdict = nodes === 0 ? 'warning' : 'ok';
   return [...checks, { area: 'pools', what: `${name}, nodes`, verdict, detail }];
+}
+
+/** Who has root on one node may have an address of such a pool, and lift the pool's taint. */
+function selectorChecks({ name, kubeletLabels }: PoolDiagnosis): Check[] {
+  if (kubeletLabels === undefined) return [];
+  const detail =
+    `a kubelet can set ${kubeletLabels.join(' and ')} on its own Node, and have an address of this pool. Where nodes are not trusted ` +
+    'alike, select by a label of node-restriction.kubernetes.io, too';
+  return [{ area: 'pools', what: `${name}, nodeSelector`, verdict: 'warning', detail }];
 }

@@ -12,6 +12,7 @@ import { batchLookups } from '../batch.ts';
 import { kubernetesClusterOf } from '../kubernetes-cluster.ts';
 import { cannotBeSeen, halfAnswer, present, type AwsCall } from './client.ts';
 import { maxFilterValues } from './filter.ts';
+import { instanceIdentity } from './instance-identity.ts';
 import { canonicalIpv6 } from './ipv6-range.ts';
 
 export interface FoundInstance {
@@ -177,6 +178,7 @@ function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope
       subnet: primary?.SubnetId ?? '',
       publicIps: publicIpsOf(primary),
       ...(cluster === undefined ? {} : { kubernetesCluster: cluster }),
+      identity: instanceIdentity(instance),
     },
   };
 }

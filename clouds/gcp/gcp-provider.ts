@@ -125,6 +125,7 @@ class GcpProvider implements CloudProvider {
       subnet: primary?.subnetwork ?? '',
       publicIps,
       ...(found.cluster === undefined ? {} : { kubernetesCluster: found.cluster }),
+      identity: found.identity,
     };
   }
 

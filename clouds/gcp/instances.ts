@@ -1,7 +1,9 @@
 /** Reads instances from Compute Engine, and what of them concerns their external addresses. */
 import type { protos } from '@google-cloud/compute';
 import type { Family, InstanceRef } from '../../model/address.ts';
+import type { InstanceIdentity } from '../../model/node-identity.ts';
 import type { Scope } from '../../model/scope.ts';
+import { instanceIdentity } from './instance-identity.ts';
 import { kubernetesClusterOf } from '../kubernetes-cluster.ts';
 import { batchLookups } from '../batch.ts';
 import { CloudError } from '../provider.ts';
@@ -45,6 +47,7 @@ export interface FoundInstance {
   readonly primary: NetworkInterface | undefined;
   /** All, nic0 among them. */
   readonly interfaces: readonly NetworkInterface[];
+  readonly identity: InstanceIdentity;
 }
 
 export interface InstanceReader {
@@ -144,7 +147,8 @@ function toFoundInstance(ref: InstanceRef, raw: GceInstance): FoundInstance | Cl
     return new CloudError('Unavailable', `Instance ${ref.id} has no primary network interface (nic0) yet.`);
   }
   const cluster = kubernetesClusterOf(raw.labels ?? {});
-  return { name: ref.id, zone: ref.zone, alive, cluster, primary, interfaces };
+  const identity = instanceIdentity({ ...raw, name: ref.id });
+  return { name: ref.id, zone: ref.zone, alive, cluster, primary, interfaces, identity };
 }
 
 function toInterface(raw: GceNetworkInterface): NetworkInterface {

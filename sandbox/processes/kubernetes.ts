@@ -21,6 +21,8 @@ export interface KubernetesOptions {
   readonly dir: string;
   /** HTTPS port; default: a free one. */
   readonly port?: number | undefined;
+  /** Names of Nodes whose kubelets may log in. Then the Node authorizer and NodeRestriction are on, as in a real cluster. */
+  readonly kubelets?: readonly string[] | undefined;
 }
 
 export interface KubernetesAccess {
@@ -37,6 +39,8 @@ export interface KubernetesAccess {
    * @returns the file's path
    */
   kubeconfigFor(account: ServiceAccountSpec): Promise<string>;
+  /** @returns the access of the kubelet of this Node, which must be one of the option's */
+  kubeConfigOfKubelet(node: string): KubeConfig;
 }
 
 export interface KubernetesServer extends KubernetesAccess {
@@ -54,7 +58,7 @@ export interface KubernetesServer extends KubernetesAccess {
 export async function startKubernetes(options: KubernetesOptions): Promise<KubernetesServer> {
   const { dir } = options;
   mkdirSync(join(dir, 'pki'), { recursive: true, mode: 0o700 });
-  const credentials = prepareCredentials(join(dir, 'pki'));
+  const credentials = prepareCredentials(join(dir, 'pki'), options.kubelets);
   const etcd = await startEtcd({ binary: options.etcdBinary, dir });
   let apiServer: ManagedProcess | undefined;
   try {
@@ -82,7 +86,8 @@ export async function startKubernetes(options: KubernetesOptions): Promise<Kuber
  * @param dir as the server was given it
  */
 export function openKubernetes(dir: string, url: string): KubernetesAccess {
-  const { servingCertificateFile, adminToken: token } = prepareCredentials(join(dir, 'pki'));
+  const credentials = prepareCredentials(join(dir, 'pki'));
+  const { servingCertificateFile, adminToken: token } = credentials;
   const certificateAuthority = readFileSync(servingCertificateFile, 'utf8');
   const kubeconfigFile = join(dir, 'kubeconfig');
   writeKubeconfig(kubeconfigFile, { server: url, certificateAuthority, user: 'admin', token });
@@ -99,6 +104,16 @@ export function openKubernetes(dir: string, url: string): KubernetesAccess {
       writeKubeconfig(file, { server: url, certificateAuthority, user, token: accountToken });
       return file;
     },
+    kubeConfigOfKubelet: (node) => {
+      const kubeletToken = tokenOf(credentials, `system:node:${node}`);
+      if (kubeletToken === undefined)
+        throw new Error(`this API server was started without a kubelet of Node ${node}`);
+      const file = join(dir, `kubeconfig-kubelet-${node}`);
+      writeKubeconfig(file, { server: url, certificateAuthority, user: 'kubelet', token: kubeletToken });
+      const kubelet = new KubeConfig();
+      kubelet.loadFromFile(file);
+      return kubelet;
+    },
   };
 }
 
@@ -112,7 +127,7 @@ interface Credentials {
 }
 
 /** Keys and tokens, made once for each folder so that a restart does not lock anybody out. */
-function prepareCredentials(pkiDir: string): Credentials {
+function prepareCredentials(pkiDir: string, kubelets: readonly string[] = []): Credentials {
   const serviceAccountKeyFile = join(pkiDir, 'service-account.key');
   if (!existsSync(serviceAccountKeyFile)) {
     const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -121,12 +136,24 @@ function prepareCredentials(pkiDir: string): Credentials {
   }
   const tokenFile = join(pkiDir, 'tokens.csv');
   if (!existsSync(tokenFile)) {
-    const line = `${randomBytes(24).toString('hex')},admin,admin,"system:masters"\n`;
-    writeFileSync(tokenFile, line, { mode: 0o600 });
+    const lines = [
+      `${newToken()},admin,admin,"system:masters"`,
+      ...kubelets.map((node) => `${newToken()},system:node:${node},${node},"system:nodes"`),
+    ];
+    writeFileSync(tokenFile, `${lines.join('\n')}\n`, { mode: 0o600 });
   }
   const adminToken = readFileSync(tokenFile, 'utf8').split(',')[0] ?? '';
   const servingCertificateFile = join(pkiDir, 'apiserver.crt');
   return { pkiDir, serviceAccountKeyFile, tokenFile, adminToken, servingCertificateFile };
+}
+
+function newToken(): string {
+  return randomBytes(24).toString('hex');
+}
+
+function tokenOf({ tokenFile }: Credentials, user: string): string | undefined {
+  const lines = readFileSync(tokenFile, 'utf8').split('\n');
+  return lines.map((line) => line.split(',')).find((fields) => fields[1] === user)?.[0];
 }
 
 function startApiServer(
@@ -138,7 +165,7 @@ function startApiServer(
     const child = await startProcess({
       name: 'kube-apiserver',
       command: options.apiServerBinary,
-      args: apiServerFlags(credentials, etcdUrl, port),
+      args: apiServerFlags(credentials, etcdUrl, port, (options.kubelets ?? []).length > 0),
       env: isolatedEnvironment(),
       logFile: join(options.dir, 'kube-apiserver.log'),
     });
@@ -147,7 +174,12 @@ function startApiServer(
   });
 }
 
-function apiServerFlags(credentials: Credentials, etcdUrl: string, port: number): string[] {
+function apiServerFlags(
+  credentials: Credentials,
+  etcdUrl: string,
+  port: number,
+  hasKubelets: boolean,
+): string[] {
   return [
     `--etcd-servers=${etcdUrl}`,
     `--bind-address=${loopback}`,
@@ -158,7 +190,9 @@ function apiServerFlags(credentials: Credentials, etcdUrl: string, port: number)
     '--service-cluster-ip-range=10.0.0.0/24',
     `--cert-dir=${credentials.pkiDir}`,
     `--token-auth-file=${credentials.tokenFile}`,
-    '--authorization-mode=RBAC',
+    ...(hasKubelets
+      ? ['--authorization-mode=Node,RBAC', '--enable-admission-plugins=NodeRestriction']
+      : ['--authorization-mode=RBAC']),
     '--service-account-issuer=https://kubernetes.default.svc',
     `--service-account-key-file=${credentials.serviceAccountKeyFile}`,
     `--service-account-signing-key-file=${credentials.serviceAccountKeyFile}`,

@@ -30,6 +30,9 @@ import { runKubeip } from './run-kubeip.ts';
 /** Each test starts processes, on a machine that may have other things to do. */
 jest.setTimeout(300_000);
 
+/** No kubelet may set it. */
+const restrictedLabel = 'node-restriction.kubernetes.io/cloud';
+
 let world: World;
 let worker: ManagedProcess;
 
@@ -76,7 +79,7 @@ async function registerNodes(): Promise<void> {
   await createNode(kubernetes, {
     name: 'node-g',
     region: gce.region,
-    labels: { cloud: 'gcp' },
+    labels: { [restrictedLabel]: 'gcp' },
     providerID: `gce://${gce.projectId}/${gce.region}-b/node-g`,
   });
 }
@@ -98,7 +101,7 @@ function configFile(): string {
       region: gce.region,
       account: gce.projectId,
       endpoint: gce.url,
-      nodeSelector: { matchLabels: { cloud: 'gcp' } },
+      nodeSelector: { matchLabels: { [restrictedLabel]: 'gcp' } },
       addresses: bothOf('labels.kubeip=use'),
     },
   ];
@@ -161,6 +164,8 @@ test('with all that is documented nothing is amiss; what cannot be tested is lis
   expect(pools.map(({ what, detail }) => `${what}: ${detail}`)).toEqual([
     'eks, ipv4: 2 addresses, 1 of them free',
     expect.stringMatching(/^eks, ipv6: \d+ addresses, \d+ of them free$/),
+    'eks, nodeSelector: a kubelet can set cloud on its own Node, and have an address of this pool. Where nodes are not trusted ' +
+      'alike, select by a label of node-restriction.kubernetes.io, too',
     'eks, nodes: its nodeSelector matches 1 nodes',
     'gke, ipv4: 1 addresses, 1 of them free',
     'gke, ipv6: 1 addresses, 1 of them free',

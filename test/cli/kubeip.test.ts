@@ -150,13 +150,13 @@ test('kubeip plan before, the run after: the same pairs, on both clouds', async 
   const keeps = await h.nodes.make('plan-keeps', { pool: 'planned' });
   const [kept] = h.reserve('planned');
   h.ec2.associateByHand({ allocationId: kept ?? '', instanceId: keeps.instanceId });
-  const annotations = { 'kubeip-temporal.io/pinned-ipv4': pinnedTo };
+  const labels = { 'node-restriction.kubernetes.io/kubeip-pinned-ipv4': pinnedTo };
   const nodes = [
     await h.nodes.make('plan-a', { pool: 'planned' }),
     await h.nodes.make('plan-b', { pool: 'planned' }),
     await h.nodes.make('plan-c', { pool: 'planned' }),
     keeps,
-    await h.nodes.make('plan-pinned', { pool: 'planned', annotations }),
+    await h.nodes.make('plan-pinned', { pool: 'planned', labels }),
     await h.nodes.make('plan-z-gke', { pool: 'gke', cloud: 'gcp' }),
   ];
   h.reserveOnGce('gke', 'ipv4', 2);
@@ -279,13 +279,15 @@ describe('of a node with an address', () => {
     expect(h.elasticIpOf(node.instanceId)).toBe(other?.publicIp);
   });
 
-  test('pin and unpin write the annotation, and take it away', async () => {
+  test('pin and unpin are kept by the workflow, and the Node is not written to', async () => {
     const annotationOf = async () =>
       (await h.nodes.read(node)).metadata?.annotations?.['kubeip-temporal.io/pinned-ipv4'];
     expect(await kubeip('pin', 'steered-1', '--address', first)).toMatchObject({ code: exitCodes.ok });
-    expect(await annotationOf()).toBe(first);
-    expect(await kubeip('unpin', 'steered-1')).toMatchObject({ code: exitCodes.ok });
+    expect((await h.status(node)).pinned).toEqual({ ipv4: first });
+    expect((await kubeip('describe', 'steered-1')).stdout).toMatch(new RegExp(`^Pinned to: +${first}$`, 'm'));
     expect(await annotationOf()).toBeUndefined();
+    expect(await kubeip('unpin', 'steered-1')).toMatchObject({ code: exitCodes.ok });
+    expect((await h.status(node)).pinned).toBeUndefined();
   });
 
   test('release with --yes takes the address, and assign with --address gives a certain one', async () => {

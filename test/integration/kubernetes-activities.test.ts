@@ -32,6 +32,7 @@ pools:
   - name: game
     nodeSelector: {}
     taintKey: example.com/no-address
+    pins: annotation
     addresses: { ipv4: { filter: labels.kubeip=use }, ipv6: { filter: labels.kubeip=use, orderBy: name } }
     require: any
 `;
@@ -114,13 +115,14 @@ describe('in a cluster that is not the workflow’s', () => {
   const gone = { name: 'nowhere', uid: 'u-nowhere' };
   const wrong = { type: 'WrongCluster', nonRetryable: false, message: 'this is another cluster' };
 
-  test('a Node that is not there is not said to be gone, and nothing counts as written', async () => {
+  test('a Node that is not there is not said to be gone or without heirs, and nothing counts as written', async () => {
     const clusterUid = 'another';
     const publishing = { node: gone, clusterUid, key: 'k', phase: 'released', addresses: [] } as const;
     await expect(run(() => activities.discover({ ...gone, clusterUid }))).rejects.toMatchObject(wrong);
     await expect(run(() => activities.publish(publishing))).rejects.toMatchObject(wrong);
-    const pinning = { node: gone, clusterUid, pins: { ipv4: '192.0.2.1' } };
-    await expect(run(() => activities.pin(pinning))).rejects.toMatchObject(wrong);
+    const heirless = { instance: { provider: 'gcp', id: 'nowhere', zone: 'z' }, uid: gone.uid } as const;
+    await expect(run(() => activities.findHeirs({ ...heirless, clusterUid }))).rejects.toMatchObject(wrong);
+    expect(await run(() => activities.findHeirs({ ...heirless, clusterUid: 'own' }))).toEqual([]);
   });
 
   test('a Node of the name with another uid is not said to have taken it over', async () => {
@@ -165,6 +167,11 @@ describe('discover', () => {
       [pinnedAnnotations.ipv6]: 'not an address',
     });
     expect(await discover('pinned')).toMatchObject({ kind: 'ready', pinned: { ipv4: 'static-1' } });
+    expect(await discover('pinned')).toMatchObject({
+      pinned: { ipv4: 'static-1' },
+      pinnedBy: { ipv4: 'annotation' },
+      ignoredPins: [{ annotation: pinnedAnnotations.ipv6, why: 'malformed' }],
+    });
     expect(await discover('pinned')).not.toHaveProperty('pinned.ipv6');
     expect(log.join('')).toContain(pinnedAnnotations.ipv6);
     expect(log.join('')).not.toContain(pinnedAnnotations.ipv4);

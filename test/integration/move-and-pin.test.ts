@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
-import { pinnedAnnotations, publicIpv4Annotation } from '../../kubernetes/keys.ts';
+import { publicIpv4Annotation } from '../../kubernetes/keys.ts';
 import type { AddressRef } from '../../model/address.ts';
 import { type AssignIpStatus, moveSignal, pinSignal, unpinSignal } from '../../workflows/messages.ts';
 import { addressOf } from './assigned-address.ts';
@@ -209,8 +209,7 @@ test('a Node is pinned and unpinned by Update and by signal, keeps what it has, 
   const [, wanted] = reserve('aws', 'pinned', 2) as [AddressRef, AddressRef];
   const node = await harness.addNode('pinned-1', { pool: 'pinned' });
   const { address } = await harness.waitUntilAssigned(node);
-  const pin = (): Promise<string | undefined> =>
-    harness.nodes.read(node).then(({ metadata }) => metadata?.annotations?.[pinnedAnnotations.ipv4]);
+  const pin = (): Promise<string | undefined> => harness.status(node).then(({ pinned }) => pinned?.ipv4);
 
   expect(await update(node, 'pin', { address: wanted.ip, reason: 'allow-list' })).toMatchObject({
     pinned: { ipv4: wanted.ip },

@@ -95,6 +95,7 @@ function writeConfig(world: World, reconcileInterval: string): string {
         nodeSelector: { matchLabels: { kubeip: 'use' } },
         filter: 'Name=tag:kubeip,Values=use',
         taintKey,
+        pins: 'annotation',
         release: { gracePeriod: '0s' },
       },
     ],

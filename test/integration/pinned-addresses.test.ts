@@ -16,9 +16,13 @@ beforeAll(async () => {
   harness = await openHarness({
     pools: [
       ...clouds.flatMap((provider) =>
-        ['free', 'used', 'strange'].map((name) => ({ provider, name: `${provider}-${name}` })),
+        ['free', 'used', 'strange'].map((name) => ({
+          provider,
+          name: `${provider}-${name}`,
+          pins: 'annotation',
+        })),
       ),
-      { name: 'range', family: 'ipv6' },
+      { name: 'range', family: 'ipv6', pins: 'annotation' },
     ],
   });
 }, 900_000);

@@ -34,6 +34,8 @@ export interface TestNodeOptions {
   readonly region?: string;
   readonly taints?: readonly V1Taint[];
   readonly annotations?: Readonly<Record<string, string>>;
+  /** Besides `pool`. */
+  readonly labels?: Readonly<Record<string, string>>;
   /** Whose instance it is. @default aws */
   readonly cloud?: 'aws' | 'gcp';
   /** On GCE the instance begins with an ephemeral IPv6 address too. On EC2 an instance needs nothing to get one. */
@@ -70,7 +72,7 @@ export class TestNodes {
       name,
       region,
       zone: region + zoneLetters[cloud],
-      labels: { pool },
+      labels: { pool, ...options.labels },
       ...(initialised ? { providerID } : {}),
       ...(taints === undefined ? {} : { taints }),
     });

@@ -9,7 +9,7 @@ import {
   configureSignal,
   releaseSignal,
 } from '../../workflows/messages.ts';
-import { pinnedAnnotations } from '../../kubernetes/keys.ts';
+import { pinnedLabels } from '../../kubernetes/keys.ts';
 import { poolTag } from '../integration/cloud-facts.ts';
 import { dualStackPool } from '../integration/harness-config.ts';
 import { type Harness, openHarness } from '../integration/harness.ts';
@@ -248,7 +248,7 @@ async function dual(h: Harness): Promise<void> {
   const node = await h.addNode('dual', {
     pool: 'both',
     dualStack: true,
-    annotations: { [pinnedAnnotations.ipv4]: pinned },
+    labels: { [pinnedLabels.ipv4]: pinned },
   });
   await told(h, node);
   h.ec2.reserveIpv6({ tags: { [poolTag]: 'both' }, prefixLength: 127 });

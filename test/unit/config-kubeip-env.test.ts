@@ -36,6 +36,8 @@ describe('KubeIP’s environment variables', () => {
         retries: { attempts: 60, intervalMs: 60_000 },
         release: { onNodeDelete: true, gracePeriodMs: 600_000, onDeselect: 'keep' },
         taintPolicy: 'assigned',
+        pins: 'operator',
+        nodeIdentity: { name: 'auto' },
       },
     ]);
     expect(config.log).toEqual({ level: 'info', format: 'pretty' });
@@ -87,6 +89,8 @@ describe('KubeIP’s environment variables', () => {
         release: { onNodeDelete: false, gracePeriodMs: 600_000, onDeselect: 'keep' },
         taintKey: 'kubeip.com/not-ready',
         taintPolicy: 'assigned',
+        pins: 'operator',
+        nodeIdentity: { name: 'auto' },
       },
     ]);
     expect(config.log).toEqual({ level: 'warn', format: 'json' });

@@ -17,6 +17,8 @@ function pool(name: string, nodeSelector: NodeSelector): PoolConfig {
     retries: { attempts: 3, intervalMs: 1_000 },
     release: { onNodeDelete: true, gracePeriodMs: 0, onDeselect: 'keep' },
     taintPolicy: 'assigned',
+    pins: 'operator',
+    nodeIdentity: { name: 'auto' },
   };
 }
 const group = (name: string, value = name) => pool(name, { matchLabels: { group: value } });

@@ -58,6 +58,8 @@ describe('loadConfig', () => {
           retries: { attempts: 60, intervalMs: 60_000 },
           release: { onNodeDelete: true, gracePeriodMs: 600_000, onDeselect: 'keep' },
           taintPolicy: 'assigned',
+          pins: 'operator',
+          nodeIdentity: { name: 'auto' },
         },
       ],
       pacing: { aws: { burst: 45, perSecond: 4.95 }, gcp: { burst: 50, perSecond: 8 } },
@@ -83,9 +85,11 @@ defaults:
   release: { onNodeDelete: false }
   taintKey: example.com/no-address
   taintPolicy: assignedOrGaveUp
+  pins: annotation
+  nodeIdentity: { name: required, clusterName: prod }
 pools:
   - { name: a, nodeSelector: {}, filter: "Name=tag:a,Values=1", retries: { attempts: 7 } }
-  - { name: b, nodeSelector: {}, filter: "Name=tag:b,Values=1", region: us-east-1, taintKey: "", taintPolicy: assigned, release: { gracePeriod: 0s } }
+  - { name: b, nodeSelector: {}, filter: "Name=tag:b,Values=1", region: us-east-1, taintKey: "", taintPolicy: assigned, pins: operator, nodeIdentity: { clusterName: "" }, release: { gracePeriod: 0s } }
 `);
     expect(config.pools[0]).toMatchObject({
       region: 'eu-west-1',
@@ -93,11 +97,15 @@ pools:
       release: { onNodeDelete: false, gracePeriodMs: 600_000, onDeselect: 'keep' },
       taintKey: 'example.com/no-address',
       taintPolicy: 'assignedOrGaveUp',
+      pins: 'annotation',
+      nodeIdentity: { name: 'required', clusterName: 'prod' },
     });
     expect(config.pools[1]).toMatchObject({
       region: 'us-east-1',
       release: { onNodeDelete: false, gracePeriodMs: 0, onDeselect: 'keep' },
       taintPolicy: 'assigned',
+      pins: 'operator',
+      nodeIdentity: { name: 'required' },
     });
     expect(config.pools[1]).not.toHaveProperty('taintKey');
   });
@@ -267,6 +275,10 @@ pools:
     ['retries: { interval: 0s }', 'pools[0].retries.interval', '1ms or more'],
     ['release: { onNodeDelete: "yes" }', 'pools[0].release.onNodeDelete', 'true or false'],
     ['taintPolicy: never', 'pools[0].taintPolicy', 'assignedOrGaveUp'],
+    ['pins: kubelet', 'pools[0].pins', 'operator, annotation'],
+    ['nodeIdentity: { name: maybe }', 'pools[0].nodeIdentity.name', 'auto, required, off'],
+    ['nodeIdentity: { clusterName: "a b" }', 'pools[0].nodeIdentity.clusterName', 'EKS or GKE'],
+    ['nodeIdentity: { tag: x }', 'pools[0].nodeIdentity.tag', 'clusterName'],
     ['taintKey: "a b"', 'pools[0].taintKey', 'taint key'],
     ['copyTags: { labels: ["cost:team"] }', 'pools[0].copyTags.labels[0]', 'no key there'],
     [

@@ -21,6 +21,8 @@ const pool: PoolConfig = {
   release: { onNodeDelete: true, gracePeriodMs: 0, onDeselect: 'keep' },
   taintKey: 'kubeip.example/no-address',
   taintPolicy: 'assigned',
+  pins: 'operator',
+  nodeIdentity: { name: 'auto' },
 };
 const pools = [pool];
 const now = Date.parse('2026-01-01T00:00:00Z');

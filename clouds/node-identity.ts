@@ -1,0 +1,60 @@
+/** Holds a Node against the instance that its providerID names. Pure. */
+import type { Instance } from '../model/address.ts';
+import type { InstanceIdentity, NodeIdentityPolicy } from '../model/node-identity.ts';
+import type { ProviderName } from '../model/scope.ts';
+
+type Identified = Pick<Instance, 'provider' | 'id'> & { readonly identity?: InstanceIdentity };
+
+/**
+ * Names that only a cloud gives, and each to one machine: EC2's IP name and resource name ("Amazon EC2 instance hostname types"), and
+ * those of GKE's instance groups.
+ */
+const CLOUD_GIVEN: readonly RegExp[] = [
+  /^ip(?:-\d{1,3}){4}$/,
+  /^i-[0-9a-f]{8}(?:[0-9a-f]{9})?$/,
+  /^gk[e3]-[-a-z0-9]+-[0-9a-f]{8}-[0-9a-z]{4}$/,
+];
+
+/** How each cloud shows which cluster an instance belongs to. */
+const CLUSTER_MARK: Readonly<Record<ProviderName, (cluster: string) => string>> = {
+  aws: (cluster) => `the tag kubernetes.io/cluster/${cluster}`,
+  gcp: (cluster) => `the label goog-k8s-cluster-name=${cluster} (or cluster-name in its metadata)`,
+};
+
+/**
+ * @param nodeName name of the Node
+ * @param instance the one that its providerID names
+ * @returns why the Node is not this instance, in one sentence; undefined if nothing speaks against it
+ */
+export function identityMismatch(
+  nodeName: string,
+  instance: Identified,
+  policy: NodeIdentityPolicy,
+): string | undefined {
+  const { provider, id, identity } = instance;
+  if (isMisnamed(nodeName, instance, policy)) {
+    const names = identity?.nodeNames.join(' or ');
+    return names === undefined || names === ''
+      ? `The cloud does not tell what a Node on instance ${id} is called, and the pool's nodeIdentity.name is required.`
+      : `The cloud calls instance ${id} ${names}, and the Node is called ${nodeName}.`;
+  }
+  const { clusterName } = policy;
+  if (clusterName === undefined || identity?.clusters.includes(clusterName) === true) return undefined;
+  const others = identity?.clusters.join(', ') ?? '';
+  const belongs = others === '' ? '' : ` It belongs to ${others}.`;
+  return `Instance ${id} has not ${CLUSTER_MARK[provider](clusterName)}.${belongs}`;
+}
+
+/** @returns whether the Node's name is another machine's, as far as the policy wants to know */
+export function isMisnamed(
+  nodeName: string,
+  { identity }: Identified,
+  { name: policy }: Pick<NodeIdentityPolicy, 'name'>,
+): boolean {
+  if (policy === 'off') return false;
+  const { nodeNames = [], namesAreCertain = false } = identity ?? {};
+  const name = nodeName.split('.', 1)[0]?.toLowerCase() ?? '';
+  if (nodeNames.includes(name)) return false;
+  if (policy === 'required') return true;
+  return nodeNames.length > 0 && (namesAreCertain || CLOUD_GIVEN.some((form) => form.test(name)));
+}
