@@ -322,6 +322,8 @@ function writeConfig(dir: string, cluster: string, region: string): string {
       retries: { attempts: 60, interval: '2s' },
       release: { gracePeriod: '0s' },
     },
+    // Tests delete many Nodes of few within minutes.
+    releaseBrake: { percent: 100 },
     pools: [
       {
         name: 'public',

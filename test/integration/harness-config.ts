@@ -16,7 +16,7 @@ export interface HarnessOptions {
   /** @default one, `test` */
   readonly clusters?: readonly string[];
   readonly pacing?: RateLimit;
-  /** As in the configuration file. */
+  /** As in the configuration file. @default off: tests delete many Nodes of few within minutes */
   readonly releaseBrake?: Readonly<Record<string, unknown>>;
 }
 
@@ -50,7 +50,7 @@ export function harnessConfig(world: World, cluster: string, options: HarnessOpt
       ...pool,
     })),
     worker: { shutdownGraceTime: '2s' },
-    ...(options.releaseBrake === undefined ? {} : { releaseBrake: options.releaseBrake }),
+    releaseBrake: options.releaseBrake ?? { percent: 100 },
     ...(options.pacing === undefined ? {} : { pacing: { aws: options.pacing, gcp: options.pacing } }),
   };
   writeFileSync(file, stringify(content));

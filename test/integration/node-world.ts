@@ -99,6 +99,8 @@ function writeConfig(world: World, reconcileInterval: string): string {
         release: { gracePeriod: '0s' },
       },
     ],
+    // Tests delete many Nodes of few within minutes.
+    releaseBrake: { percent: 100 },
     watcher: { reconcileInterval },
     http: { workerPort: 0, watcherPort: 0 },
     log: { format: 'json', level: 'info' },

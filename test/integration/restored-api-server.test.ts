@@ -18,7 +18,7 @@ beforeAll(async () => {
   here = await startNodeWorld('3s');
   const config = parse(readFileSync(here.configFile, 'utf8')) as { pools: object[] };
   const pools = [{ ...config.pools[0], release: { gracePeriod: '10s' } }];
-  writeFileSync(here.configFile, stringify({ ...config, pools }));
+  writeFileSync(here.configFile, stringify({ ...config, pools, releaseBrake: {} }));
   for (let i = 0; i < 8; i++) here.world.ec2.allocateAddress({ tags: { kubeip: 'use' } });
 }, 900_000);
 afterAll(async () => {

@@ -44,7 +44,10 @@ export const situations: Readonly<Record<string, Shown>> = {
     (it) => inOrder(it.phases, 'assigned', 'waiting', 'assigned') && !it.activities.includes('release'),
   ),
   'another pool': node(
-    (it) => it.pools.length > 1 && inOrder(it.activities, 'associate', 'release', 'associate'),
+    (it) => it.pools.length > 1 && inOrder(it.activities, 'associate', 'associate', 'release'),
+  ),
+  'many gone at once: held, and confirmed': node(
+    (it) => it.phases.includes('held') && it.messages.includes('confirmRelease') && it.end === 'COMPLETED',
   ),
   'deleted and released': node(
     (it) =>
