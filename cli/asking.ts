@@ -11,6 +11,7 @@ import {
 import type { QueryDefinition, UpdateDefinition } from '@temporalio/common';
 import { formatDuration } from '../config/duration.ts';
 import { exitCodes, StartupError } from '../program/exit-codes.ts';
+import { plainSummary } from '../workflows/ui-markdown.ts';
 import { pollersOf } from './pollers.ts';
 import type { Session } from './session.ts';
 
@@ -113,7 +114,7 @@ export async function run<Result, Input>(
     workflowId,
     taskQueue,
     args: [input],
-    staticSummary: summary,
+    staticSummary: plainSummary(summary),
     // Nobody waits for it any longer.
     workflowExecutionTimeout: Math.max(timeoutMs, 60_000),
   });
