@@ -6,7 +6,7 @@ import type { ProviderName } from '../model/scope.ts';
 import type { RateLimit } from '../model/settings.ts';
 import { checkPools } from './check-pools.ts';
 import { checkShape, isBlock, readKey, validParts, type Report } from './check-shape.ts';
-import { ConfigError, showValue, type ConfigProblem } from './config-error.ts';
+import { ConfigError, MAX_TOLD, showValue, type ConfigProblem } from './config-error.ts';
 import type { ConfigDraft } from './config-file.ts';
 import type { Config, FailureCooldown } from './config.ts';
 import { defaults } from './defaults.ts';
@@ -20,11 +20,20 @@ import { defaultsSchema, settingsSchema, type SettingsInput } from './schema.ts'
  */
 export function resolveConfig(draft: ConfigDraft, env: NodeJS.ProcessEnv): Config {
   const problems = new Map<string, ConfigProblem>();
-  const add = (problem: ConfigProblem) => problems.set(`${problem.path} ${problem.message}`, problem);
-  const report: Report = (path, value, message) => {
-    const line = draft.lineOf(path);
-    add({ path: draft.nameOf(path), value, message, ...(line === undefined ? {} : { line }) });
+  const untold = new Set<string>();
+  const add = (problem: ConfigProblem, lineOf = (): number | undefined => problem.line): void => {
+    const key = `${problem.path} ${problem.message}`;
+    if (problems.has(key)) return;
+    if (problems.size >= MAX_TOLD) {
+      untold.add(key);
+      return;
+    }
+    // The search for a line goes through the whole file.
+    const line = lineOf();
+    problems.set(key, { ...problem, ...(line === undefined ? {} : { line }) });
   };
+  const report: Report = (path, value, message) =>
+    add({ path: draft.nameOf(path), value, message }, () => draft.lineOf(path));
   for (const problem of draft.problems) add(problem);
   const notices: string[] = [...draft.notices];
 
@@ -37,7 +46,7 @@ export function resolveConfig(draft: ConfigDraft, env: NodeJS.ProcessEnv): Confi
   checkFailureCooldown(settings, report);
   const log = logSettings(settings.log, env, (path, value, message) => add({ path, value, message }));
 
-  if (problems.size > 0) throw new ConfigError(draft.source, inOrder([...problems.values()]));
+  if (problems.size > 0) throw new ConfigError(draft.source, inOrder([...problems.values()]), untold.size);
   return {
     ...programSettings(settings, env),
     pools: pools.map(({ pool }) => completePool(pool)),
