@@ -7,7 +7,7 @@ import { publicIpv4Annotation, publicIpv6Annotation } from '../kubernetes/keys.t
 import { type NodeView, readNode } from '../kubernetes/nodes.ts';
 import { pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
-import type { Instance, InstanceRef } from '../model/address.ts';
+import { addressNameAdvice, type Instance, type InstanceRef } from '../model/address.ts';
 import type { Logger } from '../program/logger.ts';
 import type { Discovery } from './contract.ts';
 import { specOf } from './pool-spec.ts';
@@ -50,7 +50,7 @@ export async function discoverNode(
   for (const annotation of ignored) {
     logger.warn(
       { node: name, annotation },
-      'the annotation is ignored: its value is neither an IP nor an id of an address',
+      `the annotation is ignored. ${addressNameAdvice}`,
     );
   }
   const found = await findInstance(parsed.instance, provider);

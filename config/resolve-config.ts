@@ -2,6 +2,7 @@
  * From what was read to what the programs use: checks every part, fills in defaults and joins what several keys say
  * together. Collects all problems before it gives up.
  */
+import { workflowIdProblem } from '../model/limits.ts';
 import type { ProviderName } from '../model/scope.ts';
 import type { RateLimit } from '../model/settings.ts';
 import { checkPools } from './check-pools.ts';
@@ -12,7 +13,8 @@ import type { Config, FailureCooldown } from './config.ts';
 import { defaults } from './defaults.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { logSettings } from './log-settings.ts';
-import { completePool, resolvePools } from './resolve-pools.ts';
+import { auditByHandId } from '../workflows/messages.ts';
+import { completePool, type PlacedPool, resolvePools } from './resolve-pools.ts';
 import { defaultsSchema, settingsSchema, type SettingsInput } from './schema.ts';
 
 /**
@@ -44,6 +46,7 @@ export function resolveConfig(draft: ConfigDraft, env: NodeJS.ProcessEnv): Confi
   const pools = isBlock(raw) ? resolvePools(readKey(raw, 'pools'), shared, env, report) : [];
   notices.push(...checkPools(pools, report));
   checkFailureCooldown(settings, report);
+  for (const pool of pools) checkIds(settings.cluster, pool, report);
   const log = logSettings(settings.log, env, (path, value, message) => add({ path, value, message }));
 
   if (problems.size > 0) throw new ConfigError(draft.source, inOrder([...problems.values()]), untold.size);
@@ -126,6 +129,15 @@ function withClusterOfEnv(raw: unknown, env: NodeJS.ProcessEnv, notices: string[
     );
   }
   return raw;
+}
+
+/** The longest id that is made of a cluster and a scope: that of an audit by hand. The account may be known at start only. */
+function checkIds(cluster: string | undefined, { pool, pathOf }: PlacedPool, report: Report): void {
+  const { provider, account, region } = pool;
+  if (cluster === undefined || account === undefined || region === undefined) return;
+  const id = auditByHandId(cluster, { provider, account, region }, new Date(0));
+  const problem = workflowIdProblem(id, { cluster, account, region });
+  if (problem !== undefined) report(pathOf('account'), account, `${problem}.`);
 }
 
 /** By line where lines are known, so that a reader goes through the file once. */

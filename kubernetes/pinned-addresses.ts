@@ -1,9 +1,6 @@
 /** What the annotations of a Node say about the addresses that it is to have. */
-import { type Family, families } from '../model/address.ts';
+import { type Family, families, isAddressName } from '../model/address.ts';
 import { pinnedAnnotations } from './keys.ts';
-
-/** No IP is longer, nor the id of an address in any cloud. */
-const longest = 253;
 
 export interface PinnedAddresses {
   /** What the node is to have, by IP or id, as it was written. */
@@ -20,8 +17,8 @@ export function pinnedAddresses(annotations: Readonly<Record<string, string>>): 
     const annotation = pinnedAnnotations[family];
     const value = annotations[annotation]?.trim() ?? '';
     if (value === '') continue;
-    if (value.length > longest || /\s/.test(value)) ignored.push(annotation);
-    else pinned[family] = value;
+    if (isAddressName(value)) pinned[family] = value;
+    else ignored.push(annotation);
   }
   return { pinned, ignored };
 }

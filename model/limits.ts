@@ -13,3 +13,22 @@ export function tooLong(what: string, text: string, most: number, remedy: string
   if (text.length <= most) return undefined;
   return `${what} has ${text.length} characters, at most ${most}. ${remedy}`;
 }
+
+const SHOWN = 60;
+
+/**
+ * @param parts what the id is made of, by what each is called
+ * @returns why no workflow can have this id, as a sentence; undefined if one can
+ */
+export function workflowIdProblem(id: string, parts: Readonly<Record<string, string>>): string | undefined {
+  if (id.length <= MAX_WORKFLOW_ID_LENGTH) return undefined;
+  const lengths = Object.entries(parts).map(([name, text]) => `${name} ${begin(text)} has ${text.length}`);
+  return (
+    `The workflow id ${begin(id)} would have ${id.length} characters, and Temporal keeps ${MAX_WORKFLOW_ID_LENGTH} on PostgreSQL and MySQL: ` +
+    `${lengths.join(', ')}. Shorten one of them`
+  );
+}
+
+function begin(text: string): string {
+  return text.length <= SHOWN ? text : `${text.slice(0, SHOWN)}…`;
+}

@@ -23,6 +23,8 @@ export const exitCodes = {
   notConfirmed: 9,
   /** Nobody answered in time: no worker polls, or the work takes longer. What was asked for may still be done. */
   unanswered: 10,
+  /** A command was ended by Ctrl-C or SIGTERM. What it had asked for may still be done. */
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

@@ -4,6 +4,7 @@ import { selectPool } from '../config/select-pool.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { type NodeView, readNode } from '../kubernetes/nodes.ts';
 import type { Logger } from '../program/logger.ts';
+import { nodeIdProblem } from '../workflows/messages.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import type { WatcherMetrics } from './metrics.ts';
 import { interestOf, isOfInterest, type NodeInterest } from './node-interest.ts';
@@ -94,6 +95,8 @@ export class NodeEvents {
   async #handOverChange(node: NodeView): Promise<void> {
     const { config, workflows, metrics, logger } = this.#dependencies;
     const pool = selectPool(config.pools, node.labels);
+    // The reconcile tells of it, again and again.
+    if (nodeIdProblem(config.cluster, node.name) !== undefined) return;
     if (pool !== undefined) await workflows.signalChanged(node, pool);
     else if (!(await workflows.nudge(node))) return;
     metrics.signals.inc({ signal: 'nodeChanged', cause: 'event' });

@@ -12,6 +12,7 @@ import type {
   RateLimit,
   RetrySettings,
 } from '../model/settings.ts';
+import { workflowIdProblem } from '../model/limits.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 
 // ---- ids ----
@@ -19,6 +20,11 @@ import { formatScope, type Scope } from '../model/scope.ts';
 /** The workflow id of a node: `assign-ip/<cluster>/<node>`. */
 export function assignIpWorkflowId(cluster: string, node: string): string {
   return `assign-ip/${cluster}/${node}`;
+}
+
+/** @returns why this node can have no workflow, as a sentence; undefined if it can */
+export function nodeIdProblem(cluster: string, node: string): string | undefined {
+  return workflowIdProblem(assignIpWorkflowId(cluster, node), { cluster, node });
 }
 
 /** @returns the node whose workflow has this id; undefined if it is another workflow's */
@@ -34,6 +40,11 @@ export function addressPoolWorkflowId(scope: Scope): string {
 /** The Schedule of a cluster's audit of a scope, and the beginning of its workflows' ids: `audit/<cluster>/<scope>`. */
 export function auditId(cluster: string, scope: Scope): string {
   return `audit/${cluster}/${formatScope(scope)}`;
+}
+
+/** The workflow id of an audit that a person starts. The longest id that a cluster and a scope make. */
+export function auditByHandId(cluster: string, scope: Scope, at: Date): string {
+  return `${auditId(cluster, scope)}/by-hand-${at.toISOString()}`;
 }
 
 /** The task queue of a cluster: workflows of its nodes and Kubernetes activities. */

@@ -11,7 +11,7 @@ export const markupAttack =
 export const hostileText = `x${terminalAttack}${markupAttack}`;
 
 /** What no text for a terminal may hold. Line breaks and tabs are for the one who writes the line. */
-export const terminalCharacters = /[^\P{C}\n\t]|[\u2028\u2029]/u;
+export const terminalCharacters = /(?![\n\t])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u;
 
 /** @returns the value with hostile text at the end of each text in it */
 export function madeHostile<T>(value: T, text = hostileText): T {
