@@ -8,7 +8,7 @@ import { publicIpv4Annotation, publicIpv6Annotation } from '../kubernetes/keys.t
 import { type NodeView, readNode } from '../kubernetes/nodes.ts';
 import { pinnedAddresses } from '../kubernetes/pinned-addresses.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
-import { type Instance, instanceKey, type InstanceRef } from '../model/address.ts';
+import { addressNameAdvice, type Instance, instanceKey, type InstanceRef } from '../model/address.ts';
 import { formatScope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
 import type { Discovery, KnownNode } from './contract.ts';
@@ -79,7 +79,10 @@ export async function discoverNode(
   if ('error' in parsed) throw new CloudError('Invalid', `Node ${name}: ${parsed.error}`);
   checkPlace(view, parsed.instance, pool);
   const { pinned, pinnedBy, ignored } = pinnedAddresses(view, pool.pins);
-  for (const { annotation, why } of ignored) logger.warn({ node: name, annotation, why }, 'a pin is ignored');
+  for (const { annotation, why } of ignored) {
+    const advice = why === 'malformed' ? `. ${addressNameAdvice}` : '';
+    logger.warn({ node: name, annotation, why }, `a pin is ignored${advice}`);
+  }
   const found = await findInstance(parsed.instance, provider);
   if ('reason' in found) return { kind: 'notReady', node, reason: found.reason, instanceGone: true };
   // What the node has it keeps: a check is for what it does not have yet.

@@ -11,6 +11,7 @@ import {
 } from '../kubernetes/keys.ts';
 import { markNode, type NodeMarks, removeTaint } from '../kubernetes/node-writer.ts';
 import { type Family, familyOf } from '../model/address.ts';
+import { visibleText } from '../model/visible-text.ts';
 import type { PublishInput } from './contract.ts';
 
 /**
@@ -48,7 +49,7 @@ function marksOf({ phase, pool, addresses, event }: PublishInput): NodeMarks {
       [publicIpv4Annotation]: ipOf('ipv4'),
       [publicIpv6Annotation]: ipOf('ipv6'),
       [addressIdAnnotation]: addresses.map(({ id }) => id).join(',') || null,
-      [messageAnnotation]: phase === 'assigned' ? null : (event?.message ?? null),
+      [messageAnnotation]: phase === 'assigned' || event === undefined ? null : visibleText(event.message),
     },
   };
 }

@@ -11,6 +11,7 @@ import {
 import type { QueryDefinition, UpdateDefinition } from '@temporalio/common';
 import { formatDuration } from '../config/duration.ts';
 import { exitCodes, StartupError } from '../program/exit-codes.ts';
+import { plainSummary } from '../workflows/ui-markdown.ts';
 import { pollersOf } from './pollers.ts';
 import type { Session } from './session.ts';
 
@@ -33,7 +34,7 @@ export class UnansweredError extends StartupError {
  * earlier version may not
  */
 export async function query<T>(
-  { connection, client }: Session,
+  { connection, client, signal }: Session,
   workflowId: string,
   definition: QueryDefinition<T>,
 ): Promise<T> {
@@ -42,6 +43,7 @@ export async function query<T>(
       client.workflow.getHandle(workflowId).query(definition),
     );
   } catch (error) {
+    signal.throwIfAborted();
     if (isWithoutAnswer(error)) {
       throw new UnansweredError(
         `${workflowId} does not answer: no worker polls its task queue, or none is quick enough. \`kubeip doctor\` tells more.`,
@@ -63,17 +65,21 @@ export type CommandUpdate<T, Input> = UpdateDefinition<T, [Input]> | UpdateDefin
  * StartupError (rejected) with the workflow's own reason
  */
 export async function update<T, Input>(
-  { connection, client }: Session,
+  { connection, client, signal, sent }: Session,
   workflowId: string,
   definition: CommandUpdate<T, Input>,
   input: Input,
   timeoutMs: number,
 ): Promise<T> {
+  sent.push(
+    `"${definition.name}" was sent to ${workflowId} and may still be done: look with \`kubeip describe\`.`,
+  );
   try {
     return await connection.withDeadline(Date.now() + timeoutMs, () =>
       client.workflow.getHandle(workflowId).executeUpdate<T, [Input]>(definition.name, { args: [input] }),
     );
   } catch (error) {
+    signal.throwIfAborted();
     if (error instanceof WorkflowUpdateFailedError) {
       const reason = error.cause?.message ?? error.message;
       throw new StartupError(exitCodes.rejected, `${workflowId} says no: ${reason}`, { cause: error });
@@ -108,18 +114,23 @@ export async function run<Result, Input>(
   timeoutMs: number,
 ): Promise<Result> {
   await checkPolled(session, taskQueue);
-  const { connection, client } = session;
+  const { connection, client, signal, sent } = session;
+  sent.push(
+    `${workflowId} was started and goes on. Its result: temporal workflow result --workflow-id ${workflowId}. To end it: ` +
+      `temporal workflow cancel --workflow-id ${workflowId}`,
+  );
   const handle = await client.workflow.start(type, {
     workflowId,
     taskQueue,
     args: [input],
-    staticSummary: summary,
+    staticSummary: plainSummary(summary),
     // Nobody waits for it any longer.
     workflowExecutionTimeout: Math.max(timeoutMs, 60_000),
   });
   try {
     return (await connection.withDeadline(Date.now() + timeoutMs, () => handle.result())) as Result;
   } catch (error) {
+    signal.throwIfAborted();
     if (error instanceof WorkflowFailedError) {
       const reason = rootMessage(error.cause ?? error);
       throw new StartupError(exitCodes.rejected, `${workflowId} failed: ${reason}`, { cause: error });

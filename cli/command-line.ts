@@ -2,6 +2,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createCommand } from '../program/run-program.ts';
 import {
+  addressName,
   duration,
   type GlobalOptions,
   outputFormats,
@@ -33,6 +34,7 @@ Exit codes:
   2  wrong command line or configuration   8  problems were found (audit, doctor)
   3  Temporal does not answer              9  not confirmed
                                           10  nobody answered in time
+                                         130  interrupted by Ctrl-C or SIGTERM
 
 The connection to Temporal comes from TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* or a profile of
 temporal.toml, as for every Temporal program. Nothing else is needed: no credentials of a cloud, no kubeconfig.`;
@@ -194,17 +196,17 @@ function addSteering(program: Command, inSession: InSession): void {
     );
 
   nodeCommand('assign', 'Give a node an address (again), any of its pool or a certain one.', '1m', false)
-    .option('--address <address>', 'this one, by its IP or id')
+    .option('--address <address>', 'this one, by its IP or id', addressName)
     .addOption(family())
     .addHelpText('after', examples('kubeip assign node-a', 'kubeip assign node-a --address 203.0.113.7'));
 
   nodeCommand('move', 'Give a node another address of its pool instead of the one that it has.', '5m', true)
-    .requiredOption('--address <address>', 'the other one, by its IP or id')
+    .requiredOption('--address <address>', 'the other one, by its IP or id', addressName)
     .addOption(family())
     .addHelpText('after', examples('kubeip move node-a --address 203.0.113.9'));
 
   nodeCommand('pin', 'Pin a node to an address, from the next assignment on.', '1m', false)
-    .requiredOption('--address <address>', 'by its IP or id')
+    .requiredOption('--address <address>', 'by its IP or id', addressName)
     .addOption(family())
     .addHelpText('after', examples('kubeip pin node-a --address 203.0.113.7'));
 

@@ -1,6 +1,7 @@
 /** Shell completion: the scripts are those of @bomb.sh/tab, which ask `kubeip complete -- …` for what may come next. */
 import tab from '@bomb.sh/tab/commander';
 import type { Command } from 'commander';
+import { writeData } from './streams.ts';
 
 /** The script takes this function of the package bash-completion, which a bare bash does not have. */
 const bashFallback = `
@@ -13,6 +14,9 @@ if ! declare -F _get_comp_words_by_ref >/dev/null; then
   }
 fi
 `;
+
+/** A DNS subdomain, as the name of any Node is ("Object Names and IDs"). */
+const nodeNamePattern = /^[a-z0-9][-a-z0-9.]{0,252}$/;
 
 /** A person presses a key and waits. */
 const NAMES_WITHIN_MS = 1_500;
@@ -35,12 +39,13 @@ export async function addCompletion(
       'after',
       '\nExamples:\n  source <(kubeip completion bash)\n  kubeip completion zsh > ~/.zfunc/_kubeip',
     );
-  if (args[0] === 'completion' && args[1] === 'bash') process.stdout.write(bashFallback);
+  if (args[0] === 'completion' && args[1] === 'bash') writeData(bashFallback);
   if (args[0] !== 'complete') return;
   const command = completion.commands.get(args[2] ?? '');
   const argument = command?.arguments.get('node');
   if (argument === undefined) return;
-  const names = await inTime(nodeNames());
+  // What is no name of a Node was started by hand: a shell may take parts of it for commands.
+  const names = (await inTime(nodeNames())).filter((name) => nodeNamePattern.test(name));
   argument.handler = (complete) => {
     for (const name of names) complete(name, '');
   };

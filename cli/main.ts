@@ -4,12 +4,9 @@ import { runProgram } from '../program/run-program.ts';
 import { createCommandLine } from './command-line.ts';
 import { addCompletion } from './completion.ts';
 import type { GlobalOptions } from './options.ts';
+import { untilWritten, watchStreams } from './streams.ts';
 
-// Whoever reads only the beginning, as `head` does, has what he wants.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(0);
-  throw error;
-});
+watchStreams();
 
 await runProgram('kubeip', main, { debug: process.argv.includes('--debug') });
 
@@ -17,8 +14,13 @@ async function main({ signal }: { readonly signal: AbortSignal }): Promise<void>
   const program = createCommandLine(signal);
   const args = process.argv.slice(2);
   await addCompletion(program, args, () => nodeNames(program.opts<GlobalOptions>(), signal));
-  if (args.length === 0) program.outputHelp();
-  else await program.parseAsync();
+  try {
+    if (args.length === 0) program.outputHelp();
+    else await program.parseAsync();
+  } finally {
+    // An answer that is lost is the worse news, also for a command that ends with what it found.
+    await untilWritten();
+  }
 }
 
 async function nodeNames(options: GlobalOptions, signal: AbortSignal): Promise<string[]> {

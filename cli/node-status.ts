@@ -37,6 +37,7 @@ export async function nodeViews(session: Session, rows: readonly NodeRow[]): Pro
     try {
       return viewOf(row, await query(session, row.workflowId, statusQuery));
     } catch (error) {
+      session.signal.throwIfAborted();
       // One that does not answer costs seconds, and the next would not, either.
       if (error instanceof UnansweredError) silent = true;
       return row;

@@ -1,6 +1,7 @@
 /** The options that commands share, and what their values may be. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../config/duration.ts';
+import { addressNameAdvice, isAddressName } from '../model/address.ts';
 
 export interface GlobalOptions {
   readonly cluster?: string;
@@ -66,6 +67,12 @@ function durationOrNothing(text: string): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** The name of one address, as the workflows take it. */
+export function addressName(text: string): string {
+  if (isAddressName(text)) return text;
+  throw new InvalidArgumentError(`${addressNameAdvice}.`);
 }
 
 export function price(text: string): number {

@@ -2,6 +2,7 @@
 import type { Client, Connection } from '@temporalio/client';
 import { connectClient } from '../program/temporal-connection.ts';
 import { clusterName } from './cluster-name.ts';
+import { interrupted } from './interruption.ts';
 import type { GlobalOptions } from './options.ts';
 import { createSpeech, type Speech } from './speech.ts';
 
@@ -12,25 +13,36 @@ export interface Session {
   readonly namespace: string;
   readonly cluster: string;
   readonly speech: Speech;
-  /** Aborted by Ctrl-C. */
+  /** Aborted by Ctrl-C and SIGTERM. Calls to Temporal end by it. */
   readonly signal: AbortSignal;
+  /** What was sent that may still be done after an interruption, as a sentence each. */
+  readonly sent: string[];
 }
 
 /** A person waits: the programs' patience is for servers that start beside them. */
 const waitMs = 5_000;
 
-/** @throws TemporalUnavailableError, or StartupError if no cluster is named */
+/** @throws TemporalUnavailableError; StartupError if no cluster is named, or (interrupted) when the signal is aborted */
 export async function inSession(
   options: GlobalOptions,
   signal: AbortSignal,
   work: (session: Session) => Promise<void>,
 ): Promise<void> {
   const cluster = clusterName(options, process.env);
-  const temporal = await connectClient({ signal, waitMs });
-  const { client, connection, address, namespace } = temporal;
+  const sent: string[] = [];
   try {
-    await work({ client, connection, address, namespace, cluster, speech: createSpeech(options), signal });
-  } finally {
-    await temporal.close();
+    const temporal = await connectClient({ signal, waitMs });
+    const { client, connection, address, namespace } = temporal;
+    const speech = createSpeech(options);
+    const session = { client, connection, address, namespace, cluster, speech, signal, sent };
+    try {
+      await connection.withAbortSignal(signal, () => work(session));
+    } finally {
+      await temporal.close();
+    }
+  } catch (error) {
+    // Whatever a call made of it that was cut off.
+    if (signal.aborted) throw interrupted(signal, sent, error);
+    throw error;
   }
 }

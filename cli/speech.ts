@@ -1,16 +1,20 @@
 /** Data goes to standard output, everything else to standard error: so a pipe gets data only. */
-import { isatty } from 'node:tty';
 import pico from 'picocolors';
-import { stringify } from 'yaml';
+import { Document, isScalar, visit } from 'yaml';
+import { visibleJson, visibleLines, visibleValue } from '../model/visible-text.ts';
 import type { OutputFormat } from './options.ts';
+import { isTerminal, writeData, writeNote } from './streams.ts';
 
 type Colors = ReturnType<typeof pico.createColors>;
 
 export interface Speech {
   /** For standard output. */
   readonly colors: Colors;
-  /** @param text what a person reads; made only if it is asked for */
-  data(format: OutputFormat, value: unknown, text: () => string): void;
+  /**
+   * @param text what a person reads, made from the value as a terminal may show it; made only if it is asked for. It takes
+   * nothing from outside but that
+   */
+  data<T>(format: OutputFormat, value: T, text: (shown: T) => string): void;
   note(text: string): void;
 }
 
@@ -18,27 +22,36 @@ export interface Speech {
 export function createSpeech({ color }: { readonly color: boolean }): Speech {
   const isWanted = color && !process.env['NO_COLOR'];
   return {
-    // Asked of the descriptor: process.stdout.isTTY is undefined of a pipe, and then the library guesses, on build servers wrongly.
-    colors: pico.createColors(isWanted && isatty(1)),
-    data: (format, value, text) => {
-      process.stdout.write(rendered(format, value, text));
-    },
-    note: (text) => {
-      process.stderr.write(`${text}\n`);
-    },
+    colors: pico.createColors(isWanted && isTerminal()),
+    data: (format, value, text) => writeData(rendered(format, value, text)),
+    note: writeNote,
   };
 }
 
-export function rendered(format: OutputFormat, value: unknown, text: () => string): string {
+/** Pure. */
+export function rendered<T>(format: OutputFormat, value: T, text: (shown: T) => string): string {
   switch (format) {
     case 'json':
-      return `${JSON.stringify(value, null, 2)}\n`;
+      return `${visibleJson(JSON.stringify(value, null, 2))}\n`;
     case 'yaml':
-      return stringify(value);
+      return yaml(value);
     case 'table':
     case 'wide': {
-      const written = text();
+      const written = text(visibleValue(value));
       return written.endsWith('\n') ? written : `${written}\n`;
     }
   }
+}
+
+/** A text that a terminal would obey is put in double quotes, in which YAML knows the same escapes as JSON. */
+function yaml(value: unknown): string {
+  // As JSON has it: without what is undefined.
+  const document = new Document(JSON.parse(JSON.stringify(value)));
+  visit(document, {
+    Scalar: (_, scalar) => {
+      if (typeof scalar.value !== 'string' || !isScalar(scalar)) return;
+      if (visibleLines(scalar.value) !== scalar.value) scalar.type = 'QUOTE_DOUBLE';
+    },
+  });
+  return visibleJson(document.toString());
 }

@@ -2,7 +2,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { distance } from 'fastest-levenshtein';
 import { exitCodes, StartupError } from '../program/exit-codes.ts';
-import { assignIpWorkflowId } from '../workflows/messages.ts';
+import { nodeWorkflowId } from './node-id.ts';
 import { listNodeRuns } from './node-runs.ts';
 import type { Session } from './session.ts';
 
@@ -42,7 +42,7 @@ export async function withNode<T>(session: Session, node: string, work: () => Pr
 }
 
 async function explanation(session: Session, node: string): Promise<StartupError> {
-  const workflowId = assignIpWorkflowId(session.cluster, node);
+  const workflowId = nodeWorkflowId(session.cluster, node);
   try {
     const { status } = await session.client.workflow.getHandle(workflowId).describe();
     return new StartupError(

@@ -10,9 +10,12 @@ export interface ConfigProblem {
   readonly line?: number;
 }
 
+/** A file with more is another file, or has one mistake many times. */
+export const MAX_TOLD = 50;
+
 /**
- * The configuration cannot be used. Carries all problems, not only the first, so that one round of edits mends them.
- * The message is complete: it needs no stack trace and no other context.
+ * The configuration cannot be used. Carries its problems, up to {@link MAX_TOLD} and not only the first, so that one round of edits
+ * mends them. The message is complete: it needs no stack trace and no other context.
  */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -20,9 +23,10 @@ export class ConfigError extends Error {
   readonly source: string;
   readonly problems: readonly ConfigProblem[];
 
-  constructor(source: string, problems: readonly ConfigProblem[]) {
-    const short = problems.map((it) => ({ ...it, message: shortened(it.message) }));
-    super(describe(source, short));
+  /** @param untold how many more there are than those in `problems` */
+  constructor(source: string, problems: readonly ConfigProblem[], untold = 0) {
+    const short = problems.slice(0, MAX_TOLD).map((it) => ({ ...it, message: shortened(it.message) }));
+    super(describe(source, short, problems.length - short.length + untold));
     this.source = source;
     this.problems = short;
   }
@@ -33,9 +37,12 @@ function shortened(message: string): string {
   return message.length > 1_000 ? `${message.slice(0, 999)}…` : message;
 }
 
-function describe(source: string, problems: readonly ConfigProblem[]): string {
-  const count = problems.length === 1 ? '1 problem' : `${problems.length} problems`;
-  return [`The configuration has ${count} (${source}):`, ...problems.map(describeProblem)].join('\n');
+function describe(source: string, problems: readonly ConfigProblem[], untold: number): string {
+  const all = problems.length + untold;
+  const lines = [`The configuration has ${all === 1 ? '1 problem' : `${all} problems`} (${source}):`];
+  lines.push(...problems.map(describeProblem));
+  if (untold > 0) lines.push(`  and ${untold} more.`);
+  return lines.join('\n');
 }
 
 function describeProblem(problem: ConfigProblem): string {

@@ -1,12 +1,12 @@
 /** Reads the YAML file: its syntax, and the line of each value. */
-import { readFileSync, statSync } from 'node:fs';
-import { isMap, isPair, isScalar, LineCounter, type Document, parseDocument } from 'yaml';
+import { isMap, isPair, isScalar, LineCounter, type Document, parseDocument, visit } from 'yaml';
 import { ConfigError, type ConfigProblem } from './config-error.ts';
-
-/** No configuration is so large: it is another file, and would take the parser long. */
-const MOST_BYTES = 2 ** 20;
+import { readText, UnreadableFileError } from './read-text.ts';
 
 export type ConfigPath = readonly (string | number)[];
+
+/** The parser looks through the whole file for each. */
+const MAX_ALIASES = 500;
 
 /** A configuration that has been read but not checked. */
 export interface ConfigDraft {
@@ -27,17 +27,22 @@ export interface ConfigDraft {
  */
 export function readConfigFile(file: string): ConfigDraft {
   const lines = new LineCounter();
-  const document = parseDocument(readText(file), {
+  const document = parseDocument(textOf(file), {
     lineCounter: lines,
-    uniqueKeys: true,
+    // The parser's own check compares each key with each other one.
+    uniqueKeys: false,
     prettyErrors: false,
     // What YAML warns of is refused by the schema, with its line.
     logLevel: 'error',
   });
-  if (document.errors.length > 0) {
+  const errors = [
+    ...document.errors.map(({ code, message, pos: [offset] }) => ({ code, message, offset })),
+    ...repeatedKeys(document),
+  ].toSorted((a, b) => a.offset - b.offset);
+  if (errors.length > 0) {
     throw new ConfigError(
       file,
-      document.errors.map((error) => syntaxProblem(error.code, error.message, lines.linePos(error.pos[0]))),
+      errors.map(({ code, message, offset }) => syntaxProblem(code, message, lines.linePos(offset))),
     );
   }
   return {
@@ -61,24 +66,21 @@ export function formatPath(path: ConfigPath): string {
   return text;
 }
 
-function readText(file: string): string {
+function textOf(file: string): string {
   try {
-    const { size } = statSync(file);
-    if (size <= MOST_BYTES) return readFileSync(file, 'utf8');
-    const megabytes = (size / MOST_BYTES).toFixed(1);
-    const message = `The file is too large (${megabytes} MiB, at most 1): is it the right one?`;
-    throw new ConfigError(file, [{ path: '', value: undefined, message }]);
+    return readText(file);
   } catch (error) {
-    if (error instanceof ConfigError) throw error;
     const code = (error as NodeJS.ErrnoException).code;
     const reason =
-      code === 'ENOENT'
-        ? 'there is no such file. Name another one by --config or KUBEIP_CONFIG'
-        : code === 'EISDIR'
-          ? 'it is a folder. Name the file in it'
+      error instanceof UnreadableFileError
+        ? error.message
+        : code === 'ENOENT'
+          ? 'there is no such file. Name another one by --config or KUBEIP_CONFIG'
           : code === 'EACCES'
             ? 'this user may not read it'
-            : String(error);
+            : code === 'ENXIO'
+              ? 'it is a socket. Name a file, or hand over a pipe'
+              : String(error);
     throw new ConfigError(file, [
       { path: '', value: undefined, message: `The file cannot be read: ${reason}.` },
     ]);
@@ -87,6 +89,12 @@ function readText(file: string): string {
 
 /** An empty file is an empty block. */
 function valueOf(document: Document, file: string): unknown {
+  let aliases = 0;
+  visit(document, { Alias: () => void aliases++ });
+  if (aliases > MAX_ALIASES) {
+    const message = `The file has ${aliases} aliases (*name), at most ${MAX_ALIASES}: is it the right one?`;
+    throw new ConfigError(file, [{ path: '', value: undefined, message }]);
+  }
   try {
     return document.toJS() ?? {};
   } catch (error) {
@@ -94,6 +102,22 @@ function valueOf(document: Document, file: string): unknown {
     const message = `not valid YAML: ${error instanceof Error ? error.message : String(error)}.`;
     throw new ConfigError(file, [{ path: '', value: undefined, message }]);
   }
+}
+
+function repeatedKeys(document: Document): { code: string; message: string; offset: number }[] {
+  const found: { code: string; message: string; offset: number }[] = [];
+  visit(document, {
+    Map: (_, map) => {
+      const seen = new Set<unknown>();
+      for (const { key } of map.items) {
+        if (!isScalar(key)) continue;
+        if (seen.has(key.value))
+          found.push({ code: 'DUPLICATE_KEY', message: '', offset: key.range?.[0] ?? 0 });
+        seen.add(key.value);
+      }
+    },
+  });
+  return found;
 }
 
 function syntaxProblem(code: string, message: string, at: { line: number; col: number }): ConfigProblem {

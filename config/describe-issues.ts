@@ -1,7 +1,7 @@
 /** Turns what the schema says into what a newcomer can act on. */
 import { closest, distance } from 'fastest-levenshtein';
 import type { z } from 'zod';
-import { showValue } from './config-error.ts';
+import { MAX_TOLD, showValue } from './config-error.ts';
 import type { ConfigPath } from './config-file.ts';
 import { knownKeysAt } from './json-schema.ts';
 
@@ -43,10 +43,12 @@ export function describeIssue(issue: z.core.$ZodIssue, at: ConfigPath, root: unk
   const value = valueAt(root, own);
 
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => ({
+    const known = knownKeysAt(path);
+    return issue.keys.map((key, index) => ({
       path: [...path, key],
       value: valueAt(value, [key]),
-      message: unknownKey(key, knownKeysAt(path)),
+      // What is like a key takes its time to find, and of so many none is told.
+      message: unknownKey(key, index < MAX_TOLD ? known : []),
     }));
   }
   if (issue.code === 'invalid_key') {

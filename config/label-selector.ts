@@ -2,6 +2,7 @@
  * Kubernetes' label selector strings, as `kubectl -l` takes them: `nodegroup=public,kubeip in (use,yes),!spot`
  * ("Labels and Selectors").
  */
+import { MAX_LABEL_SELECTOR_LENGTH, tooLong } from '../model/limits.ts';
 import type { NodeSelector, NodeSelectorRequirement } from './config.ts';
 import { labelKeyPattern, labelValuePattern } from './schema.ts';
 
@@ -12,16 +13,33 @@ const exists = /^(?<key>[^\s!=<>(),]+)$/;
 
 /**
  * @param text requirements joined by commas, all of which must hold
- * @throws SyntaxError naming the requirement that cannot be read
+ * @throws SyntaxError naming the requirement that cannot be read, or saying that the text is too long
  */
 export function parseLabelSelector(text: string): NodeSelector {
+  const problem = tooLong('The selector', text, MAX_LABEL_SELECTOR_LENGTH, 'Select by fewer labels');
+  if (problem !== undefined) throw new SyntaxError(problem);
+  return readLabelSelector(text);
+}
+
+/** As {@link parseLabelSelector}, of a text of any length: the time that it takes grows as the text does. */
+export function readLabelSelector(text: string): NodeSelector {
   if (text.trim() === '') return {};
   return { matchExpressions: splitRequirements(text).map(parseRequirement) };
 }
 
-/** At commas, but not at those between the parentheses of a set. */
+/** At commas, but not at those between the parentheses of a set: they are followed by one that closes. */
 function splitRequirements(text: string): string[] {
-  return text.split(/,(?![^()]*\))/).map((part) => part.trim());
+  const parts: string[] = [''];
+  const pieces = text.split(/([()])/);
+  for (let index = 0; index < pieces.length; index += 2) {
+    const piece = pieces[index] ?? '';
+    const parenthesis = pieces[index + 1] ?? '';
+    const [first = '', ...rest] = parenthesis === ')' ? [piece] : piece.split(',');
+    parts.push(`${parts.pop() ?? ''}${first}`);
+    for (const part of rest) parts.push(part);
+    parts.push(`${parts.pop() ?? ''}${parenthesis}`);
+  }
+  return parts.map((part) => part.trim());
 }
 
 function parseRequirement(text: string): NodeSelectorRequirement {

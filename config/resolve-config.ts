@@ -2,17 +2,19 @@
  * From what was read to what the programs use: checks every part, fills in defaults and joins what several keys say
  * together. Collects all problems before it gives up.
  */
+import { workflowIdProblem } from '../model/limits.ts';
 import type { ProviderName } from '../model/scope.ts';
 import type { RateLimit } from '../model/settings.ts';
 import { checkPools } from './check-pools.ts';
 import { checkShape, isBlock, readKey, validParts, type Report } from './check-shape.ts';
-import { ConfigError, showValue, type ConfigProblem } from './config-error.ts';
+import { ConfigError, MAX_TOLD, showValue, type ConfigProblem } from './config-error.ts';
 import type { ConfigDraft } from './config-file.ts';
 import type { Config, FailureCooldown } from './config.ts';
 import { defaults } from './defaults.ts';
 import { formatDuration, parseDuration } from './duration.ts';
 import { logSettings } from './log-settings.ts';
-import { completePool, resolvePools } from './resolve-pools.ts';
+import { auditByHandId } from '../workflows/messages.ts';
+import { completePool, type PlacedPool, resolvePools } from './resolve-pools.ts';
 import { defaultsSchema, settingsSchema, type SettingsInput } from './schema.ts';
 
 /**
@@ -20,11 +22,20 @@ import { defaultsSchema, settingsSchema, type SettingsInput } from './schema.ts'
  */
 export function resolveConfig(draft: ConfigDraft, env: NodeJS.ProcessEnv): Config {
   const problems = new Map<string, ConfigProblem>();
-  const add = (problem: ConfigProblem) => problems.set(`${problem.path} ${problem.message}`, problem);
-  const report: Report = (path, value, message) => {
-    const line = draft.lineOf(path);
-    add({ path: draft.nameOf(path), value, message, ...(line === undefined ? {} : { line }) });
+  const untold = new Set<string>();
+  const add = (problem: ConfigProblem, lineOf = (): number | undefined => problem.line): void => {
+    const key = `${problem.path} ${problem.message}`;
+    if (problems.has(key)) return;
+    if (problems.size >= MAX_TOLD) {
+      untold.add(key);
+      return;
+    }
+    // The search for a line goes through the whole file.
+    const line = lineOf();
+    problems.set(key, { ...problem, ...(line === undefined ? {} : { line }) });
   };
+  const report: Report = (path, value, message) =>
+    add({ path: draft.nameOf(path), value, message }, () => draft.lineOf(path));
   for (const problem of draft.problems) add(problem);
   const notices: string[] = [...draft.notices];
 
@@ -35,9 +46,10 @@ export function resolveConfig(draft: ConfigDraft, env: NodeJS.ProcessEnv): Confi
   const pools = isBlock(raw) ? resolvePools(readKey(raw, 'pools'), shared, env, report) : [];
   notices.push(...checkPools(pools, report));
   checkFailureCooldown(settings, report);
+  for (const pool of pools) checkIds(settings.cluster, pool, report);
   const log = logSettings(settings.log, env, (path, value, message) => add({ path, value, message }));
 
-  if (problems.size > 0) throw new ConfigError(draft.source, inOrder([...problems.values()]));
+  if (problems.size > 0) throw new ConfigError(draft.source, inOrder([...problems.values()]), untold.size);
   return {
     ...programSettings(settings, env),
     pools: pools.map(({ pool }) => completePool(pool)),
@@ -122,6 +134,15 @@ function withClusterOfEnv(raw: unknown, env: NodeJS.ProcessEnv, notices: string[
     );
   }
   return raw;
+}
+
+/** The longest id that is made of a cluster and a scope: that of an audit by hand. The account may be known at start only. */
+function checkIds(cluster: string | undefined, { pool, pathOf }: PlacedPool, report: Report): void {
+  const { provider, account, region } = pool;
+  if (cluster === undefined || account === undefined || region === undefined) return;
+  const id = auditByHandId(cluster, { provider, account, region }, new Date(0));
+  const problem = workflowIdProblem(id, { cluster, account, region });
+  if (problem !== undefined) report(pathOf('account'), account, `${problem}.`);
 }
 
 /** By line where lines are known, so that a reader goes through the file once. */

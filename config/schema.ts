@@ -306,6 +306,8 @@ const rateLimit = (preset: RateLimit) =>
 
 const port = z.int().min(0, 'must be 0 to 65535').max(65_535, 'must be 0 to 65535');
 
+const MAX_POOLS = 1_000;
+
 /** The whole file but for its pools, which are checked one by one so that a bad one hides no other's problems. */
 const settings = {
   cluster: z
@@ -453,11 +455,15 @@ const poolsDescription =
 export const poolsSchema = z
   .array(z.unknown())
   .min(1, 'must hold at least one pool')
+  .max(MAX_POOLS, `must hold at most ${MAX_POOLS} pools`)
   .meta({ description: poolsDescription });
 
 /** The file in full: what the JSON Schema is made from. */
 export const fileSchema = z
-  .strictObject({ ...settings, pools: z.array(poolSchema).min(1).meta({ description: poolsDescription }) })
+  .strictObject({
+    ...settings,
+    pools: z.array(poolSchema).min(1).max(MAX_POOLS).meta({ description: poolsDescription }),
+  })
   .meta({
     title: 'kubeip-temporal configuration',
     description: 'Which nodes get their static public address from which pool.',

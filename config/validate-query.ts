@@ -5,6 +5,7 @@ import * as gcp from '../clouds/gcp/filter.ts';
 import * as gcpOrder from '../clouds/gcp/order.ts';
 import { CloudError } from '../clouds/provider.ts';
 import type { Family } from '../model/address.ts';
+import { MAX_FILTER_LENGTH } from '../model/limits.ts';
 import type { ProviderName } from '../model/scope.ts';
 
 export interface QueryProblem {
@@ -33,7 +34,8 @@ export function validateQuery(
   const filterProblem =
     filter === undefined ? undefined : messageOf(() => parsers[provider].filter(filter, family));
   if (filter !== undefined && filterProblem !== undefined) {
-    problems.push({ key: 'filter', message: filterProblem + otherCloudHint(provider, filter) });
+    const hint = filter.length > MAX_FILTER_LENGTH ? '' : otherCloudHint(provider, filter);
+    problems.push({ key: 'filter', message: filterProblem + hint });
   }
   const orderProblem = messageOf(() => parsers[provider].order(query.orderBy, family));
   if (orderProblem !== undefined) problems.push({ key: 'orderBy', message: orderProblem });
@@ -43,7 +45,9 @@ export function validateQuery(
 /** @returns the cloud whose filters look like this one; undefined if that cannot be told */
 export function providerOfFilter(filter: string): ProviderName | undefined {
   if (/^\s*Name\s*=.*,\s*Values\s*=/s.test(filter)) return 'aws';
-  return /^\s*\(?\s*(labels\.|status|addressType|networkTier|name\s*[=:~])/.test(filter) ? 'gcp' : undefined;
+  return /^\s*(?:\(\s*)?(labels\.|status|addressType|networkTier|name\s*[=:~])/.test(filter)
+    ? 'gcp'
+    : undefined;
 }
 
 function otherCloudHint(provider: ProviderName, filter: string): string {

@@ -1,6 +1,7 @@
 /** Events on a Node, as `kubectl describe node` shows them: one for each thing that is said, and how often it was. */
 import { createHash } from 'node:crypto';
 import { CoreV1Api, type CoreV1Event, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import { visibleText } from '../model/visible-text.ts';
 import type { KubernetesClient } from './client.ts';
 import { KubernetesError } from './errors.ts';
 import { occurrenceAnnotation } from './keys.ts';
@@ -107,7 +108,8 @@ function toApiEvent(event: NodeEvent): CoreV1Event {
   };
 }
 
-function messageOf({ message }: NodeEvent): string {
+function messageOf(event: NodeEvent): string {
+  const message = visibleText(event.message);
   return message.length > longestMessage ? `${message.slice(0, longestMessage - 1)}…` : message;
 }
 

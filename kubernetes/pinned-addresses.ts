@@ -1,11 +1,8 @@
 /** What a Node says about the addresses that it is to have, and whose word that is. Pure. */
-import { type Family, families } from '../model/address.ts';
+import { type Family, families, isAddressName } from '../model/address.ts';
 import type { PinPolicy } from '../model/node-identity.ts';
 import { pinnedAnnotations, pinnedLabels } from './keys.ts';
 import type { NodeView } from './nodes.ts';
-
-/** No IP is longer, nor the id of an address in any cloud. */
-const longest = 253;
 
 export interface PinnedAddresses {
   /** What the node is to have, by IP or id, as it was written. */
@@ -37,7 +34,7 @@ export function pinnedAddresses(
       pinnedBy[family] = 'label';
     } else if (value === '') continue;
     else if (policy !== 'annotation') ignored.push({ annotation, why: 'operatorOnly' });
-    else if (value.length > longest || /\s/.test(value)) ignored.push({ annotation, why: 'malformed' });
+    else if (!isAddressName(value)) ignored.push({ annotation, why: 'malformed' });
     else {
       pinned[family] = value;
       pinnedBy[family] = 'annotation';

@@ -1,6 +1,22 @@
 import type { InstanceIdentity } from './node-identity.ts';
 import type { ProviderName } from './scope.ts';
 
+/** No IP is longer, nor the id of an address in any cloud. */
+const MAX_ADDRESS_NAME_LENGTH = 253;
+
+/**
+ * How people name one address: its IP, or the id that the cloud has for it.
+ *
+ * @returns whether the text can be one. Whether there is such an address is for the cloud to say
+ */
+export function isAddressName(text: string): boolean {
+  return text.length <= MAX_ADDRESS_NAME_LENGTH && /^[0-9A-Za-z.:/_-]+$/.test(text);
+}
+
+/** What is said of a text that is none. */
+export const addressNameAdvice =
+  'An address is named by its IP or its id: at most 253 letters, digits and ".", ":", "/", "_", "-"';
+
 export type Family = 'ipv4' | 'ipv6';
 
 /** The order in which a pool's families stand wherever they are listed. */

@@ -25,6 +25,8 @@ export const exitCodes = {
   unanswered: 10,
   /** The cluster is not the one that its name stands for in Temporal. A restart does not help. */
   wrongCluster: 11,
+  /** A command was ended by Ctrl-C or SIGTERM. What it had asked for may still be done. */
+  interrupted: 130,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];

@@ -2,6 +2,7 @@
 import { destination, pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 import pretty from 'pino-pretty';
 import type { LogFormat, LogLevel } from '../config/schema.ts';
+import { visibleJson } from '../model/visible-text.ts';
 
 export type { Logger } from 'pino';
 
@@ -53,8 +54,11 @@ export function createLogger(options: LoggerOptions): Logger {
 }
 
 function streamOf(format: LogFormat, output: NodeJS.WritableStream | undefined): DestinationStream {
-  if (format === 'json') return output ?? destination({ fd: 1, sync: true });
-  return pretty({
+  if (format === 'json') {
+    const stream = output ?? destination({ fd: 1, sync: true });
+    return { write: (line) => void stream.write(visibleJson(line)) };
+  }
+  const stream = pretty({
     sync: true,
     colorize: output === undefined && process.stdout.isTTY,
     translateTime: 'SYS:HH:MM:ss.l',
@@ -63,6 +67,19 @@ function streamOf(format: LogFormat, output: NodeJS.WritableStream | undefined):
     singleLine: true,
     destination: output ?? 1,
   });
+  return { write: (line) => void stream.write(withEscapesAsText(visibleJson(line))) };
+}
+
+/**
+ * A person's lines show what JSON escapes: texts in them come from Nodes and clouds, and a terminal would obey it. Line breaks
+ * stay, since stack traces have them.
+ *
+ * @returns JSON whose texts hold the escapes themselves
+ */
+function withEscapesAsText(json: string): string {
+  return json.replaceAll(/\\(?:(u[0-9a-f]{4}|[bfr])|.)/g, (found, unit?: string) =>
+    unit === undefined ? found : `\\\\${unit}`,
+  );
 }
 
 function nested(depth: number): string[] {

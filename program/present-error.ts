@@ -19,7 +19,7 @@ export interface Presentation {
  */
 export function presentError(program: string, error: unknown, debug: boolean): Presentation {
   const exitCode = exitCodeOf(error);
-  const expected = exitCode !== exitCodes.failure;
+  const expected = exitCode !== exitCodes.failure || error instanceof StartupError;
   const message = error instanceof Error ? error.message : String(error);
   const lines = [`${program}: ${expected ? '' : 'unexpected failure: '}${message}`];
   if (debug && error instanceof Error) lines.push(...stackLines(error));

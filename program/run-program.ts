@@ -4,6 +4,7 @@ import { exitCodes } from './exit-codes.ts';
 import type { Logger } from './logger.ts';
 import { presentError } from './present-error.ts';
 import { listenForShutdown } from './shutdown.ts';
+import { visibleLines } from '../model/visible-text.ts';
 
 export interface ProgramContext {
   /** Aborted by SIGTERM or SIGINT. `main` is to return soon after; a second signal ends the process at once. */
@@ -39,7 +40,7 @@ export async function runProgram(
   let logger: Logger | undefined;
   const fail = (error: unknown): never => {
     const { exitCode, expected, text } = presentError(name, error, debug);
-    process.stderr.write(`${text}\n`);
+    process.stderr.write(`${visibleLines(text)}\n`);
     if (!expected) logger?.fatal({ err: error }, 'unexpected failure');
     return process.exit(exitCode);
   };
@@ -74,9 +75,14 @@ export function createCommand(name: string, description: string): Command {
       'configuration file (default: KUBEIP_CONFIG, then the variables of KubeIP)',
     )
     .option('--debug', 'show stack traces')
+    .configureOutput({ writeErr: (text) => void process.stderr.write(visibleLines(text)) })
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride((error: CommanderError) => {
-      process.exit(error.exitCode === 0 ? exitCodes.ok : exitCodes.configuration);
+      // Help that could not be written, as to a full disk, is none.
+      const isShown = process.stdout.errored === null;
+      process.exit(
+        error.exitCode !== 0 ? exitCodes.configuration : isShown ? exitCodes.ok : exitCodes.failure,
+      );
     });
 }
 

@@ -10,7 +10,10 @@ export async function writeWorkflowBundle(
 ): Promise<string> {
   const { code } = await bundleWorkflowCode({
     workflowsPath: join(root, 'workflows/workflows.ts'),
-    workflowInterceptorModules: [join(root, 'workflows/tracing-interceptors.ts')],
+    workflowInterceptorModules: [
+      join(root, 'workflows/tracing-interceptors.ts'),
+      join(root, 'workflows/activity-summaries.ts'),
+    ],
     payloadConverterPath: join(root, 'workflows/payload-converter.ts'),
     logger: new DefaultLogger('WARN'),
   });

@@ -5,6 +5,7 @@ import type { KubernetesClient } from '../kubernetes/client.ts';
 import { type NodeView, readNode } from '../kubernetes/nodes.ts';
 import type { ClusterIdentity } from '../program/cluster-identity.ts';
 import type { Logger } from '../program/logger.ts';
+import { nodeIdProblem } from '../workflows/messages.ts';
 import { KeyedQueue } from './keyed-queue.ts';
 import type { WatcherMetrics } from './metrics.ts';
 import { interestOf, isOfInterest, type NodeInterest } from './node-interest.ts';
@@ -97,6 +98,8 @@ export class NodeEvents {
   async #handOverChange(node: NodeView): Promise<void> {
     const { config, workflows, metrics, logger } = this.#dependencies;
     const pool = selectPool(config.pools, node.labels);
+    // The reconcile tells of it, again and again.
+    if (nodeIdProblem(config.cluster, node.name) !== undefined) return;
     if (pool !== undefined) await workflows.signalChanged(node, pool);
     else if (!(await workflows.nudge(node))) return;
     metrics.signals.inc({ signal: 'nodeChanged', cause: 'event' });

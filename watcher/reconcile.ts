@@ -8,7 +8,7 @@ import type { Logger } from '../program/logger.ts';
 import { memoryMs } from './failure-cooldown.ts';
 import { forEachLimited } from './for-each-limited.ts';
 import type { WatcherMetrics } from './metrics.ts';
-import type { Phase } from '../workflows/messages.ts';
+import { nodeIdProblem, type Phase } from '../workflows/messages.ts';
 import type { NodeWorkflows } from './node-workflows.ts';
 import { isDeselected, type OpenRun, planReconcile, type ReconcilePlan } from './plan-reconcile.ts';
 
@@ -56,6 +56,12 @@ export async function reconcile(dependencies: ReconcileDependencies, signal: Abo
     part.catch((error: unknown) => void errors.push(error));
   await collect(
     forEachLimited(plan.start, { concurrency, signal }, async ({ node, pool, failures }) => {
+      const problem = nodeIdProblem(config.cluster, node.name);
+      if (problem !== undefined) {
+        // Not a failure of the reconcile: that would keep the watcher from being ready for one Node's name.
+        logger.error({ node: node.name, reason: problem }, 'the node gets no address');
+        return;
+      }
       await workflows.start(node, pool, failures);
       metrics.starts.inc();
       if (failures > 0) metrics.failureRetries.inc({ pool: pool.name });

@@ -8,6 +8,7 @@ import {
   scopeTaskQueue,
 } from '../workflows/messages.ts';
 import { WORKFLOW_TASK_TIMEOUT } from '../workflows/timeouts.ts';
+import { md, plainSummary, uiMarkdown } from '../workflows/ui-markdown.ts';
 
 /** Starts the scope's mutex, or tells the one that runs this worker's pacing settings. Calling it again changes nothing. */
 export async function startAddressPool(client: Client, scope: Scope, pacing: RateLimit): Promise<void> {
@@ -21,9 +22,11 @@ export async function startAddressPool(client: Client, scope: Scope, pacing: Rat
     signalArgs: [{ pacing }],
     workflowIdConflictPolicy: 'USE_EXISTING',
     workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: `Mutex of ${formatScope(scope)}`,
-    staticDetails:
-      'Decides which node of which cluster gets which static address of this account and region, and when. ' +
-      'It never completes by itself. Who waits, and what is claimed for whom, is in the current details below and in the `status` query.',
+    staticSummary: plainSummary(`Mutex of ${formatScope(scope)}`),
+    staticDetails: uiMarkdown([
+      md`
+Decides which node of which cluster gets which static address of this account and region, and when. It never completes by itself. Who waits, and what is claimed for whom, is in the current details below and in the \`status\` query.
+      `,
+    ]),
   });
 }

@@ -8,6 +8,7 @@ import {
 import type { AuditConfig } from '../config/config.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 import { auditId, type AuditInput, clusterTaskQueue } from '../workflows/messages.ts';
+import { plainSummary } from '../workflows/ui-markdown.ts';
 
 /** What looks left behind is looked at again after this long: longer than lists and visibility lag. */
 const SECOND_LOOK_MS = 60_000;
@@ -45,7 +46,7 @@ export async function ensureAuditSchedule(
       taskQueue: clusterTaskQueue(cluster),
       args: [input],
       workflowExecutionTimeout: '1 hour',
-      staticSummary: `Audit of ${formatScope(scope)} for cluster ${cluster}`,
+      staticSummary: plainSummary(`Audit of ${formatScope(scope)} for cluster ${cluster}`),
     },
     // What was missed while Temporal or the workers were away, the next one finds as well.
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: '1 minute' },

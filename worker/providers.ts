@@ -2,8 +2,10 @@
 import { openProvider } from '../clouds/open-provider.ts';
 import { CloudError, type CloudCallEvent, type CloudProvider } from '../clouds/provider.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
-import { formatScope } from '../model/scope.ts';
+import { workflowIdProblem } from '../model/limits.ts';
+import { formatScope, type Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
+import { auditByHandId } from '../workflows/messages.ts';
 
 export interface Providers {
   /** By the scope, as it is written in task queues. */
@@ -31,6 +33,7 @@ export async function openProviders(
       const { provider, region, account, endpoint } = pool;
       const opened = await openProvider({ provider, region, account, endpoint, onCall });
       const scope = formatScope(opened.scope);
+      checkIds(config.cluster, opened.scope);
       const known = byScope.get(scope);
       checkEndpoint(endpoints, scope, pool);
       if (known === undefined) byScope.set(scope, opened);
@@ -41,6 +44,13 @@ export async function openProviders(
     });
   }
   return { byScope, byPool };
+}
+
+/** The configuration checks an account that it names. @throws CloudError `Invalid` */
+function checkIds(cluster: string, { account, region, ...scope }: Scope): void {
+  const id = auditByHandId(cluster, { account, region, ...scope }, new Date(0));
+  const problem = workflowIdProblem(id, { cluster, account, region });
+  if (problem !== undefined) throw new CloudError('Invalid', problem);
 }
 
 /** One scope has one mutex and one provider: two endpoints for it would be two clouds under one name. */

@@ -77,6 +77,7 @@ export async function bundleWorkflows(logger: Logger): Promise<WorkflowBundleWit
     workflowsPath: fileURLToPath(new URL('../workflows/workflows.ts', import.meta.url)),
     workflowInterceptorModules: [
       fileURLToPath(new URL('../workflows/tracing-interceptors.ts', import.meta.url)),
+      fileURLToPath(new URL('../workflows/activity-summaries.ts', import.meta.url)),
     ],
     payloadConverterPath: fileURLToPath(new URL('../workflows/payload-converter.ts', import.meta.url)),
     logger: toTemporalLogger(logger),

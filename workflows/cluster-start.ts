@@ -1,6 +1,6 @@
 /** How the workflow that keeps a cluster's identity is started, and how its memo is read. Pure. */
 import { clusterTaskQueue, clusterWorkflowId } from './messages.ts';
-import { uiMarkdown } from './ui-markdown.ts';
+import { code, emptyLine, md, plainSummary, uiMarkdown } from './ui-markdown.ts';
 import { WORKFLOW_TASK_TIMEOUT } from './timeouts.ts';
 
 export const clusterWorkflowType = 'ClusterWorkflow';
@@ -22,12 +22,16 @@ export function clusterStart(cluster: string, { clusterUid, accepted }: ClusterR
     workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
     memo: { clusterUid, accepted },
     args: [] as [],
-    staticSummary: `Identity of cluster ${cluster}`,
+    staticSummary: plainSummary(`Identity of cluster ${cluster}`),
     staticDetails: uiMarkdown([
-      `**${cluster}** stands for the cluster whose \`kube-system\` namespace has the uid \`${clusterUid}\`.`,
-      '',
-      'A worker or watcher that reaches another cluster under this name does nothing. This workflow never completes by itself.',
-      'Terminate it only if the cluster is given up.',
+      md`**${cluster}** stands for the cluster whose \`kube-system\` namespace has the uid ${code(clusterUid)}.`,
+      emptyLine,
+      md`
+A worker or watcher that reaches another cluster under this name does nothing. This workflow never completes by itself.
+      `,
+      md`
+Terminate it only if the cluster is given up.
+      `,
     ]),
   };
 }

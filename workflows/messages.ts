@@ -12,6 +12,7 @@ import type {
   RateLimit,
   RetrySettings,
 } from '../model/settings.ts';
+import { workflowIdProblem } from '../model/limits.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 import type { Selection } from '../model/selection.ts';
 
@@ -20,6 +21,11 @@ import type { Selection } from '../model/selection.ts';
 /** The workflow id of a node: `assign-ip/<cluster>/<node>`. */
 export function assignIpWorkflowId(cluster: string, node: string): string {
   return `assign-ip/${cluster}/${node}`;
+}
+
+/** @returns why this node can have no workflow, as a sentence; undefined if it can */
+export function nodeIdProblem(cluster: string, node: string): string | undefined {
+  return workflowIdProblem(assignIpWorkflowId(cluster, node), { cluster, node });
 }
 
 /** @returns the node whose workflow has this id; undefined if it is another workflow's */
@@ -40,6 +46,11 @@ export function auditId(cluster: string, scope: Scope): string {
 /** The workflow id of the identity of a cluster: `cluster/<cluster>`. */
 export function clusterWorkflowId(cluster: string): string {
   return `cluster/${cluster}`;
+}
+
+/** The workflow id of an audit that a person starts. The longest id that a cluster and a scope make. */
+export function auditByHandId(cluster: string, scope: Scope, at: Date): string {
+  return `${auditId(cluster, scope)}/by-hand-${at.toISOString()}`;
 }
 
 /** The task queue of a cluster: workflows of its nodes and Kubernetes activities. */

@@ -2,7 +2,7 @@
 import { familyName } from '../model/address.ts';
 import type { FamilyRequirement } from '../model/settings.ts';
 import { type AssignIpStatus, assignIpWorkflowId, type Phase, type Tried } from './messages.ts';
-import { uiMarkdown } from './ui-markdown.ts';
+import { code, emptyLine, head, type Markdown, md, row, uiMarkdown } from './ui-markdown.ts';
 import { retryCommand } from './words.ts';
 
 const HEADINGS: Readonly<Record<Phase, string>> = {
@@ -24,7 +24,7 @@ const NEEDS: Readonly<Record<FamilyRequirement, string>> = {
 
 /** @returns Markdown */
 export function nodeDetails(status: AssignIpStatus): string {
-  const lines = [`**${HEADINGS[status.phase]}** since ${status.since}. ${status.message}`, ''];
+  const lines = [md`**${HEADINGS[status.phase]}** since ${status.since}. ${status.message}`, emptyLine];
   const rows: [string, string | undefined][] = [
     ['Node', `${status.node.name} (uid ${status.node.uid}) in cluster ${status.cluster}`],
     ['Instance', status.instance],
@@ -40,53 +40,48 @@ export function nodeDetails(status: AssignIpStatus): string {
     ['Last error', status.message.includes(status.lastError ?? '') ? undefined : status.lastError],
     ['Tries again', status.retryAt],
   ];
-  for (const [name, value] of rows) if (value !== undefined) lines.push(`- ${name}: ${value}`);
+  for (const [name, value] of rows) if (value !== undefined) lines.push(md`- ${name}: ${value}`);
   const commands = commandsFor(status);
-  if (commands.length > 0) lines.push('', ...commands.map((command) => `- ${command}`));
+  if (commands.length > 0) lines.push(emptyLine, ...commands.map((command) => md`- ${command}`));
   lines.push(...triedLines(status.tried));
   return uiMarkdown(lines);
 }
 
 /** What to do, as commands; docs/messages.md has all of them. */
-function commandsFor(status: AssignIpStatus): string[] {
+function commandsFor(status: AssignIpStatus): Markdown[] {
   const id = assignIpWorkflowId(status.cluster, status.node.name);
-  const update = (name: string, input = ''): string =>
-    `\`temporal workflow update execute --workflow-id ${id} --name ${name}${input}\``;
+  const update = (name: string, input = ''): Markdown =>
+    code(`temporal workflow update execute --workflow-id ${id} --name ${name}${input}`);
   const address = ` --input '{"address": "…"}'`;
   if (status.releasedByHand) {
     return [
-      `To assign an address again: ${update('assign')}`,
-      `To assign a certain one: ${update('assign', address)}`,
+      md`To assign an address again: ${update('assign')}`,
+      md`To assign a certain one: ${update('assign', address)}`,
     ];
   }
-  if (status.phase === 'failed') return [`To try again now: \`${retryCommand(status.node.name)}\``];
+  if (status.phase === 'failed') return [md`To try again now: ${code(retryCommand(status.node.name))}`];
   if (status.phase === 'assigned') {
     return [
-      `To release the address by hand: ${update('release')}`,
-      `To have another one of the pool: ${update('move', address)}`,
+      md`To release the address by hand: ${update('release')}`,
+      md`To have another one of the pool: ${update('move', address)}`,
     ];
   }
   if (status.phase === 'held') {
-    return [`To confirm that the Node is gone: ${update('confirmRelease')}`];
+    return [md`To confirm that the Node is gone: ${update('confirmRelease')}`];
   }
   if (status.phase !== 'waiting') return [];
-  const queue =
-    status.scope === undefined
-      ? []
-      : [
-          'To see who waits before it: ' +
-            `\`temporal workflow query --workflow-id address-pool/${status.scope} --name status\``,
-        ];
-  return [`To try again now: ${update('assign')}`, ...queue];
+  const again = md`To try again now: ${update('assign')}`;
+  if (status.scope === undefined) return [again];
+  const query = code(`temporal workflow query --workflow-id address-pool/${status.scope} --name status`);
+  return [again, md`To see who waits before it: ${query}`];
 }
 
-function triedLines(tried: readonly Tried[]): string[] {
+function triedLines(tried: readonly Tried[]): Markdown[] {
   if (tried.length === 0) return [];
   const rows = tried
     .toReversed()
-    .map(
-      ({ at, what, outcome, error }) =>
-        `| ${at} | ${what} | ${error === undefined ? outcome : `${outcome}: ${error}`} |`,
+    .map(({ at, what, outcome, error }) =>
+      row(at, what, error === undefined ? outcome : `${outcome}: ${error}`),
     );
-  return ['', '| tried | | |', '|---|---|---|', ...rows];
+  return [emptyLine, ...head('tried', '', ''), ...rows];
 }

@@ -1,7 +1,7 @@
 /** How the workflow of a node is started, by the watcher as by an audit. Pure. */
 import { defineSearchAttributeKey } from '@temporalio/common';
 import { assignIpWorkflowId, clusterTaskQueue, type NodeRef } from './messages.ts';
-import { uiMarkdown } from './ui-markdown.ts';
+import { code, emptyLine, md, plainSummary, uiMarkdown } from './ui-markdown.ts';
 import { WORKFLOW_TASK_TIMEOUT } from './timeouts.ts';
 
 const clusterAttribute = defineSearchAttributeKey('KubeipCluster', 'KEYWORD');
@@ -32,14 +32,16 @@ export function nodeStart(cluster: string, { name, uid }: NodeRef, failures = 0,
       { key: nodeAttribute, value: name },
       { key: phaseAttribute, value: 'discovering' },
     ],
-    staticSummary: `Static public address for node ${name}`,
+    staticSummary: plainSummary(`Static public address for node ${name}`),
     staticDetails: uiMarkdown([
-      `Gives node **${name}** of cluster **${cluster}** an address of its pool, and takes it back when the Node is deleted.`,
-      '',
-      `- Release it by hand: \`temporal workflow signal --workflow-id ${workflowId} --name release\``,
-      `- Assign one again: \`temporal workflow signal --workflow-id ${workflowId} --name assign\``,
-      `- Where it stands: \`temporal workflow query --workflow-id ${workflowId} --type status\``,
-      '- All that can be asked of it: docs/messages.md',
+      md`Gives node **${name}** of cluster **${cluster}** an address of its pool, and takes it back when the Node is deleted.`,
+      emptyLine,
+      md`- Release it by hand: ${code(`temporal workflow signal --workflow-id ${workflowId} --name release`)}`,
+      md`- Assign one again: ${code(`temporal workflow signal --workflow-id ${workflowId} --name assign`)}`,
+      md`- Where it stands: ${code(`temporal workflow query --workflow-id ${workflowId} --type status`)}`,
+      md`
+- All that can be asked of it: docs/messages.md
+      `,
     ]),
   };
 }

@@ -1,8 +1,8 @@
 /** What an operator asks a node for, told apart from bad input, and from what cannot be. Pure but for the run that it reads. */
-import { families, type Family } from '../model/address.ts';
+import { addressNameAdvice, families, type Family, isAddressName } from '../model/address.ts';
 import type { AssignCommand, MoveCommand, PinCommand } from './messages.ts';
 import { assignmentsOf, type NodeRun } from './node-run.ts';
-import { isAssignCommand, isMoveCommand, isPinCommand } from './signal-input.ts';
+import { isAssignCommand, isMoveCommand, isPinCommand, shown } from './signal-input.ts';
 
 type Named = Pick<MoveCommand, 'address' | 'family'>;
 
@@ -34,12 +34,29 @@ function familyAsWritten(address: string): Family | undefined {
   return /^(\d{1,3}(\.\d{1,3}){3}|eipalloc-\w+)$/.test(address) ? 'ipv4' : undefined;
 }
 
+/** @throws Error naming an address that can be none. Input of another form is for others to refuse */
+function checkAddressName(command: unknown): void {
+  if (typeof command !== 'object' || command === null || !('address' in command)) return;
+  const { address } = command;
+  if (typeof address !== 'string' || isAddressName(address)) return;
+  throw new Error(`${shown(address)} names no address. ${addressNameAdvice}`);
+}
+
+/** @throws Error if the pool of the node has no addresses of the family, so that none could be assigned */
+function checkFamily({ pool }: NodeRun, family: Family): void {
+  const has = pool?.queries.map((query) => query.family) ?? [];
+  if (pool === undefined || has.includes(family)) return;
+  throw new Error(`pool ${pool.name} of the node has no ${family} addresses: it has ${has.join(' and ')}`);
+}
+
 /** @throws Error saying why the node cannot be assigned an address now, or what the command takes */
 export function checkAssign(run: NodeRun, command: AssignCommand | undefined | null): void {
+  checkAddressName(command);
   if (!isAssignCommand(command)) throw new Error(ASSIGN_TAKES);
   if (run.deletedUid !== undefined) throw new Error(DELETED);
   const { address, family } = command ?? {};
   const wanted = address === undefined ? undefined : familyFor(run, { address, ...(family && { family }) });
+  if (wanted !== undefined) checkFamily(run, wanted);
   if (run.releasedByHand) return;
   const assignments = run.families.filter((of) => wanted === undefined || of.family === wanted);
   const has = assignments.flatMap(({ assignment }) => assignment?.address.ip ?? []);
@@ -51,6 +68,7 @@ export function checkAssign(run: NodeRun, command: AssignCommand | undefined | n
 
 /** @throws Error saying why the node cannot be moved now, or what the command takes */
 export function checkMove(run: NodeRun, command: MoveCommand): void {
+  checkAddressName(command);
   if (!isMoveCommand(command)) throw new Error(MOVE_TAKES);
   if (run.deletedUid !== undefined) throw new Error(`${DELETED}: its address is being released`);
   if (run.releasedByHand) throw new Error('the address is released by hand: `assign` gives it one');
@@ -64,9 +82,10 @@ export function checkMove(run: NodeRun, command: MoveCommand): void {
 
 /** @throws Error saying what the command takes */
 export function checkPin(run: NodeRun, command: PinCommand): void {
+  checkAddressName(command);
   if (!isPinCommand(command)) throw new Error(PIN_TAKES);
   if (run.deletedUid !== undefined) throw new Error(DELETED);
-  familyFor(run, command);
+  checkFamily(run, familyFor(run, command));
 }
 
 /** @returns which pins a command removes */

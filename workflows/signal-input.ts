@@ -15,6 +15,8 @@ import type {
   Settlement,
   UnpinCommand,
 } from './messages.ts';
+import { isAddressName as isAddressNameText } from '../model/address.ts';
+import { MAX_FILTER_LENGTH, MAX_ORDER_LENGTH } from '../model/limits.ts';
 import type { RateLimit } from '../model/settings.ts';
 
 /** More than an instance's primary interface can have. */
@@ -83,7 +85,9 @@ export function isRequest(value: unknown): value is AddressRequest {
     isFields(query) &&
     (query['family'] === 'ipv4' || query['family'] === 'ipv6') &&
     isText(query['filter']) &&
+    query['filter'].length <= MAX_FILTER_LENGTH &&
     typeof query['orderBy'] === 'string' &&
+    query['orderBy'].length <= MAX_ORDER_LENGTH &&
     isTextIfAny(query['subnet']) &&
     isFields(instance) &&
     isText(instance['id']) &&
@@ -128,12 +132,9 @@ export function isCommand(value: unknown): value is Command | undefined | null {
   return isFields(value) && (value['reason'] === undefined || typeof value['reason'] === 'string');
 }
 
-/** No IP is longer, nor the id of an address in any cloud. */
-const LONGEST_ADDRESS = 253;
-
 /** What an address may be called: as its annotation on a Node. */
 function isAddressName(value: unknown): value is string {
-  return isText(value) && value.length <= LONGEST_ADDRESS && !/\s/.test(value);
+  return typeof value === 'string' && isAddressNameText(value);
 }
 
 function isFamilyIfAny(value: unknown): boolean {

@@ -2,7 +2,12 @@
 import { exitCodes, StartupError } from '../../program/exit-codes.ts';
 import { formatScope, type Scope } from '../../model/scope.ts';
 import type { AuditPolicy } from '../../model/settings.ts';
-import { auditId, type AuditInput, type AuditReport, clusterTaskQueue } from '../../workflows/messages.ts';
+import {
+  auditByHandId,
+  type AuditInput,
+  type AuditReport,
+  clusterTaskQueue,
+} from '../../workflows/messages.ts';
 import { run } from '../asking.ts';
 import { confirmed } from '../confirm.ts';
 import { listScopes } from '../mutexes.ts';
@@ -29,12 +34,13 @@ export async function audit(session: Session, options: AuditOptions): Promise<vo
     await confirmed(
       `Heal the nodes of cluster ${session.cluster} that lost their address, and give back what ended workflows left behind?`,
       options.yes,
+      session.signal,
     );
   }
   const policy = options.fix === true ? FIX : REPORT;
   const reports = await auditScopes(session, policy, options);
-  session.speech.data(options.output, { cluster: session.cluster, reports }, () =>
-    reports.map(reportText).join('\n\n'),
+  session.speech.data(options.output, { cluster: session.cluster, reports }, (shown) =>
+    shown.reports.map(reportText).join('\n\n'),
   );
   const drifted = reports.flatMap((report) => report.drifted).length;
   const orphans = reports.flatMap((report) => report.orphans).length;
@@ -69,7 +75,7 @@ function auditScope(
     session,
     {
       type: 'AuditWorkflow',
-      workflowId: `${auditId(cluster, scope)}/by-hand-${new Date().toISOString()}`,
+      workflowId: auditByHandId(cluster, scope, new Date()),
       taskQueue: clusterTaskQueue(cluster),
       input,
       summary: `Audit of ${formatScope(scope)} for cluster ${cluster}, by hand`,

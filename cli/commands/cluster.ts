@@ -37,7 +37,7 @@ export async function accept(
   const before = await readClusterRecord(client, cluster);
   const isDone = before?.running === true && before.accepted && before.clusterUid === clusterUid;
   if (!isDone) {
-    await confirmed(await question(session, before, clusterUid), yes);
+    await confirmed(await question(session, before, clusterUid), yes, session.signal);
     await acceptCluster(client, cluster, clusterUid);
   }
   const kept = await readClusterRecord(client, cluster);

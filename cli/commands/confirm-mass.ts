@@ -28,12 +28,17 @@ export async function confirmMass(session: Session, options: ConfirmMassOptions)
   const { cluster, speech } = session;
   const held = await listNodeRuns(session, { phase: 'held' });
   if (held.length === 0) speech.note(`No release of cluster ${cluster} is held.`);
-  else await confirmed(question(cluster, held), options.yes);
+  else await confirmed(question(cluster, held), options.yes, session.signal);
   const nodes = await mapLimited(held, CONFIRMED_AT_ONCE, (row) => confirmOne(session, row, options));
-  speech.data(options.output, { cluster, nodes }, () =>
+  speech.data(options.output, { cluster, nodes }, (shown) =>
     table(
       ['NODE', 'ADDRESSES', 'NOW', 'MESSAGE'],
-      nodes.map(({ node, addresses, phase, message }) => [node, addresses.join(','), orDash(phase), message]),
+      shown.nodes.map(({ node, addresses, phase, message }) => [
+        node,
+        addresses.join(','),
+        orDash(phase),
+        message,
+      ]),
     ),
   );
   const failed = nodes.filter(({ phase }) => phase === undefined).length;

@@ -1,13 +1,9 @@
 /** `kubeip describe NODE`: where a node stands, why it waits, its place in the queue, and what was tried. */
 import { familyName } from '../../model/address.ts';
-import {
-  type AddressPoolStatus,
-  assignIpWorkflowId,
-  type AssignIpStatus,
-  statusQuery,
-} from '../../workflows/messages.ts';
+import { type AddressPoolStatus, type AssignIpStatus, statusQuery } from '../../workflows/messages.ts';
 import { query } from '../asking.ts';
 import { mutexStatusIfAny } from '../mutexes.ts';
+import { nodeWorkflowId } from '../node-id.ts';
 import type { OutputFormat } from '../options.ts';
 import { parseScope } from '../scope-name.ts';
 import type { Session } from '../session.ts';
@@ -27,15 +23,16 @@ export async function describe(
   node: string,
   { output }: { output: OutputFormat },
 ): Promise<void> {
-  const workflowId = assignIpWorkflowId(session.cluster, node);
+  const workflowId = nodeWorkflowId(session.cluster, node);
   const { status, run } = await withNode(session, node, async () => ({
     run: await session.client.workflow.getHandle(workflowId).describe(),
     status: await query(session, workflowId, statusQuery),
   }));
   const mutex = await inMutex(session, workflowId, status);
   const workflow = { id: workflowId, runId: run.runId, status: run.status.name };
-  session.speech.data(output, { workflow, status, ...(mutex === undefined ? {} : { mutex }) }, () =>
-    description(status, workflow, mutex, Date.now()),
+  const value = { workflow, status, ...(mutex === undefined ? {} : { mutex }) };
+  session.speech.data(output, value, (shown) =>
+    description(shown.status, shown.workflow, shown.mutex, Date.now()),
   );
 }
 

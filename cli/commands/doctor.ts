@@ -30,7 +30,7 @@ export async function doctor(session: Session, { output, timeout }: DoctorOption
   );
   const problems = checks.filter(({ verdict }) => verdict === 'problem');
   const value = { cluster: session.cluster, problems: problems.length, checks };
-  session.speech.data(output, value, () => checksText(checks, session.speech.colors));
+  session.speech.data(output, value, (shown) => checksText(shown.checks, session.speech.colors));
   if (problems.length === 0) return;
   const named = problems.map(({ what }) => what).join(', ');
   throw new StartupError(

@@ -21,8 +21,8 @@ export interface LockOptions {
 export async function showLock(session: Session, { output, scope }: LockOptions): Promise<void> {
   const statuses: AddressPoolStatus[] = [];
   for (const one of await listScopes(session, scope)) statuses.push(await mutexStatus(session, one));
-  session.speech.data(output, { mutexes: statuses }, () =>
-    statuses.map((status) => lockText(status, Date.now())).join('\n\n'),
+  session.speech.data(output, { mutexes: statuses }, (shown) =>
+    shown.mutexes.map((status) => lockText(status, Date.now())).join('\n\n'),
   );
 }
 
@@ -36,6 +36,7 @@ export async function releaseLock(
     `Have the mutex of ${formatScope(scope)} look at claim ${claimToken} on ${claim.address.ip} for ${claim.workflowId}, and ` +
       'drop it if its holder is done or gone?',
     options.yes,
+    session.signal,
   );
   const { reason, timeout } = options;
   const input = { token: claimToken, ...(reason === undefined ? {} : { reason }) };
@@ -43,7 +44,7 @@ export async function releaseLock(
   session.speech.data(
     options.output,
     became,
-    () => `Claim ${claimToken}: ${became.became}. ${became.message}`,
+    (shown) => `Claim ${claimToken}: ${shown.became}. ${shown.message}`,
   );
 }
 

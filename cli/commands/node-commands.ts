@@ -1,7 +1,6 @@
 /** `release`, `assign`, `move`, `pin`, `unpin`: the Updates of a node's workflow. */
 import type { Family } from '../../model/address.ts';
 import {
-  assignIpWorkflowId,
   type AssignIpStatus,
   assignUpdate,
   moveUpdate,
@@ -12,6 +11,7 @@ import {
 } from '../../workflows/messages.ts';
 import { type CommandUpdate, query, UnansweredError, update } from '../asking.ts';
 import { confirmed } from '../confirm.ts';
+import { nodeWorkflowId } from '../node-id.ts';
 import type { ChangeOptions, OutputFormat } from '../options.ts';
 import type { Session } from '../session.ts';
 import { withNode } from '../unknown-node.ts';
@@ -27,6 +27,7 @@ export async function release(session: Session, node: string, options: NodeComma
   await confirmed(
     `Release ${has} from node ${node} of cluster ${session.cluster}? It is held without a static address until \`kubeip assign\`.`,
     options.yes,
+    session.signal,
   );
   await send(session, node, releaseUpdate, reasonOf(options), options);
 }
@@ -44,6 +45,7 @@ export async function move(
   await confirmed(
     `Move node ${node} of cluster ${session.cluster} from ${has} to ${options.address}? Connections to the old address break.`,
     options.yes,
+    session.signal,
   );
   const input = { ...reasonOf(options), ...addressOf(options), address: options.address };
   await send(session, node, moveUpdate, input, options);
@@ -66,7 +68,7 @@ export async function unpin(session: Session, node: string, options: NodeCommand
 
 /** What the question names. Nobody is asked where nobody would hear the answer. */
 async function present(session: Session, node: string, { yes }: NodeCommandOptions): Promise<string> {
-  const workflowId = assignIpWorkflowId(session.cluster, node);
+  const workflowId = nodeWorkflowId(session.cluster, node);
   try {
     const { addresses } = await withNode(session, node, () => query(session, workflowId, statusQuery));
     const ips = addresses.flatMap(({ address }) => address?.ip ?? []);
@@ -93,10 +95,11 @@ async function send<Input>(
   input: Input,
   { timeout, output }: NodeCommandOptions,
 ): Promise<void> {
-  const workflowId = assignIpWorkflowId(session.cluster, node);
+  const workflowId = nodeWorkflowId(session.cluster, node);
   const status = await withNode(session, node, () => update(session, workflowId, definition, input, timeout));
-  session.speech.data(output, status, () => {
-    const ips = status.addresses.flatMap(({ address }) => address?.ip ?? []);
-    return `${node}: ${status.phase}${ips.length === 0 ? '' : ` with ${ips.join(' and ')}`}. ${status.message}`;
+  session.speech.data(output, status, (shown) => {
+    const ips = shown.addresses.flatMap(({ address }) => address?.ip ?? []);
+    const has = ips.length === 0 ? '' : ` with ${ips.join(' and ')}`;
+    return `${shown.node.name}: ${shown.phase}${has}. ${shown.message}`;
   });
 }

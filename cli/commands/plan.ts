@@ -24,7 +24,7 @@ export async function plan(session: Session, { output, timeout }: PlanOptions): 
     },
     timeout,
   );
-  session.speech.data(output, report, () => planText(report));
+  session.speech.data(output, report, planText);
 }
 
 /** Pure. */

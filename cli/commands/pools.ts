@@ -52,7 +52,9 @@ export async function pools(session: Session, options: PoolsOptions): Promise<vo
   const rows = reports.flatMap((report) =>
     poolRows(report, statuses.get(report.scope), poolOf, options.price),
   );
-  session.speech.data(options.output, { cluster: session.cluster, pools: rows }, () => poolTable(rows));
+  session.speech.data(options.output, { cluster: session.cluster, pools: rows }, (shown) =>
+    poolTable(shown.pools),
+  );
 }
 
 /** A claim does not name its pool: its node does. @returns pools by workflow ids */
@@ -66,7 +68,10 @@ async function poolsOfClaims(
   const own = [...holders].filter((id) => id.startsWith(assignIpWorkflowId(session.cluster, '')));
   const found = await mapLimited(own, ASKED_AT_ONCE, async (id): Promise<[string, string] | undefined> => {
     // One that has just ended is in flight no more.
-    const status = await query(session, id, statusQuery).catch(() => undefined);
+    const status = await query(session, id, statusQuery).catch(() => {
+      session.signal.throwIfAborted();
+      return undefined;
+    });
     return status?.pool === undefined ? undefined : [id, status.pool];
   });
   return new Map(found.filter((pair) => pair !== undefined));

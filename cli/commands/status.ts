@@ -6,6 +6,7 @@ import { nodeViews, type NodeView } from '../node-status.ts';
 import type { OutputFormat } from '../options.ts';
 import type { Session } from '../session.ts';
 import { rendered, type Speech } from '../speech.ts';
+import { createRewriter, isTerminal, untilWritten, writeData } from '../streams.ts';
 import { age, orDash, shortened, table } from '../table.ts';
 
 const ERROR_LENGTH = 60;
@@ -23,7 +24,7 @@ export async function status(session: Session, options: StatusOptions): Promise<
   if (options.watch === true) return watch(session, options);
   const { text, note } = await look(session, options);
   if (note !== undefined) session.speech.note(note);
-  process.stdout.write(text);
+  writeData(text);
 }
 
 async function look(
@@ -37,26 +38,32 @@ async function look(
   const { nodes, note: shortfall } = await nodeViews(session, await listNodeRuns(session, filter));
   const notes = [shortfall, heldNote(nodes)].filter((one) => one !== undefined);
   const note = notes.length === 0 ? undefined : notes.join('\n');
-  const text = rendered(output, { cluster: session.cluster, nodes }, () =>
-    nodes.length === 0
-      ? `No node of cluster ${session.cluster} has a workflow${pool || phase ? ' of that kind' : ''}.`
-      : nodeTable(nodes, { isWide: output === 'wide', now: Date.now(), colors: session.speech.colors }),
+  const text = rendered(output, { cluster: session.cluster, nodes }, (shown) =>
+    shown.nodes.length === 0
+      ? `No node of cluster ${shown.cluster} has a workflow${pool || phase ? ' of that kind' : ''}.`
+      : nodeTable(shown.nodes, { isWide: output === 'wide', now: Date.now(), colors: session.speech.colors }),
   );
   return { text, note };
 }
 
 /** On a terminal the table is rewritten in its place; elsewhere one follows the other. */
 async function watch(session: Session, options: StatusOptions): Promise<void> {
-  const { default: logUpdate } = await import('log-update');
-  const isTerminal = process.stdout.isTTY;
-  while (!session.signal.aborted) {
-    const { text, note } = await look(session, options);
-    const shown = note === undefined ? text : `${text}${note}\n`;
-    if (isTerminal) logUpdate(shown);
-    else process.stdout.write(`${text}\n`);
-    await sleep(options.interval, undefined, { signal: session.signal }).catch(() => undefined);
+  const rewriter = isTerminal() ? await createRewriter() : undefined;
+  try {
+    for (;;) {
+      const { text, note } = await look(session, options);
+      if (rewriter === undefined) {
+        writeData(`${text}\n`);
+        await untilWritten();
+      } else rewriter.write(note === undefined ? text : `${text}${note}\n`);
+      await sleep(options.interval, undefined, { signal: session.signal });
+    }
+  } catch (error) {
+    // Ctrl-C is how a watch ends, also in the middle of a look.
+    if (!session.signal.aborted) throw error;
+  } finally {
+    rewriter?.done();
   }
-  if (isTerminal) logUpdate.done();
 }
 
 /** @returns what to do about releases that are held. Pure */

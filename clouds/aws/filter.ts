@@ -7,6 +7,7 @@
  * are wildcards and `\*`, `\?`, `\\` the literal characters. An empty value matches an empty tag value, as with KubeIP.
  */
 import type { Family } from '../../model/address.ts';
+import { checkFilterLength } from '../filter-length.ts';
 import { CloudError } from '../provider.ts';
 import { checkFilterName } from './filter-names.ts';
 
@@ -34,6 +35,12 @@ interface Piece {
  * @throws CloudError `Invalid`, naming the filter, the position (counted from 1) and what is expected there
  */
 export function parseFilter(text: string, family: Family = 'ipv4'): AddressFilter[] {
+  checkFilterLength(text);
+  return readFilter(text, family);
+}
+
+/** As {@link parseFilter}, of a text of any length: the time that it takes grows as the text does. */
+export function readFilter(text: string, family: Family): AddressFilter[] {
   const pieces = split({ text, at: 0 }, ';').map(trim);
   const filters = pieces.flatMap((piece, index) =>
     piece.text === '' ? [] : [parseOne(piece, index + 1, family)],
@@ -138,7 +145,8 @@ function trim({ text, at }: Piece): Piece {
   const left = text.length - text.trimStart().length;
   const trimmed = text.trim();
   // A blank after an unpaired backslash is escaped: it belongs to the value.
-  const backslashes = /\\*$/.exec(trimmed)?.[0].length ?? 0;
+  let backslashes = 0;
+  while (trimmed.at(-1 - backslashes) === '\\') backslashes++;
   const keep = backslashes % 2 === 1 ? text.slice(left + trimmed.length, left + trimmed.length + 1) : '';
   return { text: trimmed + keep, at: at + left };
 }

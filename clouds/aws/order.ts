@@ -4,6 +4,7 @@
  */
 import type { Address } from '@aws-sdk/client-ec2';
 import type { Family } from '../../model/address.ts';
+import { checkOrderLength } from '../filter-length.ts';
 import { CloudError } from '../provider.ts';
 
 const orderFields = [
@@ -33,6 +34,7 @@ export type AddressOrder = (a: Address, b: Address) => number;
  * @throws CloudError `Invalid`, naming the fields there are; for IPv6 whenever `orderBy` is not empty
  */
 export function parseOrder(orderBy: string, family: Family = 'ipv4'): AddressOrder | undefined {
+  checkOrderLength(orderBy);
   const text = orderBy.trim();
   if (text === '') return undefined;
   if (family === 'ipv6') {

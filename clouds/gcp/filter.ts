@@ -8,7 +8,9 @@
  */
 import { closest, distance } from 'fastest-levenshtein';
 import type { Family } from '../../model/address.ts';
+import { checkFilterLength } from '../filter-length.ts';
 import { CloudError } from '../provider.ts';
+import { fieldNames, withoutQuoted } from './filter-structure.ts';
 
 /** Fields of an address, from "REST Resource: addresses". */
 const fields = [
@@ -57,6 +59,12 @@ export function toListFilter(text: string, family: Family): string {
  * @throws CloudError `Invalid`
  */
 export function parseFilter(text: string): string[] {
+  checkFilterLength(text);
+  return readFilter(text);
+}
+
+/** As {@link parseFilter}, of a text of any length: the time that it takes grows as the text does. */
+export function readFilter(text: string): string[] {
   const expressions = split(text).filter((expression) => expression !== '');
   if (expressions.length === 0) {
     throw new CloudError(
@@ -80,7 +88,7 @@ function check(expression: string, ordinal: number): void {
   }
   const unbalanced = balanceProblem(expression);
   if (unbalanced !== undefined) fail(unbalanced);
-  const names = fieldNames(expression);
+  const names = fieldNames(withoutQuoted(expression) ?? '');
   if (names.length === 0) fail('there is no comparison in it');
   for (const name of names) {
     const problem = fieldProblem(name);
@@ -88,26 +96,15 @@ function check(expression: string, ordinal: number): void {
   }
 }
 
-/** Quoted text is no part of the structure: its content is taken out. */
-function withoutQuoted(expression: string): string {
-  return expression.replaceAll(/"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'/g, '""');
-}
-
 function balanceProblem(expression: string): string | undefined {
   const text = withoutQuoted(expression);
-  if (/["']/.test(text.replaceAll('""', ''))) return 'a quotation mark is not closed';
+  if (text === undefined) return 'a quotation mark is not closed';
   let depth = 0;
   for (const char of text) {
     if (char === '(') depth++;
     if (char === ')' && --depth < 0) return 'a parenthesis is closed that was not opened';
   }
   return depth === 0 ? undefined : 'a parenthesis is not closed';
-}
-
-/** What stands before each operator, `labels.kubeip` in `labels.kubeip=reserved`; values may hold operators themselves. */
-function fieldNames(expression: string): string[] {
-  const comparison = /([A-Za-z_][\w.-]*(?:"")?)\s*(?:!=|<=|>=|[=<>:]|\s(?:eq|ne)\s)\s*[^\s()]*/g;
-  return Array.from(withoutQuoted(expression).matchAll(comparison), (match) => match[1] ?? '');
 }
 
 function fieldProblem(name: string): string | undefined {
@@ -127,21 +124,22 @@ function fieldProblem(name: string): string | undefined {
 
 /** Splits at each semicolon outside of quotation marks. */
 function split(text: string): string[] {
-  const parts: string[] = [''];
+  const parts: string[] = [];
+  let start = 0;
   let quote = '';
-  for (let i = 0; i < text.length; i++) {
-    const char = text.charAt(i);
+  for (let at = 0; at < text.length; at++) {
+    const char = text.charAt(at);
     if (char === '\\') {
-      parts.push(`${parts.pop() ?? ''}${char}${text.charAt(++i)}`);
-      continue;
+      at++;
+    } else if (quote === '' && char === ';') {
+      parts.push(text.slice(start, at));
+      start = at + 1;
+    } else if (quote === '' && (char === '"' || char === "'")) {
+      quote = char;
+    } else if (char === quote) {
+      quote = '';
     }
-    if (quote === '' && char === ';') {
-      parts.push('');
-      continue;
-    }
-    if (quote === '' && (char === '"' || char === "'")) quote = char;
-    else if (char === quote) quote = '';
-    parts.push(`${parts.pop() ?? ''}${char}`);
   }
+  parts.push(text.slice(start));
   return parts.map((part) => part.trim());
 }

@@ -1,5 +1,6 @@
 /** KubeIP's order for addresses of Compute Engine, which has two (addresses.list, `orderBy`). */
 import type { protos } from '@google-cloud/compute';
+import { checkOrderLength } from '../filter-length.ts';
 import { CloudError } from '../provider.ts';
 
 type GceAddress = protos.google.cloud.compute.v1.IAddress;
@@ -20,6 +21,7 @@ const orders: Readonly<Record<string, AddressOrder>> = {
  * @throws CloudError `Invalid`, naming the orders there are
  */
 export function parseOrder(orderBy: string): AddressOrder {
+  checkOrderLength(orderBy);
   const text = orderBy.trim().replaceAll(/\s+/g, ' ');
   const order = Object.hasOwn(orders, text) ? orders[text] : undefined;
   if (order === undefined) {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { exitCodes } from '../../program/exit-codes.ts';
+import { terminalCharacters } from '../unit/hostile-text.ts';
 import { mainFile, runKubeip, runProcess } from './run-kubeip.ts';
 
 /** Each test starts processes, on a machine that may have other things to do. */
@@ -57,6 +58,14 @@ test.each<[string, string[], NodeJS.ProcessEnv, number, string]>([
   ['a bad output format', ['status', '-o', 'xml'], {}, 2, 'Allowed choices are table, wide, json, yaml'],
   ['a bad timeout', ['plan', '--timeout', 'soon'], {}, 2, 'such as 30s or 2m'],
   ['a move to nowhere', ['move', 'node-a'], {}, 2, "'--address <address>' not specified"],
+  [
+    'an address that is none',
+    ['pin', 'node-a', '--address', 'a\u001b[31mb'],
+    {},
+    2,
+    '253 letters, digits and',
+  ],
+  ['an empty address', ['move', 'node-a', '--address', ''], {}, 2, 'An address is named by its IP or its id'],
   ['no cluster', ['status'], {}, 2, '--cluster or KUBEIP_CLUSTER'],
   ['a bad cluster', ['status'], { KUBEIP_CLUSTER: "a'b" }, 2, `"a'b" (KUBEIP_CLUSTER) is not a cluster name`],
   ['no file', ['status', '--config', '/nowhere.yaml'], {}, 2, '/nowhere.yaml'],
@@ -67,7 +76,20 @@ test.each<[string, string[], NodeJS.ProcessEnv, number, string]>([
   expect(stderr).toContain(text);
   expect(stdout).toBe('');
   expect(stderr).not.toMatch(/^\s+at .+:\d+:\d+\)?$/m);
+  expect(stderr).not.toMatch(terminalCharacters);
 });
+
+test.each([[['config', 'schema']], [['--help']], [['config', 'validate', minimal]]])(
+  'what cannot be written ends with 1 and a message: %j',
+  async (args) => {
+    const command = [process.execPath, mainFile, ...args].map((word) => `'${word}'`).join(' ');
+    const { code, stderr } = await runProcess('sh', ['-c', `${command} > /dev/full`], {
+      AWS_REGION: 'eu-west-1',
+    });
+    expect(code).toBe(exitCodes.failure);
+    if (args[0] !== '--help') expect(stderr).toMatch(/^kubeip: Standard output cannot be written: ENOSPC/);
+  },
+);
 
 test('the cluster is found in the configuration file, whatever else is wrong with that', async () => {
   const file = join(folder, 'cluster-only.yaml');
@@ -87,6 +109,29 @@ describe('config', () => {
     const bad = await runKubeip(['config', 'validate', file], env);
     expect(bad).toMatchObject({ code: exitCodes.configuration, stdout: '' });
     for (const text of ['fitler', 'nodeSelector', file]) expect(bad.stderr).toContain(text);
+  });
+
+  test('validate refuses what is no file, at once, and takes the output of a program', async () => {
+    const env = { AWS_REGION: 'eu-west-1' };
+    const bash = (script: string) =>
+      runProcess(
+        'bash',
+        ['-c', script.replaceAll('VALIDATE', `'${process.execPath}' '${mainFile}' config validate`)],
+        env,
+      );
+    const pipe = join(folder, 'pipe');
+    const named = await bash(`mkfifo '${pipe}'; VALIDATE '${pipe}'`);
+    expect(named).toMatchObject({ code: exitCodes.configuration, stdout: '' });
+    expect(named.stderr).toContain('it is a named pipe. Name a file');
+    expect((await bash('VALIDATE /dev/zero')).stderr).toContain('a terminal or another device');
+    expect((await bash(`VALIDATE '${folder}'`)).stderr).toContain('it is a folder');
+    for (const given of [`<(sleep 0.3; cat '${minimal}')`, `/dev/stdin < '${minimal}'`]) {
+      expect(await bash(`VALIDATE ${given}`)).toMatchObject({ code: exitCodes.ok });
+    }
+    expect(await bash(`cat '${minimal}' | VALIDATE /dev/stdin`)).toMatchObject({ code: exitCodes.ok });
+    const endless = await bash('VALIDATE <(yes)');
+    expect(endless).toMatchObject({ code: exitCodes.configuration });
+    expect(endless.stderr).toContain('too large (more than 1 MiB, at most 1 MiB)');
   });
 
   test('schema prints the JSON Schema', async () => {

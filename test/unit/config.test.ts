@@ -1,9 +1,11 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, loadConfig, type Config, type ConfigProblem } from '../../config/config.ts';
+import { readText } from '../../config/read-text.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'kubeip-config-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -176,6 +178,53 @@ pools:
     for (const cluster of ['a/b', "a'b", '', 'a b']) {
       expect(problemsOf(`cluster: ${JSON.stringify(cluster)}\npools: [${pool()}]`)[0]?.path).toBe('cluster');
     }
+  });
+
+  test('tells at most 50 problems, and how many more there are', () => {
+    const keys = Array.from({ length: 20_000 }, (_, index) => `unknown${index}: 1`);
+    const error = errorOf(() => load(`${file(pool())}${keys.join('\n')}\n`));
+    expect(error.problems).toHaveLength(50);
+    expect(error.message).toMatch(/^The configuration has 20000 problems/);
+    expect(error.message.split('\n')).toHaveLength(52);
+    expect(error.message).toMatch(/\n {2}and 19950 more\.$/);
+    const twice = errorOf(() => load(`${file(pool())}${'a: 1\n'.repeat(60)}`));
+    expect(twice.message).toMatch(/has 59 problems[^]*\n {2}and 9 more\.$/);
+    expect(errorOf(() => load(file(pool({ fitler: 'x' })))).message).not.toContain('more.');
+  });
+
+  test('waits for the other end of a pipe for a bounded time', () => {
+    const path = join(folder, 'pipe');
+    execFileSync('mkfifo', [path]);
+    // Both ends, so that it never ends by itself.
+    const fd = openSync(path, 'r+');
+    try {
+      expect(() => readText(`/dev/fd/${fd}`, 50)).toThrow(/is a pipe, .* did not end within 50ms/);
+    } finally {
+      closeSync(fd);
+    }
+  });
+
+  test('refuses more aliases and more pools than any configuration has', () => {
+    const aliases = `${file(pool())}x: [&a 1${', *a'.repeat(501)}]\n`;
+    expect(problemsOf(aliases)[0]?.message).toMatch(/501 aliases.*at most 500/);
+    expect(problemsOf(file(...Array.from({ length: 1_001 }, () => '{}')))).toEqual([
+      expect.objectContaining({ path: 'pools', message: expect.stringContaining('at most 1000 pools') }),
+    ]);
+  });
+
+  test('refuses a cluster and an account that make a workflow id too long for Temporal’s database', () => {
+    const long = pool({
+      provider: 'gcp',
+      region: 'europe-west1',
+      filter: 'labels.a=b',
+      account: `${'d'.repeat(120)}:project-1`,
+    });
+    const [problem] = problemsOf(`cluster: ${'c'.repeat(100)}\npools: [${long}]\n`);
+    expect(problem?.path).toBe('pools[0].account');
+    expect(problem?.message).toMatch(
+      /would have 2\d\d characters, and Temporal keeps 255 .*cluster c+… has 100, account d+… has 130/,
+    );
+    expect(load(`cluster: c\npools: [${long}]\n`).pools).toHaveLength(1);
   });
 
   test('tells all problems at once, in the order of the file, each with its line', () => {

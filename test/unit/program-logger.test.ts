@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { Writable } from 'node:stream';
+import { hostileText, terminalCharacters } from './hostile-text.ts';
 import { createLogger, type LoggerOptions } from '../../program/logger.ts';
 import { toTemporalLogger } from '../../program/temporal-logger.ts';
 
@@ -52,6 +53,14 @@ describe('the logger', () => {
     });
     expect(text()).not.toContain('hidden');
     expect(lines()[0]).toMatchObject({ claim: { token: 7 } });
+  });
+
+  test.each(['json', 'pretty'] as const)('%s lines show what a terminal would obey', (format) => {
+    const { logger, text } = capture({ format });
+    logger.warn({ node: hostileText, err: new Error(hostileText) }, `of ${hostileText}`);
+    expect(text()).not.toMatch(terminalCharacters);
+    expect(text()).toContain(String.raw`\u001b]0;PWNED\u0007`);
+    expect(text()).toContain(String.raw`\u009b31m`);
   });
 
   test('writes lines for people without colours where nobody is at a terminal', () => {

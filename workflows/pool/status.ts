@@ -1,7 +1,7 @@
 /** What the mutex tells a person: the `status` query and the current details in the Temporal UI. Pure. */
 import { formatScope, type Scope } from '../../model/scope.ts';
 import type { AddressPoolStatus } from '../messages.ts';
-import { uiMarkdown } from '../ui-markdown.ts';
+import { code, emptyLine, head, md, row, uiMarkdown } from '../ui-markdown.ts';
 import { available } from './pacing.ts';
 import type { PoolState } from './state.ts';
 
@@ -55,39 +55,34 @@ function poolFigures(state: PoolState, shown: (time: number) => string): Address
 /** The same in Markdown, for the workflow's page in the Temporal UI. */
 export function poolDetails(status: AddressPoolStatus): string {
   const lines = [
-    `**${status.queueLength} waiting, ${status.claims.length} claims.** The mutex of \`${status.scope}\`: it alone ` +
-      'decides which node gets which address, and when.',
+    md`**${status.queueLength} waiting, ${status.claims.length} claims.** The mutex of ${code(status.scope)}: it alone decides which node gets which address, and when.`,
   ];
-  if (status.lastError !== undefined) lines.push(`Last error: ${status.lastError}`);
+  if (status.lastError !== undefined) lines.push(md`Last error: ${status.lastError}`);
   if (status.pools.length > 0) {
-    lines.push('', '| pool | family | waiting | size | free | looked at |', '|---|---|---|---|---|---|');
+    lines.push(emptyLine, ...head('pool', 'family', 'waiting', 'size', 'free', 'looked at'));
     for (const p of status.pools.slice(0, SHOWN)) {
       const name = p.subnet === undefined ? p.name : `${p.name} in ${p.subnet}`;
-      const looked = `${p.size ?? ''} | ${p.free ?? ''} | ${p.lookedAt ?? 'not yet'}`;
-      lines.push(`| ${name} | ${p.family} | ${p.waiting} | ${looked} |`);
+      lines.push(row(name, p.family, p.waiting, p.size, p.free, p.lookedAt ?? 'not yet'));
     }
   }
   if (status.waiting.length > 0) {
-    lines.push('', '| # | waiting | family | pool | since |', '|---|---|---|---|---|');
+    lines.push(emptyLine, ...head('#', 'waiting', 'family', 'pool', 'since'));
     for (const w of status.waiting.slice(0, SHOWN)) {
-      lines.push(`| ${w.position} | ${w.workflowId} | ${w.family} | ${w.pool} | ${w.since} |`);
+      lines.push(row(w.position, w.workflowId, w.family, w.pool, w.since));
     }
   }
   if (status.claims.length > 0) {
-    lines.push('', '| address | claimed for | token | state |', '|---|---|---|---|');
+    lines.push(emptyLine, ...head('address', 'claimed for', 'token', 'state'));
     for (const c of status.claims.slice(0, SHOWN)) {
-      lines.push(`| ${c.address.ip} | ${c.workflowId} | ${c.token} | ${c.state} |`);
+      lines.push(row(c.address.ip, c.workflowId, c.token, c.state));
     }
   }
   if (status.waiting.length > SHOWN || status.claims.length > SHOWN) {
-    lines.push('', `The first ${SHOWN} of each are shown; the query \`status\` has more.`);
+    lines.push(emptyLine, md`The first ${SHOWN} of each are shown; the query \`status\` has more.`);
   }
   if (status.claims.length > 0) {
-    lines.push(
-      '',
-      'To have a claim looked at now, whose holder seems gone: `temporal workflow update execute --workflow-id ' +
-        `address-pool/${status.scope} --name releaseClaim --input '{"token": ${status.claims[0]?.token}}'\``,
-    );
+    const command = `temporal workflow update execute --workflow-id address-pool/${status.scope} --name releaseClaim --input '{"token": ${status.claims[0]?.token}}'`;
+    lines.push(emptyLine, md`To have a claim looked at now, whose holder seems gone: ${code(command)}`);
   }
   return uiMarkdown(lines);
 }
