@@ -149,8 +149,9 @@ function checkPlace(view: NodeView, instance: InstanceRef, pool: PoolConfig): vo
 }
 
 /** What the workflow needs not know. */
-function withoutIdentity({ identity: _, ...instance }: Instance): Instance {
-  return instance;
+function withoutIdentity(instance: Instance): Instance {
+  const { identity, ...rest } = instance;
+  return identity === undefined ? instance : rest;
 }
 
 /** @returns the living instance, or the reason why there is none */

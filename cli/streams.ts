@@ -7,7 +7,8 @@ import { exitCodes, StartupError } from '../program/exit-codes.ts';
 import { visibleLines } from '../model/visible-text.ts';
 
 /** What picocolors writes for the colours that {@link Speech} uses, and nothing else: green, red, yellow, bold, and their ends. */
-const COLOURS = new RegExp(`(${'\u001b'}\\[(?:3[123]|39|1|22)m)`);
+const ESCAPE = '\u001b';
+const COLOURS = new RegExp(`(${ESCAPE}\\[(?:3[123]|39|1|22)m)`);
 
 let hasWritten = false;
 let failure: NodeJS.ErrnoException | undefined;

@@ -61,7 +61,7 @@ async function question(
 function tell({ cluster, speech }: Session, kept: KeptRecord, output: OutputFormat): void {
   const { clusterUid, accepted, since } = kept;
   const value = { cluster, clusterUid, accepted, since: since.toISOString() };
-  speech.data(output, value, () => clusterText(value));
+  speech.data(output, value, clusterText);
 }
 
 /** Pure. */

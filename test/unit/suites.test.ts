@@ -13,8 +13,8 @@ const touched = (...files: string[]): string[] => suitesTouchedBy(files).map(({ 
 test('every folder with tests is a suite, and every suite is described in docs/testing.md', () => {
   const folders = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
     .filter((path) => path.endsWith('.test.ts'))
-    .map((path) => path.split('/')[0]);
-  expect([...new Set(folders)].toSorted()).toEqual(names.toSorted());
+    .map((path) => path.split('/')[0] ?? '');
+  expect(new Set(folders)).toEqual(new Set(names));
   const page = readFileSync(join(root, 'docs/testing.md'), 'utf8');
   for (const name of names) expect(page).toContain(`| \`${name}\` |`);
 });
