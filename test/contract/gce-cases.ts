@@ -129,6 +129,15 @@ export const gceIpv4Cases: readonly ContractCase<GceBackend>[] = [
     }),
   ),
   {
+    name: 'a node of GKE is found with the cluster that its label names, another machine without one',
+    async run({ provider, emulator, refOf }) {
+      const node = refOf(emulator.insertInstance({ labels: { 'goog-k8s-cluster-name': 'prod' } }));
+      expect(await provider.findInstance(node)).toMatchObject({ kubernetesCluster: 'prod' });
+      const other = refOf(emulator.insertInstance());
+      expect(await provider.findInstance(other)).not.toHaveProperty('kubernetesCluster');
+    },
+  },
+  {
     name: 'an address of the standard tier is given with its tier',
     async run({ provider, emulator, refOf, externalOf }) {
       const ref = refOf(emulator.insertInstance());
