@@ -77,16 +77,17 @@ describe('the Nodes of an instance', () => {
 
   test('are listed anew before an address is released, by a list that began after that was asked', async () => {
     const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
+    const { promise: hasBegun, resolve: begin } = Promise.withResolvers<void>();
     let lists = 0;
     const index = new InstanceNodes(async () => {
       lists += 1;
+      begin();
       if (lists > 1) return nodes;
       await held;
       return [];
     });
     const first = index.namesOf(instance);
-    // The first list has begun.
-    while (lists === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    await hasBegun;
     const second = index.namesOf(instance);
     letGo();
     expect(await first).toEqual([]);
