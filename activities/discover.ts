@@ -146,7 +146,8 @@ function checkPlace(view: NodeView, instance: InstanceRef, pool: PoolConfig): vo
 }
 
 /** What the workflow needs not know. */
-function withoutIdentity({ identity: _, ...instance }: Instance): Instance {
+function withoutIdentity(found: Instance): Instance {
+  const { identity: _, ...instance } = found;
   return instance;
 }
 
