@@ -62,7 +62,7 @@ export const suites: readonly Suite[] = [
       'The programs and workflows against a real Temporal server, a real Kubernetes API and the emulators; the emulators against real clients.',
     tools: [...servers, 'temporal-oldest'],
     plays: [...programs, ...world, 'demo/', 'bench/', 'deploy/', 'docs/'],
-    borrows: ['alerts'],
+    borrows: ['alerts', 'cli', 'crash'],
   },
   {
     name: 'crash',
@@ -70,7 +70,7 @@ export const suites: readonly Suite[] = [
       'Worker, watcher and servers are killed at each step of each way; no address is lost or held twice.',
     tools: servers,
     plays: [...programs, ...world],
-    borrows: ['chaos', 'integration'],
+    borrows: ['chaos', 'cli', 'integration'],
   },
   {
     name: 'chaos',
