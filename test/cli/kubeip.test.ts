@@ -16,7 +16,8 @@ import { type Ended, runKubeip, type Running, startAtTerminal, startKubeip } fro
 jest.setTimeout(300_000);
 
 /** The command's own. */
-const colours = new RegExp(`${'\u001b'}\\[(3[123]|39|1|22)m`, 'g');
+const esc = '\u001b';
+const colours = new RegExp(`${esc}\\[(3[123]|39|1|22)m`, 'g');
 
 let h: Harness;
 beforeAll(async () => {
