@@ -6,9 +6,9 @@ import { isatty } from 'node:tty';
 import { exitCodes, StartupError } from '../program/exit-codes.ts';
 import { visibleLines } from '../model/visible-text.ts';
 
+const ESC = '\u001b';
 /** What picocolors writes for the colours that {@link Speech} uses, and nothing else: green, red, yellow, bold, and their ends. */
-const ESCAPE = '\u001b';
-const COLOURS = new RegExp(`(${ESCAPE}\\[(?:3[123]|39|1|22)m)`);
+const COLOURS = new RegExp(`(${ESC}\\[(?:3[123]|39|1|22)m)`);
 
 let hasWritten = false;
 let failure: NodeJS.ErrnoException | undefined;

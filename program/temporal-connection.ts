@@ -156,11 +156,14 @@ async function waitForNamespace(
     for (;;) {
       options.signal?.throwIfAborted();
       try {
-        await probe.withDeadline(Math.max(deadline, Date.now() + pauseMs), () =>
-          probe.workflowService.describeNamespace({ namespace: target.namespace }),
-        );
+        const ask = () =>
+          probe.withDeadline(Math.max(deadline, Date.now() + pauseMs), () =>
+            probe.workflowService.describeNamespace({ namespace: target.namespace }),
+          );
+        await (options.signal === undefined ? ask() : probe.withAbortSignal(options.signal, ask));
         return;
       } catch (error) {
+        options.signal?.throwIfAborted();
         const final = finalError(target, error);
         if (final !== undefined) throw final;
         if (Date.now() + pauseMs >= deadline) throw unreachable(target, reasonOf(error), error, waitMs);

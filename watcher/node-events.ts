@@ -98,8 +98,11 @@ export class NodeEvents {
   async #handOverChange(node: NodeView): Promise<void> {
     const { config, workflows, metrics, logger } = this.#dependencies;
     const pool = selectPool(config.pools, node.labels);
-    // The reconcile tells of it, again and again.
-    if (nodeIdProblem(config.cluster, node.name) !== undefined) return;
+    const problem = nodeIdProblem(config.cluster, node.name);
+    if (problem !== undefined) {
+      if (pool !== undefined) logger.error({ node: node.name, reason: problem }, 'the node gets no address');
+      return;
+    }
     if (pool !== undefined) await workflows.signalChanged(node, pool);
     else if (!(await workflows.nudge(node))) return;
     metrics.signals.inc({ signal: 'nodeChanged', cause: 'event' });

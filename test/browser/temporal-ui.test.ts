@@ -11,6 +11,7 @@ import { ensureAuditSchedule } from '../../worker/audit-schedule.ts';
 import { type Harness, openHarness } from '../integration/harness.ts';
 import type { TestNode } from '../integration/test-nodes.ts';
 import { waitFor } from '../integration/wait-for.ts';
+import { markupAttack, terminalAttack, terminalCharacters } from '../unit/hostile-text.ts';
 import { TemporalUi } from './temporal-ui.ts';
 
 jest.setTimeout(300_000);
@@ -152,6 +153,27 @@ describe("a node's page", () => {
       await ui.page.getByText(summary).first().waitFor();
     }
     await keep('history', 420, await ui.topOfTimeline());
+  });
+});
+
+describe('the pages of a hostile Node', () => {
+  test('have the text and no markup of it: no image, no link, no HTML', async () => {
+    const loaded: string[] = [];
+    ui.page.on('request', (request) => loaded.push(request.url()));
+    const node = await harness.nodes.make('hostile-1', { pool: 'edge', cluster, initialised: false });
+    await harness.nodes.patch(node, { spec: { providerID: `aws:///${markupAttack}${terminalAttack}` } });
+    await harness.tellChanged(node);
+    await harness.waitForEnd(node);
+    const texts = await ui.userMetadata(harness.workflowId(node));
+    expect(texts.map(({ foreignElements }) => foreignElements)).toEqual([[], [], []]);
+    const details = texts[2]?.text ?? '';
+    expect(details).toContain('<img/src=x>![x](');
+    expect(details).toContain('http://127.0.0.1:9/x.png');
+    expect(details).not.toMatch(terminalCharacters);
+    // The same, where it is shown as the story of the workflow.
+    await ui.openWorkflow(harness.workflowId(node));
+    await ui.topOfHistory();
+    expect(loaded.filter((url) => /127\.0\.0\.1:9|evil\.example/.test(url))).toEqual([]);
   });
 });
 

@@ -35,11 +35,17 @@ const hiddenPixels = `(() => {
   return Math.max(0, Math.ceil(lowest - innerHeight));
 })()`;
 
+/** All that this project's own Markdown makes. */
+const ownElements =
+  'main, p, strong, em, code, ul, li, table, thead, tbody, tr, th, td, br, style, title, meta, base, head, html, body';
+
 /** What stands in one frame of rendered Markdown. */
 export interface RenderedText {
   readonly text: string;
   /** How many pixels of it are cut off: 0 if all of it can be read without scrolling in the frame. */
   readonly hiddenPixels: number;
+  /** Names of the elements in it that are no plain text, tables, lists, code or emphasis: images, links, scripts, … */
+  readonly foreignElements: readonly string[];
 }
 
 export class TemporalUi {
@@ -185,5 +191,8 @@ async function readFrame(frame: Frame): Promise<RenderedText> {
     // The page shows the blank lines around a text as such.
     text: (await frame.locator('main').innerText()).trim(),
     hiddenPixels: await frame.evaluate<number>(hiddenPixels),
+    foreignElements: await frame
+      .locator(`main *:not(${ownElements})`)
+      .evaluateAll((elements) => elements.map(({ outerHTML }) => outerHTML)),
   };
 }

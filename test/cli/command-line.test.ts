@@ -1,12 +1,14 @@
 /** What the command line does without any server: help, exit codes, configuration, completion in a real bash. */
+import { once } from 'node:events';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { exitCodes } from '../../program/exit-codes.ts';
 import { terminalCharacters } from '../unit/hostile-text.ts';
-import { mainFile, runKubeip, runProcess } from './run-kubeip.ts';
+import { mainFile, runKubeip, runProcess, startKubeip } from './run-kubeip.ts';
 
 /** Each test starts processes, on a machine that may have other things to do. */
 jest.setTimeout(300_000);
@@ -88,6 +90,28 @@ test.each([[['config', 'schema']], [['--help']], [['config', 'validate', minimal
     });
     expect(code).toBe(exitCodes.failure);
     if (args[0] !== '--help') expect(stderr).toMatch(/^kubeip: Standard output cannot be written: ENOSPC/);
+  },
+);
+
+test.each(['SIGINT', 'SIGTERM'] as const)(
+  'one %s ends a command that waits for a server, with 130',
+  async (signal) => {
+    const server = createServer();
+    const connected = once(server, 'connection');
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const waiting = startKubeip(['release', 'node-a', '--yes', '--cluster', 'a'], {
+      TEMPORAL_ADDRESS: `127.0.0.1:${port}`,
+    });
+    const [socket] = (await connected) as [Socket];
+    waiting.interrupt(signal);
+    expect(await waiting.ended).toBe(exitCodes.interrupted);
+    expect(waiting.errors()).toBe(
+      `kubeip: Interrupted by ${signal}. Nothing had been sent that changes anything.\n`,
+    );
+    socket.destroy();
+    server.close();
   },
 );
 

@@ -9,10 +9,15 @@ import { addressOf } from '../integration/assigned-address.ts';
 import { type Harness, openHarness } from '../integration/harness.ts';
 import type { TestNode } from '../integration/test-nodes.ts';
 import { waitFor } from '../integration/wait-for.ts';
+import { hostileText, terminalAttack, terminalCharacters } from '../unit/hostile-text.ts';
 import { type Ended, runKubeip, type Running, startAtTerminal, startKubeip } from './run-kubeip.ts';
 
 /** Each test starts processes, on a machine that may have other things to do. */
 jest.setTimeout(300_000);
+
+/** The command's own. */
+const esc = '\u001b';
+const colours = new RegExp(`${esc}\\[(3[123]|39|1|22)m`, 'g');
 
 let h: Harness;
 beforeAll(async () => {
@@ -279,6 +284,49 @@ describe('of a node with an address', () => {
     expect(h.elasticIpOf(node.instanceId)).toBe(other?.publicIp);
   });
 
+  test('pin and assign are refused for a family that the pool lacks, and for what names no address', async () => {
+    for (const command of ['pin', 'assign']) {
+      const lacking = await kubeip(command, 'steered-1', '--address', '2001:db8::7', '--family', 'ipv6');
+      expect(lacking).toMatchObject({ code: exitCodes.rejected, stdout: '' });
+      expect(lacking.stderr).toContain('pool steered of the node has no ipv6 addresses: it has ipv4');
+    }
+    for (const name of ['pin', 'move', 'assign']) {
+      const sent = h.handle(node).executeUpdate(name, { args: [{ address: `a${terminalAttack}` }] });
+      await expect(sent).rejects.toMatchObject({
+        cause: {
+          message: expect.stringContaining('names no address. An address is named by its IP or its id'),
+        },
+      });
+    }
+  });
+
+  test('one Ctrl-C or SIGTERM ends a command that waits, with 130 and what may still be done', async () => {
+    const accepted = async (): Promise<number> => {
+      const { events } = await h.handle(node).fetchHistory();
+      return (events ?? []).filter((event) => event.workflowExecutionUpdateAcceptedEventAttributes).length;
+    };
+    const args = ['release', 'steered-1', '--yes'];
+    for (const end of ['SIGINT', 'SIGTERM', 'Ctrl-C'] as const) {
+      h.ec2.addFaults({ kind: 'error', action: 'DisassociateAddress', code: 'ServiceUnavailable' });
+      const before = await accepted();
+      const isAtTerminal = end === 'Ctrl-C';
+      const waiting = (isAtTerminal ? startAtTerminal : startKubeip)(args, environment());
+      await waitFor('the release, under way', accepted, (count) => count > before);
+      if (isAtTerminal) waiting.type('\u0003');
+      else waiting.interrupt(end);
+      expect(await waiting.ended).toBe(exitCodes.interrupted);
+      const told = isAtTerminal ? waiting.output() : waiting.errors();
+      expect(told).toContain(
+        `kubeip: Interrupted by ${isAtTerminal ? 'SIGINT' : end}. "release" was sent to`,
+      );
+      expect(told).toContain('assign-ip/test/steered-1 and may still be done');
+      h.ec2.clearFaults();
+      await h.waitForPhase(node, 'released');
+      expect(await kubeip('assign', 'steered-1', '--address', first)).toMatchObject({ code: exitCodes.ok });
+      await h.waitUntilAssigned(node);
+    }
+  });
+
   test('pin and unpin are kept by the workflow, and the Node is not written to', async () => {
     const annotationOf = async () =>
       (await h.nodes.read(node)).metadata?.annotations?.['kubeip-temporal.io/pinned-ipv4'];
@@ -361,6 +409,61 @@ test('audit reports what drifted and what was left behind, and ends with 8; --fi
     () => h.elasticIpOf(gone.instanceId),
     (ip) => ip === undefined,
   );
+});
+
+test('no command hands a terminal what a hostile Node, or a hostile cloud, says', async () => {
+  // All of it may be written by a kubelet, on its own Node; the last one by who stands between a worker and its cloud.
+  const annotations = { 'kubeip-temporal.io/pinned-ipv4': hostileText };
+  const node = await h.nodes.make('hostile-1', { pool: 'empty', initialised: false, annotations });
+  await h.nodes.patch(node, { spec: { providerID: `aws:///${hostileText}` } });
+  await h.tellChanged(node);
+  expect(await h.waitForEnd(node)).toBe('FAILED');
+  await h.handle(node).fetchHistory();
+  const waits = await h.nodes.make('hostile-2', { pool: 'empty', annotations });
+  h.ec2.addFaults({
+    kind: 'error',
+    action: 'DescribeInstances',
+    code: 'InternalError',
+    message: hostileText,
+  });
+  await h.tellChanged(waits);
+  await h.waitForStatus(waits, 'told', ({ tried, lastError }) =>
+    JSON.stringify([tried, lastError]).includes('PWNED'),
+  );
+  await waitFor(
+    'visibility',
+    () => statusOf('hostile-1'),
+    (view) => view?.phase === 'failed',
+  );
+  try {
+    for (const [args, shows] of [
+      [['status'], true],
+      [['status', '-o', 'wide'], true],
+      [['status', '-o', 'json'], true],
+      [['status', '-o', 'yaml'], true],
+      [['describe', 'hostile-1'], true],
+      [['describe', 'hostile-2', '-o', 'json'], true],
+      [['plan'], true],
+      [['doctor'], false],
+      [['lock', 'show'], false],
+      [['pools'], false],
+      [['assign', 'hostile-1'], false],
+    ] as const) {
+      const running = startAtTerminal(args, environment());
+      await running.ended;
+      const shown = running.output().replaceAll('\r\n', '\n').replaceAll(colours, '');
+      expect([args, terminalCharacters.exec(shown)]).toEqual([args, null]);
+      if (shows) expect(shown).toContain('PWNED');
+    }
+  } finally {
+    h.ec2.clearFaults();
+  }
+  const events = await h.nodes.events(node);
+  expect(events.join()).toContain('PWNED');
+  const { metadata } = await h.nodes.read(node);
+  for (const text of [...events, metadata?.annotations?.['kubeip-temporal.io/message'] ?? '']) {
+    expect(text).not.toMatch(terminalCharacters);
+  }
 });
 
 test('without a worker, status shows what Temporal lists and says so; what needs one ends with 10', async () => {

@@ -34,10 +34,12 @@ export async function runProcess(
 }
 
 export interface Running {
-  /** What it has written so far. */
+  /** What it has written so far. At a terminal both streams, otherwise standard output. */
   output(): string;
+  /** Standard error, where it is a stream of its own. */
+  errors(): string;
   type(text: string): void;
-  interrupt(): void;
+  interrupt(signal?: 'SIGINT' | 'SIGTERM'): void;
   /** Its exit code. */
   readonly ended: Promise<number | null>;
 }
@@ -54,13 +56,16 @@ export function startAtTerminal(args: readonly string[], env: NodeJS.ProcessEnv 
 }
 
 function start(command: string, args: readonly string[], env: NodeJS.ProcessEnv): Running {
-  const child = spawn(command, args, { env: environment(env), stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(command, args, { env: environment(env), stdio: ['pipe', 'pipe', 'pipe'] });
   let output = '';
+  let errors = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (errors += text));
   child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
   return {
     output: () => output,
+    errors: () => errors,
     type: (text) => void child.stdin.write(text),
-    interrupt: () => void child.kill('SIGINT'),
+    interrupt: (signal = 'SIGINT') => void child.kill(signal),
     ended: closed(child),
   };
 }

@@ -97,6 +97,20 @@ describe('while the watcher runs', () => {
     await expect(isClosed('unselected')).rejects.toThrow();
   });
 
+  test('a Node whose workflow id would be too long is told by name and length, and hinders no other', async () => {
+    const label = 'n'.repeat(63);
+    const name = `${label}.${label}.${label}.${'n'.repeat(61)}`;
+    // Without the label of its name, which takes 63 characters.
+    await here.core.createNode({ body: { metadata: { name, labels: { kubeip: 'use' } } } });
+    await here.addNode('short');
+    await assigned('short');
+    await until('it is told', () => logLine(watcher, 'the node gets no address') !== undefined);
+    const line = logLine(watcher, 'the node gets no address');
+    expect(line).toMatchObject({ level: 'error', node: name });
+    expect(line?.['reason']).toMatch(/268 characters, .* keeps 255 .*cluster test has 4, node n+… has 253/);
+    await expect(isClosed(name)).rejects.toThrow();
+  });
+
   test('a Node that is deleted gives its address back', async () => {
     const { instanceId } = await here.addNode('leaving');
     const ip = await assigned('leaving');
