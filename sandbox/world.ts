@@ -11,11 +11,12 @@ import type { ToolName } from './tools/catalog.ts';
 import { ensureTools } from './tools/ensure-tools.ts';
 import type { Progress } from './tools/progress.ts';
 
-type EmbeddedTool = Extract<ToolName, 'temporal' | 'kube-apiserver' | 'etcd'>;
+type TemporalTool = Extract<ToolName, 'temporal' | 'temporal-oldest'>;
+type EmbeddedTool = TemporalTool | Extract<ToolName, 'kube-apiserver' | 'etcd'>;
 
 export interface WorldOptions {
   /** Which parts to start. If none is named, all; a part that is `false` never. */
-  readonly temporal?: boolean | undefined;
+  readonly temporal?: boolean | { readonly tool: TemporalTool } | undefined;
   /** A server that runs already is used; its own `stop` says what happens to it at the end. */
   readonly kubernetes?: boolean | KubernetesServer | undefined;
   readonly ec2?: boolean | Ec2EmulatorOptions | undefined;
@@ -61,9 +62,9 @@ export interface World {
  */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const wanted = wantedParts(options);
-  const tools = await ensureTools(
+  const tools = await ensureTools<EmbeddedTool>(
     [
-      ...(wanted.temporal ? (['temporal'] as const) : []),
+      ...(wanted.temporal ? [temporalTool(options)] : []),
       ...(wanted.kubernetes && typeof options.kubernetes !== 'object'
         ? (['kube-apiserver', 'etcd'] as const)
         : []),
@@ -98,7 +99,8 @@ function partStarts(options: WorldOptions, tools: Record<EmbeddedTool, string>, 
   return {
     temporal:
       wanted.temporal &&
-      (() => startTemporal({ binary: tools.temporal, dir, port: temporal, uiPort: temporalUi })),
+      (() =>
+        startTemporal({ binary: tools[temporalTool(options)], dir, port: temporal, uiPort: temporalUi })),
     kubernetes:
       wanted.kubernetes &&
       (running === undefined
@@ -117,6 +119,10 @@ function partStarts(options: WorldOptions, tools: Record<EmbeddedTool, string>, 
       wanted.gce &&
       (() => startGceEmulator({ ...gceOptions, ...(gcePort !== undefined && { port: gcePort }) })),
   };
+}
+
+function temporalTool({ temporal }: WorldOptions): TemporalTool {
+  return typeof temporal === 'object' ? temporal.tool : 'temporal';
 }
 
 function wantedParts(options: WorldOptions): Record<keyof Parts, boolean> {

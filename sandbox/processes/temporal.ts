@@ -51,6 +51,7 @@ export function startTemporal(options: TemporalServerOptions): Promise<TemporalS
         `--ui-port=${uiPort}`,
         `--db-filename=${databaseOf(options.dir)}`,
         ...sqlitePragmas.map((pragma) => `--sqlite-pragma=${pragma}`),
+        `--dynamic-config-value=${pollsEndAtShutdown}`,
         '--log-level=warn',
         '--color=never',
         ...searchAttributeFlags(),
@@ -76,6 +77,12 @@ export function startTemporal(options: TemporalServerOptions): Promise<TemporalS
  * at a time. So it survives a SIGKILL at any moment, as it must here, but not for certain the loss of the machine's power.
  */
 const sqlitePragmas = ['journal_mode=WAL', 'synchronous=NORMAL'];
+
+/**
+ * The server ends the polls of a worker that stops, so no task is handed to a worker that is gone. Server 1.32 has this, off by
+ * default; 1.29 ignores it.
+ */
+const pollsEndAtShutdown = 'frontend.enableCancelWorkerPollsOnShutdown=true';
 
 /** SQLite's write-ahead log is part of the database. */
 const databaseSuffixes = ['', '-wal', '-shm', '-journal'];

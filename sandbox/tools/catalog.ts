@@ -21,7 +21,7 @@ export interface Wheel {
 export interface Archive {
   readonly kind: 'archive';
   readonly version: string;
-  /** Tools of the same archive share its cache entry: it is downloaded once. Default: the tool's name. */
+  /** Tools of the same archive share its cache entry: it is downloaded once. Default: the tool's name and version. */
   readonly entry?: string;
   /** What is kept of it. Default: the program of the tool's name. */
   readonly programs?: readonly ToolName[];
@@ -89,7 +89,7 @@ const helmVersion = 'v3.20.2';
 const envtest: Archive = {
   kind: 'archive',
   version: 'v1.34.1',
-  entry: 'envtest',
+  entry: 'envtest-v1.34.1',
   programs: ['kube-apiserver', 'etcd'],
   files: {
     'linux-amd64': envtestFile(
@@ -267,7 +267,7 @@ export const tools: Catalog = {
     parseVersion: (output) => /^etcd Version: (\d+\.\d+\.\d+)/m.exec(output)?.[1],
     isCompatible: (version) => /^3\.[56]\./.test(version),
     sources: [
-      envtest,
+      { ...envtest, version: 'of envtest v1.34.1' },
       {
         kind: 'build',
         version: 'v3.6.4',

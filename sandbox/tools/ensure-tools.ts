@@ -180,8 +180,8 @@ async function fromCacheOrSources(
 }
 
 function cacheEntry(tool: Tool, source: Source, env: NodeJS.ProcessEnv): { folder: string; path: string } {
-  const name = source.kind === 'archive' ? (source.entry ?? tool.name) : tool.name;
-  const folder = join(cacheRoot(env), `${name}-${source.version}-${platformName()}`);
+  const shared = source.kind === 'archive' ? source.entry : undefined;
+  const folder = join(cacheRoot(env), `${shared ?? `${tool.name}-${source.version}`}-${platformName()}`);
   return { folder, path: join(folder, tool.name) };
 }
 

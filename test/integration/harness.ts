@@ -14,7 +14,7 @@ import { connectClient, type ConnectedClient } from '../../program/temporal-conn
 import type { Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
 import type { GceEmulator } from '../../sandbox/gce/emulator.ts';
 import { leastOnEc2, leastOnGce } from '../../sandbox/least-permissions.ts';
-import type { World } from '../../sandbox/world.ts';
+import type { World, WorldOptions } from '../../sandbox/world.ts';
 import { startTestWorld } from '../shared-kubernetes.ts';
 import { createNodeWorkflows } from '../../watcher/node-workflows.ts';
 import { startAddressPool } from '../../worker/address-pool-starter.ts';
@@ -285,11 +285,19 @@ export class Harness {
   }
 }
 
-/** Starts everything. Call it in `beforeAll`, with time enough to build the sandbox's tools. */
-export async function openHarness(options: HarnessOptions): Promise<Harness> {
+/**
+ * Starts everything. Call it in `beforeAll`, with time enough to build the sandbox's tools.
+ *
+ * @param server another Temporal server than the usual one
+ */
+export async function openHarness(
+  options: HarnessOptions,
+  server?: WorldOptions['temporal'],
+): Promise<Harness> {
   const logger = testLogger('sdk');
   Runtime.install({ logger: toTemporalLogger(logger), shutdownSignals: [] });
-  const [world, bundle] = await Promise.all([startTestWorld(), workflowBundle(process.env, logger)]);
+  const parts = { temporal: server ?? true, kubernetes: true, ec2: true, gce: true };
+  const [world, bundle] = await Promise.all([startTestWorld(parts), workflowBundle(process.env, logger)]);
   // As the documentation says that the worker's role should be.
   world.ec2.configure({ allowed: [...leastOnEc2] });
   world.gce.configure({ allowed: [...leastOnGce] });
