@@ -172,7 +172,7 @@ describe('the pages of a hostile Node', () => {
     expect(details).not.toMatch(terminalCharacters);
     // The same, where it is shown as the story of the workflow.
     await ui.openWorkflow(harness.workflowId(node));
-    await ui.topOfHistory();
+    await ui.topOfTimeline();
     expect(loaded.filter((url) => /127\.0\.0\.1:9|evil\.example/.test(url))).toEqual([]);
   });
 });
