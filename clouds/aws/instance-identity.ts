@@ -13,10 +13,8 @@ const CLUSTER_NAME_KEYS = ['aws:eks:cluster-name', 'eks:cluster-name', 'eks:eks-
  */
 export function instanceIdentity(instance: Ec2Instance): InstanceIdentity {
   const { InstanceId: id, PrivateDnsName: dnsName = '', NetworkInterfaces = [], Tags = [] } = instance;
-  const ips = NetworkInterfaces.flatMap(({ PrivateIpAddress, PrivateIpAddresses = [] }) => [
-    PrivateIpAddress,
-    ...PrivateIpAddresses.map((it) => it.PrivateIpAddress),
-  ]);
+  // An interface's further addresses are those of Pods.
+  const ips = NetworkInterfaces.map(({ PrivateIpAddress }) => PrivateIpAddress);
   const names = [
     dnsName.split('.', 1)[0]?.toLowerCase(),
     ...ips.map((ip) => ip && `ip-${ip.replaceAll('.', '-')}`),

@@ -69,9 +69,11 @@ export const readingCases: readonly ContractCase[] = [
     name: 'an address on a secondary interface is not the public address of the node',
     async run({ provider, createInstance, reserve, attachByHand }) {
       const ref = await createInstance();
-      const before = await provider.findInstance(ref);
+      // A further interface is another name that the instance may go by.
+      const { identity: _, ...before } = await provider.findInstance(ref);
       await attachByHand(await reserve(), ref, 'secondary');
-      expect(await provider.findInstance(ref)).toEqual(before);
+      const { identity: __, ...after } = await provider.findInstance(ref);
+      expect(after).toEqual(before);
     },
   },
   {

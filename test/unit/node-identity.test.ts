@@ -8,7 +8,7 @@ const ec2 = ec2Identity({
   InstanceId: 'i-0123456789abcdef0',
   PrivateDnsName: 'ip-10-0-1-5.eu-west-1.compute.internal',
   NetworkInterfaces: [
-    { PrivateIpAddress: '10.0.1.5', PrivateIpAddresses: [{ PrivateIpAddress: '10.0.1.5' }, {}] },
+    { PrivateIpAddress: '10.0.1.5', PrivateIpAddresses: [{ PrivateIpAddress: '10.0.1.77' }] },
     { PrivateIpAddress: '10.0.9.9' },
   ],
   Tags: [
@@ -19,7 +19,7 @@ const ec2 = ec2Identity({
   ],
 });
 
-test('EC2 calls an instance by each of its private addresses and by its id, and its tags name its clusters', () => {
+test('EC2 calls an instance by the private address of each interface and by its id, and its tags name its clusters', () => {
   expect(ec2).toEqual({
     nodeNames: ['ip-10-0-1-5', 'ip-10-0-9-9', 'i-0123456789abcdef0'],
     namesAreCertain: false,
