@@ -84,7 +84,7 @@ export const suites: readonly Suite[] = [
     proves: 'The command line, at a terminal and in a pipe.',
     tools: servers,
     plays: [...programs, 'cli/'],
-    borrows: ['integration'],
+    borrows: ['integration', 'unit'],
   },
   {
     name: 'helm',
@@ -112,7 +112,7 @@ export const suites: readonly Suite[] = [
     proves: 'The Temporal UI shows each state in words, and its signals work (Chromium).',
     tools: [...servers, 'chromium'],
     plays: ['workflows/', 'worker/'],
-    borrows: ['integration'],
+    borrows: ['integration', 'unit'],
   },
 ];
 

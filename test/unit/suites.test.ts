@@ -36,7 +36,7 @@ test.each([
     ['unit', 'integration', 'helm', 'image', 'alerts'],
   ],
   ['a test', 'test/crash/watcher.test.ts', ['crash']],
-  ['a helper of tests', 'test/crash/scene.ts', ['crash', 'chaos', 'image']],
+  ['a helper of tests', 'test/crash/scene.ts', ['integration', 'crash', 'chaos', 'image']],
   ['what all tests share', 'test/run.ts', names],
 ])('a change of %s touches the suites that play it', (_, file, expected) => {
   expect(touched(file)).toEqual(expected);
