@@ -228,7 +228,7 @@ test('a Node is pinned and unpinned by Update and by signal, keeps what it has, 
   await waitFor('no pin', pin, (value) => value === undefined);
 
   expect((await failureOf(update(node, 'pin', { address: 'two words' }))).message).toContain(
-    'pin takes {"address"',
+    '"two words" names no address',
   );
   expect((await failureOf(update(node, 'pin', { address: '2001:db8::1', family: 'ipv4' }))).message).toBe(
     '2001:db8::1 is no address of the family ipv4',
