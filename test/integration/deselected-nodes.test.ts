@@ -190,12 +190,10 @@ describe('labels of the Node that change', () => {
 
       harness.moved.add(node.instanceId);
       const [next] = reserve(cloud, to);
-      const moved = await harness.waitForStatus(
-        node,
-        'moved',
-        (seen) => seen.phase === 'assigned' && seen.pool === to && addressOf(seen)?.id === next,
-      );
-      expect(moved.lastError).toBeUndefined();
+      const isMoved = (seen: AssignIpStatus): boolean =>
+        seen.phase === 'assigned' && seen.pool === to && addressOf(seen)?.id === next;
+      // It has the address before it has told the mutex that the old one is free.
+      await harness.waitForStatus(node, 'moved', (seen) => isMoved(seen) && seen.lastError === undefined);
       const known = harness.facts().flatMap(({ addresses }) => addresses);
       expect(known.find((address) => address.id === id)?.isFree).toBe(true);
       await told(node, /^Normal AddressMoved: .* since the Node's labels select another pool/);
