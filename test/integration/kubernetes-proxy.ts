@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Agent, createServer, request } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { World } from '../../sandbox/world.ts';
 import type { OddAnswer } from './odd-answers.ts';
 
@@ -35,7 +35,7 @@ export interface KubernetesProxy {
 
 /** The API server behind it may go and come back. */
 export async function startKubernetesProxy(world: World): Promise<KubernetesProxy> {
-  const pki = (file: string): Buffer => readFileSync(join(world.dir, 'pki', file));
+  const pki = (file: string): Buffer => readFileSync(join(dirname(world.kubernetes.kubeconfigFile), 'pki', file));
   const certificate = pki('apiserver.crt');
   const agent = new Agent({ keepAlive: true, ca: certificate });
   const watches = new Set<ServerResponse>();

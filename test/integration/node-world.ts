@@ -8,7 +8,7 @@ import { stringify } from 'yaml';
 import { createNode } from '../../sandbox/nodes.ts';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { startProgram } from '../../sandbox/processes/program.ts';
-import type { World } from '../../sandbox/world.ts';
+import { startWorld, type World } from '../../sandbox/world.ts';
 import { startTestWorld } from '../shared-kubernetes.ts';
 import { type AssignIpStatus, assignIpWorkflowId, statusQuery } from '../../workflows/messages.ts';
 
@@ -34,8 +34,12 @@ export interface NodeWorld {
   stop(): Promise<void>;
 }
 
-export async function startNodeWorld(reconcileInterval: string): Promise<NodeWorld> {
-  const world = await startTestWorld();
+/** @param options.restarts the file stops and restarts servers, so it needs its own */
+export async function startNodeWorld(
+  reconcileInterval: string,
+  options: { restarts?: boolean } = {},
+): Promise<NodeWorld> {
+  const world = await (options.restarts === true ? startWorld() : startTestWorld());
   const connection = await Connection.connect({ address: world.temporal.address });
   const client = new Client({ connection, namespace: world.temporal.namespace });
   const core = world.kubernetes.kubeConfig.makeApiClient(CoreV1Api);

@@ -130,8 +130,12 @@ test('a pin of an operator is kept when the assignment fails for good, and count
   });
   await harness.waitForStatus(holder, 'told', ({ lastError }) => lastError !== undefined);
   await pin(holder, wanted);
-  const failed = await harness.waitForPhase(holder, 'failed');
-  expect(failed).toMatchObject({ pinned: { ipv4: wanted }, retryAt: expect.any(String) as unknown });
+  const failed = await harness.waitForStatus(
+    holder,
+    'failed, to be tried again',
+    ({ phase, retryAt }) => phase === 'failed' && retryAt !== undefined,
+  );
+  expect(failed).toMatchObject({ pinned: { ipv4: wanted } });
   harness.ec2.configure({ denied: [] });
   await harness.handle(holder).signal(assignSignal);
   expect((await harness.waitUntilAssigned(holder)).address.ip).toBe(wanted);

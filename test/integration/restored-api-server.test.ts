@@ -15,7 +15,7 @@ let here: NodeWorld;
 let kubernetes: KubernetesServer | undefined;
 
 beforeAll(async () => {
-  here = await startNodeWorld('3s');
+  here = await startNodeWorld('3s', { restarts: true });
   const config = parse(readFileSync(here.configFile, 'utf8')) as { pools: object[] };
   const pools = [{ ...config.pools[0], release: { gracePeriod: '10s' } }];
   writeFileSync(here.configFile, stringify({ ...config, pools, releaseBrake: {} }));
