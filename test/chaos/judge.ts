@@ -43,8 +43,10 @@ export interface SettledFacts extends ChaosFacts {
 
 /** Safe to call at any time. */
 export function findViolations(facts: ChaosFacts): Finding[] {
+  // To another pool, by its labels: the old address gives way to the new one.
+  const moved = new Set(facts.life.filter(({ mayLose }) => mayLose === true).map(({ instance }) => instance));
   return facts.clouds.flatMap((cloud) => [
-    ...brokenHistories(cloud.journal),
+    ...brokenHistories(cloud.journal, (instance) => moved.has(instance)),
     ...foreignTouched(cloud.journal, (id) => cloud.isPooled(id)),
     ...wrongReleases(cloud.journal, facts.life),
   ]);
@@ -95,10 +97,13 @@ export function findUnsettled(facts: SettledFacts): Finding[] {
 
 /** A pool's address is on an instance that may not have it. */
 export function findLeaked(cloud: CloudView, { nodes, byHand }: ChaosFacts): Finding[] {
-  return cloud.addresses.flatMap(({ id, ip, tag, instance, isFree }) => {
+  return cloud.addresses.flatMap(({ id, ip, tag, family, instance, isFree }) => {
     if (isFree || tag === undefined || byHand.has(id)) return [];
     const node = nodes.find((one) => one.instance === instance);
     if (node?.group?.name === tag) return [];
+    // One that was moved to another pool keeps its address until that pool has one for it.
+    const isMoving = node?.group?.families.includes(family) === true;
+    if (isMoving && cloud.freeFor(instance ?? '', node?.group?.name ?? '', family) === 0) return [];
     const what = `${ip} of ${tag} leaked: ${instance ?? 'an interface'} is ${node === undefined ? 'no node' : `of ${node.group?.name ?? 'no pool'}`}`;
     return [{ invariant: 4, what, about: [id, instance ?? '', node?.name ?? ''] }];
   });
