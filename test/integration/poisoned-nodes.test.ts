@@ -60,12 +60,12 @@ const poisoned: readonly Poison[] = [
     annotations: { [pin]: '../../../etc/passwd' },
     shows: /is not an address of pool/,
   },
-  { name: 'pinned-to-all', annotations: { [pin]: 'eipalloc-*' }, shows: /is not an address of pool/ },
   { name: 'pinned-to-a-prototype', annotations: { [pin]: '__proto__' }, shows: /is not an address of pool/ },
 ];
 
 /** Odd, but no reason to be left without an address. */
 const odd: readonly Omit<Poison, 'shows'>[] = [
+  { name: 'pinned-to-all', annotations: { [pin]: 'eipalloc-*' } },
   { name: 'garbage-pin', annotations: { [pin]: `not an\naddress ${'ü'.repeat(50_000)}` } },
   { name: 'unicode-annotations', annotations: { 'example.com/note': '😀\u0000\ufeff\u202e"\\'.repeat(200) } },
   { name: 'ten-kilobytes', annotations: { 'example.com/blob': 'x'.repeat(10_000) }, labels: manyLabels(150) },
