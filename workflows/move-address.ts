@@ -45,11 +45,11 @@ export async function moveAddress(run: NodeRun, move: Move): Promise<void> {
   note(run, `move from ${before.address.ip} to ${assignment.address.ip}`, 'done');
   of.lastError = failure;
   of.kept = undefined;
-  // What is said of a node that no pool selects is still so.
-  if (run.deselected) run.changed = true;
   move.became = { moved: true };
   run.move = undefined;
   await announceAs(run, of, moved(assignment, before.address.ip));
+  // What is said of a node that no pool selects is still so. Set only now: the write above would give way to it.
+  if (run.deselected) run.changed = true;
 }
 
 function end(run: NodeRun, move: Move, why: string, kept?: Assignment): void {

@@ -48,9 +48,9 @@ export async function moveToPool(run: NodeRun, of: FamilyRun, target: ClaimTarge
   of.isLeaving = false;
   of.kept = undefined;
   of.lastError = failure;
-  // The next look remembers by what the node was selected.
-  run.changed = true;
   await announceAs(run, of, movedToPool(assignment, before.address.ip));
+  // The next look remembers by what the node was selected. Set only now: a write gives way to it, and the Event would be lost.
+  run.changed = true;
 }
 
 /** @returns undefined when the node must be looked at again first */
