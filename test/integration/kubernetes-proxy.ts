@@ -35,7 +35,8 @@ export interface KubernetesProxy {
 
 /** The API server behind it may go and come back. */
 export async function startKubernetesProxy(world: World): Promise<KubernetesProxy> {
-  const pki = (file: string): Buffer => readFileSync(join(dirname(world.kubernetes.kubeconfigFile), 'pki', file));
+  const pki = (file: string): Buffer =>
+    readFileSync(join(dirname(world.kubernetes.kubeconfigFile), 'pki', file));
   const certificate = pki('apiserver.crt');
   const agent = new Agent({ keepAlive: true, ca: certificate });
   const watches = new Set<ServerResponse>();
