@@ -79,8 +79,8 @@ export function startTemporal(options: TemporalServerOptions): Promise<TemporalS
 const sqlitePragmas = ['journal_mode=WAL', 'synchronous=NORMAL'];
 
 /**
- * The server ends the polls of a worker that stops, so no task is handed to a worker that is gone. Server 1.32 has this, off by
- * default; 1.29 ignores it.
+ * The server ends the polls of a worker that stops. Server 1.32 has this, off by default; 1.29 ignores it. With SDK 1.24 a workflow task
+ * can still be lost.
  */
 const pollsEndAtShutdown = 'frontend.enableCancelWorkerPollsOnShutdown=true';
 

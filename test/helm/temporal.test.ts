@@ -20,6 +20,7 @@ import { type ManagedProcess, startProcess } from '../../sandbox/processes/child
 import { isolatedEnvironment } from '../../sandbox/processes/environment.ts';
 import { loopback, withPorts } from '../../sandbox/processes/ports.ts';
 import { waitUntilReady } from '../../sandbox/processes/readiness.ts';
+import { tools } from '../../sandbox/tools/catalog.ts';
 import { ensureTools } from '../../sandbox/tools/ensure-tools.ts';
 import type { World } from '../../sandbox/world.ts';
 import { startTestWorld } from '../shared-kubernetes.ts';
@@ -72,6 +73,13 @@ describe('the small server', () => {
     expect(status).toBe(1); // SERVING ("GRPC Health Checking Protocol")
   });
 
+  test('ends the polls of a worker that stops, so that no task is handed to it', async () => {
+    const connection = await Connection.connect({ address });
+    const { namespaceInfo } = await connection.workflowService.describeNamespace({ namespace: 'default' });
+    await connection.close();
+    expect(namespaceInfo?.capabilities).toMatchObject({ workerPollCompleteOnShutdown: true });
+  });
+
   test('gets its search attributes from the chart’s Job, and the next Job finds them', async () => {
     const { kubernetes } = world;
     const release = {
@@ -105,6 +113,12 @@ describe('the small server', () => {
     await connection.close();
     expect(listed.customAttributes).toMatchObject(searchAttributeNumbers);
   });
+});
+
+test('the image of the small server is the Temporal CLI that everything here is tried with', () => {
+  const wheel = tools.temporal.sources.find(({ kind }) => kind === 'wheel');
+  const version = wheel?.kind === 'wheel' ? wheel.requirement.split('==')[1] : undefined;
+  expect(statefulSet.spec?.template.spec?.containers[0]?.image).toBe(`temporalio/temporal:${version}`);
 });
 
 /** The `temporal` command with the manifest's arguments, but for what this machine must give: host, ports and folder. */

@@ -37,6 +37,8 @@ describe('the connection to a real Temporal server', () => {
       namespace: temporal.namespace,
     });
     expect(answer.namespaceInfo?.name).toBe('default');
+    // The sandbox's server ends the polls of a worker that stops: docs/upgrades.md.
+    expect(answer.namespaceInfo?.capabilities?.workerPollCompleteOnShutdown).toBe(true);
     await temporal.close();
   });
 
