@@ -119,7 +119,7 @@ export function createClusterActivities(options: ClusterActivityDependencies): C
   };
 }
 
-/** Many nodes that are gone ask at once: whoever comes while the answer is under way shares it. */
+/** Many nodes that are gone ask at once. Calls that arrive while one is in flight share its result. */
 function inFlightOnce<T>(work: () => Promise<T>): () => Promise<T> {
   let underWay: Promise<T> | undefined;
   return () => {

@@ -70,7 +70,7 @@ export type Discovery =
       readonly instance?: Instance;
     };
 
-/** What a node's workflow knows of a node that has an address: of one that it has, nobody asks whether it may have it. */
+/** What a node's workflow knows of a node that has an address. Such a node is not checked again for whether it may have it. */
 export interface KnownNode {
   readonly selection: Selection;
   /** That of its address. */

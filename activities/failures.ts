@@ -38,7 +38,7 @@ export function toFailure(error: unknown, retryable = RETRYABLE): unknown {
       details: error.status === undefined ? [] : [{ status: error.status }],
     });
   }
-  // It gets better when somebody puts the kubeconfig right, or when another worker takes the task.
+  // Retryable: an operator may correct the kubeconfig, or another worker may take the task.
   if (error instanceof WrongClusterError) {
     return ApplicationFailure.retryable(error.message, 'WrongCluster');
   }

@@ -83,7 +83,7 @@ async function attributeChecks({ connection, namespace }: Session): Promise<Chec
   });
 }
 
-/** A worker that reaches another cluster ends at once, so nobody could ask it. */
+/** A worker that reaches another cluster ends at once, so it cannot be asked. */
 async function identityCheck({ client, cluster }: Session): Promise<Check> {
   const what = `identity of cluster ${cluster}`;
   const kept = await readClusterRecord(client, cluster);
