@@ -180,8 +180,15 @@ async function look(run: NodeRun): Promise<Next> {
       return 'onward';
     case 'ready':
       await useDiscovery(run, found);
+      // Such a look takes seconds: what it found is acted on, also if the Node is said to have changed again meanwhile.
+      if (isMoving(run) && !isWantedOtherwise(run)) await claimMissing(run, found.pool, found.instance);
       return 'onward';
   }
+}
+
+/** Its labels moved it to another pool, of which it is to have an address. */
+function isMoving({ families }: NodeRun): boolean {
+  return families.some(({ isLeaving }) => isLeaving);
 }
 
 async function notSelected(run: NodeRun, found: NotSelected): Promise<Next> {

@@ -5,7 +5,7 @@ import type { PoolSpec } from '../model/settings.ts';
 import { claimAddress } from './claim-address.ts';
 import { noteFailed } from './decisions.ts';
 import { failureMessage, failureType } from './failures.ts';
-import type { FamilyRun } from './family-run.ts';
+import { type FamilyRun, hasAllOf, isAskedBy } from './family-run.ts';
 import { isToContinueAsNew } from './long-history.ts';
 import { moveToPool } from './move-to-pool.ts';
 import { publish } from './node-activities.ts';
@@ -24,7 +24,9 @@ const LONGEST_PAUSE_MS = 10 * 60_000;
  * @throws ActivityFailure or ApplicationFailure if it failed for good, and the node has nothing
  */
 export async function claimMissing(run: NodeRun, pool: PoolSpec, instance: Instance): Promise<void> {
-  const missing = run.families.filter(({ assignment, isLeaving }) => assignment === undefined || isLeaving);
+  const missing = run.families.filter(
+    (of) => of.assignment === undefined || (of.isLeaving && isAskedBy(pool, of)),
+  );
   if (missing.length === 0) {
     await condition(() => isInterrupted(run) || isToContinueAsNew());
     return;
@@ -33,6 +35,8 @@ export async function claimMissing(run: NodeRun, pool: PoolSpec, instance: Insta
   const results = await Promise.allSettled(missing.map((of) => claimFamily(run, of, pool, instance)));
   const rejected = results.find((result) => result.status === 'rejected');
   if (rejected !== undefined) throw rejected.reason;
+  // The next look releases what the pool does not give.
+  if (hasAllOf(pool, run.families) && run.families.some(({ isLeaving }) => isLeaving)) run.changed = true;
   const { failure } = run.families[0] ?? {};
   if (failure !== undefined && haveAllFailed(run)) throw failure;
 }

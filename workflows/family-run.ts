@@ -43,7 +43,7 @@ export interface FamilyRun {
   throttled: boolean;
   /** Why it keeps an address that is not of its pool: the configuration changed. In words. */
   kept: string | undefined;
-  /** The Node's labels moved it to another pool: it keeps its address until it has one of that pool. */
+  /** The Node's labels moved it to another pool: it keeps its address until it has one of that pool, if of another family. */
   isLeaving: boolean;
   /** This run saw it assigned once: what comes later is not the node's first address. */
   wasAssigned: boolean;
@@ -111,6 +111,24 @@ export function familyResume(of: FamilyRun): FamilyResume[] {
 /** @returns what a request asks for, in a form that can be compared */
 export function wantedOf(pool: PoolSpec, query: AddressQuery, pinned: string | undefined): string {
   return JSON.stringify([pool.name, formatScope(pool.scope), query.filter, query.subnet, pinned]);
+}
+
+/** @returns whether the pool gives addresses of this family */
+export function isAskedBy(
+  { queries }: Pick<PoolSpec, 'queries'>,
+  { family }: Pick<FamilyRun, 'family'>,
+): boolean {
+  return queries.some((query) => query.family === family);
+}
+
+/** @returns whether the node has all that the pool gives, and waits for nothing to take its place */
+export function hasAllOf(
+  { queries }: Pick<PoolSpec, 'queries'>,
+  families: readonly Pick<FamilyRun, 'family' | 'assignment' | 'isLeaving'>[],
+): boolean {
+  return queries.every(({ family }) =>
+    families.some((of) => of.family === family && of.assignment !== undefined && !of.isLeaving),
+  );
 }
 
 /** It lost its ephemeral address, or may have, and has no static one. */

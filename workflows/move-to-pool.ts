@@ -39,7 +39,8 @@ export async function moveToPool(run: NodeRun, of: FamilyRun, target: ClaimTarge
   await requestAddress(run, of, { pool, query, instance, pinned: wishOf(run, of.family) });
   const granted = await awaitGrant(run, of, before, target);
   if (granted === undefined) return;
-  if (isInterrupted(run)) return settleClaim(pool.scope, granted, 'abandoned');
+  // A changed Node is looked at after the move: a look takes longer than others may take to say that again.
+  if (isWantedOtherwise(run)) return settleClaim(pool.scope, granted, 'abandoned');
   const failure = await swap(run, of, before, granted, target);
   const { assignment } = of;
   if (assignment?.address.id !== granted.address.id) return tryLater(run, of, before, target, failure ?? '');

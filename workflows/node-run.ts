@@ -292,7 +292,8 @@ function show(run: NodeRun, phase: Phase, message: string): void {
   const holder = assignments[0]?.instance ?? run.instance;
   const instance = holder === undefined ? null : instanceKey(holder);
   // The reconcile wakes a node whose settings are others: of one that no pool selects there are none.
-  const hash = run.deselected ? undefined : pool?.hash;
+  // One that moves to another pool has an address of the former one.
+  const hash = run.deselected ? undefined : (run.pool ?? pool)?.hash;
   const shown = [phase, pool?.name, hash, instance, ...ips].join(' ');
   if (shown === run.shown) return;
   run.shown = shown;

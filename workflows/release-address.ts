@@ -39,6 +39,8 @@ export async function releaseAddress(run: NodeRun, of: FamilyRun, why: string): 
     throw error;
   }
   of.assignment = undefined;
+  // The Node still shows it, whatever comes before that is written.
+  run.unpublished ??= {};
   noteReleased(run, pool.name, outcome);
   if (outcome === 'released' || outcome === 'alreadyFree') forgetAddress(run, address.ip);
   await reportFreed(pool.scope, address.id, outcome === 'released');

@@ -7,7 +7,7 @@ import type { PoolSpec } from '../model/settings.ts';
 import { adoption } from './adoption.ts';
 import { noteDrift } from './decisions.ts';
 import { failureType } from './failures.ts';
-import { type FamilyRun, newFamilyRun, wantedOf } from './family-run.ts';
+import { type FamilyRun, hasAllOf, isAskedBy, newFamilyRun, wantedOf } from './family-run.ts';
 import type { Assignment } from './messages.ts';
 import { publish, verifyActivity } from './node-activities.ts';
 import {
@@ -25,7 +25,16 @@ import { WRITES_GIVE_WAY } from './patches.ts';
 import { hasUnread, reportFreed, withdrawRequest } from './pool-signals.ts';
 import { releaseAddress } from './release-address.ts';
 import { restoreMissing } from './restore-ephemeral.ts';
-import { assigned, driftHealed, instanceGone, leftItsPool, lost, type Notice, pinIgnored } from './words.ts';
+import {
+  assigned,
+  driftHealed,
+  instanceGone,
+  leaving,
+  leftItsPool,
+  lost,
+  type Notice,
+  pinIgnored,
+} from './words.ts';
 
 export type Ready = Extract<Discovery, { kind: 'ready' }>;
 
@@ -42,7 +51,6 @@ export async function useDiscovery(run: NodeRun, found: Ready): Promise<void> {
   run.deselected = false;
   run.looks = 0;
   run.lastError = undefined;
-  await dropFamilies(run, found);
   let notice: Notice | undefined;
   for (const query of found.pool.queries) {
     const of = familyRun(run, query);
@@ -53,6 +61,7 @@ export async function useDiscovery(run: NodeRun, found: Ready): Promise<void> {
     else notice = (await checkAssignment(run, of, assignment, query, found)) ?? notice;
     if (of.assignment !== undefined && !of.isLeaving) await withdrawRequest(run, of);
   }
+  await dropFamilies(run, found);
   // Until it has moved, the reason for the move is judged by where it was.
   if (!run.families.some(({ isLeaving }) => isLeaving)) {
     run.selection = { pool: found.pool.name, labels: found.selectedBy };
@@ -72,20 +81,23 @@ function noteIgnoredPins(run: NodeRun, { ignoredPins = [], pool }: Ready): void 
 
 /**
  * Families that the pool does not ask for. The node keeps the address that it has: settings alone take nothing away. The Node's own
- * labels, or another instance, do.
+ * labels do, once it has what the pool gives in its place; and so does another instance.
  */
 async function dropFamilies(run: NodeRun, { pool, instance, change }: Ready): Promise<void> {
-  const isAsked = (of: FamilyRun): boolean => pool.queries.some(({ family }) => family === of.family);
-  for (const of of run.families.filter((it) => !isAsked(it))) {
+  for (const of of run.families.filter((it) => !isAskedBy(pool, it))) {
     await withdrawRequest(run, of);
     const { assignment } = of;
+    const isHere = assignment !== undefined && isSameInstance(assignment.instance, instance);
     const isMoved = assignment?.pool.name !== pool.name && change === 'labels';
-    const isKept = assignment && !isMoved && isSameInstance(assignment.instance, instance);
-    if (isKept) of.assignment = { ...assignment, pool: { ...pool, scope: assignment.pool.scope } };
-    else await releaseAddress(run, of, `pool ${pool.name} gives no ${familyName(of.family)} addresses`);
+    const why = `pool ${pool.name} gives no ${familyName(of.family)} addresses`;
+    of.isLeaving = isHere && isMoved && !hasAllOf(pool, run.families);
+    if (of.isLeaving && isHere) of.kept = leaving(assignment, pool, `${why}, so this one is released then.`);
+    else if (isHere && !isMoved)
+      belong(of, { ...assignment, pool: { ...pool, scope: assignment.pool.scope } });
+    else await releaseAddress(run, of, why);
     await restoreMissing(run, [of]);
   }
-  run.families = run.families.filter((of) => isAsked(of) || of.assignment !== undefined);
+  run.families = run.families.filter((of) => isAskedBy(pool, of) || of.assignment !== undefined);
 }
 
 function familyRun(run: NodeRun, { family }: AddressQuery): FamilyRun {
@@ -203,6 +215,7 @@ function lose(run: NodeRun, of: FamilyRun, { address, instance, pool }: Assignme
   of.lastError = lost(address.ip);
   note(run, `look for ${address.ip} on ${instance.id}`, 'failed', of.lastError);
   of.assignment = undefined;
+  run.unpublished ??= {};
   // Whoever took it may have left the instance with none. EC2 sees to it by itself.
   of.mayLackEphemeral = of.hadEphemeral?.instance.provider === 'gcp';
   of.lost = address.id;

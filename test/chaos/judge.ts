@@ -8,6 +8,7 @@ import type { AssociationEvent } from '../../sandbox/cloud/association-journal.t
 import type { AddressPoolStatus, AssignIpStatus } from '../../workflows/messages.ts';
 import type { CloudFacts } from '../integration/cloud-facts.ts';
 import { brokenHistories, type Finding, foreignTouched } from '../judge/address-history.ts';
+import type { NodeGroup } from './chaos-cloud.ts';
 import type { ChaosNode, LifeEvent } from './cluster.ts';
 import { taintKey, toldToRelease } from './cluster.ts';
 
@@ -30,6 +31,8 @@ export interface ChaosFacts {
   readonly life: readonly LifeEvent[];
   /** Ids of addresses that a person attached. */
   readonly byHand: ReadonlySet<string>;
+  /** Instances that may keep an address of another pool, or of none, since the configuration was mistaken meanwhile. Absent: none. */
+  readonly mayKeep?: ReadonlySet<string>;
 }
 
 export interface SettledFacts extends ChaosFacts {
@@ -96,25 +99,39 @@ export function findUnsettled(facts: SettledFacts): Finding[] {
 }
 
 /** A pool's address is on an instance that may not have it. */
-export function findLeaked(cloud: CloudView, { nodes, byHand }: ChaosFacts): Finding[] {
+export function findLeaked(cloud: CloudView, { nodes, byHand, mayKeep }: ChaosFacts): Finding[] {
   return cloud.addresses.flatMap(({ id, ip, tag, family, instance, isFree }) => {
     if (isFree || tag === undefined || byHand.has(id)) return [];
     const node = nodes.find((one) => one.instance === instance);
     if (node?.group?.name === tag) return [];
-    // One that was moved to another pool keeps its address until that pool has one for it.
-    const isMoving = node?.group?.families.includes(family) === true;
-    if (isMoving && cloud.freeFor(instance ?? '', node?.group?.name ?? '', family) === 0) return [];
+    if (node !== undefined && mayKeep?.has(node.instance) === true) return [];
+    if (node?.group !== undefined && waitsFor(cloud, node.instance, node.group, family)) return [];
     const what = `${ip} of ${tag} leaked: ${instance ?? 'an interface'} is ${node === undefined ? 'no node' : `of ${node.group?.name ?? 'no pool'}`}`;
     return [{ invariant: 4, what, about: [id, instance ?? '', node?.name ?? ''] }];
   });
 }
 
-function unserved(node: ChaosNode, { clouds, statuses, life }: SettledFacts): Finding[] {
+/** One that was moved to another pool keeps its address until that pool has one for it, if of another family. */
+function waitsFor(
+  cloud: CloudView,
+  instance: string,
+  { name, families }: NodeGroup,
+  family: Family,
+): boolean {
+  const inItsPlace = families.includes(family) ? [family] : families;
+  return inItsPlace.some(
+    (wanted) =>
+      cloud.freeFor(instance, name, wanted) === 0 &&
+      !cloud.addresses.some((a) => a.instance === instance && a.tag === name && a.family === wanted),
+  );
+}
+
+function unserved(node: ChaosNode, { clouds, statuses, life, mayKeep }: SettledFacts): Finding[] {
   const { name, instance, group } = node;
   const status = statuses.get(name);
   const about = [name, instance];
   if (group === undefined) {
-    return status === undefined
+    return status === undefined || mayKeep?.has(instance) === true
       ? []
       : [{ invariant: 6, what: `${name} is of no pool, and is looked after`, about }];
   }

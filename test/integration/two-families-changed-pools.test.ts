@@ -1,5 +1,7 @@
 /** Pools whose settings change under nodes that have addresses of both families, or are held released. */
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
+import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { publicIpv4Annotation, publicIpv6Annotation } from '../../kubernetes/keys.ts';
 import { poolTag } from './cloud-facts.ts';
 import { ipsOn } from './family-addresses.ts';
@@ -23,7 +25,11 @@ function options(): HarnessOptions {
       { provider, name: `${provider}-ipv4` },
     ];
   });
-  return { pools: [...shrinking, { name: 'held', priority: changed.has('held') ? 7 : 1 }] };
+  const moving = clouds.flatMap((provider): PoolOptions[] => [
+    dualStackPool(provider, `${provider}-dual`),
+    { provider, name: `${provider}-single` },
+  ]);
+  return { pools: [...shrinking, ...moving, { name: 'held', priority: changed.has('held') ? 7 : 1 }] };
 }
 
 let harness: Harness;
@@ -58,6 +64,20 @@ async function shownOn(node: TestNode) {
   return { ...(ipv4 && { ipv4 }), ...(ipv6 && { ipv6 }) };
 }
 
+/** Waits until the node has an IPv4 address of the pool, and no other. */
+async function movedTo(pool: string, node: TestNode): Promise<void> {
+  await harness.waitForStatus(
+    node,
+    'in the other pool',
+    (seen) => seen.pool === pool && seen.phase === 'assigned' && seen.addresses.length === 1,
+  );
+  await waitFor(
+    'the one address alone, on the instance as on the Node',
+    async () => ({ has: ipsOn(harness, node), shown: await shownOn(node) }),
+    ({ has, shown }) => has.ipv6 === undefined && has.ipv4 !== undefined && isDeepStrictEqual(has, shown),
+  );
+}
+
 test.each(clouds)(
   'on %s a node keeps its address of a family that its pool has no more, until it moves to another pool',
   async (cloud) => {
@@ -85,22 +105,89 @@ test.each(clouds)(
     harness.moved.add(node.instanceId);
     await harness.nodes.patch(node, { metadata: { labels: { pool: next } } });
     await harness.tellChanged(node);
-    const status = await harness.waitForStatus(
-      node,
-      'in the other pool',
-      (seen) => seen.pool === next && seen.phase === 'assigned',
-    );
-    expect(status.addresses.map(({ family }) => family)).toEqual(['ipv4']);
-    const { ipv4, ...others } = ipsOn(harness, node);
-    expect(others).toEqual({});
-    expect(ipv4).not.toBe(both.ipv4);
-    await waitFor(
-      'the one address alone on the Node',
-      () => shownOn(node),
-      (shown) => shown.ipv4 === ipv4 && shown.ipv6 === undefined,
-    );
+    await movedTo(next, node);
+    expect(ipsOn(harness, node).ipv4).not.toBe(both.ipv4);
   },
 );
+
+describe.each(clouds)('on %s: the Node’s labels move it to a pool of one family', (cloud) => {
+  const from = `${cloud}-dual`;
+  const next = `${cloud}-single`;
+  const reserve = (pool: string): void => {
+    if (cloud === 'aws') harness.reserve(pool);
+    else harness.reserveOnGce(pool);
+  };
+
+  async function relabelled(name: string): Promise<{ node: TestNode; both: ReturnType<typeof ipsOn> }> {
+    reserve(from);
+    if (cloud === 'aws') harness.ec2.reserveIpv6({ tags: { [poolTag]: from }, prefixLength: 127 });
+    else harness.reserveOnGce(from, 'ipv6');
+    const node = await harness.addNode(name, { pool: from, cloud, dualStack: true });
+    await harness.waitUntilAssigned(node);
+    const both = ipsOn(harness, node);
+    harness.moved.add(node.instanceId);
+    await harness.nodes.patch(node, { metadata: { labels: { pool: next } } });
+    await harness.tellChanged(node);
+    return { node, both };
+  }
+
+  test('it keeps both addresses until it has one of that pool; the other is released then, and shown no more', async () => {
+    const { node, both } = await relabelled(`${cloud}-waits`);
+    const { message } = await harness.waitForStatus(node, 'waiting for the pool', (status) =>
+      status.message.includes(`Pool ${next} has no free IPv4 address`),
+    );
+    expect(ipsOn(harness, node)).toEqual(both);
+    expect(message).toContain(
+      `The node keeps ${both.ipv6} of pool ${from} until it has one: pool ${next} gives no IPv6 addresses, so this one is released then.`,
+    );
+    expect(await shownOn(node)).toEqual(both);
+    reserve(next);
+    await movedTo(next, node);
+  });
+
+  test('words about its Node that come all the time do not keep it from moving', async () => {
+    reserve(next);
+    const { node } = await relabelled(`${cloud}-hurried`);
+    let isOver = false;
+    const hurrying = (async () => {
+      // More often than a look takes, as a reconcile of seconds.
+      for (; !isOver; await sleep(500)) await harness.nudge(node);
+    })();
+    try {
+      await waitFor(
+        'an address of the other pool',
+        () => Promise.resolve(ipsOn(harness, node)),
+        ({ ipv4 }) => ipv4 !== undefined && tagOf(ipv4) === next,
+      );
+    } finally {
+      isOver = true;
+      await hurrying;
+    }
+    await movedTo(next, node);
+  });
+
+  test('visibility shows the settings of that pool while it waits: no reconcile tells it again and again', async () => {
+    const { node } = await relabelled(`${cloud}-quiet`);
+    const hash = harness.pools.find(({ name }) => name === next)?.hash;
+    await waitFor(
+      'the hash of the other pool',
+      () => hashOf(node),
+      (shown) => shown === hash,
+    );
+    expect((await harness.status(node)).pool).toBe(from);
+    await harness.deleteNode(node);
+    expect(await harness.waitForEnd(node)).toBe('COMPLETED');
+    expect(ipsOn(harness, node)).toEqual({});
+  });
+});
+
+/** Of which pool an address is, by the cloud's own word. */
+function tagOf(ip: string): string | undefined {
+  return harness
+    .facts()
+    .flatMap(({ addresses }) => addresses)
+    .find((address) => address.ip === ip)?.tag;
+}
 
 test('a node that is held released learns of its pool’s new settings, and stays released', async () => {
   harness.reserve('held');

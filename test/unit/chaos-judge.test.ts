@@ -5,6 +5,7 @@ import type { AssignIpStatus } from '../../workflows/messages.ts';
 import { type ChaosNode, type LifeEvent, toldToRelease } from '../chaos/cluster.ts';
 import {
   type CloudView,
+  findLeaked,
   findUnsettled,
   findViolations,
   type SettledFacts,
@@ -164,6 +165,26 @@ describe('what must be put right', () => {
   test('not an address that a person attached there', () => {
     const facts = { nodes: [], statuses: new Map(), kubernetesNodes: [], byHand: new Set(['eipalloc-1']) };
     expect(found(soundFacts(facts))).toEqual([]);
+  });
+
+  describe('an address of the pool that the node’s labels left', () => {
+    const [held] = soundFacts().clouds[0]?.addresses ?? [];
+    const six = { id: 'six', ip: '2001:db8::6', family: 'ipv6', tag: 'other', isFree: false } as const;
+    const old = { id: 'old', ip: '1.1.1.2', family: 'ipv4', tag: 'other', isFree: false } as const;
+    const leaks = (cloud: Partial<CloudView>): string[] =>
+      findLeaked({ ...soundFacts().clouds[0], ...cloud } as CloudView, soundFacts()).map(({ what }) => what);
+
+    test('stays while its new pool has none in its place, also of another family', () => {
+      for (const address of [six, old]) {
+        expect(leaks({ addresses: [{ ...address, instance: 'i-a' }] })).toEqual([]);
+        expect(leaks({ addresses: [{ ...address, instance: 'i-a' }], freeFor: () => 1 })).toHaveLength(1);
+      }
+    });
+
+    test('goes once the node has one of the new pool', () => {
+      const addresses = held === undefined ? [] : [held, { ...six, instance: 'i-a' }];
+      expect(leaks({ addresses })).toHaveLength(1);
+    });
   });
 
   test('a workflow that says another thing than the cloud', () => {
