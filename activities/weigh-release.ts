@@ -6,7 +6,13 @@ import type { KubernetesClient } from '../kubernetes/client.ts';
 import { listNodes } from '../kubernetes/nodes.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
 import { instanceKey } from '../model/address.ts';
-import { type BrakeVerdict, goneRuns, type RunWithAddress, weigh } from '../model/release-brake.ts';
+import {
+  type BrakeVerdict,
+  goneRuns,
+  releasedMachines,
+  type RunWithAddress,
+  weigh,
+} from '../model/release-brake.ts';
 import { assignIpWorkflowId } from '../workflows/messages.ts';
 
 const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST');
@@ -30,8 +36,10 @@ export async function weighRelease({
     instance: providerID === undefined ? undefined : keyOf(providerID),
   }));
   const runs = await listWithAddress(client, cluster);
-  const released = await countReleased(client, cluster, releaseBrake.windowMs);
-  return weigh({ gone: goneRuns(nodes, runs).length, released, nodes: runs.length }, releaseBrake);
+  const gone = goneRuns(nodes, runs);
+  const ended = await listReleased(client, cluster, releaseBrake.windowMs);
+  const released = releasedMachines(nodes, gone, ended).length;
+  return weigh({ gone: gone.length, released, nodes: runs.length }, releaseBrake);
 }
 
 function keyOf(providerID: string): string | undefined {
@@ -52,14 +60,21 @@ async function listWithAddress(client: Client, cluster: string): Promise<RunWith
   return runs;
 }
 
-/** Nodes whose address was released while their instance ran: a run whose instance was terminated shows none at its end. */
-async function countReleased(client: Client, cluster: string, windowMs: number): Promise<number> {
+/**
+ * The instances of nodes whose run ended lately, while the instance ran: a run whose instance was terminated shows none at its end.
+ * The address was released, or passed to another Node of the instance.
+ */
+async function listReleased(client: Client, cluster: string, windowMs: number): Promise<string[]> {
   const since = new Date(Date.now() - windowMs).toISOString();
-  const { count } = await client.workflow.count(
+  const query =
     `${ofCluster(cluster)} AND ExecutionStatus = 'Completed' AND CloseTime > '${since}' ` +
-      `AND KubeipPhase = 'released' AND KubeipInstance IS NOT NULL`,
-  );
-  return count;
+    `AND KubeipPhase = 'released' AND KubeipInstance IS NOT NULL`;
+  const instances: string[] = [];
+  for await (const { typedSearchAttributes } of client.workflow.list({ query })) {
+    const instance = typedSearchAttributes.get(instanceAttribute);
+    if (instance !== undefined) instances.push(instance);
+  }
+  return instances;
 }
 
 function ofCluster(cluster: string): string {

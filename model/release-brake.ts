@@ -5,7 +5,7 @@ import type { ReleaseBrake } from './settings.ts';
 export interface GoneNodes {
   /** Their Node is gone and their address is not released yet. */
   readonly gone: number;
-  /** Their address was released lately, from an instance that still ran. */
+  /** Their address was released lately, from an instance that still ran, and that no other Node is on. */
   readonly released: number;
   /** All nodes that have an address, gone ones included. */
   readonly nodes: number;
@@ -50,4 +50,18 @@ export function goneRuns(nodes: readonly PresentNode[], runs: readonly RunWithAd
   return runs.filter(({ node, instance }) =>
     instance === undefined ? !names.has(node) : !instances.has(instance),
   );
+}
+
+/**
+ * @param gone the runs that count as gone
+ * @param released the instances of runs that ended lately without their address
+ * @returns the machines that lost their address: not one that another Node stands for, to which the address passed
+ */
+export function releasedMachines(
+  nodes: readonly PresentNode[],
+  gone: readonly RunWithAddress[],
+  released: readonly string[],
+): string[] {
+  const others = new Set([...nodes, ...gone].map(({ instance }) => instance));
+  return [...new Set(released)].filter((instance) => !others.has(instance));
 }

@@ -3,7 +3,7 @@ import { condition, log } from '@temporalio/workflow';
 import type { Discovery } from '../activities/contract.ts';
 import type { InstanceRef } from '../model/address.ts';
 import { isToContinueAsNew } from './long-history.ts';
-import { discover, weighRelease } from './node-activities.ts';
+import { discover, findHeirs, weighRelease } from './node-activities.ts';
 import { assignmentsOf, enterPhase, type NodeRun, note } from './node-run.ts';
 import { isSameInstance } from './use-discovery.ts';
 import { held, inGrace } from './words.ts';
@@ -55,13 +55,17 @@ function isUndecided(run: NodeRun, found: Discovery, deletedUid: string): boolea
 }
 
 /**
- * The brake on releases. Once held, a node stays held until its Node is back, its instance is terminated, or an operator confirms:
- * that others of the many come back says nothing about this one.
+ * The brake on releases. Once held, a node stays held until its Node is back, its instance is terminated or registers under another
+ * name, or an operator confirms: that others of the many come back says nothing about this one.
  */
 export async function isCleared(run: NodeRun): Promise<boolean> {
-  if (run.hold !== undefined) return run.hold === 'confirmed';
+  if (run.hold === 'confirmed') return true;
   const assignments = assignmentsOf(run);
-  if (assignments.every(({ pool }) => !pool.release.onNodeDelete)) return true;
+  const [first] = assignments;
+  if (first === undefined || assignments.every(({ pool }) => !pool.release.onNodeDelete)) return true;
+  // What passes to another Node of the instance is not released.
+  if ((await findHeirs(run, first.instance)).length > 0) return true;
+  if (run.hold === 'held') return false;
   const verdict = await weighRelease(run);
   if (!verdict.held) return true;
   run.hold = 'held';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { goneRuns, weigh } from '../../model/release-brake.ts';
+import { goneRuns, releasedMachines, weigh } from '../../model/release-brake.ts';
 
 const brake = { percent: 20, minimum: 5, windowMs: 600_000 };
 
@@ -34,5 +34,11 @@ describe('the brake on releases', () => {
       { node: 'new', instance: undefined },
     ];
     expect(goneRuns(nodes, runs).map(({ node }) => node)).toEqual(['taken', 'unknown']);
+  });
+
+  test('a machine from which an address was released counts once, unless a Node stands for it, or it counts as gone', () => {
+    const nodes = [{ name: 'renamed', instance: 'i-1' }];
+    const gone = [{ node: 'b', instance: 'i-2' }];
+    expect(releasedMachines(nodes, gone, ['i-1', 'i-2', 'i-3', 'i-3', 'i-4'])).toEqual(['i-3', 'i-4']);
   });
 });
