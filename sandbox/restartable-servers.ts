@@ -2,7 +2,7 @@
  * The servers of a world, to be killed with everything under way and started again on the same ports, with their data or (Temporal)
  * without.
  */
-import { mkdirSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type KubernetesServer, startKubernetes } from './processes/kubernetes.ts';
 import {
@@ -55,6 +55,25 @@ export class RestartableServers {
   /** Of a server that is killed: it starts as a new one, with the search attributes and nothing else. */
   wipeTemporal(): void {
     removeTemporalData(this.#world.dir);
+  }
+
+  /** Of a server that is killed. */
+  backUpKubernetes(): void {
+    cpSync(this.#etcdData, this.#etcdBackup, { recursive: true });
+  }
+
+  /** Of a server that is killed: it starts with what was backed up, and knows nothing of what came later. */
+  restoreKubernetes(): void {
+    rmSync(this.#etcdData, { recursive: true });
+    cpSync(this.#etcdBackup, this.#etcdData, { recursive: true });
+  }
+
+  get #etcdData(): string {
+    return join(this.#world.dir, 'etcd');
+  }
+
+  get #etcdBackup(): string {
+    return join(this.#world.dir, 'etcd-backup');
   }
 
   /** And its etcd. */

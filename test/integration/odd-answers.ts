@@ -10,6 +10,9 @@ export interface OddAnswer {
 const page = (title: string): string =>
   `<html><head><title>${title}</title></head><body><center><h1>${title}</h1></center><hr><center>nginx</center></body></html>`;
 
+/** What a message about any of them must name: the cause to look for, and the setting to check. */
+export const oddAnswerRemedy = /load balancer.*login proxy.*kubeconfig/is;
+
 /** None of them says anything about a Node. */
 export const oddAnswers = {
   'nginx 404 page': { status: 404, type: 'text/html', body: page('404 Not Found') },

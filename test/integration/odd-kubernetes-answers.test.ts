@@ -11,13 +11,12 @@ import { assignIpWorkflowId, nodeChangedSignal } from '../../workflows/messages.
 import { writeKubeconfigs } from '../crash/kubeconfig.ts';
 import { type KubernetesProxy, type ProxiedCall, startKubernetesProxy } from './kubernetes-proxy.ts';
 import { cluster, logLine, type NodeWorld, startNodeWorld, until } from './node-world.ts';
-import { type OddAnswer, type OddAnswerName, oddAnswers } from './odd-answers.ts';
+import { type OddAnswer, type OddAnswerName, oddAnswerRemedy, oddAnswers } from './odd-answers.ts';
+import { pendingFailures } from './pending-failures.ts';
 
 jest.setTimeout(300_000);
 
 const nodesPath = '/api/v1/nodes';
-/** What every message must name: the cause to look for, and the setting to check. */
-const remedy = /load balancer.*login proxy.*kubeconfig/is;
 const names = Object.keys(oddAnswers) as OddAnswerName[];
 /** The Node is missing in it, which makes the watcher read the Node by its name. */
 const emptyList = oddAnswers['empty NodeList without resourceVersion'];
@@ -85,9 +84,8 @@ class HealthyNode {
   }
 
   /** What the UI shows of the activity that is tried again and again. */
-  async pendingFailure(): Promise<string> {
-    const { raw } = await this.workflow.describe();
-    return (raw.pendingActivities ?? []).map(({ lastFailure }) => lastFailure?.message ?? '').join('\n');
+  pendingFailure(): Promise<string> {
+    return pendingFailures(this.workflow);
   }
 
   /** @returns how often its workflow was told that the Node is gone */
@@ -113,7 +111,7 @@ test.each(names)('the worker is answered with: %s', async (name) => {
   await node.look();
   await until('an outcome', async () => node.losses > 0 || (await node.pendingFailure()) !== '');
   expect(node.losses).toBe(0);
-  expect(await node.pendingFailure()).toMatch(remedy);
+  expect(await node.pendingFailure()).toMatch(oddAnswerRemedy);
   expect(await node.pendingFailure()).toContain(`HTTP ${answer.status}, ${answer.type}`);
 
   ofWorker.pass();
@@ -127,7 +125,7 @@ test.each(names)('the watcher is answered with: %s', async (name) => {
     if (listsNodes(call)) return emptyList;
     return readsOneNode(call) ? oddAnswers[name] : undefined;
   });
-  const isTold = async () => (await node.toldDeleted()) > 0 || remedy.test(await readiness());
+  const isTold = async () => (await node.toldDeleted()) > 0 || oddAnswerRemedy.test(await readiness());
   // On its second list it has dealt with all that followed from the first.
   const hasListedTwice = () => ofWatcher.spoilt().filter(listsNodes).length >= 2;
   await until('an outcome', async () => hasListedTwice() && isTold());
@@ -155,11 +153,11 @@ test('both are answered wrongly while the watches are ended and begin anew: the 
     watcher
       .output()
       .split('\n')
-      .some((line) => line.includes('the watch on Nodes broke') && remedy.test(line));
+      .some((line) => line.includes('the watch on Nodes broke') && oddAnswerRemedy.test(line));
   await until('an outcome', () => node.losses > 0 || isTold());
   expect(node.losses).toBe(0);
   await node.look();
-  await until('an outcome', async () => node.losses > 0 || remedy.test(await node.pendingFailure()));
+  await until('an outcome', async () => node.losses > 0 || oddAnswerRemedy.test(await node.pendingFailure()));
   expect(node.losses).toBe(0);
 
   ofWorker.pass();

@@ -1,21 +1,20 @@
 /** The real programs, when the API server is restored from an older backup: Nodes are missing, and their machines run. */
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
 import { createNode } from '../../sandbox/nodes.ts';
-import { type KubernetesServer, startKubernetes } from '../../sandbox/processes/kubernetes.ts';
-import { ensureTools } from '../../sandbox/tools/ensure-tools.ts';
+import { RestartableServers } from '../../sandbox/restartable-servers.ts';
 import { type Ended, runKubeip, runProcess } from '../cli/run-kubeip.ts';
 import { cluster, logLine, type NodeWorld, startNodeWorld, until } from './node-world.ts';
 
 jest.setTimeout(400_000);
 
 let here: NodeWorld;
-let kubernetes: KubernetesServer | undefined;
+let servers: RestartableServers;
 
 beforeAll(async () => {
   here = await startNodeWorld('3s', { restarts: true });
+  servers = new RestartableServers(here.world);
   const config = parse(readFileSync(here.configFile, 'utf8')) as { pools: object[] };
   const pools = [{ ...config.pools[0], release: { gracePeriod: '10s' } }];
   writeFileSync(here.configFile, stringify({ ...config, pools, releaseBrake: {} }));
@@ -23,25 +22,14 @@ beforeAll(async () => {
 }, 900_000);
 afterAll(async () => {
   await here?.stop();
-  await kubernetes?.stop();
+  await servers?.stop();
 });
 
-const data = () => join(here.world.dir, 'etcd');
-const backup = () => join(here.world.dir, 'etcd-backup');
-
-/** While the API server is down. @param change of its data */
+/** @param change of its data, while it is down */
 async function restart(change: () => void): Promise<void> {
-  const { world } = here;
-  await (kubernetes ?? world.kubernetes).stop();
+  await servers.killKubernetes();
   change();
-  const tools = await ensureTools(['kube-apiserver', 'etcd']);
-  const port = Number(new URL(world.kubernetes.url).port);
-  kubernetes = await startKubernetes({
-    apiServerBinary: tools['kube-apiserver'],
-    etcdBinary: tools.etcd,
-    dir: world.dir,
-    port,
-  });
+  await servers.restartKubernetes();
 }
 
 const holders = () =>
@@ -64,7 +52,7 @@ test('no address is released until an operator confirms it, and a machine that r
   const early = ['early-0', 'early-1'];
   const late = ['late-0', 'late-1', 'late-2', 'late-3', 'late-4', 'late-5'];
   for (const name of early) await here.addNode(name);
-  await restart(() => cpSync(data(), backup(), { recursive: true }));
+  await restart(() => servers.backUpKubernetes());
   await here.start('worker');
   const first = await here.start('watcher');
   const instances = new Map<string, string>();
@@ -74,10 +62,7 @@ test('no address is released until an operator confirms it, and a machine that r
   }
   const before = holders();
 
-  await restart(() => {
-    rmSync(data(), { recursive: true });
-    cpSync(backup(), data(), { recursive: true });
-  });
+  await restart(() => servers.restoreKubernetes());
   for (const name of late) await until(`${name} is held`, async () => (await phaseOf(name)) === 'held');
   expect(holders()).toEqual(before);
   for (const name of early) expect(await phaseOf(name)).toBe('assigned');

@@ -148,21 +148,16 @@ describe.each(clouds)('on %s: the Node’s labels move it to a pool of one famil
   test('words about its Node that come all the time do not keep it from moving', async () => {
     reserve(next);
     const { node } = await relabelled(`${cloud}-hurried`);
-    let isOver = false;
-    const hurrying = (async () => {
-      // More often than a look takes, as a reconcile of seconds.
-      for (; !isOver; await sleep(500)) await harness.nudge(node);
-    })();
-    try {
-      await waitFor(
-        'an address of the other pool',
-        () => Promise.resolve(ipsOn(harness, node)),
-        ({ ipv4 }) => ipv4 !== undefined && tagOf(ipv4) === next,
-      );
-    } finally {
-      isOver = true;
-      await hurrying;
-    }
+    await waitFor(
+      'an address of the other pool',
+      async () => {
+        // More often than a look takes, as a reconcile of seconds does.
+        await harness.nudge(node);
+        await sleep(500);
+        return ipsOn(harness, node);
+      },
+      ({ ipv4 }) => ipv4 !== undefined && tagOf(ipv4) === next,
+    );
     await movedTo(next, node);
   });
 

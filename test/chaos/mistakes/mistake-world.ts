@@ -1,18 +1,24 @@
 /** What a scene plays with: servers, one cluster with a pool of Elastic IPs, and the real programs as processes. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Client, Connection } from '@temporalio/client';
+import { CoreV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
+import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { stringify } from 'yaml';
 import { createNode, deleteNode, type KubeAccess } from '../../../sandbox/nodes.ts';
 import type { Exit, ManagedProcess } from '../../../sandbox/processes/child-process.ts';
 import { type KubernetesServer, startKubernetes } from '../../../sandbox/processes/kubernetes.ts';
 import { startProgram } from '../../../sandbox/processes/program.ts';
-import { applyShippedAccounts } from '../../../sandbox/processes/shipped-accounts.ts';
+import {
+  applyShippedAccounts,
+  type ShippedKubeconfigs,
+} from '../../../sandbox/processes/shipped-accounts.ts';
+import { RestartableServers } from '../../../sandbox/restartable-servers.ts';
 import { ensureTools } from '../../../sandbox/tools/ensure-tools.ts';
 import { startWorld, type World } from '../../../sandbox/world.ts';
 import { type AssignIpStatus, assignIpWorkflowId, statusQuery } from '../../../workflows/messages.ts';
 import { type Ended, runKubeip } from '../../cli/run-kubeip.ts';
 import { eventually } from '../../crash/eventually.ts';
+import { startTestWorld } from '../../shared-kubernetes.ts';
 import { type Holding, type LostAddress, lostAddresses } from './mistake.ts';
 
 /** The name that the configuration gives to the cluster, and the tag `kubeip` of its pool's addresses. */
@@ -25,6 +31,8 @@ export interface ProgramOptions {
   readonly configFile?: string;
   /** The cluster that its kubeconfig points to. Default: the world's own. */
   readonly cluster?: KubernetesServer;
+  /** Default: those of the cluster. */
+  readonly kubeconfigs?: ShippedKubeconfigs;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -35,25 +43,38 @@ export interface Snapshot {
   readonly events: number;
 }
 
+interface LivingNode {
+  readonly name: string;
+  readonly instanceId: string;
+  readonly cluster: KubeAccess;
+}
+
 export class MistakeWorld {
   readonly world: World;
   readonly client: Client;
+  /** To be killed and started again, the API server only in a scene that says so. */
+  readonly servers: RestartableServers;
   readonly #bundleFile: string;
   readonly #programs: ManagedProcess[] = [];
   readonly #clusters: KubernetesServer[] = [];
-  /** Of Nodes that are alive: the Node's name by its instance. Two clusters may have a Node of one name. */
-  readonly #nodes = new Map<string, string>();
+  /** Nodes that are alive. Two clusters may have a Node of one name, and two Nodes may name one machine. */
+  #nodes: LivingNode[] = [];
   #files = 0;
 
   private constructor(world: World, client: Client, bundleFile: string) {
     this.world = world;
     this.client = client;
+    this.servers = new RestartableServers(world);
     this.#bundleFile = bundleFile;
   }
 
-  /** @param bundleFile of the workflows */
-  static async start(bundleFile: string): Promise<MistakeWorld> {
-    const world = await startWorld({ temporal: true, kubernetes: true, ec2: true });
+  /**
+   * @param bundleFile of the workflows
+   * @param options.restarts the scene stops and restarts the API server, so it needs its own
+   */
+  static async start(bundleFile: string, options: { restarts?: boolean } = {}): Promise<MistakeWorld> {
+    const parts = { temporal: true, kubernetes: true, ec2: true };
+    const world = await (options.restarts === true ? startWorld(parts) : startTestWorld(parts));
     const connection = await Connection.connect({ address: world.temporal.address });
     return new MistakeWorld(
       world,
@@ -83,16 +104,18 @@ export class MistakeWorld {
 
   /** What the living nodes have now. */
   snapshot(): Snapshot {
-    const holdings = [...this.#nodes].flatMap(([instanceId, node]) => {
+    const holdings = this.#nodes.flatMap(({ name, instanceId }) => {
       const ip = this.addressOf(instanceId);
-      return ip === undefined ? [] : [{ node, instanceId, ip }];
+      return ip === undefined ? [] : [{ node: name, instanceId, ip }];
     });
     return { holdings, events: this.world.ec2.journal().length };
   }
 
   /** Which of those addresses were taken since, from nodes that are alive to this moment. */
   lostSince({ holdings, events }: Snapshot): LostAddress[] {
-    const alive = holdings.filter(({ instanceId }) => this.#nodes.has(instanceId));
+    const alive = holdings.filter(({ instanceId }) =>
+      this.#nodes.some((node) => node.instanceId === instanceId),
+    );
     return lostAddresses(alive, this.world.ec2.journal().slice(events));
   }
 
@@ -120,14 +143,38 @@ export class MistakeWorld {
     const providerID = `aws:///${zone}/${instanceId}`;
     const spec = { name, region, zone, providerID, labels: { nodegroup: clusterName, ...labels } };
     const node = await createNode(cluster, spec);
-    this.#nodes.set(instanceId, name);
+    this.#nodes.push({ name, instanceId, cluster });
     return { uid: node.metadata?.uid ?? '', instanceId };
   }
 
   /** An operator deletes the Node: what it has is not lost if it goes. */
   async deleteNode(name: string, cluster: KubeAccess = this.world.kubernetes): Promise<void> {
-    for (const [instanceId, node] of this.#nodes) if (node === name) this.#nodes.delete(instanceId);
+    this.#nodes = this.#nodes.filter((node) => node.name !== name || node.cluster !== cluster);
     await deleteNode(cluster, name);
+  }
+
+  /** The Node goes, and its machine runs on with all that needs its address. */
+  async deleteNodeByMistake(name: string): Promise<void> {
+    await deleteNode(this.world.kubernetes, name);
+  }
+
+  /** The kubelet of a machine whose Node was deleted by mistake is started again. */
+  async registerAgain(name: string): Promise<void> {
+    const node = this.#nodes.find((one) => one.name === name);
+    if (node === undefined) throw new Error(`no Node was called ${name}`);
+    this.#nodes = this.#nodes.filter((one) => one !== node);
+    await this.addNode(name, { instanceId: node.instanceId });
+  }
+
+  /** @param labels null removes one */
+  async label(name: string, labels: Readonly<Record<string, string | null>>): Promise<void> {
+    const api = this.world.kubernetes.kubeConfig.makeApiClient(CoreV1Api);
+    const asPatch = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
+    await api.patchNode({ name, body: { metadata: { labels } } }, asPatch);
+  }
+
+  workflowOf(node: string): WorkflowHandle {
+    return this.client.workflow.getHandle(assignIpWorkflowId(clusterName, node));
   }
 
   status(node: string, cluster = clusterName): Promise<AssignIpStatus> {
@@ -149,6 +196,23 @@ export class MistakeWorld {
     });
   }
 
+  /** Waits until the node's workflow has ended. */
+  async ended(node: string): Promise<void> {
+    const workflow = this.workflowOf(node);
+    await eventually(`${node} ends`, async () => (await workflow.describe()).status.name === 'COMPLETED');
+  }
+
+  /** @returns what the node's workflow says, once that has these words in it */
+  async said(node: string, words: RegExp): Promise<string> {
+    let said = '';
+    await eventually(
+      `${node} says ${words}`,
+      async () => words.test((said = (await this.status(node)).message)),
+      { lastSeen: () => [said, ...this.#programs.map((program) => program.output().slice(-600))] },
+    );
+    return said;
+  }
+
   // ---- programs ----
 
   /** Writes a configuration with one pool, `game`. @param more replaces top-level keys. @returns the file's path */
@@ -158,7 +222,8 @@ export class MistakeWorld {
       cluster: clusterName,
       defaults: {
         region: this.world.ec2.region,
-        retries: { attempts: 4, interval: '1s' },
+        // So that the programs see within a second that something is put right.
+        retries: { attempts: 100, interval: '1s' },
         release: { gracePeriod: '2s' },
       },
       pools: [gamePool()],
@@ -176,7 +241,7 @@ export class MistakeWorld {
   /** Starts a program, with the rights of its shipped ServiceAccount. It may end by itself: see {@link started}. */
   async start(name: ProgramName, options: ProgramOptions = {}): Promise<ManagedProcess> {
     const cluster = options.cluster ?? this.world.kubernetes;
-    const kubeconfigs = await applyShippedAccounts(cluster);
+    const kubeconfigs = options.kubeconfigs ?? (await applyShippedAccounts(cluster));
     const program = await startProgram({
       name,
       script: `${name}/main.ts`,
@@ -208,6 +273,15 @@ export class MistakeWorld {
     return Promise.all(names.map((name) => this.started(name, { ...options, configFile })));
   }
 
+  /** The programs are rolled out with another configuration: the old ones end while the new ones begin. */
+  async rollOut(programs: readonly ManagedProcess[], configFile: string): Promise<ManagedProcess[]> {
+    const [started] = await Promise.all([
+      this.startBoth({ configFile }),
+      ...programs.map((program) => program.stop()),
+    ]);
+    return started;
+  }
+
   /** The command line, as an operator calls it. */
   kubeip(...args: string[]): Promise<Ended> {
     return runKubeip(['--cluster', clusterName, ...args], this.world.env);
@@ -230,7 +304,7 @@ export class MistakeWorld {
   async stop({ keepLogs }: { keepLogs: boolean }): Promise<void> {
     await Promise.all(this.#programs.map((program) => program.stop(4_000)));
     await this.client.connection.close();
-    await Promise.all(this.#clusters.map((cluster) => cluster.stop()));
+    await Promise.all([this.servers.stop(), ...this.#clusters.map((cluster) => cluster.stop())]);
     await this.world.stop({ keepLogs });
   }
 }

@@ -8,6 +8,8 @@ export interface Mistake {
   readonly name: string;
   /** One sentence: what the operator did. */
   readonly what: string;
+  /** The API server is stopped and started again: the scene has one of its own. */
+  readonly restarts?: boolean;
   /**
    * Lets nodes be assigned, makes the mistake, and waits until it is clear what came of it.
    *

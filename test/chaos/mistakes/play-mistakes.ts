@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { startSharedServers } from '../../shared-kubernetes.ts';
 import { writeWorkflowBundle } from '../../workflow-bundle.ts';
 import { MistakeWorld } from './mistake-world.ts';
 import type { LostAddress, Mistake, Told } from './mistake.ts';
@@ -38,6 +39,9 @@ export interface MistakesResult {
 
 export async function playMistakes(options: PlayOptions): Promise<MistakesResult> {
   const dir = mkdtempSync(join(tmpdir(), 'kubeip-mistakes-'));
+  // A start takes seconds: all scenes but those that restart it use one API server, which is wiped before each.
+  const servers = await startSharedServers(1);
+  Object.assign(process.env, servers.env, { NODE_COMPILE_CACHE: join(dir, 'compiled') });
   try {
     const bundleFile = await writeWorkflowBundle(join(dir, 'workflows.js'));
     const played: PlayedMistake[] = [];
@@ -55,6 +59,7 @@ export async function playMistakes(options: PlayOptions): Promise<MistakesResult
       played,
     };
   } finally {
+    await servers.stop();
     rmSync(dir, { recursive: true, force: true });
   }
 }
@@ -70,13 +75,13 @@ function hasFailed({ said, error }: PlayedMistake): boolean {
 
 /** @param bundleFile of the workflows */
 export async function playMistake(
-  { name, what, play }: Mistake,
+  { name, what, restarts = false, play }: Mistake,
   bundleFile: string,
   { keep, say }: Pick<PlayOptions, 'keep' | 'say'>,
 ): Promise<PlayedMistake> {
   const began = performance.now();
   let played: Pick<PlayedMistake, keyof Told | 'error'>;
-  const world = await MistakeWorld.start(bundleFile);
+  const world = await MistakeWorld.start(bundleFile, { restarts });
   try {
     played = await play(world);
   } catch (error) {
