@@ -21,6 +21,7 @@ import type { ChaosCloud } from './chaos-cloud.ts';
 import { Cluster, clusterName, taintKey } from './cluster.ts';
 import { ec2Chaos } from './ec2-chaos.ts';
 import { gceChaos } from './gce-chaos.ts';
+import { type EmptyingProxy, emptyEc2, emptyGce, startEmptyingProxy } from '../integration/emptying-proxy.ts';
 import { type KubernetesProxy, startKubernetesProxy } from '../integration/kubernetes-proxy.ts';
 import type { Finding } from '../judge/address-history.ts';
 import type { SettledFacts } from './judge.ts';
@@ -28,7 +29,7 @@ import { doubleGrants, readPoolEvents } from './pool-history.ts';
 import { type NetworkLink, startNetworkLink } from './network-link.ts';
 import { Programs } from './programs.ts';
 import { mishaps, readRunStories } from './run-stories.ts';
-import type { Link } from './steps.ts';
+import type { ConfigurationMistake, FaultStep, Link } from './steps.ts';
 
 export interface ChaosWorldOptions {
   readonly clouds: readonly ProviderName[];
@@ -46,22 +47,23 @@ export class ChaosWorld {
   readonly programs: Programs;
   readonly client: Client;
   readonly #world: World;
+  readonly #emptying: ReadonlyMap<ProviderName, EmptyingProxy>;
   readonly #scopes: readonly Scope[];
 
   private constructor(
     world: World,
-    clouds: readonly ChaosCloud[],
-    links: ReadonlyMap<Link, NetworkLink>,
-    kubernetes: KubernetesProxy,
-    client: Client,
-    programs: Programs,
+    parts: Pick<ChaosWorld, 'clouds' | 'links' | 'kubernetes' | 'client' | 'programs'> & {
+      emptying: ReadonlyMap<ProviderName, EmptyingProxy>;
+    },
   ) {
+    const { clouds } = parts;
     this.#world = world;
     this.clouds = clouds;
-    this.links = links;
-    this.kubernetes = kubernetes;
-    this.client = client;
-    this.programs = programs;
+    this.links = parts.links;
+    this.kubernetes = parts.kubernetes;
+    this.client = parts.client;
+    this.programs = parts.programs;
+    this.#emptying = parts.emptying;
     this.cluster = new Cluster(world.kubernetes);
     this.servers = new RestartableServers(world);
     this.#scopes = clouds.map(({ provider, region }) => ({
@@ -81,30 +83,46 @@ export class ChaosWorld {
     });
     const clouds = wanted.map((name) => (name === 'aws' ? ec2Chaos(world.ec2) : gceChaos(world.gce)));
     const kubernetes = await startKubernetesProxy(world);
+    const emptying = new Map<ProviderName, EmptyingProxy>();
+    for (const { provider, address } of clouds) {
+      const emptyAnswer = provider === 'aws' ? emptyEc2 : emptyGce;
+      emptying.set(provider, await startEmptyingProxy(`http://${address}`, emptyAnswer));
+    }
     const links = new Map<Link, NetworkLink>();
     const targets: [Link, string][] = [
       ['temporal', world.temporal.address],
       ['kubernetes', new URL(kubernetes.url).host],
-      ...clouds.map(({ provider, address }): [Link, string] => [provider, address]),
+      ...[...emptying].map(([provider, { url }]): [Link, string] => [provider, new URL(url).host]),
     ];
     for (const [name, target] of targets) links.set(name, await startNetworkLink(target));
-    const urlOf = (link: Link, scheme: string): string => `${scheme}://${links.get(link)?.address ?? ''}`;
     const env = {
       ...world.env,
       TEMPORAL_ADDRESS: links.get('temporal')?.address ?? '',
       KUBEIP_WORKFLOW_BUNDLE: await writeWorkflowBundle(join(world.dir, 'workflows.js'), sourceRoot),
-      ...(wanted.includes('aws') ? { AWS_ENDPOINT_URL: urlOf('aws', 'http') } : {}),
+      ...(wanted.includes('aws') ? { AWS_ENDPOINT_URL: urlOf(links, 'aws') } : {}),
     };
-    const configFile = writeConfig(world, clouds, urlOf('gcp', 'http'));
+    const configFile = writeConfig(world, clouds, urlOf(links, 'gcp'));
     // Straight to the server: what is asked here is no part of the play.
     const connection = await Connection.connect({ address: world.temporal.address });
-    const kubeconfigs = await writeKubeconfigs(world, clusterName, urlOf('kubernetes', 'https'));
+    const kubeconfigs = await writeKubeconfigs(world, clusterName, urlOf(links, 'kubernetes', 'https'));
     const programs = new Programs({ dir: world.dir, configFile, env, kubeconfigs, sourceRoot });
-    return new ChaosWorld(world, clouds, links, kubernetes, new Client({ connection }), programs);
+    const client = new Client({ connection });
+    return new ChaosWorld(world, { clouds, links, kubernetes, client, programs, emptying });
   }
 
   get dir(): string {
     return this.#world.dir;
+  }
+
+  /** The programs are started again with a configuration that has a mistake in it, or with the right one. */
+  async rollOut(mistaken?: Misconfiguration): Promise<void> {
+    writeConfig(this.#world, this.clouds, urlOf(this.links, 'gcp'), mistaken);
+    await this.programs.restartAll();
+  }
+
+  setEmptyLists(provider: ProviderName, areEmpty: boolean): void {
+    const proxy = this.#emptying.get(provider);
+    if (proxy !== undefined) proxy.empty = areEmpty;
   }
 
   cloud(provider: ProviderName): ChaosCloud {
@@ -146,6 +164,7 @@ export class ChaosWorld {
       nodes: [...cluster.nodes.values()],
       life: cluster.log,
       byHand: cluster.byHand,
+      mayKeep: cluster.mayKeep,
       statuses,
       mutexes,
       kubernetesNodes: items.map(({ metadata, spec }) => ({
@@ -187,14 +206,26 @@ export class ChaosWorld {
   async stop({ keepLogs }: { keepLogs: boolean }): Promise<void> {
     await this.programs.stop();
     await Promise.all([...this.links.values()].map((link) => link.close()));
-    await this.kubernetes.close();
+    await Promise.all([this.kubernetes, ...this.#emptying.values()].map((proxy) => proxy.close()));
     await this.client.connection.close();
     await this.servers.stop();
     await this.#world.stop({ keepLogs });
   }
 }
 
-function writeConfig(world: World, clouds: readonly ChaosCloud[], gceEndpoint: string): string {
+function urlOf(links: ReadonlyMap<Link, NetworkLink>, link: Link, scheme = 'http'): string {
+  return `${scheme}://${links.get(link)?.address ?? ''}`;
+}
+
+/** The first pool of the cloud is the mistaken one. */
+type Misconfiguration = Pick<Extract<FaultStep, { kind: ConfigurationMistake }>, 'cloud' | 'kind'>;
+
+function writeConfig(
+  world: World,
+  clouds: readonly ChaosCloud[],
+  gceEndpoint: string,
+  mistaken?: Misconfiguration,
+): string {
   const config = {
     cluster: clusterName,
     defaults: {
@@ -205,14 +236,16 @@ function writeConfig(world: World, clouds: readonly ChaosCloud[], gceEndpoint: s
     // Here many Nodes go at once, and are meant to.
     releaseBrake: { percent: 100 },
     pools: clouds.flatMap(({ provider, region, groups }) =>
-      groups.map(({ name, families }) => {
+      groups.flatMap(({ name, families }, index) => {
+        const mistake = index === 0 && mistaken?.cloud === provider ? mistaken.kind : undefined;
+        if (mistake === 'poolRemoved') return [];
         const filter = provider === 'aws' ? `Name=tag:kubeip,Values=${name}` : `labels.kubeip=${name}`;
         return {
           name,
           provider,
           region,
           ...(provider === 'gcp' ? { account: world.gce.projectId, endpoint: gceEndpoint } : {}),
-          nodeSelector: { matchLabels: { nodegroup: name } },
+          nodeSelector: { matchLabels: { nodegroup: mistake === 'selectorTypo' ? `${name}o` : name } },
           addresses: Object.fromEntries(families.map((family) => [family, { filter }])),
         };
       }),

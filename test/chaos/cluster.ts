@@ -1,4 +1,5 @@
 /** The cluster's life as a chaos run leads it, and the log of it: what became of whom when, and who may hold what. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import {
   ApiException,
   CoreV1Api,
@@ -54,6 +55,10 @@ export class Cluster {
   readonly log: LifeEvent[] = [];
   /** Addresses that a person attached, by their id. */
   readonly byHand = new Set<string>();
+  /** The configuration is mistaken at some time of this episode. */
+  isMisconfigured = false;
+  /** Instances whose Node was relabelled in such an episode: where both changed, a node keeps what it has. */
+  readonly mayKeep = new Set<string>();
   readonly #kubernetes: KubeAccess;
   #made = 0;
   #retries = 0;
@@ -152,7 +157,19 @@ export class Cluster {
     await this.#register(cloud, { ...node }, 'registered again');
   }
 
+  /** All Nodes of a cloud go; those whose machine lives register again after a while. */
+  async deleteAllNodes(cloud: ChaosCloud, backAfterMs: number): Promise<void> {
+    const nodes = this.of(cloud);
+    await Promise.all(nodes.map((node) => this.#unregister(node)));
+    await sleep(backAfterMs);
+    for (const node of nodes) {
+      if (node.instanceAlive) await this.#register(cloud, { ...node }, 'registered again');
+      else this.nodes.delete(node.name);
+    }
+  }
+
   async relabelNode(node: ChaosNode, group: NodeGroup | undefined): Promise<void> {
+    if (this.isMisconfigured) this.mayKeep.add(node.instance);
     this.note({
       what: `moved to ${group?.name ?? 'no pool'}`,
       mayLose: true,

@@ -5,7 +5,7 @@ import type { Finding } from '../judge/address-history.ts';
 import { findUnsettled, findViolations } from './judge.ts';
 import type { Faults } from './play-faults.ts';
 import { playLife } from './play-life.ts';
-import { isFault, type Step } from './steps.ts';
+import { isConfigurationMistake, isFault, type Step } from './steps.ts';
 
 /** Failed nodes come back after a cool-down, a paused worker's attempts time out: a minute is no wonder. */
 const SETTLE_MS = 180_000;
@@ -30,6 +30,7 @@ export async function playEpisode(
   { signal: aborted, say }: { signal: AbortSignal; say: (line: string) => void },
 ): Promise<Outcome> {
   const startedAt = new Date();
+  world.cluster.isMisconfigured = steps.some(({ kind }) => isConfigurationMistake(kind));
   // The life of each cloud is one thing after another, so that what a step finds is what the one before has left.
   const lives = new Map(world.clouds.map(({ provider }) => [provider, Promise.resolve()]));
   const failures: unknown[] = [];

@@ -15,12 +15,18 @@ export interface PlanOptions {
   readonly kinds?: ReadonlySet<string> | undefined;
 }
 
+type MistakeKind = 'selectorTypo' | 'poolRemoved' | 'emptyLists' | 'deleteAllNodes';
+type OrdinaryLife = Exclude<LifeStep, { kind: MistakeKind }>;
+type OrdinaryFault = Exclude<FaultStep, { kind: MistakeKind }>;
+
 /** How often each kind comes, as parts of their sum. */
 type Weights<Kind> = readonly (readonly [Kind, number])[];
 
 /** Life steps of each cloud in an episode. */
 const LIFE_STEPS = 14;
 const FAULT_STEPS = 9;
+/** Mistakes of an operator or of the cloud in an episode. */
+const MISTAKE_STEPS = 1;
 
 const programs: readonly ProgramSlot[] = ['worker-1', 'worker-2', 'watcher-1', 'watcher-2'];
 
@@ -40,11 +46,17 @@ export function planEpisode({ seed, episode, clouds, lengthMs = 20_000, kinds }:
     at: at(),
     ...faultStep(random, clouds, ofFaults),
   }));
-  return [...life, ...faults].sort((a, b) => a.at - b.at);
+  // Drawn last: a seed's life and faults are what they were before there were mistakes.
+  const ofMistakes = mistakeWeights.filter(([kind]) => kinds?.has(kind) !== false);
+  const mistakes = Array.from({ length: ofMistakes.length > 0 ? MISTAKE_STEPS : 0 }, (): Step => ({
+    at: at(),
+    ...mistakeStep(random, clouds, ofMistakes),
+  }));
+  return [...life, ...faults, ...mistakes].sort((a, b) => a.at - b.at);
 }
 
 /** More come than go, so that the pools are short of addresses now and then. */
-const lifeWeights: Weights<LifeStep['kind']> = [
+const lifeWeights: Weights<OrdinaryLife['kind']> = [
   ['addNode', 44],
   ['deleteNode', 18],
   ['replaceNode', 8],
@@ -63,7 +75,7 @@ const lifeWeights: Weights<LifeStep['kind']> = [
   ['badSignal', 4],
 ];
 
-function lifeStep(random: Random, cloud: ProviderName, weights: Weights<LifeStep['kind']>): LifeStep {
+function lifeStep(random: Random, cloud: ProviderName, weights: Weights<OrdinaryLife['kind']>): LifeStep {
   const kind = weighted(random, weights);
   const picked = { cloud, pick: random.next() };
   switch (kind) {
@@ -80,7 +92,7 @@ function lifeStep(random: Random, cloud: ProviderName, weights: Weights<LifeStep
   }
 }
 
-const faultWeights: Weights<FaultStep['kind']> = [
+const faultWeights: Weights<OrdinaryFault['kind']> = [
   ['kill', 24],
   ['pause', 8],
   ['restartTemporal', 5],
@@ -96,13 +108,22 @@ const faultWeights: Weights<FaultStep['kind']> = [
   ['failCalls', 30],
 ];
 
+const mistakeWeights: Weights<MistakeKind> = [
+  ['selectorTypo', 3],
+  ['poolRemoved', 2],
+  ['emptyLists', 4],
+  ['deleteAllNodes', 2],
+];
+
 /** All that may happen. */
-export const stepKinds: readonly Step['kind'][] = [...lifeWeights, ...faultWeights].map(([kind]) => kind);
+export const stepKinds: readonly Step['kind'][] = [...lifeWeights, ...faultWeights, ...mistakeWeights].map(
+  ([kind]) => kind,
+);
 
 function faultStep(
   random: Random,
   clouds: readonly ProviderName[],
-  weights: Weights<FaultStep['kind']>,
+  weights: Weights<OrdinaryFault['kind']>,
 ): FaultStep {
   const kind = weighted(random, weights);
   const cloud = random.pick(clouds);
@@ -150,6 +171,17 @@ function faultStep(
         lateMs: random.between(2_000, 15_000),
       };
   }
+}
+
+function mistakeStep(
+  random: Random,
+  clouds: readonly ProviderName[],
+  weights: Weights<MistakeKind>,
+): LifeStep | FaultStep {
+  const kind = weighted(random, weights);
+  const cloud = random.pick(clouds);
+  const ms = random.between(1_000, 6_000);
+  return kind === 'deleteAllNodes' ? { kind, cloud, pick: random.next(), ms } : { kind, cloud, ms };
 }
 
 function weighted<Kind>(random: Random, weights: Weights<Kind>): Kind {

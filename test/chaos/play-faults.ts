@@ -4,7 +4,7 @@ import { narrowLimit } from './chaos-cloud.ts';
 import type { ChaosWorld } from './chaos-world.ts';
 import { programSlots } from './programs.ts';
 import { spoilOf } from './spoil-kubernetes.ts';
-import type { FaultStep } from './steps.ts';
+import type { ConfigurationMistake, FaultStep } from './steps.ts';
 
 /** A program that was killed is started again after this long, in milliseconds. */
 const RESTART_MS = 1_500;
@@ -13,6 +13,7 @@ export class Faults {
   readonly #world: ChaosWorld;
   /** A server that is down is not killed again. */
   readonly #down = new Set<'temporal' | 'kubernetes'>();
+  #isMisconfigured = false;
   /** What is under way, so that nothing of one episode reaches into the next. */
   readonly #pending = new Set<Promise<void>>();
   #lifted = new AbortController();
@@ -57,16 +58,32 @@ export class Faults {
         if (step.calls === 'all') kubernetes.cutWatches();
         await this.#pause(step.ms);
         return kubernetes.pass();
+      case 'selectorTypo':
+      case 'poolRemoved':
+        return this.#misconfigure(step);
       default:
         return this.#troubleCloud(step);
     }
   }
 
+  async #misconfigure(step: Extract<FaultStep, { kind: ConfigurationMistake }>): Promise<void> {
+    if (this.#isMisconfigured) return;
+    this.#isMisconfigured = true;
+    await this.#world.rollOut(step);
+    await this.#pause(step.ms);
+    await this.#world.rollOut();
+    this.#isMisconfigured = false;
+  }
+
   async #troubleCloud(
-    step: Extract<FaultStep, { kind: 'throttle' | 'staleLists' | 'deny' | 'failCalls' }>,
+    step: Extract<FaultStep, { kind: 'emptyLists' | 'throttle' | 'staleLists' | 'deny' | 'failCalls' }>,
   ): Promise<void> {
     const cloud = this.#world.cloud(step.cloud);
     switch (step.kind) {
+      case 'emptyLists':
+        this.#world.setEmptyLists(step.cloud, true);
+        await this.#pause(step.ms);
+        return this.#world.setEmptyLists(step.cloud, false);
       case 'failCalls':
         return cloud.failCalls(step);
       case 'throttle':

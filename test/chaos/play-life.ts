@@ -27,6 +27,8 @@ export async function playLife(world: ChaosWorld, step: LifeStep): Promise<void>
       return node && cluster.replaceNode(cloud, node);
     case 'reregisterNode':
       return living && cluster.reregisterNode(cloud, living);
+    case 'deleteAllNodes':
+      return cluster.deleteAllNodes(cloud, step.ms);
     case 'relabelNode':
       return living && cluster.relabelNode(living, otherGroup(cloud, living, step.pick));
     case 'retryNode':

@@ -17,6 +17,9 @@ export interface ProgramsOptions {
 
 export const programSlots: readonly ProgramSlot[] = ['worker-1', 'worker-2', 'watcher-1', 'watcher-2'];
 
+/** What has not ended after this long is killed, in milliseconds. */
+const STOP_MS = 5_000;
+
 const waitsForOthers = [exitCodes.temporal, exitCodes.kubernetes, exitCodes.cloud] as const;
 
 export class Programs {
@@ -87,6 +90,18 @@ export class Programs {
     await program.exited;
   }
 
+  /** One after another, as a rollout does it: until all are new, both configurations are at work. */
+  async restartAll(): Promise<void> {
+    for (const slot of programSlots) {
+      await this.#starting.get(slot);
+      const program = this.#running.get(slot);
+      this.#running.delete(slot);
+      this.resume(slot, program);
+      await program?.stop(STOP_MS);
+      await this.start(slot);
+    }
+  }
+
   pause(slot: ProgramSlot): void {
     const program = this.#running.get(slot);
     if (program?.running() !== true) return;
@@ -95,13 +110,13 @@ export class Programs {
     program.kill('SIGSTOP');
   }
 
-  resume(slot: ProgramSlot): void {
-    if (this.#paused.delete(slot)) this.#running.get(slot)?.kill('SIGCONT');
+  resume(slot: ProgramSlot, program = this.#running.get(slot)): void {
+    if (this.#paused.delete(slot)) program?.kill('SIGCONT');
   }
 
   async stop(): Promise<void> {
     await Promise.all(this.#starting.values());
     for (const slot of programSlots) this.resume(slot);
-    await Promise.all([...this.#running.values()].map((program) => program.stop(5_000)));
+    await Promise.all([...this.#running.values()].map((program) => program.stop(STOP_MS)));
   }
 }

@@ -21,6 +21,8 @@ export type LifeStep =
   | (Picked & { readonly kind: 'replaceNode' })
   /** The Node's name and instance, another uid: deleted and registered again within the grace period. */
   | (Picked & { readonly kind: 'reregisterNode' })
+  /** `kubectl delete nodes --all`, while the machines run; they register again after so many milliseconds. */
+  | (Picked & { readonly kind: 'deleteAllNodes'; readonly ms: number })
   /** To the other pool of its cloud, or to none; a Node of none comes back. */
   | (Picked & { readonly kind: 'relabelNode' })
   /** Behind Kubernetes' back. Its Node goes later, by {@link LifeStep} `deleteNode`. */
@@ -71,6 +73,10 @@ export type FaultStep =
       readonly calls: SpoiltCalls;
       readonly answer: OddAnswerName;
     }
+  /** A configuration with a mistake in the cloud's first pool is rolled out, and the right one again. */
+  | { readonly kind: ConfigurationMistake; readonly cloud: ProviderName; readonly ms: number }
+  /** Every list of the cloud is answered with 200 and nothing in it. */
+  | { readonly kind: 'emptyLists'; readonly cloud: ProviderName; readonly ms: number }
   | { readonly kind: 'throttle'; readonly cloud: ProviderName; readonly ms: number }
   | { readonly kind: 'staleLists'; readonly cloud: ProviderName; readonly ms: number; readonly byMs: number }
   /** A permission is missing for a while. */
@@ -84,6 +90,8 @@ export type FaultStep =
       readonly times: number;
       readonly lateMs: number;
     };
+
+export type ConfigurationMistake = 'selectorTypo' | 'poolRemoved';
 
 export type Change = 'associate' | 'release';
 
@@ -106,6 +114,9 @@ const faultKinds: ReadonlySet<string> = new Set([
   'hold',
   'delay',
   'spoilKubernetes',
+  'selectorTypo',
+  'poolRemoved',
+  'emptyLists',
   'throttle',
   'staleLists',
   'deny',
@@ -114,4 +125,8 @@ const faultKinds: ReadonlySet<string> = new Set([
 
 export function isFault(step: Step): step is { readonly at: number } & FaultStep {
   return faultKinds.has(step.kind);
+}
+
+export function isConfigurationMistake(kind: Step['kind']): kind is ConfigurationMistake {
+  return kind === 'selectorTypo' || kind === 'poolRemoved';
 }

@@ -1,4 +1,5 @@
 /** The judgement of `npm run chaos -- --mistakes`: what counts as an address that a living node lost. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from '@jest/globals';
 import type { AssociationEvent } from '../../sandbox/cloud/association-journal.ts';
 import { type Holding, lostAddresses } from '../chaos/mistakes/mistake.ts';
@@ -59,4 +60,10 @@ test('each mistake has a name of its own', () => {
   const names = mistakes.map(({ name }) => name);
   expect(new Set(names).size).toBe(names.length);
   for (const name of names) expect(name).toMatch(/^[a-z]+(-[a-z]+)*$/);
+});
+
+test('the documentation names each mistake', () => {
+  const page = readFileSync(new URL('../../docs/reliability.md', import.meta.url), 'utf8');
+  const named = [...page.matchAll(/^\| `([a-z-]+)` \| [A-Z`][^|]*\. \|$/gm)].map(([, name]) => name);
+  expect(named).toEqual(mistakes.map(({ name }) => name));
 });

@@ -43,6 +43,16 @@ test('a plan is plain JSON, with life and faults in it', () => {
   expect(steps.every(isFault)).toBe(false);
 });
 
+test('there is one mistake in each episode', () => {
+  const kinds = new Set<string>(['selectorTypo', 'poolRemoved', 'emptyLists', 'deleteAllNodes']);
+  fc.assert(
+    fc.property(anyNumber, (seed) => {
+      const steps = planEpisode({ seed, episode: 0, clouds });
+      expect(steps.filter(({ kind }) => kinds.has(kind))).toHaveLength(1);
+    }),
+  );
+});
+
 test('every kind of step comes in a run of an hour', () => {
   const kinds = Array.from({ length: 100 }, (_, episode) => planEpisode({ seed: 1, episode, clouds }));
   expect(new Set(kinds.flat().map(({ kind }) => kind))).toEqual(new Set(stepKinds));

@@ -1,6 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
+import type { Family } from '../../model/address.ts';
 import {
   familyResume,
+  hasAllOf,
+  isAskedBy,
   newFamilyRun,
   nodeMessage,
   nodePhase,
@@ -36,6 +39,27 @@ describe('the phase of a node with two families', () => {
       expect(nodePhase([phase], 'all')).toBe(phase);
       expect(nodePhase([phase], 'any')).toBe(phase);
     }
+  });
+});
+
+describe('a node that moves to a pool of one family', () => {
+  const queries = [{ family: 'ipv4', filter: 'tag:pool=blue', orderBy: '' } as const];
+  const assignment = { address: { id: 'eipalloc-1', ip: '203.0.113.5' } } as Assignment;
+  const has = (family: Family, isLeaving = false) => ({ family, assignment, isLeaving });
+
+  test.each([
+    ['nothing', [], false],
+    ['what it had before, until that has given way', [has('ipv4', true), has('ipv6', true)], false],
+    ['the other family alone', [{ ...has('ipv4'), assignment: undefined }, has('ipv6', true)], false],
+    ['one of the pool, and the other family still', [has('ipv4'), has('ipv6', true)], true],
+  ])('has %s: %j', (_what, families, hasAll) => {
+    expect(hasAllOf({ queries }, families)).toBe(hasAll);
+  });
+
+  test('is asked for that family alone', () => {
+    expect((['ipv4', 'ipv6'] as const).filter((family) => isAskedBy({ queries }, { family }))).toEqual([
+      'ipv4',
+    ]);
   });
 });
 
