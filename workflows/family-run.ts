@@ -43,7 +43,7 @@ export interface FamilyRun {
   throttled: boolean;
   /** Why it keeps an address that is not of its pool: the configuration changed. In words. */
   kept: string | undefined;
-  /** The Node's labels moved it to another pool: it keeps its address until it has one of that pool, if of another family. */
+  /** The Node's labels moved it to another pool: it keeps its address until it has one of that pool, which may be of another family. */
   isLeaving: boolean;
   /** This run saw it assigned once: what comes later is not the node's first address. */
   wasAssigned: boolean;

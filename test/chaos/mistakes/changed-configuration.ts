@@ -1,5 +1,5 @@
 /** Mistakes in the configuration: it is rolled out, and put right again. */
-import { type MistakeWorld } from './mistake-world.ts';
+import type { MistakeWorld } from './mistake-world.ts';
 import type { Mistake, Told } from './mistake.ts';
 
 const nodes = 3;
