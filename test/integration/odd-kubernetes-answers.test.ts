@@ -104,21 +104,6 @@ const readsOneNode = ({ method, path }: ProxiedCall): boolean =>
 const listsNodes = ({ method, path, isWatch }: ProxiedCall): boolean =>
   method === 'GET' && path === nodesPath && !isWatch;
 
-test.each(names)('the worker is answered with: %s', async (name) => {
-  const node = await HealthyNode.make();
-  const answer: OddAnswer = oddAnswers[name];
-  ofWorker.spoil((call) => (readsOneNode(call) ? answer : undefined));
-  await node.look();
-  await until('an outcome', async () => node.losses > 0 || (await node.pendingFailure()) !== '');
-  expect(node.losses).toBe(0);
-  expect(await node.pendingFailure()).toMatch(oddAnswerRemedy);
-  expect(await node.pendingFailure()).toContain(`HTTP ${answer.status}, ${answer.type}`);
-
-  ofWorker.pass();
-  await until('the look succeeds', async () => (await node.pendingFailure()) === '' && node.isAssigned());
-  expect(node.losses).toBe(0);
-});
-
 test.each(names)('the watcher is answered with: %s', async (name) => {
   const node = await HealthyNode.make();
   ofWatcher.spoil((call) => {

@@ -59,6 +59,7 @@ export class MistakeWorld {
   readonly #clusters: KubernetesServer[] = [];
   /** Nodes that are alive. Two clusters may have a Node of one name, and two Nodes may name one machine. */
   #nodes: LivingNode[] = [];
+  #first: Snapshot | undefined;
   #files = 0;
 
   private constructor(world: World, client: Client, bundleFile: string) {
@@ -108,7 +109,14 @@ export class MistakeWorld {
       const ip = this.addressOf(instanceId);
       return ip === undefined ? [] : [{ node: name, instanceId, ip }];
     });
-    return { holdings, events: this.world.ec2.journal().length };
+    const snapshot = { holdings, events: this.world.ec2.journal().length };
+    this.#first ??= snapshot;
+    return snapshot;
+  }
+
+  /** Which addresses were taken since the first snapshot: of a scene that could not be played to its end. */
+  lostSoFar(): LostAddress[] {
+    return this.#first === undefined ? [] : this.lostSince(this.#first);
   }
 
   /** Which of those addresses were taken since, from nodes that are alive to this moment. */

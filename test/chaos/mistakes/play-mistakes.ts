@@ -85,7 +85,8 @@ export async function playMistake(
   try {
     played = await play(world);
   } catch (error) {
-    played = { lost: [], said: '', error: error instanceof Error ? error.message : String(error) };
+    const message = error instanceof Error ? error.message : String(error);
+    played = { lost: world.lostSoFar(), said: '', error: message };
   }
   const keepLogs = keep === true || played.lost.length > 0 || played.error !== undefined;
   if (keepLogs) say(`  logs: ${world.world.dir}`);

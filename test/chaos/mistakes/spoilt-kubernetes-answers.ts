@@ -31,11 +31,13 @@ async function play(world: MistakeWorld): Promise<Told> {
       );
       await workflow.signal(nodeChangedSignal, { uid: 'changed' });
       let failures = '';
+      const { status, type } = oddAnswers[answer];
       await eventually(`words about: ${answer}`, async () => {
         failures = await pendingFailures(workflow);
+        const isNamed = failures.includes(`HTTP ${status}, ${type}`) && oddAnswerRemedy.test(failures);
         // The watcher lists the Nodes at each reconcile, the worker reads one.
         const isListed = proxy.spoilt().some(({ path }) => path === nodesPath);
-        return isListed && oddAnswerRemedy.test(failures);
+        return isListed && isNamed;
       });
       said.push(failures);
       proxy.pass();
