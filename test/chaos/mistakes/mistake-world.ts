@@ -210,14 +210,20 @@ export class MistakeWorld {
     await eventually(`${node} ends`, async () => (await workflow.describe()).status.name === 'COMPLETED');
   }
 
-  /** @returns what the node's workflow says, once that has these words in it */
+  /**
+   * @returns what the node's workflow says, once that has these words in it
+   * @throws Error as soon as a living node has lost its address
+   */
   async said(node: string, words: RegExp): Promise<string> {
     let said = '';
     await eventually(
       `${node} says ${words}`,
-      async () => words.test((said = (await this.status(node)).message)),
+      async () => this.lostSoFar().length > 0 || words.test((said = (await this.status(node)).message)),
       { lastSeen: () => [said, ...this.#programs.map((program) => program.output().slice(-600))] },
     );
+    const [lost] = this.lostSoFar();
+    if (lost !== undefined)
+      throw new Error(`${lost.node} lost ${lost.ip}, which its workflow calls: ${said}`);
     return said;
   }
 
