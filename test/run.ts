@@ -93,7 +93,9 @@ function changedFiles(since: string): string[] {
 async function runJest(chosen: typeof suites, reportFile: string, folder: string): Promise<number> {
   const needs = (tool: string): boolean => chosen.some(({ tools }) => tools.includes(tool));
   // Most suites wait for servers more than they compute.
-  const workers = needs('temporal') ? availableParallelism() + 1 : availableParallelism();
+  const most = needs('temporal') ? availableParallelism() + 1 : availableParallelism();
+  // A worker without a file would have an API server started for it.
+  const workers = files.length > 0 ? Math.min(most, files.length) : most;
   // Made and started once here, not by each of many files.
   const bundle = needs('temporal') && (await writeWorkflowBundle(join(folder, 'workflows.js')));
   const servers = needs('kube-apiserver') ? await startSharedServers(workers) : undefined;
