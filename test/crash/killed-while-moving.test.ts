@@ -2,35 +2,19 @@
  * A node is moved to another address of its pool, and the worker dies on the way. The one that takes over ends the move; where
  * somebody else took the other address meanwhile, the node ends with the one that it had. Never with none.
  */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type GceEmulator, startGceEmulator } from '../../sandbox/gce/emulator.ts';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { addressOf } from '../integration/assigned-address.ts';
-import type { HeldAt } from './cloud-gate.ts';
 import { CrashWorld } from './crash-world.ts';
 import { eventually } from './eventually.ts';
-import { GceScene } from './gce-scene.ts';
+import { type GceCase, GceCluster, type GceScene, type Step } from './gce-scene.ts';
 
 const CASE_MS = 300_000;
-const gceRegions = ['europe-west1', 'europe-west2', 'europe-west3', 'europe-west4', 'us-east1', 'us-west1'];
 
 let crash: CrashWorld;
-let gce: GceEmulator;
 beforeAll(async () => {
-  gce = await startGceEmulator({ operationMs: 300 });
   crash = await CrashWorld.start();
 }, 900_000);
-afterAll(async () => {
-  await crash.stop();
-  await gce.close();
-});
-
-/** Where the worker is killed, and what becomes of the call. */
-interface Step {
-  readonly name: string;
-  readonly action: string;
-  readonly at: HeldAt;
-  readonly fate: 'letGo' | 'discard';
-}
+afterAll(() => crash.stop());
 
 /** @param isTaken somebody takes the other address before the next worker starts */
 function onEc2({ name, action, at, fate }: Step, isTaken: boolean): void {
@@ -74,47 +58,45 @@ onEc2({ name: 'late', action: 'AssociateAddress', at: 'request', fate: 'letGo' }
 onEc2({ name: 'unanswered', action: 'AssociateAddress', at: 'answer', fate: 'discard' }, false);
 onEc2({ name: 'unsent', action: 'AssociateAddress', at: 'request', fate: 'discard' }, true);
 
-function onGce({ name, action, at, fate }: Step, isTaken: boolean): void {
-  test.concurrent(
-    `on GCE, killed at ${name}${isTaken ? ', and the other address is taken' : ''}`,
-    async () => {
-      const region = gceRegions.shift();
-      if (region === undefined) throw new Error('More cases than regions: add a region.');
-      const { world, client, bundleFile } = crash;
-      const scene = await GceScene.open({
-        world,
-        gce,
-        client,
-        region,
-        name: `move-${name}-${region}`,
-        bundleFile,
-      });
-      try {
-        const worker = await scene.startWorker();
+const gceSteps: readonly Step[] = [
+  { name: 'del-unsent', action: 'deleteAccessConfig', at: 'request', fate: 'discard' },
+  { name: 'del-unanswered', action: 'deleteAccessConfig', at: 'answer', fate: 'discard' },
+  { name: 'add-unsent', action: 'addAccessConfig', at: 'request', fate: 'discard' },
+  { name: 'add-unanswered', action: 'addAccessConfig', at: 'answer', fate: 'discard' },
+];
+const gceCases: readonly GceCase[] = [
+  ...gceSteps.map((step) => ({ ...step, isTaken: false })),
+  ...gceSteps
+    .filter(({ name }) => name === 'del-unanswered' || name === 'add-unsent')
+    .map((step) => ({ ...step, isTaken: true })),
+];
+
+describe('on GCE', () => {
+  let cluster: GceCluster;
+  let scenes: Map<GceCase, GceScene>;
+  const others = new Map<GceScene, string>();
+  beforeAll(async () => {
+    cluster = await GceCluster.open('gce-moving', crash, gceCases);
+    scenes = await cluster.play(
+      gceCases,
+      async (scene) => {
         await scene.startNode();
         await scene.assigned();
-        const other = scene.reserveAnother();
+        others.set(scene, scene.reserveAnother());
+      },
+      (scene) => scene.move(),
+    );
+  }, CASE_MS);
+  afterAll(() => cluster?.close());
 
-        const call = scene.gate.hold(action, at);
-        await scene.move(other.name);
-        await call.reached();
-        worker.kill('SIGKILL');
-        await worker.exited;
-        call[fate]();
-        if (isTaken) scene.takeAddress(other.name);
-        await scene.startWorker();
-        await scene.assigned(isTaken ? scene.staticIp : other.ip);
-      } finally {
-        await scene.close();
-      }
+  test.each(
+    gceCases.map((it) => [it.name, it.isTaken ? ', and the other address is taken' : '', it] as const),
+  )(
+    'killed at %s%s',
+    async (_, _taken, it) => {
+      const scene = scenes.get(it);
+      await scene?.assigned(it.isTaken ? scene.staticIp : others.get(scene));
     },
     CASE_MS,
   );
-}
-
-onGce({ name: 'del-unsent', action: 'deleteAccessConfig', at: 'request', fate: 'discard' }, false);
-onGce({ name: 'del-unanswered', action: 'deleteAccessConfig', at: 'answer', fate: 'discard' }, false);
-onGce({ name: 'add-unsent', action: 'addAccessConfig', at: 'request', fate: 'discard' }, false);
-onGce({ name: 'add-unanswered', action: 'addAccessConfig', at: 'answer', fate: 'discard' }, false);
-onGce({ name: 'del-unanswered', action: 'deleteAccessConfig', at: 'answer', fate: 'discard' }, true);
-onGce({ name: 'add-unsent', action: 'addAccessConfig', at: 'request', fate: 'discard' }, true);
+});
