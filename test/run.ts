@@ -29,6 +29,7 @@ interface Options {
   readonly changed?: string | true;
   readonly slowest?: string;
   readonly record?: boolean;
+  readonly workers?: string;
 }
 
 const command = new Command('npm test --')
@@ -38,11 +39,12 @@ const command = new Command('npm test --')
   .option('--suite <names...>', `only these: ${suites.map(({ name }) => name).join(', ')}`, [])
   .option('--changed [commit]', 'only the suites that the change since that commit touches (default: HEAD)')
   .option('--slowest <count>', 'also print that many of the slowest tests')
+  .option('--workers <count>', 'so many files at once (default: one more than the cores)')
   .option('--record', 'write the times into docs/testing.md')
   .allowUnknownOption()
   .allowExcessArguments()
   .parse();
-const { suite: named, changed, slowest, record } = command.opts<Options>();
+const { suite: named, changed, slowest, record, workers: wanted } = command.opts<Options>();
 const files = command.args.filter((arg) => existsSync(join(root, arg)));
 
 /** The programs that the tests start, some hundred times, are compiled once for all runs: Node.js sees what has changed. */
@@ -98,7 +100,8 @@ function changedFiles(since: string): string[] {
 async function runJest(chosen: typeof suites, reportFile: string, folder: string): Promise<number> {
   const needs = (tool: string): boolean => chosen.some(({ tools }) => tools.includes(tool));
   // Most suites wait for servers more than they compute.
-  const most = needs('temporal') ? availableParallelism() + 1 : availableParallelism();
+  const usual = needs('temporal') ? availableParallelism() + 1 : availableParallelism();
+  const most = wanted === undefined ? usual : Number(wanted);
   // A worker without a file would have an API server started for it.
   const workers = files.length > 0 ? Math.min(most, files.length) : most;
   // Made and started once here, not by each of many files.
@@ -138,7 +141,6 @@ function startJest(
   return run(
     process.execPath,
     [
-      '--experimental-vm-modules',
       '--disable-warning=ExperimentalWarning',
       join(root, 'node_modules/jest/bin/jest.js'),
       '--json',
