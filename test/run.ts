@@ -39,7 +39,10 @@ const command = new Command('npm test --')
   .option('--suite <names...>', `only these: ${suites.map(({ name }) => name).join(', ')}`, [])
   .option('--changed [commit]', 'only the suites that the change since that commit touches (default: HEAD)')
   .option('--slowest <count>', 'also print that many of the slowest tests')
-  .option('--workers <count>', 'so many files at once (default: one more than the cores)')
+  .option(
+    '--workers <count>',
+    'so many files at once (default: twice the cores, or as many where no server runs)',
+  )
   .option('--record', 'write the times into docs/testing.md')
   .allowUnknownOption()
   .allowExcessArguments()
@@ -100,7 +103,7 @@ function changedFiles(since: string): string[] {
 async function runJest(chosen: typeof suites, reportFile: string, folder: string): Promise<number> {
   const needs = (tool: string): boolean => chosen.some(({ tools }) => tools.includes(tool));
   // Most suites wait for servers more than they compute.
-  const usual = needs('temporal') ? availableParallelism() + 1 : availableParallelism();
+  const usual = needs('temporal') ? availableParallelism() * 2 : availableParallelism();
   const most = wanted === undefined ? usual : Number(wanted);
   // A worker without a file would have an API server started for it.
   const workers = files.length > 0 ? Math.min(most, files.length) : most;
