@@ -11,6 +11,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { AddressInfo as Ec2Address } from '../../sandbox/ec2/owner.ts';
 import { eventually } from './eventually.ts';
 
 /** `request`: the cloud has not heard of it. `answer`: it has carried it out, and the caller has not heard of it. */
@@ -30,7 +31,7 @@ export interface CloudGate {
   /**
    * Holds the next call of this action; earlier holds strike first, each one call.
    *
-   * @param of only a call about this machine. Its other changes are held too once that call is held, until they are all discarded
+   * @param of only a call about this machine, by its name in the gate's `machines`. Its other changes are held too once that call is held, until they are all discarded
    * at the end of the hold: so a caller that tries again while a test waits for others changes nothing.
    */
   hold(action: string, at: HeldAt, of?: string): HeldCall;
@@ -60,11 +61,25 @@ interface Call {
 /** @returns what a call is known by to {@link CloudGate.hold} */
 export type ActionOf = (call: Call) => string | undefined;
 
-/** Which machine a call changes, or whose change it waits for. */
+/** Which of several machines a call changes, or whose change it waits for. */
 export interface Machines {
   of(call: Call): string | undefined;
   /** Before the caller has the answer. */
-  learn(call: Call, answer: string): void;
+  learn?(call: Call, answer: string): void;
+}
+
+/** EC2's calls name addresses. Where each machine has a pool of its own, the address tells whose it is, by its tag. */
+export function ec2Machines(addresses: () => readonly Ec2Address[]): Machines {
+  return {
+    of: ({ body }) => {
+      const call = new URLSearchParams(body);
+      const [allocation, association] = [call.get('AllocationId'), call.get('AssociationId')];
+      if (allocation === null && association === null) return undefined;
+      const isNamed = (it: Ec2Address) =>
+        it.allocationId === allocation || (association !== null && it.associationId === association);
+      return addresses().find(isNamed)?.tags['kubeip'];
+    },
+  };
 }
 
 /** EC2's Query protocol names its action in the body. */
@@ -99,7 +114,7 @@ export function gceMachines(): Machines {
 export async function startCloudGate(
   target: string,
   actionOf: ActionOf,
-  machines: Machines = { of: () => undefined, learn: () => {} },
+  machines: Machines = { of: () => undefined },
 ): Promise<CloudGate> {
   const holds: Hold[] = [];
   const underWay = new Map<string, Hold>();
@@ -170,7 +185,7 @@ async function pass(
     return;
   }
   const answer = await forward(target, incoming, body);
-  machines.learn(call, answer.body.toString());
+  machines.learn?.(call, answer.body.toString());
   if (hold?.at === 'answer' && (await decision(hold)) === 'discard') {
     outgoing.destroy();
     return;

@@ -7,6 +7,8 @@ import { addressOf } from '../integration/assigned-address.ts';
 import { CrashWorld } from './crash-world.ts';
 import { eventually } from './eventually.ts';
 import { type GceCase, GceCluster, type GceScene, type Step } from './gce-scene.ts';
+import { type KilledAtCall, killedTogether } from './killed-together.ts';
+import type { Scene } from './scene.ts';
 
 const CASE_MS = 300_000;
 
@@ -16,47 +18,76 @@ beforeAll(async () => {
 }, 900_000);
 afterAll(() => crash.stop());
 
-/** @param isTaken somebody takes the other address before the next worker starts */
-function onEc2({ name, action, at, fate }: Step, isTaken: boolean): void {
-  test.concurrent(
-    `on EC2, killed at ${name}${isTaken ? ', and the other address is taken' : ''}`,
-    () =>
-      crash.play(`move-${name}${isTaken ? '-taken' : ''}`, async (scene) => {
-        const before = scene.addAddresses(1);
-        const node = await scene.addNode('a');
-        const worker = await scene.start('worker');
-        await scene.startWorkflow(node);
-        await scene.assigned(node);
-        const after = scene.addAddresses(1);
-
-        const call = scene.ec2.hold(action, at);
-        await scene.move(node, after);
-        await call.reached();
-        worker.kill('SIGKILL');
-        await worker.exited;
-        call[fate]();
-        // It is not without an address while nobody looks after it.
-        expect(scene.addressOf(node)).toBeDefined();
-        if (isTaken) scene.takeByHand(after);
-
-        await scene.start('worker');
-        const wanted = isTaken ? before : after;
-        await eventually(`${node} has ${wanted}, and nothing more is tried`, async () => {
-          const status = await scene.status(node);
-          const isOver = status.tried.some(({ what }) => what.startsWith('move '));
-          return isOver && addressOf(status)?.ip === wanted && scene.addressOf(node) === wanted;
-        });
-        await scene.assigned(node);
-      }),
-    CASE_MS,
-  );
+/** Waits until the move is over, and the node has this address. */
+async function movedTo(scene: Scene, node: string, wanted: string | undefined): Promise<void> {
+  await eventually(`${node} has ${wanted}, and nothing more is tried`, async () => {
+    const status = await scene.status(node);
+    const isOver = status.tried.some(({ what }) => what.startsWith('move '));
+    return isOver && addressOf(status)?.ip === wanted && scene.addressOf(node) === wanted;
+  });
+  await scene.assigned(node);
 }
 
-onEc2({ name: 'claimed', action: 'DescribeAddresses', at: 'answer', fate: 'discard' }, false);
-onEc2({ name: 'unsent', action: 'AssociateAddress', at: 'request', fate: 'discard' }, false);
-onEc2({ name: 'late', action: 'AssociateAddress', at: 'request', fate: 'letGo' }, false);
-onEc2({ name: 'unanswered', action: 'AssociateAddress', at: 'answer', fate: 'discard' }, false);
-onEc2({ name: 'unsent', action: 'AssociateAddress', at: 'request', fate: 'discard' }, true);
+test(
+  'on EC2, killed at claimed',
+  () =>
+    crash.play('move-claimed', async (scene) => {
+      scene.addAddresses(1);
+      const node = await scene.addNode('a');
+      const worker = await scene.start('worker');
+      await scene.startWorkflow(node);
+      await scene.assigned(node);
+      const after = scene.addAddresses(1);
+
+      const list = scene.ec2.hold('DescribeAddresses', 'answer');
+      await scene.move(node, after);
+      await list.reached();
+      worker.kill('SIGKILL');
+      await worker.exited;
+      list.discard();
+      expect(scene.addressOf(node)).toBeDefined();
+      await scene.start('worker');
+      await movedTo(scene, node, after);
+    }),
+  CASE_MS,
+);
+
+/** @param isTaken somebody takes the other address before the next worker starts */
+function onEc2(step: Pick<KilledAtCall, 'id' | 'at' | 'fate'>, isTaken = false): KilledAtCall {
+  let before: string | undefined;
+  let after = '';
+  return {
+    ...step,
+    name: `killed at ${step.id}`,
+    action: 'AssociateAddress',
+    begin: async (scene, node) => {
+      await scene.startWorkflow(node);
+      await scene.assigned(node);
+      before = scene.addressOf(node);
+      after = scene.addAddresses(1, step.id);
+    },
+    go: (scene, node) => scene.move(node, after),
+    afterwards: (scene, node) => {
+      // It is not without an address while nobody looks after it.
+      expect(scene.addressOf(node)).toBeDefined();
+      if (isTaken) scene.takeByHand(after);
+    },
+    end: (scene, node) => movedTo(scene, node, isTaken ? before : after),
+  };
+}
+
+killedTogether(
+  'on EC2',
+  'move-at-calls',
+  () => crash,
+  [
+    onEc2({ id: 'move-unsent', at: 'request', fate: 'discard' }),
+    onEc2({ id: 'move-late', at: 'request', fate: 'letGo' }),
+    onEc2({ id: 'move-unanswered', at: 'answer', fate: 'discard' }),
+    onEc2({ id: 'move-unsent-taken', at: 'request', fate: 'discard' }, true),
+  ],
+  CASE_MS,
+);
 
 const gceSteps: readonly Step[] = [
   { name: 'del-unsent', action: 'deleteAccessConfig', at: 'request', fate: 'discard' },
