@@ -9,9 +9,10 @@ import { type KubernetesServer, startKubernetes } from '../../../sandbox/process
 import { startProgram } from '../../../sandbox/processes/program.ts';
 import { applyShippedAccounts } from '../../../sandbox/processes/shipped-accounts.ts';
 import { ensureTools } from '../../../sandbox/tools/ensure-tools.ts';
-import { startWorld, type World } from '../../../sandbox/world.ts';
+import type { World } from '../../../sandbox/world.ts';
 import { type AssignIpStatus, assignIpWorkflowId, statusQuery } from '../../../workflows/messages.ts';
 import { type Ended, runKubeip } from '../../cli/run-kubeip.ts';
+import { startTestWorld } from '../../shared-kubernetes.ts';
 import { eventually } from '../../crash/eventually.ts';
 import { type Holding, type LostAddress, lostAddresses } from './mistake.ts';
 
@@ -53,7 +54,7 @@ export class MistakeWorld {
 
   /** @param bundleFile of the workflows */
   static async start(bundleFile: string): Promise<MistakeWorld> {
-    const world = await startWorld({ temporal: true, kubernetes: true, ec2: true });
+    const world = await startTestWorld({ temporal: true, kubernetes: true, ec2: true });
     const connection = await Connection.connect({ address: world.temporal.address });
     return new MistakeWorld(
       world,
