@@ -1,14 +1,9 @@
 /** @type {import('jest').Config} */
 export default {
-  testEnvironment: 'node',
+  runner: '<rootDir>/test/runner/native-runner.mjs',
   testMatch: ['<rootDir>/test/**/*.test.ts'],
-  extensionsToTreatAsEsm: ['.ts'],
-  transform: {
-    '^.+\\.ts$': [
-      '@swc/jest',
-      { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'es6' } },
-    ],
-  },
+  // Node.js loads the files, and strips their types.
+  transform: {},
   testTimeout: 60_000,
   testSequencer: '<rootDir>/test/sequencer.mjs',
 };

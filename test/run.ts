@@ -2,12 +2,14 @@
  * `npm test`: makes sure that the tools are there, runs the suites, and ends with a table of their times and with
  * `N passed, N failed`. A suite that cannot be loaded, or a run in which no test was executed, counts as failed.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { Command } from 'commander';
+import { cacheRoot } from '../sandbox/tools/cache.ts';
 import {
   markdownTables,
   type Report,
@@ -27,6 +29,7 @@ interface Options {
   readonly changed?: string | true;
   readonly slowest?: string;
   readonly record?: boolean;
+  readonly workers?: string;
 }
 
 const command = new Command('npm test --')
@@ -36,12 +39,19 @@ const command = new Command('npm test --')
   .option('--suite <names...>', `only these: ${suites.map(({ name }) => name).join(', ')}`, [])
   .option('--changed [commit]', 'only the suites that the change since that commit touches (default: HEAD)')
   .option('--slowest <count>', 'also print that many of the slowest tests')
+  .option(
+    '--workers <count>',
+    'so many files at once (default: twice the cores, or as many where no server runs)',
+  )
   .option('--record', 'write the times into docs/testing.md')
   .allowUnknownOption()
   .allowExcessArguments()
   .parse();
-const { suite: named, changed, slowest, record } = command.opts<Options>();
+const { suite: named, changed, slowest, record, workers: wanted } = command.opts<Options>();
 const files = command.args.filter((arg) => existsSync(join(root, arg)));
+
+/** The programs that the tests start, some hundred times, are compiled once for all runs: Node.js sees what has changed. */
+const compiledFolder = join(cacheRoot(), '../compiled');
 
 process.exitCode = await main();
 
@@ -93,20 +103,34 @@ function changedFiles(since: string): string[] {
 async function runJest(chosen: typeof suites, reportFile: string, folder: string): Promise<number> {
   const needs = (tool: string): boolean => chosen.some(({ tools }) => tools.includes(tool));
   // Most suites wait for servers more than they compute.
-  const workers = needs('temporal') ? availableParallelism() + 1 : availableParallelism();
+  const usual = needs('temporal') ? availableParallelism() * 2 : availableParallelism();
+  const most = wanted === undefined ? usual : Number(wanted);
+  // A worker without a file would have an API server started for it.
+  const workers = files.length > 0 ? Math.min(most, files.length) : most;
   // Made and started once here, not by each of many files.
   const bundle = needs('temporal') && (await writeWorkflowBundle(join(folder, 'workflows.js')));
   const servers = needs('kube-apiserver') ? await startSharedServers(workers) : undefined;
+  if (needs('temporal') && !existsSync(compiledFolder)) await compilePrograms();
   try {
     return await startJest(chosen, reportFile, workers, {
-      // The programs that the tests start, some hundred times, are compiled once.
-      NODE_COMPILE_CACHE: join(folder, 'compiled'),
+      NODE_COMPILE_CACHE: compiledFolder,
       ...servers?.env,
       ...(bundle && { KUBEIP_WORKFLOW_BUNDLE: bundle }),
     });
   } finally {
     await servers?.stop();
   }
+}
+
+/** A program that a test kills leaves nothing compiled behind. What these load beside the main program is loaded on demand. */
+async function compilePrograms(): Promise<void> {
+  const onDemand = ['aws/aws-provider', 'gcp/gcp-provider'].map((name) => `--import=./clouds/${name}.ts`);
+  const compile = (program: string): Promise<unknown> =>
+    promisify(execFile)(process.execPath, [...onDemand, program, '--help'], {
+      cwd: root,
+      env: { ...process.env, NODE_COMPILE_CACHE: compiledFolder },
+    });
+  await Promise.all(['worker/main.ts', 'watcher/main.ts', 'cli/main.ts'].map(compile));
 }
 
 function startJest(
@@ -120,7 +144,6 @@ function startJest(
   return run(
     process.execPath,
     [
-      '--experimental-vm-modules',
       '--disable-warning=ExperimentalWarning',
       join(root, 'node_modules/jest/bin/jest.js'),
       '--json',

@@ -11,6 +11,8 @@ const long = [
   '/helm/install',
   '/image/staged',
   '/replay/',
+  '/unit/config-fuzz',
+  '/unit/tools',
   '/integration/',
 ];
 

@@ -9,6 +9,7 @@ import * as gax from 'google-gax';
 import { CloudError, type CloudCallEvent } from '../provider.ts';
 import { toCloudError, type GcpCallContext } from './errors.ts';
 import type { GcpAction } from './permissions.ts';
+import { onlyUsedServices } from './used-services.ts';
 
 export interface GcpClientOptions {
   /**
@@ -40,12 +41,19 @@ const loadedProtos = new WeakMap<gax.protobuf.INamespace, gax.protobuf.Root>();
 
 /** As `Root.fromJSON`, once for each description: the roots are read, never changed. */
 function loadProtos(json: gax.protobuf.INamespace): gax.protobuf.Root {
-  const loaded = loadedProtos.get(json) ?? gax.protobuf.Root.fromJSON(json);
+  const loaded = loadedProtos.get(json) ?? gax.protobuf.Root.fromJSON(onlyUsedServices(json));
   loadedProtos.set(json, loaded);
   return loaded;
 }
 
-const { protobuf } = gax.fallback;
+const { protobuf, GrpcClient } = gax.fallback;
+
+/** Its own way hashes a description of 12 MB for each client, and makes types of all of it: most of a second at each start. */
+class LeanGrpcClient extends GrpcClient {
+  override loadProtoJSON(json: gax.protobuf.INamespace): gax.protobuf.Root {
+    return loadProtos(json);
+  }
+}
 
 /**
  * Google's REST transport, except that an error with details does not make it build its description of the whole API anew:
@@ -55,6 +63,7 @@ const transport: typeof gax = {
   ...gax,
   fallback: {
     ...gax.fallback,
+    GrpcClient: LeanGrpcClient,
     protobuf: { ...protobuf, Root: Object.assign(Object.create(protobuf.Root), { fromJSON: loadProtos }) },
   },
 };

@@ -20,7 +20,7 @@ function withHeaders(answer: Answer, more: Answer['headers']): Answer {
   return { ...answer, headers: { ...answer.headers, ...more } };
 }
 
-/** What a client must not read to its end. The client is the same for every family of a cloud. */
+/** What a client must not read to its end. The client is the same for every family and every call of a cloud. */
 export const largeSpoils: readonly (readonly [string, Spoil])[] = [
   ['10 MB of bytes', body(() => Buffer.alloc(10_000_000, 0xa7))],
   ['10 MB of an open element', body(() => `<?xml version="1.0"?><a>${'<b>'.repeat(3_300_000)}`)],

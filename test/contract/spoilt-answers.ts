@@ -33,6 +33,8 @@ interface SpoiltCase {
   readonly holder?: 'instance' | 'other';
   /** It changes something: whatever came of it, a second call must find it done, or do it. */
   readonly changes?: boolean;
+  /** Large answers too: every call goes through the same client, so one that reads and one that changes something are enough. */
+  readonly meetsLarge?: boolean;
   readonly call: (provider: CloudProvider, scene: Scene) => Promise<unknown>;
   /** The only results that are true. */
   readonly isTrue: (result: unknown, scene: Scene, backend: CloudBackend) => Promise<boolean>;
@@ -61,6 +63,7 @@ const spoiltCases: readonly SpoiltCase[] = [
   {
     name: 'listAddresses',
     holder: 'other',
+    meetsLarge: true,
     call: (provider, { pool }) => provider.listAddresses(pool),
     isTrue: async (result, { pool }, { provider }) => same(result, await provider.listAddresses(pool)),
     isHarmless: (result, { held, free }) => {
@@ -79,6 +82,7 @@ const spoiltCases: readonly SpoiltCase[] = [
   {
     name: 'associate a free address',
     changes: true,
+    meetsLarge: true,
     call: (provider, { instance, free }) => provider.associate(instance, free),
     isTrue: async (_, { free }, { holderOf }) => (await holderOf(free)) !== undefined,
   },
@@ -156,7 +160,10 @@ interface Stage {
 async function wrongOutcomes(stage: Stage): Promise<string[]> {
   const wrong: string[] = [];
   const answers = await answersOf(stage);
-  for (const [what, spoil] of [...spoils, ...(stage.isThorough ? largeSpoils : [])]) {
+  if (stage.isThorough && stage.it.meetsLarge === true) {
+    for (const [what, spoil] of largeSpoils) wrong.push(...(await attempt(stage, what, spoil)));
+  }
+  for (const [what, spoil] of spoils) {
     wrong.push(...(await attempt(stage, what, spoil)));
     for (let nth = 1; nth < answers.length; nth++) {
       wrong.push(...(await attempt(stage, `${what} (answer ${nth})`, spoil, nth)));

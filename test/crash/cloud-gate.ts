@@ -11,6 +11,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { AddressInfo as Ec2Address } from '../../sandbox/ec2/owner.ts';
 import { eventually } from './eventually.ts';
 
 /** `request`: the cloud has not heard of it. `answer`: it has carried it out, and the caller has not heard of it. */
@@ -27,14 +28,20 @@ export interface HeldCall {
 
 export interface CloudGate {
   readonly url: string;
-  /** Holds the next call of this action; earlier holds strike first, each one call. */
-  hold(action: string, at: HeldAt): HeldCall;
+  /**
+   * Holds the next call of this action; earlier holds strike first, each one call.
+   *
+   * @param of only a call about this machine, by its name in the gate's `machines`. Its other changes are held too once that call is held, until they are all discarded
+   * at the end of the hold: so a caller that tries again while a test waits for others changes nothing.
+   */
+  hold(action: string, at: HeldAt, of?: string): HeldCall;
   close(): Promise<void>;
 }
 
 interface Hold {
   readonly action: string;
   readonly at: HeldAt;
+  readonly of: string | undefined;
   readonly held: PromiseWithResolvers<void>;
   readonly decided: PromiseWithResolvers<'letGo' | 'discard'>;
 }
@@ -45,8 +52,35 @@ interface Answer {
   readonly body: Buffer;
 }
 
+interface Call {
+  readonly method: string;
+  readonly path: string;
+  readonly body: string;
+}
+
 /** @returns what a call is known by to {@link CloudGate.hold} */
-export type ActionOf = (request: { method: string; path: string; body: string }) => string | undefined;
+export type ActionOf = (call: Call) => string | undefined;
+
+/** Which of several machines a call changes, or whose change it waits for. */
+export interface Machines {
+  of(call: Call): string | undefined;
+  /** Before the caller has the answer. */
+  learn?(call: Call, answer: string): void;
+}
+
+/** EC2's calls name addresses. Where each machine has a pool of its own, the address tells whose it is, by its tag. */
+export function ec2Machines(addresses: () => readonly Ec2Address[]): Machines {
+  return {
+    of: ({ body }) => {
+      const call = new URLSearchParams(body);
+      const [allocation, association] = [call.get('AllocationId'), call.get('AssociationId')];
+      if (allocation === null && association === null) return undefined;
+      const isNamed = (it: Ec2Address) =>
+        it.allocationId === allocation || (association !== null && it.associationId === association);
+      return addresses().find(isNamed)?.tags['kubeip'];
+    },
+  };
+}
 
 /** EC2's Query protocol names its action in the body. */
 export const ec2Action: ActionOf = ({ body }) => new URLSearchParams(body).get('Action') ?? undefined;
@@ -59,21 +93,52 @@ export const gceAction: ActionOf = ({ method, path }) => {
   return collection === 'instances' ? 'getInstance' : `${method} ${last}`;
 };
 
-export async function startCloudGate(target: string, actionOf: ActionOf): Promise<CloudGate> {
+/** Compute Engine's paths name the instance, or the operation that an earlier answer named. */
+export function gceMachines(): Machines {
+  const instanceOf = new Map<string, string>();
+  const of = ({ method, path }: Call): string | undefined => {
+    if (method !== 'POST') return undefined;
+    const [, collection, name = ''] = /\/(instances|operations)\/([^/]+)\/\w+/.exec(path) ?? [];
+    return collection === 'instances' ? name : instanceOf.get(name);
+  };
+  return {
+    of,
+    learn: (call, answer) => {
+      const instance = of(call);
+      const operation = instance && /"name":\s*"(operation-[^"]+)"/.exec(answer)?.[1];
+      if (instance && operation) instanceOf.set(operation, instance);
+    },
+  };
+}
+
+export async function startCloudGate(
+  target: string,
+  actionOf: ActionOf,
+  machines: Machines = { of: () => undefined },
+): Promise<CloudGate> {
   const holds: Hold[] = [];
-  const take = (action: string | undefined): Hold | undefined => {
-    const index = holds.findIndex((hold) => hold.action === action);
-    return index < 0 ? undefined : holds.splice(index, 1)[0];
+  const underWay = new Map<string, Hold>();
+  const take = (call: Call): Hold | undefined => {
+    const [action, machine] = [actionOf(call), machines.of(call)];
+    const before = machine === undefined ? undefined : underWay.get(machine);
+    if (before !== undefined) return { ...before, at: 'request', decided: discardedAfter(before) };
+    const index = holds.findIndex((it) => it.action === action && (it.of ?? machine) === machine);
+    const hold = index < 0 ? undefined : holds.splice(index, 1)[0];
+    if (hold?.of !== undefined) {
+      underWay.set(hold.of, hold);
+      void hold.decided.promise.then(() => underWay.delete(hold.of ?? ''));
+    }
+    return hold;
   };
   const server = createServer((incoming, outgoing) => {
-    pass(target, (call) => take(actionOf(call)), incoming, outgoing).catch(() => outgoing.destroy());
+    pass(target, take, machines, incoming, outgoing).catch(() => outgoing.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    hold: (action, at) => {
-      const hold = { action, at, held: Promise.withResolvers<void>(), decided: newDecision() };
+    hold: (action, at, of) => {
+      const hold = { action, at, of, held: Promise.withResolvers<void>(), decided: newDecision() };
       holds.push(hold);
       return handleOf(hold);
     },
@@ -88,6 +153,12 @@ function newDecision(): Hold['decided'] {
   return Promise.withResolvers();
 }
 
+function discardedAfter({ decided }: Hold): Hold['decided'] {
+  const after = newDecision();
+  void decided.promise.then(() => after.resolve('discard'));
+  return after;
+}
+
 function handleOf({ action, at, held, decided }: Hold): HeldCall {
   let isHeld = false;
   void held.promise.then(() => (isHeld = true));
@@ -100,18 +171,21 @@ function handleOf({ action, at, held, decided }: Hold): HeldCall {
 
 async function pass(
   target: string,
-  take: (call: Parameters<ActionOf>[0]) => Hold | undefined,
+  take: (call: Call) => Hold | undefined,
+  machines: Machines,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): Promise<void> {
   const body = await read(incoming);
   const { method = 'GET', url: path = '/' } = incoming;
-  const hold = take({ method, path, body: body.toString() });
+  const call = { method, path, body: body.toString() };
+  const hold = take(call);
   if (hold?.at === 'request' && (await decision(hold)) === 'discard') {
     outgoing.destroy();
     return;
   }
   const answer = await forward(target, incoming, body);
+  machines.learn?.(call, answer.body.toString());
   if (hold?.at === 'answer' && (await decision(hold)) === 'discard') {
     outgoing.destroy();
     return;

@@ -58,12 +58,24 @@ export class CrashWorld {
    * somebody else's, and each Node that is there has one address.
    *
    * @param name also the cluster's
+   * @param pools beside the usual one
    */
-  async play(name: string, story: (scene: Scene) => Promise<void>): Promise<void> {
+  async play(
+    name: string,
+    story: (scene: Scene) => Promise<void>,
+    pools: readonly string[] = [],
+  ): Promise<void> {
     const region = this.#free.shift();
     if (region === undefined) throw new Error('More cases than regions: add a region.');
     const { world, client } = this;
-    const scene = await Scene.open({ world, client, region, cluster: name, bundleFile: this.bundleFile });
+    const scene = await Scene.open({
+      world,
+      client,
+      region,
+      cluster: name,
+      bundleFile: this.bundleFile,
+      pools,
+    });
     try {
       await story(scene);
       await scene.judge();

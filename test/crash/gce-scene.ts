@@ -1,9 +1,9 @@
-/** What one case on Compute Engine plays with: a node that begins with an ephemeral address, and a pool of one. */
+/** What the cases on Compute Engine play with: one cluster, and for each case a node and a pool of one address. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { stringify } from 'yaml';
-import type { GceEmulator } from '../../sandbox/gce/emulator.ts';
+import { type GceEmulator, startGceEmulator } from '../../sandbox/gce/emulator.ts';
 import type { ExternalIpInfo } from '../../sandbox/gce/owner-types.ts';
 import { createNode } from '../../sandbox/nodes.ts';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
@@ -16,68 +16,123 @@ import {
   moveSignal,
   statusQuery,
 } from '../../workflows/messages.ts';
-import { type CloudGate, gceAction, startCloudGate } from './cloud-gate.ts';
+import {
+  type CloudGate,
+  gceAction,
+  gceMachines,
+  type HeldCall,
+  type HeldAt,
+  startCloudGate,
+} from './cloud-gate.ts';
+import type { CrashWorld } from './crash-world.ts';
 import { eventually } from './eventually.ts';
 
-export interface GceSceneOptions {
-  readonly world: World;
-  readonly gce: GceEmulator;
-  readonly client: Client;
-  readonly region: string;
-  /** Also the cluster's, the node's and the pool's. */
+const region = 'europe-west1';
+const zone = `${region}-b`;
+const retries = { attempts: 60, interval: '1s' };
+
+/** Where a worker is killed, and whether what it had sent arrives all the same. */
+export interface Step {
   readonly name: string;
-  readonly bundleFile: string;
+  readonly action: string;
+  readonly at: HeldAt;
+  /** Of several calls of the action, which one. @default 1 */
+  readonly nth?: number;
+  readonly fate: 'letGo' | 'discard';
 }
 
-export class GceScene {
+export interface GceCase extends Step {
+  /** Somebody takes the address that the node was to get, before the next worker starts. */
+  readonly isTaken: boolean;
+}
+
+/**
+ * One worker is killed while it is at the step of every case, each for another node, and another one takes over. A worker
+ * for each case would prove the same, and take ten times as long.
+ */
+export class GceCluster {
+  readonly #name: string;
+  readonly #crash: CrashWorld;
+  readonly #gce: GceEmulator;
   /** The worker reaches Compute Engine through this only. */
-  readonly gate: CloudGate;
-  /** The pool's only address. */
-  readonly staticIp: string;
-  readonly #options: GceSceneOptions;
-  readonly #zone: string;
+  readonly #gate: CloudGate;
   readonly #programs: ManagedProcess[] = [];
+  readonly #configFile: string;
 
-  private constructor(options: GceSceneOptions, gate: CloudGate) {
-    const { gce, region, name } = options;
-    this.#options = options;
-    this.gate = gate;
-    this.#zone = `${region}-b`;
-    gce.insertInstance({ name, zone: this.#zone });
-    this.staticIp = gce.reserveAddress({ name, region, labels: { kubeip: name } }).address;
+  private constructor(
+    parts: { name: string; crash: CrashWorld; gce: GceEmulator; gate: CloudGate },
+    cases: readonly GceCase[],
+  ) {
+    this.#name = parts.name;
+    this.#crash = parts.crash;
+    this.#gce = parts.gce;
+    this.#gate = parts.gate;
+    this.#configFile = writeConfig(parts, cases.map(nameOf));
   }
 
-  static async open(options: GceSceneOptions): Promise<GceScene> {
-    return new GceScene(options, await startCloudGate(options.gce.url, gceAction));
+  static async open(name: string, crash: CrashWorld, cases: readonly GceCase[]): Promise<GceCluster> {
+    // Operations take a while, so that a worker can die while it waits for one.
+    const gce = await startGceEmulator({ operationMs: 300 });
+    const gate = await startCloudGate(gce.url, gceAction, gceMachines());
+    return new GceCluster({ name, crash, gce, gate }, cases);
   }
 
-  /** Registers the Node and starts its workflow, as the watcher does. */
-  async startNode(): Promise<void> {
-    const { world, gce, client, region, name } = this.#options;
-    const node = await createNode(world.kubernetes, {
-      name,
-      region,
-      zone: this.#zone,
-      providerID: `gce://${gce.projectId}/${this.#zone}/${name}`,
-      labels: { nodegroup: name },
-    });
-    const uid = node.metadata?.uid ?? '';
-    await client.workflow.start('AssignIpWorkflow', {
-      workflowId: assignIpWorkflowId(name, name),
-      taskQueue: clusterTaskQueue(name),
-      args: [{ cluster: name, node: { name, uid }, retries: { attempts: 60, intervalMs: 1_000 } }],
-      memo: { uid },
-    });
+  /**
+   * @param begin brings the node to where the step comes next
+   * @param go makes the node take the step
+   * @returns once another worker has taken over; the case of each
+   */
+  async play(
+    cases: readonly GceCase[],
+    begin: (scene: GceScene) => Promise<void>,
+    go: (scene: GceScene) => Promise<void>,
+  ): Promise<Map<GceCase, GceScene>> {
+    const { world, client } = this.#crash;
+    const scenes = new Map(
+      cases.map((it) => {
+        const name = nameOf(it);
+        return [it, new GceScene({ world, client, gce: this.#gce, cluster: this.#name, name })];
+      }),
+    );
+    const worker = await this.#startWorker();
+    const held = await Promise.all(
+      [...scenes].map(async ([step, scene]) => {
+        await begin(scene);
+        const call = await this.#reach(step, scene, go);
+        return { step, scene, call };
+      }),
+    );
+    worker.kill('SIGKILL');
+    await worker.exited;
+    for (const { step, scene, call } of held) {
+      call[step.fate]();
+      if (step.isTaken) scene.takeAddress();
+    }
+    await this.#startWorker();
+    return scenes;
   }
 
-  async startWorker(): Promise<ManagedProcess> {
-    const { world, gce, name, bundleFile } = this.#options;
+  async #reach(step: Step, scene: GceScene, go: (scene: GceScene) => Promise<void>): Promise<HeldCall> {
+    const hold = () => this.#gate.hold(step.action, step.at, scene.name);
+    const before = Array.from({ length: (step.nth ?? 1) - 1 }, hold);
+    const held = hold();
+    await go(scene);
+    for (const call of before) {
+      await call.reached();
+      call.letGo();
+    }
+    await held.reached();
+    return held;
+  }
+
+  async #startWorker(): Promise<ManagedProcess> {
+    const { world, bundleFile } = this.#crash;
     const worker = await startProgram({
       name: 'worker',
       script: 'worker/main.ts',
-      args: ['--config', writeConfig(this.#options, this.gate.url)],
-      env: { ...world.env, GOOGLE_CLOUD_PROJECT: gce.projectId, KUBEIP_WORKFLOW_BUNDLE: bundleFile },
-      logFile: join(world.dir, `${name}-worker-${this.#programs.length + 1}.log`),
+      args: ['--config', this.#configFile],
+      env: { ...world.env, GOOGLE_CLOUD_PROJECT: this.#gce.projectId, KUBEIP_WORKFLOW_BUNDLE: bundleFile },
+      logFile: join(world.dir, `${this.#name}-worker-${this.#programs.length + 1}.log`),
     });
     this.#programs.push(worker);
     await eventually('worker started', () => {
@@ -87,24 +142,83 @@ export class GceScene {
     return worker;
   }
 
-  /** Somebody takes an address of the pool for another instance. @param address its name; default: the first one */
-  takeAddress(address = this.#options.name): void {
-    const { gce, region } = this.#options;
-    const other = gce.insertInstance({ zone: this.#zone, externalIp: false });
-    gce.attachByHand({ address, region, instance: other.name, zone: this.#zone });
+  async close(): Promise<void> {
+    for (const program of this.#programs) program.kill('SIGKILL');
+    await Promise.all(this.#programs.map((program) => program.exited));
+    await this.#gate.close();
+    await this.#gce.close();
+  }
+}
+
+function nameOf({ name, isTaken }: GceCase): string {
+  return isTaken ? `${name}-taken` : name;
+}
+
+interface GceSceneOptions {
+  readonly world: World;
+  readonly gce: GceEmulator;
+  readonly client: Client;
+  readonly cluster: string;
+  /** Also the node's and the pool's. */
+  readonly name: string;
+}
+
+/** A node that begins with an ephemeral address, and a pool of one. */
+export class GceScene {
+  readonly name: string;
+  /** The pool's only address. */
+  readonly staticIp: string;
+  readonly #options: GceSceneOptions;
+  #wanted: string;
+
+  constructor(options: GceSceneOptions) {
+    const { gce, name } = options;
+    this.#options = options;
+    this.name = name;
+    this.#wanted = name;
+    gce.insertInstance({ name, zone });
+    this.staticIp = gce.reserveAddress({ name, region, labels: { kubeip: name } }).address;
   }
 
-  /** Reserves another address for the pool. */
-  reserveAnother(): { name: string; ip: string } {
-    const { gce, region, name: kubeip } = this.#options;
+  /** Registers the Node and starts its workflow, as the watcher does. */
+  async startNode(): Promise<void> {
+    const { world, gce, client, cluster, name } = this.#options;
+    const node = await createNode(world.kubernetes, {
+      name,
+      region,
+      zone,
+      providerID: `gce://${gce.projectId}/${zone}/${name}`,
+      labels: { nodegroup: name },
+    });
+    const uid = node.metadata?.uid ?? '';
+    await client.workflow.start('AssignIpWorkflow', {
+      workflowId: assignIpWorkflowId(cluster, name),
+      taskQueue: clusterTaskQueue(cluster),
+      args: [{ cluster, node: { name, uid }, retries: { attempts: 60, intervalMs: 1_000 } }],
+      memo: { uid },
+    });
+  }
+
+  /** Somebody takes the address that the node was to get, for another instance. */
+  takeAddress(): void {
+    const { gce } = this.#options;
+    const other = gce.insertInstance({ zone, externalIp: false });
+    gce.attachByHand({ address: this.#wanted, region, instance: other.name, zone });
+  }
+
+  /** Reserves another address for the pool. @returns its IP */
+  reserveAnother(): string {
+    const { gce, name: kubeip } = this.#options;
     const { name, address } = gce.reserveAddress({ name: `${kubeip}-2`, region, labels: { kubeip } });
-    return { name, ip: address };
+    this.#wanted = name;
+    return address;
   }
 
-  /** An operator wants the node to have another address of the pool, by its name. */
-  async move(address: string): Promise<void> {
-    const { client, name } = this.#options;
-    await client.workflow.getHandle(assignIpWorkflowId(name, name)).signal(moveSignal, { address });
+  /** An operator wants the node to have the other address. */
+  async move(): Promise<void> {
+    const { client, cluster, name } = this.#options;
+    const workflow = client.workflow.getHandle(assignIpWorkflowId(cluster, name));
+    await workflow.signal(moveSignal, { address: this.#wanted });
   }
 
   externalIp(): ExternalIpInfo | undefined {
@@ -113,8 +227,8 @@ export class GceScene {
   }
 
   status(): Promise<AssignIpStatus> {
-    const { client, name } = this.#options;
-    return client.workflow.getHandle(assignIpWorkflowId(name, name)).query(statusQuery);
+    const { client, cluster, name } = this.#options;
+    return client.workflow.getHandle(assignIpWorkflowId(cluster, name)).query(statusQuery);
   }
 
   /** Waits until the instance has its static address, and the workflow says so. */
@@ -145,30 +259,21 @@ export class GceScene {
       { lastSeen: () => seen },
     );
   }
-
-  async close(): Promise<void> {
-    for (const program of this.#programs) program.kill('SIGKILL');
-    await Promise.all(this.#programs.map((program) => program.exited));
-    await this.gate.close();
-  }
 }
 
-function writeConfig({ world, gce, region, name }: GceSceneOptions, endpoint: string): string {
-  const file = join(world.dir, `${name}.yaml`);
+function writeConfig(
+  { name: cluster, crash, gce, gate }: { name: string; crash: CrashWorld; gce: GceEmulator; gate: CloudGate },
+  names: readonly string[],
+): string {
+  const file = join(crash.world.dir, `${cluster}.yaml`);
   const config = {
-    cluster: name,
-    pools: [
-      {
-        name,
-        provider: 'gcp',
-        account: gce.projectId,
-        region,
-        endpoint,
-        nodeSelector: { matchLabels: { nodegroup: name } },
-        filter: `labels.kubeip=${name}`,
-        retries: { attempts: 60, interval: '1s' },
-      },
-    ],
+    cluster,
+    defaults: { provider: 'gcp', account: gce.projectId, region, endpoint: gate.url, retries },
+    pools: names.map((name) => ({
+      name,
+      nodeSelector: { matchLabels: { nodegroup: name } },
+      filter: `labels.kubeip=${name}`,
+    })),
     http: { workerPort: 0, watcherPort: 0 },
     log: { format: 'json' },
   };

@@ -2,119 +2,132 @@
  * A node is moved to another address of its pool, and the worker dies on the way. The one that takes over ends the move; where
  * somebody else took the other address meanwhile, the node ends with the one that it had. Never with none.
  */
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type GceEmulator, startGceEmulator } from '../../sandbox/gce/emulator.ts';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { addressOf } from '../integration/assigned-address.ts';
-import type { HeldAt } from './cloud-gate.ts';
 import { CrashWorld } from './crash-world.ts';
 import { eventually } from './eventually.ts';
-import { GceScene } from './gce-scene.ts';
+import { type GceCase, GceCluster, type GceScene, type Step } from './gce-scene.ts';
+import { type KilledAtCall, killedTogether } from './killed-together.ts';
+import type { Scene } from './scene.ts';
 
 const CASE_MS = 300_000;
-const gceRegions = ['europe-west1', 'europe-west2', 'europe-west3', 'europe-west4', 'us-east1', 'us-west1'];
 
 let crash: CrashWorld;
-let gce: GceEmulator;
 beforeAll(async () => {
-  gce = await startGceEmulator({ operationMs: 300 });
   crash = await CrashWorld.start();
 }, 900_000);
-afterAll(async () => {
-  await crash.stop();
-  await gce.close();
-});
+afterAll(() => crash.stop());
 
-/** Where the worker is killed, and what becomes of the call. */
-interface Step {
-  readonly name: string;
-  readonly action: string;
-  readonly at: HeldAt;
-  readonly fate: 'letGo' | 'discard';
+/** Waits until the move is over, and the node has this address. */
+async function movedTo(scene: Scene, node: string, wanted: string | undefined): Promise<void> {
+  await eventually(`${node} has ${wanted}, and nothing more is tried`, async () => {
+    const status = await scene.status(node);
+    const isOver = status.tried.some(({ what }) => what.startsWith('move '));
+    return isOver && addressOf(status)?.ip === wanted && scene.addressOf(node) === wanted;
+  });
+  await scene.assigned(node);
 }
+
+test(
+  'on EC2, killed at claimed',
+  () =>
+    crash.play('move-claimed', async (scene) => {
+      scene.addAddresses(1);
+      const node = await scene.addNode('a');
+      const worker = await scene.start('worker');
+      await scene.startWorkflow(node);
+      await scene.assigned(node);
+      const after = scene.addAddresses(1);
+
+      const list = scene.ec2.hold('DescribeAddresses', 'answer');
+      await scene.move(node, after);
+      await list.reached();
+      worker.kill('SIGKILL');
+      await worker.exited;
+      list.discard();
+      expect(scene.addressOf(node)).toBeDefined();
+      await scene.start('worker');
+      await movedTo(scene, node, after);
+    }),
+  CASE_MS,
+);
 
 /** @param isTaken somebody takes the other address before the next worker starts */
-function onEc2({ name, action, at, fate }: Step, isTaken: boolean): void {
-  test.concurrent(
-    `on EC2, killed at ${name}${isTaken ? ', and the other address is taken' : ''}`,
-    () =>
-      crash.play(`move-${name}${isTaken ? '-taken' : ''}`, async (scene) => {
-        const before = scene.addAddresses(1);
-        const node = await scene.addNode('a');
-        const worker = await scene.start('worker');
-        await scene.startWorkflow(node);
-        await scene.assigned(node);
-        const after = scene.addAddresses(1);
-
-        const call = scene.ec2.hold(action, at);
-        await scene.move(node, after);
-        await call.reached();
-        worker.kill('SIGKILL');
-        await worker.exited;
-        call[fate]();
-        // It is not without an address while nobody looks after it.
-        expect(scene.addressOf(node)).toBeDefined();
-        if (isTaken) scene.takeByHand(after);
-
-        await scene.start('worker');
-        const wanted = isTaken ? before : after;
-        await eventually(`${node} has ${wanted}, and nothing more is tried`, async () => {
-          const status = await scene.status(node);
-          const isOver = status.tried.some(({ what }) => what.startsWith('move '));
-          return isOver && addressOf(status)?.ip === wanted && scene.addressOf(node) === wanted;
-        });
-        await scene.assigned(node);
-      }),
-    CASE_MS,
-  );
+function onEc2(step: Pick<KilledAtCall, 'id' | 'at' | 'fate'>, isTaken = false): KilledAtCall {
+  let before: string | undefined;
+  let after = '';
+  return {
+    ...step,
+    name: `killed at ${step.id}`,
+    action: 'AssociateAddress',
+    begin: async (scene, node) => {
+      await scene.startWorkflow(node);
+      await scene.assigned(node);
+      before = scene.addressOf(node);
+      after = scene.addAddresses(1, step.id);
+    },
+    go: (scene, node) => scene.move(node, after),
+    afterwards: (scene, node) => {
+      // It is not without an address while nobody looks after it.
+      expect(scene.addressOf(node)).toBeDefined();
+      if (isTaken) scene.takeByHand(after);
+    },
+    end: (scene, node) => movedTo(scene, node, isTaken ? before : after),
+  };
 }
 
-onEc2({ name: 'claimed', action: 'DescribeAddresses', at: 'answer', fate: 'discard' }, false);
-onEc2({ name: 'unsent', action: 'AssociateAddress', at: 'request', fate: 'discard' }, false);
-onEc2({ name: 'late', action: 'AssociateAddress', at: 'request', fate: 'letGo' }, false);
-onEc2({ name: 'unanswered', action: 'AssociateAddress', at: 'answer', fate: 'discard' }, false);
-onEc2({ name: 'unsent', action: 'AssociateAddress', at: 'request', fate: 'discard' }, true);
+killedTogether(
+  'on EC2',
+  'move-at-calls',
+  () => crash,
+  [
+    onEc2({ id: 'move-unsent', at: 'request', fate: 'discard' }),
+    onEc2({ id: 'move-late', at: 'request', fate: 'letGo' }),
+    onEc2({ id: 'move-unanswered', at: 'answer', fate: 'discard' }),
+    onEc2({ id: 'move-unsent-taken', at: 'request', fate: 'discard' }, true),
+  ],
+  CASE_MS,
+);
 
-function onGce({ name, action, at, fate }: Step, isTaken: boolean): void {
-  test.concurrent(
-    `on GCE, killed at ${name}${isTaken ? ', and the other address is taken' : ''}`,
-    async () => {
-      const region = gceRegions.shift();
-      if (region === undefined) throw new Error('More cases than regions: add a region.');
-      const { world, client, bundleFile } = crash;
-      const scene = await GceScene.open({
-        world,
-        gce,
-        client,
-        region,
-        name: `move-${name}-${region}`,
-        bundleFile,
-      });
-      try {
-        const worker = await scene.startWorker();
+const gceSteps: readonly Step[] = [
+  { name: 'del-unsent', action: 'deleteAccessConfig', at: 'request', fate: 'discard' },
+  { name: 'del-unanswered', action: 'deleteAccessConfig', at: 'answer', fate: 'discard' },
+  { name: 'add-unsent', action: 'addAccessConfig', at: 'request', fate: 'discard' },
+  { name: 'add-unanswered', action: 'addAccessConfig', at: 'answer', fate: 'discard' },
+];
+const gceCases: readonly GceCase[] = [
+  ...gceSteps.map((step) => ({ ...step, isTaken: false })),
+  ...gceSteps
+    .filter(({ name }) => name === 'del-unanswered' || name === 'add-unsent')
+    .map((step) => ({ ...step, isTaken: true })),
+];
+
+describe('on GCE', () => {
+  let cluster: GceCluster;
+  let scenes: Map<GceCase, GceScene>;
+  const others = new Map<GceScene, string>();
+  beforeAll(async () => {
+    cluster = await GceCluster.open('gce-moving', crash, gceCases);
+    scenes = await cluster.play(
+      gceCases,
+      async (scene) => {
         await scene.startNode();
         await scene.assigned();
-        const other = scene.reserveAnother();
+        others.set(scene, scene.reserveAnother());
+      },
+      (scene) => scene.move(),
+    );
+  }, CASE_MS);
+  afterAll(() => cluster?.close());
 
-        const call = scene.gate.hold(action, at);
-        await scene.move(other.name);
-        await call.reached();
-        worker.kill('SIGKILL');
-        await worker.exited;
-        call[fate]();
-        if (isTaken) scene.takeAddress(other.name);
-        await scene.startWorker();
-        await scene.assigned(isTaken ? scene.staticIp : other.ip);
-      } finally {
-        await scene.close();
-      }
+  test.each(
+    gceCases.map((it) => [it.name, it.isTaken ? ', and the other address is taken' : '', it] as const),
+  )(
+    'killed at %s%s',
+    async (_, _taken, it) => {
+      const scene = scenes.get(it);
+      await scene?.assigned(it.isTaken ? scene.staticIp : others.get(scene));
     },
     CASE_MS,
   );
-}
-
-onGce({ name: 'del-unsent', action: 'deleteAccessConfig', at: 'request', fate: 'discard' }, false);
-onGce({ name: 'del-unanswered', action: 'deleteAccessConfig', at: 'answer', fate: 'discard' }, false);
-onGce({ name: 'add-unsent', action: 'addAccessConfig', at: 'request', fate: 'discard' }, false);
-onGce({ name: 'add-unanswered', action: 'addAccessConfig', at: 'answer', fate: 'discard' }, false);
-onGce({ name: 'del-unanswered', action: 'deleteAccessConfig', at: 'answer', fate: 'discard' }, true);
-onGce({ name: 'add-unsent', action: 'addAccessConfig', at: 'request', fate: 'discard' }, true);
+});

@@ -4,6 +4,7 @@
  */
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { CrashWorld } from './crash-world.ts';
+import { type KilledAtCall, killedTogether } from './killed-together.ts';
 import type { Scene } from './scene.ts';
 
 /** Starting programs, noticing that one is dead (heartbeats: 8 s) and retrying, on a machine that does all at once. */
@@ -63,32 +64,6 @@ assignment('killed between grant and associate', 'grant', async (scene, node, ki
   instance.discard();
 });
 
-assignment('killed before its AssociateAddress reached EC2', 'unsent', async (scene, node, kill) => {
-  const associate = scene.ec2.hold('AssociateAddress', 'request');
-  await scene.startWorkflow(node);
-  await associate.reached();
-  await kill();
-  associate.discard();
-  expect(scene.changes()).toEqual([]);
-});
-
-assignment('killed while its AssociateAddress was on its way', 'late', async (scene, node, kill) => {
-  const associate = scene.ec2.hold('AssociateAddress', 'request');
-  await scene.startWorkflow(node);
-  await associate.reached();
-  await kill();
-  associate.letGo();
-});
-
-assignment('killed when EC2 had associated, before the answer', 'unanswered', async (scene, node, kill) => {
-  const associate = scene.ec2.hold('AssociateAddress', 'answer');
-  await scene.startWorkflow(node);
-  await associate.reached();
-  expect(scene.changes()).toEqual([`associated ${node}`]);
-  await kill();
-  associate.discard();
-});
-
 assignment('killed between associate and verify', 'verify', async (scene, node, kill) => {
   const associate = scene.ec2.hold('AssociateAddress', 'answer');
   await scene.startWorkflow(node);
@@ -111,41 +86,93 @@ assignment('killed while it writes to the Node', 'publish', async (scene, node, 
   scene.kubernetes.open();
 });
 
-/** A case in which `a` has an address and goes, and the worker that takes over releases it. */
-function release(name: string, cluster: string, at: 'request' | 'answer', late: boolean): void {
-  test.concurrent(
+/** A case in which a node is assigned by the worker that takes over. */
+function associating(
+  name: string,
+  step: Pick<KilledAtCall, 'id' | 'at' | 'fate'>,
+  isAssociatedAtDeath: boolean,
+): KilledAtCall {
+  return {
+    ...step,
     name,
-    () =>
-      crash.play(cluster, async (scene) => {
-        scene.addAddresses(1);
-        const node = await scene.addNode('a');
-        const worker = await scene.start('worker');
-        await scene.startWorkflow(node);
-        await scene.assigned(node);
-
-        const disassociate = scene.ec2.hold('DisassociateAddress', at);
-        await scene.deleteNodeAndTell(node);
-        await disassociate.reached();
-        worker.kill('SIGKILL');
-        await worker.exited;
-        if (late) disassociate.letGo();
-        else disassociate.discard();
-
-        const heir = await scene.addNode('b');
-        await scene.startWorkflow(heir);
-        await scene.start('worker');
-        await scene.released(node);
-        await scene.assigned(heir);
-        expect(scene.changes()).toEqual([
-          `associated ${node}`,
-          `disassociated ${node}`,
-          `associated ${heir}`,
-        ]);
-      }),
-    CASE_MS,
-  );
+    action: 'AssociateAddress',
+    go: (scene, node) => scene.startWorkflow(node),
+    afterwards: (scene, node) => {
+      // What is on its way arrives when it likes.
+      if (step.fate === 'discard') {
+        expect(scene.changes(node)).toEqual(isAssociatedAtDeath ? [`associated ${node}`] : []);
+      }
+    },
+    end: async (scene, node) => {
+      await scene.assigned(node);
+      expect(scene.changes(node)).toEqual([`associated ${node}`]);
+    },
+  };
 }
 
-release('killed before its DisassociateAddress reached EC2', 'unsent-release', 'request', false);
-release('killed while its DisassociateAddress was on its way', 'late-release', 'request', true);
-release('killed when EC2 had disassociated, before the answer', 'unanswered-release', 'answer', false);
+/** A case in which a node has an address and goes, and the worker that takes over releases it. */
+function releasing(name: string, step: Pick<KilledAtCall, 'id' | 'at' | 'fate'>): KilledAtCall {
+  let heir = '';
+  return {
+    ...step,
+    name,
+    action: 'DisassociateAddress',
+    begin: async (scene, node) => {
+      await scene.startWorkflow(node);
+      await scene.assigned(node);
+    },
+    go: (scene, node) => scene.deleteNodeAndTell(node),
+    afterwards: async (scene) => {
+      heir = await scene.addNode(`${step.id}-heir`, step.id);
+      await scene.startWorkflow(heir);
+    },
+    end: async (scene, node) => {
+      await scene.released(node);
+      await scene.assigned(heir);
+      expect(scene.changes(node, heir)).toEqual([
+        `associated ${node}`,
+        `disassociated ${node}`,
+        `associated ${heir}`,
+      ]);
+    },
+  };
+}
+
+killedTogether(
+  'killed at a call',
+  'at-calls',
+  () => crash,
+  [
+    associating(
+      'before its AssociateAddress reached EC2',
+      { id: 'unsent', at: 'request', fate: 'discard' },
+      false,
+    ),
+    associating(
+      'while its AssociateAddress was on its way',
+      { id: 'late', at: 'request', fate: 'letGo' },
+      false,
+    ),
+    associating(
+      'when EC2 had associated, before the answer',
+      { id: 'unanswered', at: 'answer', fate: 'discard' },
+      true,
+    ),
+    releasing('before its DisassociateAddress reached EC2', {
+      id: 'unsent-release',
+      at: 'request',
+      fate: 'discard',
+    }),
+    releasing('while its DisassociateAddress was on its way', {
+      id: 'late-release',
+      at: 'request',
+      fate: 'letGo',
+    }),
+    releasing('when EC2 had disassociated, before the answer', {
+      id: 'unanswered-release',
+      at: 'answer',
+      fate: 'discard',
+    }),
+  ],
+  CASE_MS,
+);

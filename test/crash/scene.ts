@@ -25,7 +25,7 @@ import {
   statusQuery,
 } from '../../workflows/messages.ts';
 import { addressOf } from '../integration/assigned-address.ts';
-import { type CloudGate, ec2Action, startCloudGate } from './cloud-gate.ts';
+import { type CloudGate, ec2Action, ec2Machines, startCloudGate } from './cloud-gate.ts';
 import { eventually } from './eventually.ts';
 import { violations } from './invariants.ts';
 import { type KubernetesGate, startKubernetesGate } from './kubernetes-gate.ts';
@@ -37,6 +37,8 @@ interface SceneOptions {
   readonly region: string;
   readonly cluster: string;
   readonly bundleFile: string;
+  /** Beside the usual one. */
+  readonly pools: readonly string[];
 }
 
 interface SceneNode {
@@ -74,7 +76,7 @@ export class Scene {
     this.scope = { provider: 'aws', account: world.ec2.accountId, region };
     this.ec2 = ec2;
     this.kubernetes = kubernetes;
-    this.#configFile = writeConfig(world.dir, cluster, region);
+    this.#configFile = writeConfig(world.dir, cluster, region, options.pools);
     this.#env = {
       ...world.env,
       AWS_ENDPOINT_URL: ec2.url,
@@ -86,20 +88,21 @@ export class Scene {
   }
 
   static async open(options: SceneOptions): Promise<Scene> {
-    const { world, cluster } = options;
-    const ec2 = await startCloudGate(world.ec2.url, ec2Action);
+    const { world, cluster, region } = options;
+    const machines = ec2Machines(() => world.ec2.addresses(region));
+    const ec2 = await startCloudGate(world.ec2.url, ec2Action, machines);
     const kubernetes = await startKubernetesGate(world.kubernetes.url);
     return new Scene(options, ec2, kubernetes, await writeKubeconfigs(world, cluster, kubernetes.url));
   }
 
-  /** @returns the last one's IP */
-  addAddresses(count: number): string {
+  /** @param pool one of the options' @returns the last one's IP */
+  addAddresses(count: number, pool?: string): string {
     const { world, region } = this.#options;
     let last = '';
     for (let index = 0; index < count; index++) {
       const { allocationId, publicIp } = world.ec2.allocateAddress({
         region,
-        tags: { kubeip: this.cluster },
+        tags: { kubeip: pool ?? this.cluster },
       });
       this.#pool.add(allocationId);
       last = publicIp;
@@ -124,8 +127,13 @@ export class Scene {
     world.ec2.associateByHand({ allocationId: address.allocationId, instanceId });
   }
 
-  /** Launches an instance and registers its Node. @param name unique in the world's Kubernetes with the cluster's before it */
-  async addNode(name: string): Promise<string> {
+  /**
+   * Launches an instance and registers its Node.
+   *
+   * @param name unique in the world's Kubernetes with the cluster's before it
+   * @param pool one of the options'
+   */
+  async addNode(name: string, pool?: string): Promise<string> {
     const { world, region } = this.#options;
     const zone = `${region}a`;
     const { instanceId } = world.ec2.runInstance({ zone, publicIp: true });
@@ -135,7 +143,7 @@ export class Scene {
       region,
       zone,
       providerID: `aws:///${zone}/${instanceId}`,
-      labels: { nodegroup: this.cluster },
+      labels: { nodegroup: pool ?? this.cluster },
     });
     this.#nodes.set(full, { uid: node.metadata?.uid ?? '', instanceId });
     this.#nodeOf.set(instanceId, full);
@@ -227,14 +235,16 @@ export class Scene {
     });
   }
 
-  /** What clients changed on EC2, in order: `associated <node>`, `disassociated <node>`. */
-  changes(): string[] {
+  /** What clients changed on EC2, in order: `associated <node>`, `disassociated <node>`. @param of only these nodes */
+  changes(...of: string[]): string[] {
     const events = this.#options.world.ec2.journal().filter((e) => e.scope === this.scope.region);
     return events
       .filter((event) => event.by === 'api')
       .map(({ cause, instanceId, previousInstanceId }) => {
-        return `${cause} ${this.#nodeOf.get(instanceId ?? previousInstanceId ?? '') ?? 'nobody'}`;
-      });
+        return { cause, node: this.#nodeOf.get(instanceId ?? previousInstanceId ?? '') ?? 'nobody' };
+      })
+      .filter(({ node }) => of.length === 0 || of.includes(node))
+      .map(({ cause, node }) => `${cause} ${node}`);
   }
 
   /** Calls of this action in this region, however they ended. Mutations only. */
@@ -313,7 +323,7 @@ export class Scene {
   }
 }
 
-function writeConfig(dir: string, cluster: string, region: string): string {
+function writeConfig(dir: string, cluster: string, region: string, pools: readonly string[]): string {
   const file = join(dir, `${cluster}.yaml`);
   const config = {
     cluster,
@@ -324,13 +334,11 @@ function writeConfig(dir: string, cluster: string, region: string): string {
     },
     // Tests delete many Nodes of few within minutes.
     releaseBrake: { percent: 100 },
-    pools: [
-      {
-        name: 'public',
-        nodeSelector: { matchLabels: { nodegroup: cluster } },
-        filter: `Name=tag:kubeip,Values=${cluster}`,
-      },
-    ],
+    pools: [cluster, ...pools].map((tag) => ({
+      name: tag === cluster ? 'public' : tag,
+      nodeSelector: { matchLabels: { nodegroup: tag } },
+      filter: `Name=tag:kubeip,Values=${tag}`,
+    })),
     watcher: { reconcileInterval: '3s' },
     worker: { shutdownGraceTime: '20s' },
     http: { workerPort: 0, watcherPort: 0 },

@@ -3,7 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Far more than anything here takes on a machine that has other things to do. */
 const usualPatienceMs = 90_000;
-const pauseMs = 50;
+
+/** A look asks a server, and most often the worker behind it too: who waits long looks rarely. */
+const firstPauseMs = 25;
+const longestPauseMs = 400;
+const growth = 1.25;
 
 /**
  * Reads until what is read is so. A read that throws is one that is not so yet.
@@ -18,7 +22,7 @@ export async function waitFor<T>(
   patienceMs = usualPatienceMs,
 ): Promise<T> {
   const deadline = Date.now() + patienceMs;
-  for (;;) {
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * growth, longestPauseMs)) {
     let last: unknown;
     try {
       const seen = await read();

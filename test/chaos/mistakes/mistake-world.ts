@@ -17,8 +17,8 @@ import { ensureTools } from '../../../sandbox/tools/ensure-tools.ts';
 import { startWorld, type World } from '../../../sandbox/world.ts';
 import { type AssignIpStatus, assignIpWorkflowId, statusQuery } from '../../../workflows/messages.ts';
 import { type Ended, runKubeip } from '../../cli/run-kubeip.ts';
-import { eventually } from '../../crash/eventually.ts';
 import { startTestWorld } from '../../shared-kubernetes.ts';
+import { eventually } from '../../crash/eventually.ts';
 import { type Holding, type LostAddress, lostAddresses } from './mistake.ts';
 
 /** The name that the configuration gives to the cluster, and the tag `kubeip` of its pool's addresses. */
