@@ -15,8 +15,8 @@ import type {
 import type { Scope } from '../model/scope.ts';
 import type { BrakeVerdict } from '../model/release-brake.ts';
 import type { Selection, SelectionChange } from '../model/selection.ts';
-import type { PoolSpec, TaintPolicy } from '../model/settings.ts';
-import type { NodeRef, Phase, PoolSize } from '../workflows/messages.ts';
+import type { PoolSpec } from '../model/settings.ts';
+import type { NodeRef, Notice, PoolSize, PublishedState } from '../workflows/messages.ts';
 import type { ClusterInspections, ScopeInspections } from './inspect-contract.ts';
 
 /** What `discover` found out about a Node. `node.uid` is the uid it has now. */
@@ -84,38 +84,19 @@ export interface IgnoredPin {
   readonly why: 'operatorOnly' | 'malformed';
 }
 
-export interface PublishInput {
-  readonly node: NodeRef;
+export interface PublishInput extends PublishedState {
   /** The cluster that the workflow was started for. Absent: by hand. */
   readonly clusterUid?: string;
   /** Makes the Event idempotent: the same key is the same Event. */
   readonly key: string;
-  readonly phase: Phase;
-  readonly pool?: string;
-  /** What the node has, at most one of each family. */
-  readonly addresses: readonly AddressRef[];
-  /**
-   * Removed in the phase `assigned`, and with the policy `assignedOrGaveUp` in the phase `failed` and after `gaveUp` too; else
-   * not.
-   */
-  readonly taintKey?: string;
-  /** The node has waited for an address for as long as its pool's retries take. */
-  readonly gaveUp?: boolean;
-  readonly taintPolicy?: TaintPolicy;
-  readonly event?: {
-    readonly type: 'Normal' | 'Warning';
-    /** Upper camel case, as `kubectl describe` shows it. */
-    readonly reason: string;
-    readonly message: string;
-  };
+  readonly event?: Notice;
   /** Another Event, of something that does not concern the phase. */
-  readonly warning?: PublishInput['event'];
+  readonly warning?: Notice;
 }
 
-export interface Associated {
+export interface Verified {
+  /** As the provider shows it. */
   readonly association: Association;
-  /** The provider showed it when it was read back at once. Otherwise it is to be verified. */
-  readonly shown: boolean;
   /** The mutex knows that the claim ended with the association. Otherwise it is to be told. */
   readonly settled: boolean;
 }
@@ -279,8 +260,7 @@ export interface ScopeActivities extends ScopeInspections {
 
   /**
    * Associates the address with the instance; conditional (never takes it from another holder), so that a second run
-   * finds its own association and returns it. Then, if the provider shows it at once, tells the mutex that the claim is
-   * settled, which may be said twice.
+   * finds its own association and returns it.
    *
    * @throws ApplicationFailure `InUse`, `ForeignAddress`, `NotFound`, `Denied`, … (failures.ts)
    */
@@ -295,10 +275,11 @@ export interface ScopeActivities extends ScopeInspections {
     replaces?: AddressRef;
     /** The instance had an ephemeral address: GCE keeps that with the association. */
     hadEphemeral?: boolean;
-  }): Promise<Associated>;
+  }): Promise<Association>;
 
   /**
-   * Reads the address back: is it where `association` says? Reads only.
+   * Reads the address back: is it where `association` says? With a claim's `token` it then tells the mutex that the claim is settled, which
+   * may be said twice. Else it reads only.
    *
    * @throws ApplicationFailure `NotVisibleYet` (retryable) until the provider shows the address on this instance;
    * `InUse` (non-retryable) if another holds it
@@ -310,7 +291,8 @@ export interface ScopeActivities extends ScopeInspections {
     address: AddressRef;
     query: AddressQuery;
     association: Association;
-  }): Promise<Association>;
+    token?: number;
+  }): Promise<Verified>;
 
   /**
    * Takes the address from this instance, if this instance still holds it and it still is of the pool. A second run

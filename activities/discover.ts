@@ -72,6 +72,10 @@ export async function discoverNode(
     };
   }
 
+  // Its replacement is to be served before it. What it has it keeps until it is gone.
+  if (view.deletionTimestamp !== undefined && known === undefined) {
+    return { kind: 'notReady', node, reason: 'the Node is being deleted' };
+  }
   if (view.providerID === undefined) {
     return { kind: 'notReady', node, reason: 'the Node has no spec.providerID yet' };
   }

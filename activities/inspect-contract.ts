@@ -5,7 +5,8 @@
 import type { PermissionCheck } from '../model/permission-check.ts';
 import type { AddressQuery, Family, InstanceRef, PublicIp } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
-import type { NodeRef, Phase } from '../workflows/messages.ts';
+import type { Phase } from '../model/phase.ts';
+import type { NodeRef } from '../workflows/messages.ts';
 import type { PackedPoolState } from '../workflows/pool/packed-state.ts';
 import type { ClusterDiagnosis } from '../workflows/reports.ts';
 

@@ -11,6 +11,7 @@ import {
 } from '../kubernetes/keys.ts';
 import { markNode, type NodeMarks, removeTaint } from '../kubernetes/node-writer.ts';
 import { type Family, familyOf } from '../model/address.ts';
+import { phaseTraits } from '../model/phase.ts';
 import { visibleText } from '../model/visible-text.ts';
 import type { PublishInput } from './contract.ts';
 
@@ -36,8 +37,17 @@ export async function publishOnNode(
 
 /** A taint that is gone already stays so, whatever becomes of the node: nobody here puts one on. */
 function liftsTaint({ phase, taintPolicy, gaveUp = false }: PublishInput): boolean {
-  const hasGivenUp = phase === 'failed' || (phase === 'waiting' && gaveUp);
-  return phase === 'assigned' || (hasGivenUp && taintPolicy === 'assignedOrGaveUp');
+  const mayGiveUp = taintPolicy === 'assignedOrGaveUp';
+  switch (phaseTraits(phase).liftsTaint) {
+    case 'always':
+      return true;
+    case 'ifGivenUp':
+      return mayGiveUp;
+    case 'ifToleratedLong':
+      return mayGiveUp && gaveUp;
+    case 'never':
+      return false;
+  }
 }
 
 function marksOf({ phase, pool, addresses, event }: PublishInput): NodeMarks {

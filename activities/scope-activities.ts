@@ -14,7 +14,7 @@ import type { ScopeActivities } from './contract.ts';
 import { withFailures } from './failures.ts';
 import { activityLogger } from './activity-logger.ts';
 import { selectAddresses } from './select-addresses.ts';
-import { verifyAssociation, type VerifyInput } from './verify-association.ts';
+import { verifyAssociation } from './verify-association.ts';
 
 /** Temporal answers within milliseconds, or there is no point in keeping the node waiting. */
 const SETTLE_TIMEOUT_MS = 2_000;
@@ -41,7 +41,7 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
     // The provider looks before it acts and never takes an address from another holder: a second run finds its own
     // association and returns it. Its requests carry the claim's key, so the cloud too knows a repeated one. The mutex
     // ignores a repeated settlement.
-    associate: ({ scope, pool, instance, address, query, token, replaces, hadEphemeral = false }) =>
+    associate: ({ scope, pool, instance, address, token, replaces, hadEphemeral = false }) =>
       withFailures(async () => {
         checkScope(provider, scope);
         const association = await provider.associate(instance, address, {
@@ -61,19 +61,20 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
           },
           'address associated',
         );
-        const shown = await isShown(provider, { scope, instance, address, query, association });
-        const settled = shown && (await settle(client, scope, address, token));
-        return { association, shown, settled };
+        return association;
       }),
 
-    // Reads only.
+    // Reads, and tells the mutex what it may hear twice.
     verify: (input) =>
       withFailures(async () => {
         checkScope(provider, input.scope);
         const shown = await verifyAssociation(provider, input, Context.current().info.attempt);
-        const { pool, instance, address } = input;
+        const { scope, pool, instance, address, token } = input;
         log().info({ pool, instance: instance.id, address: address.ip }, 'address verified');
-        return shown;
+        return {
+          association: shown,
+          settled: token !== undefined && (await settle(client, scope, address, token)),
+        };
       }),
 
     // Conditional on this instance's own association: a second run finds the address free or in other hands, and changes
@@ -113,17 +114,6 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
       return holders.filter((_, index) => !open[index]).map(({ runId }) => runId);
     },
   };
-}
-
-/** One look: whatever becomes of it, the address is associated. */
-async function isShown(provider: CloudProvider, input: VerifyInput): Promise<boolean> {
-  try {
-    await verifyAssociation(provider, input, 1);
-    return true;
-  } catch {
-    // The workflow verifies it by an activity of its own, which says what is amiss.
-    return false;
-  }
 }
 
 /** @returns false if the mutex could not be told: then the workflow tells it */
@@ -171,9 +161,12 @@ function checkScope(provider: CloudProvider, scope: Scope): void {
   );
 }
 
-async function isOpen(client: Client, run: { workflowId: string; runId: string }): Promise<boolean> {
+/** @param run without its run id: the latest of that workflow */
+async function isOpen(client: Client, run: { workflowId: string; runId?: string }): Promise<boolean> {
   try {
     const { status } = await client.workflow.getHandle(run.workflowId, run.runId).describe();
+    // It handed on what it claims.
+    if (status.name === 'CONTINUED_AS_NEW') return await isOpen(client, { workflowId: run.workflowId });
     // A paused one goes on when somebody resumes it: what it claims is still its own.
     return status.name === 'RUNNING' || status.name === 'PAUSED';
   } catch (error) {

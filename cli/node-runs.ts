@@ -1,7 +1,8 @@
 /** The workflows of the cluster's nodes, as visibility lists them: without a worker, but possibly some seconds old. */
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import { defineSearchAttributeKey } from '@temporalio/common';
-import { assignIpWorkflowId, type Phase } from '../workflows/messages.ts';
+import type { Phase } from '../model/phase.ts';
+import { assignIpWorkflowId } from '../workflows/messages.ts';
 import { mapLimited } from './concurrency.ts';
 import type { Session } from './session.ts';
 

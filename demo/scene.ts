@@ -2,7 +2,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { World } from '../sandbox/world.ts';
-import { assignIpWorkflowId, type Phase, statusQuery } from '../workflows/messages.ts';
+import type { Phase } from '../model/phase.ts';
+import { assignIpWorkflowId, statusQuery } from '../workflows/messages.ts';
 import type { NodeRow } from './observer.ts';
 import type { Programs } from './programs.ts';
 import { cluster, type Stage } from './stage.ts';

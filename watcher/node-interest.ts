@@ -17,6 +17,8 @@ export interface NodeInterest {
   readonly pinned: Readonly<Partial<Record<Family, string>>>;
   /** The Node has the taint that its pool removes. */
   readonly tainted: boolean;
+  /** Finalizers hold the Node back, which is to go. */
+  readonly isTerminating: boolean;
   /** Another value is a person's word to try again. */
   readonly retry: string | undefined;
 }
@@ -30,6 +32,7 @@ export function interestOf(node: NodeView, pools: readonly PoolConfig[]): NodeIn
     poolHash: pool?.hash,
     pinned: pinnedAddresses(node, 'annotation').pinned,
     tainted: pool !== undefined && isTainted(node, pool),
+    isTerminating: node.deletionTimestamp !== undefined,
     retry: node.annotations[retryAnnotation],
   };
 }
@@ -52,6 +55,7 @@ export function isOfInterest(before: NodeInterest | undefined, after: NodeIntere
     before.providerID !== after.providerID ||
     before.region !== after.region ||
     before.poolHash !== after.poolHash ||
+    before.isTerminating !== after.isTerminating ||
     families.some((family) => before.pinned[family] !== after.pinned[family]) ||
     (after.tainted && !before.tainted) ||
     (after.retry !== undefined && after.retry !== before.retry)

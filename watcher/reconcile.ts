@@ -8,7 +8,8 @@ import type { Logger } from '../program/logger.ts';
 import { memoryMs } from './failure-cooldown.ts';
 import { forEachLimited } from './for-each-limited.ts';
 import type { WatcherMetrics } from './metrics.ts';
-import { nodeIdProblem, type Phase } from '../workflows/messages.ts';
+import type { Phase } from '../model/phase.ts';
+import { nodeIdProblem } from '../workflows/messages.ts';
 import type { NodeWorkflows } from './node-workflows.ts';
 import { isDeselected, type OpenRun, planReconcile, type ReconcilePlan } from './plan-reconcile.ts';
 

@@ -12,7 +12,6 @@ import {
   continueAsNew,
   getExternalWorkflowHandle,
   log,
-  patched,
   proxyActivities,
   setCurrentDetails,
   setHandler,
@@ -34,7 +33,6 @@ import {
   settleSignal,
   withdrawSignal,
 } from './messages.ts';
-import { ANSWERS_IN_PORTIONS } from './patches.ts';
 import { readClock } from './pool/clock.ts';
 import {
   beginLook,
@@ -179,9 +177,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
       const summary = `free addresses for ${waiting} waiting`;
       const found = await activities.select.executeWithOptions({ summary }, [{ scope, ...planned }]);
       lastError = found.pools.find((pool) => pool.error !== undefined)?.error;
-      const isMore = state.queue.length > MOST_ANSWERS;
-      const most = isMore && patched(ANSWERS_IN_PORTIONS) ? MOST_ANSWERS : Number.POSITIVE_INFINITY;
-      await deliver(state, decide(state, planned, found, now(), most));
+      await deliver(state, decide(state, planned, found, now(), MOST_ANSWERS));
     } catch (error) {
       lastError = messageOf(error);
       log.warn('could not list addresses', { error: lastError });

@@ -14,7 +14,7 @@ import {
 } from '@temporalio/workflow';
 import type { ClusterActivities, LeftBehind, Survey, Unclaimed } from '../activities/contract.ts';
 import { formatScope } from '../model/scope.ts';
-import type { AssignIpWorkflow } from './assign-ip.ts';
+import type { AssignIpWorkflow } from './assign-ip/workflow.ts';
 import { auditDetails } from './audit-details.ts';
 import { failureMessage } from './failures.ts';
 import { measures } from './measures.ts';
@@ -124,23 +124,16 @@ async function lookAfterOrphans(
  * after all. So there is one way of releasing only, and the node's history tells of it.
  */
 async function handOver(cluster: string, found: Unclaimed, leftBehind: LeftBehind): Promise<string> {
-  const { node, clusterUid, family, instance, pool, query, hadEphemeral } = leftBehind;
+  const { node, clusterUid, instance, pool, query, hadEphemeral } = leftBehind;
   const { address, association } = found;
   const input: AssignIpInput = {
     cluster,
     ...(clusterUid === undefined ? {} : { clusterUid }),
     node,
     retries: pool.retries,
-    resume: {
-      releasedByHand: false,
-      families: [
-        {
-          family,
-          assignment: { address, association, instance, pool, query, token: 0 },
-          ...(hadEphemeral ? { hadEphemeral: { instance, scope: pool.scope } } : {}),
-        },
-      ],
-      deleted: { uid: node.uid, graceUntil: new Date(0).toISOString() },
+    leftBehind: {
+      assignment: { address, association, instance, pool, query, token: 0 },
+      ...(hadEphemeral ? { hadEphemeral: { instance, scope: pool.scope } } : {}),
     },
   };
   try {

@@ -1,16 +1,15 @@
-/** When a node's run is to be followed by one with a short history. */
+/** When a run is to be followed by one with a short history. */
 import { allHandlersFinished, workflowInfo } from '@temporalio/workflow';
 
 /** Far below what the server takes, and little to replay for a worker that takes over. */
 const LONGEST_HISTORY = 2_000;
 
 /**
- * An Update that waits for its answer is served first: the next run would not know of it.
- *
- * Whoever waits for long asks this too: signals that say nothing make the history longer without waking anybody, and the
- * server takes 10,000 for one run.
+ * Whoever waits for long asks this too: signals that say nothing make the history longer without waking anybody, and the server takes
+ * 10,000 for one run. An Update that waits for its answer is served first, but not for ever.
  */
 export function isToContinueAsNew(): boolean {
   const { continueAsNewSuggested, historyLength } = workflowInfo();
+  if (historyLength > 2 * LONGEST_HISTORY) return true;
   return (continueAsNewSuggested || historyLength > LONGEST_HISTORY) && allHandlersFinished();
 }

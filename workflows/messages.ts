@@ -1,9 +1,9 @@
 /**
- * The public contract of the workflows: ids, task queues, signals, updates, queries and their payloads.
- * Everything the CLI can do goes through these, and so can the `temporal` command.
+ * The public contract of the workflows: ids, task queues, signals, updates, queries and their payloads. An operator's commands for a node are
+ * in assign-ip/commands. Everything the CLI can do goes through these, and so can the `temporal` command.
  */
+import { defineSearchAttributeKey } from '@temporalio/common';
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
-import type { PublishInput } from '../activities/contract.ts';
 import type { AddressQuery, AddressRef, Association, Family, InstanceRef } from '../model/address.ts';
 import type {
   AuditPolicy,
@@ -11,10 +11,11 @@ import type {
   PoolSpec,
   RateLimit,
   RetrySettings,
+  TaintPolicy,
 } from '../model/settings.ts';
+import type { Phase } from '../model/phase.ts';
 import { workflowIdProblem } from '../model/limits.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
-import type { Selection } from '../model/selection.ts';
 
 // ---- ids ----
 
@@ -82,8 +83,10 @@ export interface AssignIpInput {
   readonly pool?: Pick<PoolSpec, 'name' | 'hash' | 'taintKey' | 'taintPolicy'>;
   /** How many runs for this Node failed for good in a row before this one. */
   readonly failures?: number;
-  /** What an earlier run had: carried by continue-as-new, and by an audit that found what a run left behind. */
-  readonly resume?: AssignIpResume;
+  /** What a run left behind that has ended, as an audit found it: it is given back, unless the Node is there. */
+  readonly leftBehind?: { readonly assignment: Assignment; readonly hadEphemeral?: EphemeralHolder };
+  /** Carried by continue-as-new only: all that the run before knew (assign-ip/state.ts). */
+  readonly state?: unknown;
 }
 
 /** An address that a node has, and what is needed to give it back. */
@@ -98,33 +101,29 @@ export interface Assignment {
   readonly query: AddressQuery;
 }
 
-/** What a run of AssignIpWorkflow hands to the next. */
-export interface AssignIpResume {
-  /** An operator released the address by hand: nothing is assigned until `assign`. */
-  readonly releasedByHand: boolean;
-  readonly families: readonly FamilyResume[];
-  /** ISO 8601: since when the node is in its phase. Absent in histories that are older than this. */
-  readonly since?: string;
-  /** To be written on the Node yet. */
-  readonly unpublished?: Unpublished;
-  /** The addresses, by IP or id, that an operator asked for by `assign`, this time. */
-  readonly wanted?: Readonly<Partial<Record<Family, string>>>;
-  /** The addresses, by IP or id, that an operator pinned the node to. */
-  readonly pins?: Readonly<Partial<Record<Family, string>>>;
-  readonly tried?: readonly Tried[];
-  /** The Node is deleted, and until when (ISO 8601) it may come back. */
-  readonly deleted?: { readonly uid: string; readonly graceUntil?: string; readonly hold?: Hold };
-  /** By what the node was selected for the pool of its address. */
-  readonly selection?: Selection;
-}
-
 /** The brake on releases. `held`: until an operator confirms that the Node is gone; `confirmed`: that was done. */
 export type Hold = 'held' | 'confirmed';
 
-/** What was not written on the Node since something else came first. */
-export interface Unpublished {
-  /** To be said beside the status. */
-  readonly event?: PublishInput['event'];
+/** Said on the Node by an Event, besides the status. */
+export interface Notice {
+  readonly type: 'Normal' | 'Warning';
+  /** Upper camel case, as `kubectl describe` shows it: one of those in docs/kubernetes.md. */
+  readonly reason: string;
+  readonly message: string;
+}
+
+/** What a Node shows: labels, annotations and its taint follow from it. */
+export interface PublishedState {
+  readonly node: NodeRef;
+  readonly phase: Phase;
+  readonly pool?: string;
+  /** What the node has, at most one of each family. */
+  readonly addresses: readonly AddressRef[];
+  /** Removed as the phase says (model/phase.ts). */
+  readonly taintKey?: string;
+  readonly taintPolicy?: TaintPolicy;
+  /** The node has waited for an address for as long as its pool's retries take. */
+  readonly gaveUp?: boolean;
 }
 
 /** An instance that had an ephemeral address, and whose cloud to ask for another one. */
@@ -132,37 +131,6 @@ export interface EphemeralHolder {
   readonly instance: InstanceRef;
   readonly scope: Scope;
 }
-
-/** What a run hands on about one address family. */
-export interface FamilyResume {
-  readonly family: Family;
-  readonly assignment?: Assignment;
-  /** The request that is with the mutex. */
-  readonly request?: { readonly id: string; readonly scope: Scope; readonly wanted: string };
-  /** The instance that had an ephemeral address before it was to get a static one: it must not end without any. */
-  readonly hadEphemeral?: EphemeralHolder;
-  /** It may be gone, and no static one be there. */
-  readonly mayLackEphemeral?: boolean;
-  /** The id of the address that somebody took from the instance: had again if it is free. */
-  readonly lost?: string;
-  readonly lostIp?: string;
-  /** Milliseconds since the epoch: since when it asks for an address. */
-  readonly askingSince?: number;
-  /** It has asked for so long that the Node's taint need not wait for it any more. */
-  readonly gaveUpTaint?: boolean;
-}
-
-export type Phase =
-  | 'discovering'
-  | 'waiting'
-  | 'associating'
-  | 'verifying'
-  | 'assigned'
-  | 'releasing'
-  /** Its Node is gone, with so many others that its address is released only when an operator confirms it. */
-  | 'held'
-  | 'released'
-  | 'failed';
 
 /** The answer of the `status` query, and of the node's Updates. Times are ISO 8601. */
 export interface AssignIpStatus {
@@ -253,36 +221,9 @@ export interface UnpinCommand extends Command {
 export const nodeDeletedSignal = defineSignal<[{ uid: string }]>('nodeDeleted');
 /** The watcher saw the Node added or changed; carries the uid it has now. */
 export const nodeChangedSignal = defineSignal<[{ uid: string }]>('nodeChanged');
-/** An operator wants the address released; held released until `assign`. */
-export const releaseSignal = defineSignal<[Command?]>('release');
-/** An operator confirms that the Node is gone, where the release of its address is held. */
-export const confirmReleaseSignal = defineSignal<[Command?]>('confirmRelease');
-/** An operator wants an address assigned (again); a certain one, if it is named. */
-export const assignSignal = defineSignal<[AssignCommand?]>('assign');
-/** An operator wants the node to have another address of its pool instead of the one that it has. */
-export const moveSignal = defineSignal<[MoveCommand]>('move');
-/** An operator wants the node pinned to an address: from the next assignment on. */
-export const pinSignal = defineSignal<[PinCommand]>('pin');
-/** An operator wants the pin removed. The node keeps what it has. */
-export const unpinSignal = defineSignal<[UnpinCommand?]>('unpin');
 /** The mutex grants or refuses. */
 export const grantSignal = defineSignal<[Grant]>('grant');
 
-/** As the signal, answered when the address is released. Rejected when there is nothing to release. */
-export const releaseUpdate = defineUpdate<AssignIpStatus, [Command?]>('release');
-/** As the signal, answered when the address is released, or the Node is back. Rejected where no release is held. */
-export const confirmReleaseUpdate = defineUpdate<AssignIpStatus, [Command?]>('confirmRelease');
-/** As the signal, answered once the request is accepted. Rejected when an address is assigned already. */
-export const assignUpdate = defineUpdate<AssignIpStatus, [AssignCommand?]>('assign');
-/**
- * As the signal, answered when the node has the other address. Fails with the type `NotMoved` if that is not free, not of the
- * pool, or could not be associated: the node keeps what it has. Rejected when there is nothing to move from.
- */
-export const moveUpdate = defineUpdate<AssignIpStatus, [MoveCommand]>('move');
-/** As the signal, answered at once with the status. */
-export const pinUpdate = defineUpdate<AssignIpStatus, [PinCommand]>('pin');
-/** As the signal, answered at once with the status, which shows what labels or annotations of the Node pin it to still. */
-export const unpinUpdate = defineUpdate<AssignIpStatus, [UnpinCommand?]>('unpin');
 export const statusQuery = defineQuery<AssignIpStatus>('status');
 
 // ---- AddressPoolWorkflow ----
@@ -510,4 +451,15 @@ export const searchAttributeTypes = {
   KubeipPhase: 'KEYWORD',
   /** The node's instance, as `instanceKey` names it: set before an address is associated with it. */
   KubeipInstance: 'KEYWORD',
+} as const;
+
+/** The same as typed keys. */
+export const searchAttributes = {
+  KubeipCluster: defineSearchAttributeKey('KubeipCluster', 'KEYWORD'),
+  KubeipNode: defineSearchAttributeKey('KubeipNode', 'KEYWORD'),
+  KubeipPool: defineSearchAttributeKey('KubeipPool', 'KEYWORD'),
+  KubeipPoolHash: defineSearchAttributeKey('KubeipPoolHash', 'KEYWORD'),
+  KubeipAddress: defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST'),
+  KubeipPhase: defineSearchAttributeKey('KubeipPhase', 'KEYWORD'),
+  KubeipInstance: defineSearchAttributeKey('KubeipInstance', 'KEYWORD'),
 } as const;

@@ -3,7 +3,7 @@ import type { InspectedNode, InspectedPool, NodesInspection } from '../activitie
 import { type AddressQuery, type AddressRef, queryOn } from '../model/address.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 import { type AddressRequest, assignIpWorkflowId, type Grant } from './messages.ts';
-import { holdingOf } from './pool-signals.ts';
+import { holdingOf } from './assign-ip/ask.ts';
 import { type Forecasted, keyOf } from './pool/forecast.ts';
 import { find } from './pool/queue.ts';
 import type { PoolState } from './pool/state.ts';

@@ -1,6 +1,6 @@
 /** `kubeip release --confirm-mass`: the operator's word that many Nodes are meant to be gone. */
 import { exitCodes, StartupError } from '../../program/exit-codes.ts';
-import { confirmReleaseUpdate } from '../../workflows/messages.ts';
+import { confirmRelease } from '../../workflows/assign-ip/commands/index.ts';
 import { update } from '../asking.ts';
 import { mapLimited } from '../concurrency.ts';
 import { confirmed } from '../confirm.ts';
@@ -64,7 +64,7 @@ async function confirmOne(
 ): Promise<ConfirmedNode> {
   try {
     const input = reason === undefined ? {} : { reason };
-    const { phase, message } = await update(session, workflowId, confirmReleaseUpdate, input, timeout);
+    const { phase, message } = await update(session, workflowId, confirmRelease.update, input, timeout);
     return { node, addresses, phase, message };
   } catch (error) {
     return { node, addresses, message: error instanceof Error ? error.message : String(error) };

@@ -1,14 +1,7 @@
 /** `release`, `assign`, `move`, `pin`, `unpin`: the Updates of a node's workflow. */
 import type { Family } from '../../model/address.ts';
-import {
-  type AssignIpStatus,
-  assignUpdate,
-  moveUpdate,
-  pinUpdate,
-  releaseUpdate,
-  statusQuery,
-  unpinUpdate,
-} from '../../workflows/messages.ts';
+import * as commands from '../../workflows/assign-ip/commands/index.ts';
+import { type AssignIpStatus, statusQuery } from '../../workflows/messages.ts';
 import { type CommandUpdate, query, UnansweredError, update } from '../asking.ts';
 import { confirmed } from '../confirm.ts';
 import { nodeWorkflowId } from '../node-id.ts';
@@ -29,11 +22,11 @@ export async function release(session: Session, node: string, options: NodeComma
     options.yes,
     session.signal,
   );
-  await send(session, node, releaseUpdate, reasonOf(options), options);
+  await send(session, node, commands.release.update, reasonOf(options), options);
 }
 
 export async function assign(session: Session, node: string, options: NodeCommandOptions): Promise<void> {
-  await send(session, node, assignUpdate, { ...reasonOf(options), ...addressOf(options) }, options);
+  await send(session, node, commands.assign.update, { ...reasonOf(options), ...addressOf(options) }, options);
 }
 
 export async function move(
@@ -48,7 +41,7 @@ export async function move(
     session.signal,
   );
   const input = { ...reasonOf(options), ...addressOf(options), address: options.address };
-  await send(session, node, moveUpdate, input, options);
+  await send(session, node, commands.move.update, input, options);
 }
 
 export async function pin(
@@ -57,13 +50,13 @@ export async function pin(
   options: NodeCommandOptions & { address: string },
 ): Promise<void> {
   const input = { ...reasonOf(options), ...addressOf(options), address: options.address };
-  await send(session, node, pinUpdate, input, options);
+  await send(session, node, commands.pin.update, input, options);
 }
 
 export async function unpin(session: Session, node: string, options: NodeCommandOptions): Promise<void> {
   const { family } = options;
   const input = { ...reasonOf(options), ...(family === undefined ? {} : { family }) };
-  await send(session, node, unpinUpdate, input, options);
+  await send(session, node, commands.unpin.update, input, options);
 }
 
 /** What the question names. Nobody is asked where nobody would hear the answer. */

@@ -1,6 +1,6 @@
 /** `kubeip status`: all nodes of the cluster at a glance. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Phase } from '../../workflows/messages.ts';
+import type { Phase } from '../../model/phase.ts';
 import { listNodeRuns, type NodeFilter } from '../node-runs.ts';
 import { nodeViews, type NodeView } from '../node-status.ts';
 import type { OutputFormat } from '../options.ts';

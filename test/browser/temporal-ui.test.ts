@@ -149,7 +149,13 @@ describe("a node's page", () => {
   test('tells the story of an assignment by the summaries of its activities', async () => {
     await ui.openWorkflow(harness.workflowId(game[1]));
     const ip = await ipOf(game[1]);
-    for (const summary of [`associate • ${ip} → ${game[1].instanceId}`, `publish • assigned ${ip}`]) {
+    const summaries = [
+      `discover • ${game[1].name}`,
+      `associate • ${ip} → ${game[1].instanceId}`,
+      `verify • is ${ip} there?`,
+      `publish • assigned ${ip}`,
+    ];
+    for (const summary of summaries) {
       await ui.page.getByText(summary).first().waitFor();
     }
     await keep('history', 420, await ui.topOfTimeline());

@@ -64,9 +64,9 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     what: 'an ephemeral address that had to go first does not come back',
     replacements: [
       {
-        file: 'workflows/family-run.ts',
-        from: 'return of.mayLackEphemeral && of.assignment === undefined;',
-        to: 'return of.mayLackEphemeral && of.family === undefined;',
+        file: 'workflows/assign-ip/apply-claim.ts',
+        from: 'if (of.hadEphemeral !== undefined) of.lacksEphemeral ??=',
+        to: 'if (of.family === undefined) of.lacksEphemeral ??=',
       },
     ],
   },

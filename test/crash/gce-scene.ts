@@ -13,7 +13,6 @@ import {
   type AssignIpStatus,
   assignIpWorkflowId,
   clusterTaskQueue,
-  moveSignal,
   statusQuery,
 } from '../../workflows/messages.ts';
 import {
@@ -218,7 +217,7 @@ export class GceScene {
   async move(): Promise<void> {
     const { client, cluster, name } = this.#options;
     const workflow = client.workflow.getHandle(assignIpWorkflowId(cluster, name));
-    await workflow.signal(moveSignal, { address: this.#wanted });
+    await workflow.signal('move', { address: this.#wanted });
   }
 
   externalIp(): ExternalIpInfo | undefined {

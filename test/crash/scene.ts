@@ -19,7 +19,6 @@ import {
   type AssignIpStatus,
   assignIpWorkflowId,
   clusterTaskQueue,
-  moveSignal,
   nodeDeletedSignal,
   poolStatusQuery,
   statusQuery,
@@ -113,7 +112,7 @@ export class Scene {
   /** An operator wants the node to have another address of the pool, by its IP. */
   async move(node: string, address: string): Promise<void> {
     this.#moved.add(this.#nodes.get(node)?.instanceId ?? '');
-    await this.workflow(node).signal(moveSignal, { address });
+    await this.workflow(node).signal('move', { address });
   }
 
   /** Somebody takes an address of the pool for an instance that is no Node's. */

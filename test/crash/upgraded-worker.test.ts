@@ -26,19 +26,22 @@ afterAll(() => crash.stop());
 
 /** The workflows with one more command before the association. */
 async function bundleWith(name: string, statement: string): Promise<string> {
-  const call = '    associated = await associate.executeWithOptions(';
+  const call = '    return pacedActivities(pool.scope, pool.retries).associate.executeWithOptions(';
+  const begin = '  function associate(';
   const imports = "} from '@temporalio/workflow';";
   const more = "import { patched as ask, sleep } from '@temporalio/workflow';";
+  const file = 'workflows/assign-ip/effects.ts';
   const folder = mutate(root, {
     what: statement,
     replacements: [
-      { file: 'workflows/claim-address.ts', from: call, to: `    ${statement}\n${call}` },
-      { file: 'workflows/claim-address.ts', from: imports, to: `${imports}\n${more}` },
+      { file, from: begin, to: begin.replace('function', 'async function') },
+      { file, from: call, to: `    ${statement}\n${call}` },
+      { file, from: imports, to: `${imports}\n${more}` },
     ],
   });
-  const file = await writeWorkflowBundle(join(crash.world.dir, `${name}.js`), folder);
+  const bundle = await writeWorkflowBundle(join(crash.world.dir, `${name}.js`), folder);
   rmSync(folder, { recursive: true });
-  return file;
+  return bundle;
 }
 
 async function startVersion(scene: Scene, buildId: string, bundle?: string) {

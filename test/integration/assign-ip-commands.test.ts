@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { phaseLabel, publicIpv4Annotation } from '../../kubernetes/keys.ts';
-import { assignSignal, releaseSignal } from '../../workflows/messages.ts';
 import { addressOf } from './assigned-address.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
@@ -42,7 +41,7 @@ describe('an operator', () => {
     const node = await harness.addNode('signalled-1', { pool: 'signalled' });
     const { address } = await harness.waitUntilAssigned(node);
 
-    await harness.handle(node).signal(releaseSignal, { reason: 'maintenance' });
+    await harness.handle(node).signal('release', { reason: 'maintenance' });
     const released = await harness.waitForPhase(node, 'released');
     expect(released).toMatchObject({ releasedByHand: true });
     expect(released.message).toContain(`${address.ip} was released.`);
@@ -66,7 +65,7 @@ describe('an operator', () => {
     expect(await harness.status(node)).toMatchObject({ phase: 'released', releasedByHand: true });
     expect(harness.associations()).toBe(before);
 
-    await harness.handle(node).signal(assignSignal);
+    await harness.handle(node).signal('assign');
     const again = await harness.waitUntilAssigned(node);
     expect(again).toMatchObject({ releasedByHand: false, addresses: [{ address }] });
   });
@@ -103,7 +102,7 @@ describe('an operator', () => {
       ({ waiting }) => waiting.length === 0,
     );
     harness.reserve('refused');
-    await harness.handle(node).signal(assignSignal);
+    await harness.handle(node).signal('assign');
     await harness.waitUntilAssigned(node);
   });
 

@@ -1,7 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { WorkflowFailedError } from '@temporalio/client';
 import { phaseLabel } from '../../kubernetes/keys.ts';
-import { assignSignal } from '../../workflows/messages.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
@@ -165,7 +164,7 @@ describe('the mutex', () => {
     harness.reserve('mutex', 2);
 
     for (const node of nodes) {
-      await harness.handle(node).signal(assignSignal);
+      await harness.handle(node).signal('assign');
       await harness.waitUntilAssigned(node);
     }
   });

@@ -1,6 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { messageAnnotation, phaseLabel, poolLabel, publicIpv4Annotation } from '../../kubernetes/keys.ts';
-import { assignSignal } from '../../workflows/messages.ts';
 import { addressOf } from './assigned-address.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
@@ -124,7 +123,7 @@ describe('an address that an instance holds already', () => {
     expect(harness.elasticIpOf(instanceId)).toBe(publicIp);
 
     harness.ec2.disassociateByHand(allocationId);
-    await harness.handle(node).signal(assignSignal);
+    await harness.handle(node).signal('assign');
     await harness.waitUntilAssigned(node);
     expect(harness.elasticIpOf(instanceId)).not.toBe(publicIp);
   });

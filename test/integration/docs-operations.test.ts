@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import { ensureAuditSchedule } from '../../worker/audit-schedule.ts';
-import { pinUpdate } from '../../workflows/messages.ts';
+import type { AssignIpStatus } from '../../workflows/messages.ts';
 import { type Harness, openHarness } from './harness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
@@ -57,7 +57,9 @@ afterAll(() => harness?.close());
 
 test('an address is moved as the page says, and nobody who waits gets it in between', async () => {
   const { address } = await harness.waitUntilAssigned(nodeA);
-  await harness.handle(nodeB).executeUpdate(pinUpdate, { args: [{ address: address.ip }] });
+  await harness
+    .handle(nodeB)
+    .executeUpdate<AssignIpStatus, [object]>('pin', { args: [{ address: address.ip }] });
   await harness.release(nodeB);
   await harness.assign(nodeB);
   await harness.waitForStatus(nodeB, 'to wait for its pin', ({ message }) => message.includes('is pinned'));

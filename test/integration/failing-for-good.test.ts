@@ -3,7 +3,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@j
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { messageAnnotation, phaseLabel, poolLabel } from '../../kubernetes/keys.ts';
-import { releaseSignal } from '../../workflows/messages.ts';
 import { dualStackPool } from './harness-config.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
@@ -127,7 +126,7 @@ describe('a signal that comes while the run is about to fail', () => {
 
   test('is obeyed: released by hand, the node stays so', async () => {
     const node = await aboutToFail('signalled-1');
-    await harness.handle(node).signal(releaseSignal);
+    await harness.handle(node).signal('release');
     await harness.waitForPhase(node, 'released');
     harness.ec2.configure({ denied: [] });
     await harness.tellChanged(node);

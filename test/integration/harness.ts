@@ -8,6 +8,7 @@ import { Runtime, type WorkflowBundleOption } from '@temporalio/worker';
 import type { PoolConfig } from '../../config/config.ts';
 import { connectKubernetes, type KubernetesClient } from '../../kubernetes/client.ts';
 import type { AddressRef, Family } from '../../model/address.ts';
+import type { Phase } from '../../model/phase.ts';
 import type { Scope } from '../../model/scope.ts';
 import { toTemporalLogger } from '../../program/temporal-logger.ts';
 import { connectClient, type ConnectedClient } from '../../program/temporal-connection.ts';
@@ -25,7 +26,6 @@ import {
   assignIpWorkflowId,
   type AssignIpStatus,
   type Command,
-  type Phase,
   poolStatusQuery,
   scopeTaskQueue,
   statusQuery,

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
-import { temporal } from '@temporalio/proto';
+import proto from '@temporalio/proto';
 import fc from 'fast-check';
 import { type Payload, payloadsOf, send } from './raw-signal.ts';
 import { type Harness, openHarness } from './harness.ts';
@@ -20,7 +20,7 @@ const strangers = ['unknown', '__proto__', 'constructor', 'ünïcode', 'x'.repea
 const commands = ['release', 'assign', 'unpin'];
 
 const completed =
-  temporal.api.enums.v1.UpdateWorkflowExecutionLifecycleStage
+  proto.temporal.api.enums.v1.UpdateWorkflowExecutionLifecycleStage
     .UPDATE_WORKFLOW_EXECUTION_LIFECYCLE_STAGE_COMPLETED;
 
 const text = (value: string): Uint8Array => new TextEncoder().encode(value);

@@ -1,7 +1,7 @@
 /** Many Nodes that are gone at once while their machines run: nothing is released before an operator confirms it. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
-import { type AssignIpStatus, confirmReleaseSignal, releaseSignal } from '../../workflows/messages.ts';
+import type { AssignIpStatus } from '../../workflows/messages.ts';
 import type { HarnessOptions } from './harness-config.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
@@ -116,7 +116,7 @@ describe('all Nodes deleted while their machines run', () => {
     const [first, second, ...others] = nodes;
     if (first === undefined || second === undefined) throw new Error('no nodes');
     expect(await confirm(first)).toMatchObject({ phase: 'released' });
-    await harness.handle(second).signal(confirmReleaseSignal);
+    await harness.handle(second).signal('confirmRelease');
     expect(await harness.waitForEnd(second)).toBe('COMPLETED');
     for (const node of others) expect((await harness.status(node)).phase).toBe('held');
     for (const node of others) await confirm(node);
@@ -129,7 +129,7 @@ describe('all Nodes deleted while their machines run', () => {
     await harness.restartWorkers(options);
     for (const node of nodes) {
       await harness.tellDeleted(node);
-      await harness.handle(node).signal(releaseSignal);
+      await harness.handle(node).signal('release');
       await harness.handle(node).signal('nodeChanged', { uid: node.uid });
     }
     await allHeld();

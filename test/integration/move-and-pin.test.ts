@@ -3,7 +3,7 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { publicIpv4Annotation } from '../../kubernetes/keys.ts';
 import type { AddressRef } from '../../model/address.ts';
-import { type AssignIpStatus, moveSignal, pinSignal, unpinSignal } from '../../workflows/messages.ts';
+import type { AssignIpStatus } from '../../workflows/messages.ts';
 import { addressOf } from './assigned-address.ts';
 import { poolTag } from './cloud-facts.ts';
 import { type Harness, openHarness } from './harness.ts';
@@ -94,7 +94,7 @@ describe.each(clouds)('a node on %s', (cloud) => {
 
     await harness.deleteNode(heir);
     await harness.waitForEnd(heir);
-    await harness.handle(node).signal(moveSignal, { address: first.id });
+    await harness.handle(node).signal('move', { address: first.id });
     await harness.waitForStatus(node, 'moved', (status) => addressOf(status)?.id === first.id);
   });
 
@@ -219,12 +219,12 @@ test('a Node is pinned and unpinned by Update and by signal, keeps what it has, 
   expect((await update(node, 'unpin')).pinned).toBeUndefined();
   expect(await pin()).toBeUndefined();
 
-  await harness.handle(node).signal(pinSignal, { address: wanted.id });
+  await harness.handle(node).signal('pin', { address: wanted.id });
   await waitFor('the pin', pin, (value) => value === wanted.id);
   await update(node, 'release');
   await update(node, 'assign');
   expect((await harness.waitUntilAssigned(node)).address).toEqual(wanted);
-  await harness.handle(node).signal(unpinSignal, { family: 'ipv4' });
+  await harness.handle(node).signal('unpin', { family: 'ipv4' });
   await waitFor('no pin', pin, (value) => value === undefined);
 
   expect((await failureOf(update(node, 'pin', { address: 'two words' }))).message).toContain(

@@ -1,7 +1,7 @@
 /** The main job on the oldest Temporal server that is supported. All other tests run on the newest one that is pinned. */
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { ensureAuditSchedule } from '../../worker/audit-schedule.ts';
-import { auditId, releaseSignal } from '../../workflows/messages.ts';
+import { auditId } from '../../workflows/messages.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
@@ -56,7 +56,7 @@ describe('on the oldest server', () => {
 
   test('an address that is released by signal goes to the node that waits', async () => {
     const { holder, heir, ip } = await holderAndHeir('signal');
-    await harness.handle(holder).signal(releaseSignal, {});
+    await harness.handle(holder).signal('release', {});
     expect((await harness.waitUntilAssigned(heir)).address.ip).toBe(ip);
     expect(await harness.waitForPhase(holder, 'released')).toMatchObject({ releasedByHand: true });
   });

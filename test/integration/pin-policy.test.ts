@@ -1,7 +1,7 @@
 /** Whose word pins a node to an address: an operator's, not a kubelet's. */
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { pinnedAnnotations, pinnedLabels } from '../../kubernetes/keys.ts';
-import { type AssignIpStatus, assignSignal, nodeChangedSignal, pinUpdate } from '../../workflows/messages.ts';
+import { type AssignIpStatus, nodeChangedSignal } from '../../workflows/messages.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { pressUntilContinued } from './press-until-continued.ts';
 import { expectSound } from './soundness.ts';
@@ -31,7 +31,7 @@ function reserve(pool: string, count: number): string[] {
 }
 
 function pin(node: TestNode, address: string) {
-  return harness.handle(node).executeUpdate(pinUpdate, { args: [{ address }] });
+  return harness.handle(node).executeUpdate<AssignIpStatus, [object]>('pin', { args: [{ address }] });
 }
 
 describe('a kubelet that pins its Node by an annotation', () => {
@@ -137,6 +137,6 @@ test('a pin of an operator is kept when the assignment fails for good, and count
   );
   expect(failed).toMatchObject({ pinned: { ipv4: wanted } });
   harness.ec2.configure({ denied: [] });
-  await harness.handle(holder).signal(assignSignal);
+  await harness.handle(holder).signal('assign');
   expect((await harness.waitUntilAssigned(holder)).address.ip).toBe(wanted);
 });

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
-import type { Phase } from '../../workflows/messages.ts';
+import type { Phase } from '../../model/phase.ts';
 import { addressOf } from './assigned-address.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';

@@ -1,6 +1,5 @@
 /** One address family does not suffer from what befalls the other, nor one pool from what EC2 refuses about another. */
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { releaseSignal } from '../../workflows/messages.ts';
 import { addressOf } from './assigned-address.ts';
 import { poolTag } from './cloud-facts.ts';
 import { ipsOn, ofFamily } from './family-addresses.ts';
@@ -115,7 +114,7 @@ describe('a release by hand of which EC2 refuses one family', () => {
     const before = associations();
 
     harness.ec2.configure({ denied: [denied] });
-    await harness.handle(node).signal(releaseSignal, {});
+    await harness.handle(node).signal('release', {});
     await waitFor(
       `${other} to be free`,
       () => ipsOn(harness, node),
@@ -128,7 +127,7 @@ describe('a release by hand of which EC2 refuses one family', () => {
     expect(ipsOn(harness, node)).toEqual({ [refused]: stays });
 
     harness.ec2.configure({ denied: [] });
-    await harness.handle(node).signal(releaseSignal, {});
+    await harness.handle(node).signal('release', {});
     const released = await harness.waitForPhase(node, 'released');
     expect(released.addresses.map(({ address }) => address)).toEqual([undefined, undefined]);
     expect(ipsOn(harness, node)).toEqual({});

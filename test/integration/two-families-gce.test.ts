@@ -3,7 +3,6 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@j
 import { type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { PublishInput } from '../../activities/contract.ts';
-import { releaseSignal } from '../../workflows/messages.ts';
 import { addressOf } from './assigned-address.ts';
 import { ipsOn, ofFamily } from './family-addresses.ts';
 import { dualStackPool } from './harness-config.ts';
@@ -109,7 +108,7 @@ test('released by hand, the address is free for others although the ephemeral on
 
   const match = { instance: holder.instanceId };
   harness.gce.addFaults({ ...add, code: 'QUOTA_EXCEEDED', match, times: 2 });
-  await harness.handle(holder).signal(releaseSignal, {});
+  await harness.handle(holder).signal('release', {});
   expect((await harness.waitUntilAssigned(heir)).address).toEqual(address);
   const released = await harness.waitForPhase(holder, 'released');
   expect(addressOf(released)).toBeUndefined();

@@ -1,14 +1,7 @@
 /** The flows that are recorded: together they show every situation of situations.ts. */
 import type { WorkflowHandle } from '@temporalio/client';
 import type { AuditWorkflow as Audit } from '../../workflows/audit.ts';
-import {
-  assignSignal,
-  auditId,
-  type AuditReport,
-  clusterTaskQueue,
-  configureSignal,
-  releaseSignal,
-} from '../../workflows/messages.ts';
+import { auditId, type AuditReport, clusterTaskQueue, configureSignal } from '../../workflows/messages.ts';
 import { pinnedLabels } from '../../kubernetes/keys.ts';
 import { poolTag } from '../integration/cloud-facts.ts';
 import { dualStackPool } from '../integration/harness-config.ts';
@@ -88,9 +81,9 @@ async function commanded(h: Harness): Promise<void> {
   await h.nodes.initialise(node);
   await h.tellChanged(node);
   await h.waitUntilAssigned(node);
-  await h.handle(node).signal(releaseSignal, { reason: 'recorded' });
+  await h.handle(node).signal('release', { reason: 'recorded' });
   await h.waitForPhase(node, 'released');
-  await h.handle(node).signal(assignSignal);
+  await h.handle(node).signal('assign');
   await h.waitUntilAssigned(node);
   await h.release(node);
   await h.assign(node);
@@ -171,7 +164,7 @@ async function foreign(h: Harness): Promise<void> {
   const node = await h.addNode('foreign', { pool: 'plain', instanceId });
   await told(h, node);
   h.ec2.disassociateByHand(allocationId);
-  await h.handle(node).signal(assignSignal);
+  await h.handle(node).signal('assign');
   await h.waitUntilAssigned(node);
   await keep('assign-ip-foreign', h.handle(node));
 }
@@ -273,7 +266,7 @@ async function dual(h: Harness): Promise<void> {
   });
   await told(h, node);
   h.ec2.reserveIpv6({ tags: { [poolTag]: 'both' }, prefixLength: 127 });
-  await h.handle(node).signal(assignSignal);
+  await h.handle(node).signal('assign');
   await h.waitForPhase(node, 'assigned');
   await h.deleteNode(holder);
   await h.waitForStatus(node, 'both', ({ addresses }) => addresses.every(({ address }) => address));

@@ -44,13 +44,13 @@ describe('the activities of a GCE scope', () => {
     const query = gce.createPool();
     const address: AddressRef = await gce.reserve(query);
     const { scope } = gce.provider;
-    const { association } = await inActivity('1', 1, () =>
+    const association = await inActivity('1', 1, () =>
       activities.associate({ scope, instance: there, address, query, token: 1 }),
     );
     const target = { scope, address, query };
     const verify = (instance: InstanceRef, expected: typeof association, attempt: number) =>
       inActivity('2', attempt, () => activities.verify({ ...target, instance, association: expected }));
-    await expect(verify(there, association, 1)).resolves.toMatchObject(association);
+    await expect(verify(there, association, 1)).resolves.toMatchObject({ association });
     const own = { ...association, networkInterfaceId: `${here.zone}/node-a/nic0` };
     await expect(verify(here, own, 1)).rejects.toMatchObject({ type: 'NotVisibleYet' });
     await expect(verify(here, own, 5)).rejects.toMatchObject({ type: 'InUse' });
@@ -64,7 +64,7 @@ describe('the activities of a GCE scope', () => {
     const associate = jest.spyOn(gce.provider, 'associate');
     const release = jest.spyOn(gce.provider, 'release');
     const claimed = { scope, instance, address, query };
-    const { association } = await inActivity('1', 1, () => activities.associate({ ...claimed, token: 7 }));
+    const association = await inActivity('1', 1, () => activities.associate({ ...claimed, token: 7 }));
     await inActivity('1', 2, () => activities.associate({ ...claimed, token: 7 }));
     const given = { ...claimed, association, token: 7 };
     expect(await inActivity('2', 1, () => activities.release(given))).toBe('released');

@@ -198,10 +198,11 @@ describe('associate, verify, release', () => {
 
   test('run twice, each changes nothing the second time', async () => {
     const target = { scope: provider.scope, instance: newInstance(), address: newAddress(), query };
-    const { association: first, shown } = await run('associate', { ...target, token: 1 });
-    expect(shown).toBe(true);
-    expect(await run('associate', { ...target, token: 1 })).toMatchObject({ association: first });
-    expect(await run('verify', { ...target, association: first })).toMatchObject({ id: first.id });
+    const first = await run('associate', { ...target, token: 1 });
+    expect(await run('associate', { ...target, token: 1 })).toEqual(first);
+    expect(await run('verify', { ...target, association: first })).toMatchObject({
+      association: { id: first.id },
+    });
     const release = { ...target, association: first, token: 1 };
     expect(await run('release', release)).toBe('released');
     // EC2 answers a second disassociation of one association like the first, so the outcome may be the same.
@@ -212,12 +213,18 @@ describe('associate, verify, release', () => {
   test('an association stands, though the list does not show it yet and the mutex cannot be told', async () => {
     const target = { scope: provider.scope, instance: newInstance(), address: newAddress(), query };
     ec2.configure({ staleListsMs: 60_000 });
-    expect(await run('associate', { ...target, token: 1 })).toMatchObject({
-      association: { instanceId: target.instance.id },
-      shown: false,
+    const association = await run('associate', { ...target, token: 1 });
+    expect(association).toMatchObject({ instanceId: target.instance.id });
+    expect(ec2.addresses()).toMatchObject([{ instanceId: target.instance.id }]);
+    await expect(run('verify', { ...target, association, token: 1 })).rejects.toMatchObject({
+      type: 'NotVisibleYet',
+    });
+    ec2.configure({ staleListsMs: 0 });
+    // There is no mutex: the workflow is to tell it.
+    expect(await run('verify', { ...target, association, token: 1 })).toMatchObject({
+      association,
       settled: false,
     });
-    expect(ec2.addresses()).toMatchObject([{ instanceId: target.instance.id }]);
   });
 
   test('an address that is not shown on the instance is looked for again', async () => {
@@ -250,7 +257,9 @@ describe('associate, verify, release', () => {
     const [instance, address] = [newInstance(), newAddress()];
     ec2.associateByHand({ allocationId: address.id, instanceId: instance.id });
     const target = { scope: provider.scope, address, query, association: { id: 'eipassoc-0' } };
-    expect(await run('verify', { ...target, instance })).toMatchObject({ instanceId: instance.id });
+    expect(await run('verify', { ...target, instance })).toMatchObject({
+      association: { instanceId: instance.id },
+    });
     await expect(run('verify', { ...target, instance: newInstance() })).rejects.toMatchObject({
       type: 'NotVisibleYet',
     });

@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import { retryAnnotation } from '../../kubernetes/keys.ts';
 import { dueAt, memoryMs } from '../../watcher/failure-cooldown.ts';
-import { failedForGood } from '../../workflows/words.ts';
+import { failedForGood } from '../../workflows/assign-ip/words.ts';
 
 const minute = 60_000;
 const cooldown = { initialIntervalMs: minute, maximumIntervalMs: 60 * minute };

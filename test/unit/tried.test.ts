@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import type { Tried } from '../../workflows/messages.ts';
-import { remember } from '../../workflows/tried.ts';
+import { remember } from '../../workflows/assign-ip/tried.ts';
 
 const at = (second: number): string => new Date(second * 1_000).toISOString();
 

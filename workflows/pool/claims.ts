@@ -10,7 +10,8 @@ export interface Claim {
   readonly token: number;
   readonly workflowId: string;
   readonly family: Family;
-  readonly runId: string;
+  /** The run that was asked for last: its holder may continue as new. */
+  runId: string;
   readonly requestId: string;
   /**
    * `granted`: its holder works on it. `lingering`: its holder is done, but the provider's lists may not show yet what

@@ -12,7 +12,7 @@ export interface WaiterId {
 }
 
 export interface Waiter extends WaiterId {
-  readonly runId: string;
+  runId: string;
   readonly requestId: string;
   /** Key of the pool in the state's pools. */
   readonly poolKey: string;

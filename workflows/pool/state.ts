@@ -66,11 +66,19 @@ export function newPoolState(pacing: RateLimit, now: number): PoolState {
 export function request(state: PoolState, asked: AddressRequest, now: number): void {
   const id: WaiterId = { workflowId: asked.workflowId, family: asked.query.family };
   const granted = state.claims.find((c) => isOf(id)(c) && c.state === 'granted');
-  if (granted?.requestId === asked.requestId) return;
+  if (granted?.requestId === asked.requestId) {
+    // Its holder may have continued as new since.
+    granted.runId = asked.runId;
+    return;
+  }
   // Its holder does not act on the claim any more: whether it associated, a list will show.
   if (granted !== undefined) linger(granted, now);
   // It waits as it did, and was told what there is to tell.
-  if (asked.again === true && find(state.queue, id)?.requestId === asked.requestId) return;
+  const waiting = find(state.queue, id);
+  if (asked.again === true && waiting?.requestId === asked.requestId) {
+    waiting.runId = asked.runId;
+    return;
+  }
   const before = remove(state.queue, id);
   insert(state.queue, {
     ...id,

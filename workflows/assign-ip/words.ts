@@ -2,14 +2,11 @@
  * What is said of a node in each situation: one sentence or two, where it stands, why, and what to do. The same words are the
  * status's message, the details in the Temporal UI, the Event and the annotation on the Node. Pure.
  */
-import type { Discovery, IgnoredPin, PublishInput } from '../activities/contract.ts';
-import { type AddressQuery, type Family, familyName, type ReleaseOutcome } from '../model/address.ts';
-import type { BrakeVerdict } from '../model/release-brake.ts';
-import type { PoolSpec } from '../model/settings.ts';
-import type { Assignment, Grant } from './messages.ts';
-
-/** Said on the Node by an Event, besides the status. `reason` is one of those in docs/kubernetes.md. */
-export type Notice = NonNullable<PublishInput['event']>;
+import type { Discovery, IgnoredPin } from '../../activities/contract.ts';
+import { type AddressQuery, type Family, familyName, type ReleaseOutcome } from '../../model/address.ts';
+import type { BrakeVerdict } from '../../model/release-brake.ts';
+import type { PoolSpec } from '../../model/settings.ts';
+import type { Assignment, Grant, Notice } from '../messages.ts';
 
 type Pool = Pick<PoolSpec, 'name'>;
 
@@ -247,6 +244,11 @@ const OUTCOMES: Readonly<Record<ReleaseOutcome, string>> = {
 
 export function released(ip: string, outcome: ReleaseOutcome): string {
   return `${ip} ${OUTCOMES[outcome]}.`;
+}
+
+/** @param became what became of each address, in words */
+export function givenBack(became: readonly string[], why: string): string {
+  return became.length === 0 ? `Nothing to release: ${why}.` : `${became.join(' ')} Reason: ${why}.`;
 }
 
 export const releasedByHand = 'Released by hand: nothing is assigned until `assign`.';

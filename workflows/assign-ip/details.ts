@@ -1,21 +1,10 @@
 /** A node's status in words, for its page in the Temporal UI: where it stands, why, and what to do. Pure. */
-import { familyName } from '../model/address.ts';
-import type { FamilyRequirement } from '../model/settings.ts';
-import { type AssignIpStatus, assignIpWorkflowId, type Phase, type Tried } from './messages.ts';
-import { code, emptyLine, head, type Markdown, md, row, uiMarkdown } from './ui-markdown.ts';
+import { familyName } from '../../model/address.ts';
+import { phaseTraits } from '../../model/phase.ts';
+import type { FamilyRequirement } from '../../model/settings.ts';
+import { type AssignIpStatus, assignIpWorkflowId, type Tried } from '../messages.ts';
+import { code, emptyLine, head, type Markdown, md, row, uiMarkdown } from '../ui-markdown.ts';
 import { retryCommand } from './words.ts';
-
-const HEADINGS: Readonly<Record<Phase, string>> = {
-  discovering: 'Discovering',
-  waiting: 'Waiting',
-  associating: 'Associating',
-  verifying: 'Verifying',
-  assigned: 'Assigned',
-  releasing: 'Releasing',
-  held: 'Held',
-  released: 'Released',
-  failed: 'Failed',
-};
 
 const NEEDS: Readonly<Record<FamilyRequirement, string>> = {
   all: 'an address of each family',
@@ -24,7 +13,10 @@ const NEEDS: Readonly<Record<FamilyRequirement, string>> = {
 
 /** @returns Markdown */
 export function nodeDetails(status: AssignIpStatus): string {
-  const lines = [md`**${HEADINGS[status.phase]}** since ${status.since}. ${status.message}`, emptyLine];
+  const lines = [
+    md`**${phaseTraits(status.phase).heading}** since ${status.since}. ${status.message}`,
+    emptyLine,
+  ];
   const rows: [string, string | undefined][] = [
     ['Node', `${status.node.name} (uid ${status.node.uid}) in cluster ${status.cluster}`],
     ['Instance', status.instance],

@@ -1,5 +1,5 @@
 /** The last few things that were tried for a node, for a person who asks why it has no address. Pure. */
-import type { Tried } from './messages.ts';
+import type { Tried } from '../messages.ts';
 
 /** Enough to see what goes on, and little to carry from run to run. */
 const MOST = 10;

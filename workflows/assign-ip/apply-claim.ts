@@ -1,0 +1,401 @@
+/** From an answer of the mutex to an address that the node has: granted, associated, verified. Pure. */
+import { type Association, type Family, familyName } from '../../model/address.ts';
+import type { ClaimOutcome, Grant, Notice } from '../messages.ts';
+import type { Failure } from './decide.ts';
+import { failFamily } from './fail.ts';
+import {
+  type Asking,
+  type Claim,
+  type FamilyState,
+  isLetGo,
+  lookAgain,
+  MINUTE,
+  type Move,
+  wishOf,
+} from './state.ts';
+import { familyOf, note, reportFreed, say, settle, type Step, withdraw } from './step.ts';
+import * as words from './words.ts';
+
+/** A node that holds a foreign address is looked at again after this long, in case it was detached. */
+const FOREIGN_AGAIN_MS = 5 * MINUTE;
+/** A node that is to leave its pool, and could not, tries again after this long. */
+const LEAVE_AGAIN_MS = MINUTE;
+const LONGEST_PAUSE_MS = MINUTE;
+/** What a new look at the node, or another address, may mend. */
+const TRY_AGAIN: readonly string[] = ['InUse', 'ForeignAddress', 'NotFound', 'NotVisibleYet'];
+
+export function granted(step: Step, grant: Grant): void {
+  const { state } = step;
+  const of = state.families.find(
+    ({ progress }) => progress.kind === 'asking' && progress.request.requestId === grant.requestId,
+  );
+  if (of?.progress.kind !== 'asking') {
+    giveBackStray(step, grant);
+    return;
+  }
+  const asking = of.progress;
+  if (grant.kind === 'granted') {
+    const { address, token, held } = grant;
+    const { pool, request, inPlaceOf } = asking;
+    const claim = {
+      address,
+      token,
+      held,
+      pool,
+      query: request.query,
+      instance: request.instance,
+      grantedAt: step.now,
+    };
+    const details = { address: address.ip, allocation: address.id, token };
+    step.facts.push({ log: 'info', message: 'address granted', family: of.family, pool: pool.name, details });
+    of.progress = { kind: 'claimed', claim, begun: false, ...(inPlaceOf && { inPlaceOf }) };
+    return;
+  }
+  if (asking.inPlaceOf === 'move') notGrantedToMove(step, of, asking, grant);
+  else if (asking.inPlaceOf === 'labels') notGrantedToLeave(step, of, asking, grant);
+  else notGranted(step, of, asking, grant);
+}
+
+type NotGranted = Exclude<Grant, { kind: 'granted' }>;
+
+function notGranted(step: Step, of: FamilyState, asking: Asking, grant: NotGranted): void {
+  const { pool } = asking;
+  switch (grant.kind) {
+    case 'empty':
+    case 'pinned':
+      told(step, of, asking, waitingNotice(step, of, asking, grant));
+      return;
+    case 'foreign': {
+      const notice = words.foreign(pool, grant.ip);
+      told(step, of, asking, notice);
+      of.progress = { kind: 'paused', notBefore: step.now + FOREIGN_AGAIN_MS, message: notice.message };
+      return;
+    }
+    case 'refused': {
+      const details = { error: grant.error };
+      step.facts.push({
+        log: 'warn',
+        message: 'request refused',
+        family: of.family,
+        pool: pool.name,
+        details,
+      });
+      failFamily(step, of, { type: grant.type ?? 'Refused', message: grant.error });
+    }
+  }
+}
+
+function waitingNotice(
+  { state }: Step,
+  { family }: FamilyState,
+  { pool, request }: Asking,
+  grant: NotGranted,
+): Notice {
+  if (grant.kind === 'empty') return words.poolEmpty(pool, request.query, grant.size);
+  if (grant.kind !== 'pinned') throw new Error(`${grant.kind} is no word on why a node waits`);
+  const { wanted, pins, nodePinsBy } = state;
+  const operator = pins[family] === undefined ? undefined : 'operator';
+  const source = wanted[family] === undefined ? (operator ?? nodePinsBy[family] ?? 'annotation') : 'assign';
+  return words.wishUnavailable(pool, grant, source);
+}
+
+/** It waits, and why. The same is said once, however often it asks again. */
+function told(step: Step, of: FamilyState, asking: Asking, notice: Notice): void {
+  const { message, reason } = notice;
+  of.progress = { ...asking, told: message };
+  of.throttled = false;
+  if (of.lastError === message) return;
+  of.lastError = message;
+  const details = { reason, message };
+  step.facts.push({ log: 'info', message: 'node waits', family: of.family, pool: asking.pool.name, details });
+  note(step, `claim an ${familyName(of.family)} address`, 'waiting', message);
+  say(step, notice);
+}
+
+/** Nobody waits for it. A grant does not tell whose it is; a node's pool is of one scope, so whoever was asked is the one. */
+function giveBackStray({ state }: Step, grant: Grant): void {
+  const scope = state.pool?.scope ?? state.families.find(({ has }) => has !== undefined)?.has?.pool.scope;
+  if (grant.kind !== 'granted' || scope === undefined) return;
+  const { address, token } = grant;
+  state.outbox.push({ kind: 'settle', scope, addressId: address.id, token, outcome: 'abandoned' });
+}
+
+// ---- in place of another one ----
+
+function notGrantedToLeave(step: Step, of: FamilyState, asking: Asking, grant: NotGranted): void {
+  const { has } = of;
+  if (has === undefined) return;
+  if (grant.kind === 'empty' || grant.kind === 'pinned') {
+    const { message } = waitingNotice(step, of, asking, grant);
+    of.progress = { ...asking, told: message };
+    keepFor(step, of, words.leaving(has, asking.pool, message));
+  } else {
+    leaveLater(step, of, asking.pool, grant.kind === 'refused' ? grant.error : grant.ip);
+  }
+}
+
+function leaveLater(step: Step, of: FamilyState, pool: Asking['pool'], why: string): void {
+  const { has } = of;
+  if (has === undefined) return;
+  const message = words.leaving(has, pool, why);
+  of.progress = { kind: 'paused', notBefore: step.now + LEAVE_AGAIN_MS, message };
+  keepFor(step, of, message);
+}
+
+function keepFor(step: Step, of: FamilyState, message: string): void {
+  if (of.kept === message) return;
+  Object.assign(of, { kept: message, lastError: message });
+  say(step, { type: 'Warning', reason: 'AddressKept', message });
+}
+
+function notGrantedToMove(step: Step, of: FamilyState, asking: Asking, grant: NotGranted): void {
+  // A refused request is answered for good; another one waits on, and the node does not.
+  if (grant.kind === 'empty' || grant.kind === 'pinned') withdraw(step, of);
+  of.progress = { kind: 'idle' };
+  notMoved(step, of, whyNotMoved(step.state.move?.to ?? '', asking.pool.name, grant));
+}
+
+function whyNotMoved(to: string, pool: string, grant: NotGranted): string {
+  switch (grant.kind) {
+    case 'pinned':
+      return grant.reason === 'inUse'
+        ? `${to} is in use, or claimed for another node`
+        : `${to} is not an address of pool ${pool}`;
+    case 'refused':
+      return grant.error;
+    case 'empty':
+    case 'foreign':
+      return `pool ${pool} has no such address free`;
+  }
+}
+
+/** The move that was wanted is over. The node keeps what it has. */
+export function notMoved(step: Step, of: FamilyState | undefined, why: string): void {
+  const { state, now } = step;
+  const { move } = state;
+  if (move === undefined) return;
+  const message = words.notMoved(state.node.name, move.to, why, of?.has);
+  const details = { address: move.to, reason: why };
+  step.facts.push({ log: 'warn', message: 'the node was not moved', details });
+  note(step, `move to ${move.to}`, 'failed', why);
+  if (of?.has !== undefined) of.remark = message;
+  endMove(step, move, { refused: message });
+  lookAgain(state, now);
+}
+
+function endMove(
+  { state }: Step,
+  { number }: Move,
+  outcome: NonNullable<Step['state']['lastMove']>['outcome'],
+): void {
+  state.move = undefined;
+  state.lastMove = { number, outcome };
+}
+
+// ---- associated ----
+
+export function associated(step: Step, family: Family, association: Association): void {
+  const of = familyOf(step, family);
+  if (of?.progress.kind !== 'claimed') return;
+  const { claim, inPlaceOf } = of.progress;
+  const { address, token, instance, pool, query } = claim;
+  const before = of.has;
+  of.has = { address, token, association, instance, pool, query };
+  of.lacksEphemeral = undefined;
+  of.progress = {
+    kind: 'verifying',
+    claim,
+    begun: false,
+    ...(inPlaceOf && { inPlaceOf }),
+    ...(before && { before }),
+  };
+}
+
+export function associateFailed(step: Step, family: Family, failure: Failure): void {
+  const of = familyOf(step, family);
+  if (of?.progress.kind !== 'claimed') return;
+  const { claim, inPlaceOf } = of.progress;
+  const outcome = outcomeOf(failure.type, false);
+  noteNotAssociated(step, claim, failure);
+  if (inPlaceOf !== undefined && of.has !== undefined) {
+    of.progress = { kind: 'puttingBack', claim, inPlaceOf, outcome, error: failure.message };
+    return;
+  }
+  settle(step, claim, outcome);
+  notAssigned(step, of, claim, failure);
+}
+
+/** @param isAssociated the provider said that it associated the address, so a later failure does not mean that it is free */
+function outcomeOf(type: string, isAssociated: boolean): ClaimOutcome {
+  if (type === 'InUse') return 'inUse';
+  if (isAssociated || type === 'Unavailable' || type === 'NotVisibleYet') return 'unknown';
+  return type === 'Throttled' ? 'throttled' : 'abandoned';
+}
+
+/** @param isSettled the mutex knows of it */
+export function verified(step: Step, family: Family, association: Association, isSettled: boolean): void {
+  const of = familyOf(step, family);
+  if (of?.progress.kind !== 'verifying' || of.has === undefined) return;
+  of.has = { ...of.has, association };
+  settle(step, of.progress.claim, 'associated', isSettled);
+  assigned(step, of, of.progress);
+}
+
+type Verifying = Extract<FamilyState['progress'], { kind: 'verifying' }>;
+
+export function verifyFailed(step: Step, family: Family, failure: Failure): void {
+  const of = familyOf(step, family);
+  if (of?.progress.kind !== 'verifying') return;
+  const verifying = of.progress;
+  // The node is to give it back: whatever was seen last, a release finds out what is there.
+  if (isLetGo(step.state)) {
+    settle(step, verifying.claim, 'associated');
+    of.progress = { kind: 'idle' };
+    return;
+  }
+  settle(step, verifying.claim, outcomeOf(failure.type, true));
+  noteNotAssociated(step, verifying.claim, failure);
+  if (verifying.inPlaceOf === undefined && TRY_AGAIN.includes(failure.type)) {
+    // It was said to be there, and is not: whether the ephemeral one is, nobody knows.
+    of.has = undefined;
+    mayLackEphemeral(step, of);
+    notAssigned(step, of, verifying.claim, failure);
+    return;
+  }
+  // The provider said that it associated the address; that it could not be read back is no reason to do without it.
+  assigned(step, of, verifying);
+  of.lastError = failure.message;
+  if (verifying.inPlaceOf !== undefined) lookAgain(step.state, step.now);
+}
+
+function noteNotAssociated(step: Step, { address, instance }: Claim, { message }: Failure): void {
+  note(step, `associate ${address.ip} with ${instance.id}`, 'failed', message);
+}
+
+export function mayLackEphemeral({ now }: Pick<Step, 'now'>, of: FamilyState): void {
+  if (of.hadEphemeral !== undefined) of.lacksEphemeral ??= { notBefore: now, tries: 0 };
+}
+
+function assigned(step: Step, of: FamilyState, { claim, inPlaceOf, before }: Verifying): void {
+  const { state, facts } = step;
+  const { has, lost } = of;
+  if (has === undefined) return;
+  noteAssigned(step, of, claim);
+  Object.assign(of, {
+    progress: { kind: 'idle' },
+    lastError: undefined,
+    kept: undefined,
+    remark: undefined,
+    isLeaving: false,
+    failures: 0,
+    gaveUp: 0,
+    throttled: false,
+    gaveUpTaint: false,
+    askingSince: undefined,
+    lost: undefined,
+    wasAssigned: true,
+  });
+  state.became = [];
+  const { [of.family]: _, ...otherWishes } = state.wanted;
+  state.wanted = otherWishes;
+  if (inPlaceOf === undefined || before === undefined) {
+    say(step, lost === undefined ? words.assigned(has) : words.driftHealed(has, lost.ip));
+    note(step, `associate ${has.address.ip} with ${has.instance.id}`, 'done');
+    if (lost !== undefined) {
+      const details = { address: has.address.ip };
+      facts.push({ log: 'info', message: 'drift healed', family: of.family, pool: claim.pool.name, details });
+    }
+    return;
+  }
+  const from = before.address;
+  reportFreed(step, before.pool.scope, from.id, false);
+  note(step, `move from ${from.ip} to ${has.address.ip}`, 'done');
+  say(step, inPlaceOf === 'move' ? words.moved(has, from.ip) : words.movedToPool(has, from.ip));
+  if (state.move !== undefined && inPlaceOf === 'move') endMove(step, state.move, { moved: true });
+  // What is said of a node that no pool selects is still so.
+  if (state.seen.kind !== 'ready') lookAgain(state, step.now);
+}
+
+function noteAssigned({ state, facts, now }: Step, of: FamilyState, { pool, held }: Claim): void {
+  const reason = of.lost !== undefined ? 'healed' : held ? 'kept' : 'granted';
+  facts.push({ measure: 'assigned', of: { pool: pool.name, reason } });
+  if (state.createdAt === undefined || of.wasAssigned) return;
+  // The two clocks are those of the Kubernetes API and of Temporal.
+  const seconds = Math.max(0, now - Date.parse(state.createdAt)) / 1000;
+  facts.push({ measure: 'firstAddress', of: { pool: pool.name, seconds } });
+}
+
+// ---- not assigned ----
+
+/** What a failed try means: another one, at once or after a pause, or the end. */
+function notAssigned(step: Step, of: FamilyState, { pool }: Claim, { type, message }: Failure): void {
+  const { state, facts, now } = step;
+  const details = { reason: type, message };
+  facts.push({ log: 'warn', message: 'address not assigned', family: of.family, pool: pool.name, details });
+  of.progress = { kind: 'idle' };
+  of.lastError = message;
+  // The mutex has slowed down and serves this node again in its turn.
+  of.throttled = type === 'Throttled';
+  if (of.throttled || isLetGo(state)) return;
+  of.failures += 1;
+  if (!TRY_AGAIN.includes(type) || of.failures >= pool.retries.attempts) {
+    failFamily(step, of, { type, message });
+    return;
+  }
+  if (type === 'InUse') {
+    lookAgain(state, now);
+    return;
+  }
+  const pauseMs = Math.min(LONGEST_PAUSE_MS, pool.retries.intervalMs, 1_000 * 2 ** Math.min(of.failures, 10));
+  of.progress = { kind: 'paused', notBefore: now + pauseMs, message: words.tryingAgain(pauseMs, message) };
+}
+
+// ---- put back ----
+
+/** What the node has after another address could not take the place of its own. */
+export type PutBack =
+  | { readonly has: 'before' | 'new'; readonly association: Association }
+  | { readonly has: 'unknown'; readonly error: string };
+
+export function putBack(step: Step, family: Family, result: PutBack): void {
+  const of = familyOf(step, family);
+  if (of?.progress.kind !== 'puttingBack' || of.has === undefined) return;
+  const { state, facts, now } = step;
+  const { claim, inPlaceOf, outcome, error } = of.progress;
+  const before = of.has;
+  of.lacksEphemeral = undefined;
+  of.progress = { kind: 'idle' };
+  settle(step, claim, outcome);
+  if (result.has === 'new') {
+    const { address, token, pool, query } = claim;
+    of.has = { ...before, address, token, pool, query, association: result.association };
+    assigned(step, of, { kind: 'verifying', claim, begun: true, inPlaceOf, before });
+    of.lastError = error;
+  } else {
+    if (result.has === 'unknown')
+      facts.push({
+        log: 'warn',
+        message: 'the node may be without its address',
+        details: { error: result.error },
+      });
+    else of.has = { ...before, association: result.association };
+    if (inPlaceOf === 'move') notMoved(step, of, error);
+    else leaveLater(step, of, claim.pool, error);
+  }
+  if (result.has !== 'before') lookAgain(state, now);
+}
+
+/** A claim that nothing was done with yet, for a node that is wanted otherwise. */
+export function abandon(step: Step, of: FamilyState): void {
+  if (of.progress.kind !== 'claimed') return;
+  settle(step, of.progress.claim, 'abandoned');
+  of.progress = { kind: 'idle' };
+}
+
+/** @returns whether the claim is for what the node is to have, by the operator's last word and the Node's */
+export function isStillWanted({ state }: Step, of: FamilyState): boolean {
+  if (of.progress.kind !== 'claimed' || of.progress.inPlaceOf === 'move') return true;
+  const wish = wishOf(state, of.family);
+  const { address } = of.progress.claim;
+  return wish === undefined || wish === address.ip || wish === address.id;
+}

@@ -1,0 +1,483 @@
+/** What a look at the Node means for the addresses that it has and asks for. Pure. */
+import type { Discovery } from '../../activities/contract.ts';
+import { type AddressQuery, type Family, familyName, solePublicIp } from '../../model/address.ts';
+import { isTheSameRequest, requestFor } from './ask.ts';
+import type { Failure } from './decide.ts';
+import { failNode } from './fail.ts';
+import {
+  assignmentsOf,
+  type CheckTarget,
+  type Deletion,
+  type FamilyState,
+  growingPause,
+  hasSomething,
+  isChanging,
+  isLetGo,
+  isSameInstance,
+  isSameScope,
+  lookAgain,
+  MINUTE,
+  newFamily,
+  refOf,
+} from './state.ts';
+import { familyOf, letGo, note, reportFreed, say, type Step, withdraw } from './step.ts';
+import * as words from './words.ts';
+
+type Ready = Extract<Discovery, { kind: 'ready' }>;
+type NotReady = Extract<Discovery, { kind: 'notReady' }>;
+type NotSelected = Extract<Discovery, { kind: 'notSelected' }>;
+type Present = Exclude<Discovery, { kind: 'gone' }>;
+
+/** A node that is not ready is looked at again after this long at first, in case no signal tells. */
+const FIRST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 5 * MINUTE;
+/** The instance of a deleted Node is looked at this often: once it is terminated, nothing is waited for any more. */
+const DELETED_LOOK_MS = 30_000;
+
+export function looked(step: Step, found: Discovery): void {
+  const { state, now } = step;
+  const { look } = state;
+  const isChanged = look.kind === 'looking' && look.again;
+  const tries = look.kind === 'done' ? 0 : look.tries;
+  state.look = { kind: 'done' };
+  if (found.kind === 'gone') gone(step, found);
+  else if (found.node.uid !== state.node.uid) otherNode(step, found);
+  else sameNode(step, found, tries);
+  if (isChanged) lookAgain(state, now);
+}
+
+/** The Node exists, whatever was said of its deletion. */
+function sameNode(step: Step, found: Present, tries: number): void {
+  const { state, facts } = step;
+  if (state.deletion !== undefined) {
+    const details = { uid: found.node.uid };
+    facts.push({
+      log: 'warn',
+      message: 'the Node is said to be deleted but exists: nothing is released',
+      details,
+    });
+    state.deletion = undefined;
+  }
+  // What was being given back since no pool selected it, or another Node had its name, it may keep now.
+  if (found.kind !== 'notSelected') state.giveBack = undefined;
+  state.lastError = undefined;
+  if (found.kind === 'ready') ready(step, found);
+  else if (found.kind === 'notReady') notReady(step, found, tries);
+  else notSelected(step, found);
+}
+
+// ---- gone, or another one ----
+
+function gone({ state, now }: Step, found: Extract<Discovery, { kind: 'gone' }>): void {
+  // As visibility shows it at the end: only releases from instances that run count for the brake.
+  state.instance = found.instanceGone === true ? undefined : (found.instance ?? state.instance);
+  const deletion = noteDeleted({ state, now });
+  deletion.found = { kind: found.instanceGone === true ? 'instanceGone' : 'gone', at: now };
+  deletion.hasNoHeirs = false;
+  lookAtDeleted({ state, now });
+}
+
+/** As far as that is not known yet. */
+function noteDeleted({ state, now }: Pick<Step, 'state' | 'now'>): Deletion {
+  const pool = assignmentsOf(state)[0]?.pool ?? (state.releasedByHand ? state.pool : undefined);
+  const graceMs = pool?.release.gracePeriodMs ?? 0;
+  state.deletion ??= {
+    uid: state.node.uid,
+    graceUntil: now + graceMs,
+    cleared: false,
+    notBefore: now,
+    tries: 0,
+  };
+  return state.deletion;
+}
+
+/** The watcher, or an audit, says that the Node is deleted. A look must confirm it. */
+export function nodeDeleted(step: Step, uid: string): void {
+  const { state, facts, now } = step;
+  if (uid !== state.node.uid) {
+    facts.push({
+      log: 'info',
+      message: 'ignored the deletion of an earlier Node of this name',
+      details: { uid },
+    });
+    return;
+  }
+  noteDeleted(step);
+  state.failed = undefined;
+  lookAgain(state, now);
+}
+
+/** While it is not clear whether the address is to be released, it is looked at now and then, and when the grace period is over. */
+function lookAtDeleted({ state, now }: Pick<Step, 'state' | 'now'>): void {
+  const { deletion, giveBack } = state;
+  if (deletion === undefined || giveBack !== undefined || !isAwaited(state)) return;
+  const leftMs = deletion.graceUntil - now;
+  lookAgain(state, now + (leftMs > 0 ? Math.min(leftMs, DELETED_LOOK_MS) : DELETED_LOOK_MS));
+}
+
+/** A machine that has an address, or is held without one, may register again. */
+export function isAwaited(state: Step['state']): boolean {
+  return state.releasedByHand || assignmentsOf(state).length > 0;
+}
+
+/** A Node of this name with another uid: the same machine registered again keeps its address, another one starts anew. */
+function otherNode(step: Step, found: Present): void {
+  const { state, now } = step;
+  const instance = found.kind === 'notReady' ? undefined : found.instance;
+  const assignments = assignmentsOf(state);
+  const machines = [
+    ...assignments.map((has) => has.instance),
+    ...(state.instance === undefined ? [] : [state.instance]),
+  ];
+  if (instance !== undefined && machines.some((known) => isSameInstance(known, instance))) {
+    state.node = found.node;
+    state.deletion = undefined;
+    state.giveBack = undefined;
+    sameNode(step, found, 0);
+    return;
+  }
+  const successor = found.kind === 'notSelected' && found.reason === undefined ? undefined : found.node;
+  const isBusy = state.families.some(({ progress }) => isChanging(progress));
+  if (assignments.length === 0 && !isBusy && (instance !== undefined || !state.releasedByHand)) {
+    state.giveBack = giveBackFor(step, {
+      why: 'another Node has taken over the name',
+      nodeDeleted: true,
+      successor,
+    });
+    return;
+  }
+  // Whether it is the same machine shows only when it is ready: until then the grace period counts.
+  const deletion = noteDeleted(step);
+  deletion.found = {
+    kind: instance === undefined ? 'gone' : 'replaced',
+    at: now,
+    ...(successor && { successor }),
+  };
+  deletion.hasNoHeirs = false;
+  lookAtDeleted(step);
+}
+
+interface Reason {
+  readonly why: string;
+  readonly nodeDeleted?: boolean;
+  readonly publish?: boolean;
+  readonly successor?: { readonly name: string; readonly uid: string } | undefined;
+}
+
+export function giveBackFor(
+  { now }: Step,
+  { why, nodeDeleted = false, publish = false, successor }: Reason,
+): NonNullable<Step['state']['giveBack']> {
+  return { why, nodeDeleted, publish, notBefore: now, tries: 0, ...(successor && { successor }) };
+}
+
+// ---- not selected, not ready ----
+
+/** It has an address, and no pool selects it any more: it keeps the address (docs/decisions/0050). */
+function notSelected(step: Step, found: NotSelected): void {
+  const { state } = step;
+  letGo(step);
+  const assignments = assignmentsOf(state);
+  const isReleased =
+    found.change === 'labels' && assignments.every(({ pool }) => pool.release.onDeselect === 'release');
+  if (!hasSomething(state) || (isReleased && !state.releasedByHand)) {
+    state.giveBack ??= giveBackFor(step, { why: 'no pool selects the Node any more', publish: true });
+    return;
+  }
+  state.giveBack = undefined;
+  // No pool gives it what it lacks.
+  state.families = state.families.filter(
+    (of) => of.has !== undefined || of.lacksEphemeral !== undefined || isChanging(of.progress),
+  );
+  if (assignments.length === 0) return;
+  const notice = words.deselected(state.node.name, assignments, found);
+  const isNews = state.seen.kind !== 'notSelected' || state.seen.message !== notice.message;
+  state.seen = { kind: 'notSelected', message: notice.message };
+  for (const of of state.families)
+    Object.assign(of, { lastError: notice.message, remark: undefined, isLeaving: false });
+  if (isNews) say(step, notice);
+  showAgain(step);
+}
+
+function notReady(step: Step, found: NotReady, tries: number): void {
+  const { state, now } = step;
+  const { reason, refused = false, instanceGone = false } = found;
+  const isNews = state.seen.kind !== 'notReady' || state.seen.reason !== reason;
+  state.seen = { kind: 'notReady', reason, refused };
+  for (const of of state.families) {
+    withdraw(step, of);
+    if (instanceGone) check(of, undefined);
+  }
+  // What it has it keeps: an instance that is gone has lost it anyway, and the Node's deletion will follow.
+  const keeps = state.families.some(({ has, progress }) => has !== undefined || isChanging(progress));
+  if (keeps || state.releasedByHand) return;
+  for (const of of state.families) of.progress = { kind: 'idle' };
+  if (refused && isNews) say(step, words.instanceRefused(reason));
+  const pauseMs = growingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, tries);
+  state.look = { kind: 'due', notBefore: now + pauseMs, tries: tries + 1 };
+}
+
+// ---- ready ----
+
+function ready(step: Step, found: Ready): void {
+  const { state } = step;
+  const { pool, instance } = found;
+  const had = assignmentsOf(state).length > 0;
+  Object.assign(state, {
+    pool,
+    instance,
+    seen: { kind: 'ready' },
+    nodePins: found.pinned,
+    nodePinsBy: found.pinnedBy ?? {},
+    shownOnNode: found.shown ?? [],
+    createdAt: found.createdAt,
+    selectedBy: found.selectedBy,
+  });
+  noteIgnoredPins(step, found);
+  for (const of of state.families)
+    if (!pool.queries.some(({ family }) => family === of.family)) notAskedFor(step, of, found);
+  for (const query of pool.queries) {
+    const of = familyFor(step, query.family);
+    of.notAsked = undefined;
+    of.remark = undefined;
+    noteEphemeral(of, found);
+    if (of.has === undefined) renewRequest(step, of, query);
+    else checkAssignment(step, of, query, found);
+  }
+  if (had) showAgain(step);
+}
+
+/** Also where nothing else is said: what somebody changed on the Node is put right. */
+function showAgain({ state }: Step): void {
+  state.publishing.shown = undefined;
+}
+
+/** In the status for as long as it is so, and once by an Event, with the next write on the Node. */
+function noteIgnoredPins({ state }: Step, { ignoredPins = [], pool }: Ready): void {
+  const notice = ignoredPins.length === 0 ? undefined : words.pinIgnored(state.node.name, pool, ignoredPins);
+  if (notice?.message === state.warning) return;
+  state.warning = notice?.message;
+  state.publishing.warning = notice;
+}
+
+/**
+ * The pool does not ask for the family. The node keeps the address that it has: settings alone take nothing away. The Node's own labels,
+ * or another instance, do.
+ */
+function notAskedFor(step: Step, of: FamilyState, { pool, instance, change }: Ready): void {
+  withdraw(step, of);
+  const { has, progress } = of;
+  of.notAsked = undefined;
+  if (has === undefined || isChanging(progress) || progress.kind === 'releasing') return;
+  of.isLeaving = false;
+  const isMoved = has.pool.name !== pool.name && change === 'labels';
+  const why = `pool ${pool.name} gives no ${familyName(of.family)} addresses`;
+  if (!isSameInstance(has.instance, instance)) {
+    of.progress = { kind: 'releasing', cause: 'moved', why, notBefore: step.now, tries: 0 };
+  } else if (isMoved) {
+    of.notAsked = why;
+    of.kept = words.leaving(has, pool, `${why}, so this one is released then.`);
+  } else {
+    belong(of, { ...has, pool: { ...pool, scope: has.pool.scope } });
+  }
+}
+
+function familyFor(step: Step, family: Family): FamilyState {
+  const known = familyOf(step, family);
+  if (known !== undefined) return known;
+  const added = newFamily(family);
+  step.state.families = [...step.state.families, added].sort((a, b) => (a.family < b.family ? -1 : 1));
+  return added;
+}
+
+/** Once seen it stays noted, for this instance: a later look may come when it is gone already. */
+function noteEphemeral(of: FamilyState, { instance, pool }: Ready): void {
+  if (of.hadEphemeral !== undefined && !isSameInstance(of.hadEphemeral.instance, instance)) {
+    of.hadEphemeral = undefined;
+    of.lacksEphemeral = undefined;
+  }
+  const shown = solePublicIp(instance, of.family);
+  // Also one that an earlier run replaced, of which this one knows nothing else: Temporal's data may have been lost since.
+  if (shown?.kind !== 'ephemeral' && shown?.inPlaceOfEphemeral !== true) return;
+  of.hadEphemeral = { instance: refOf(instance), scope: pool.scope };
+}
+
+/** What was asked of another set of addresses, or for another pin or instance, is taken back; the node then asks anew. */
+function renewRequest(step: Step, of: FamilyState, query: AddressQuery): void {
+  const { progress } = of;
+  if (progress.kind !== 'asking' || progress.inPlaceOf === 'move') return;
+  const wanted = requestFor(step.state, of, { query, inPlaceOf: progress.inPlaceOf });
+  if (wanted === undefined || !isTheSameRequest(progress, wanted)) {
+    withdraw(step, of);
+    return;
+  }
+  const request = { ...wanted.request, requestId: progress.request.requestId };
+  if (JSON.stringify(request) === JSON.stringify(progress.request)) return;
+  of.progress = { ...progress, ...wanted, request };
+  step.state.outbox.push({ kind: 'request', scope: wanted.pool.scope, request });
+}
+
+function checkAssignment(step: Step, of: FamilyState, query: AddressQuery, found: Ready): void {
+  // What was to go, and could not yet, may stay.
+  if (of.progress.kind === 'releasing') of.progress = { kind: 'idle' };
+  const { has, progress } = of;
+  const { pool, instance, change } = found;
+  if (has === undefined || isChanging(progress)) return;
+  if (!isSameInstance(has.instance, instance)) {
+    withdraw(step, of);
+    of.progress = {
+      kind: 'releasing',
+      cause: 'moved',
+      why: `the Node is ${instance.id} now`,
+      notBefore: step.now,
+      tries: 0,
+    };
+    return;
+  }
+  const isShown = instance.publicIps.some((held) => held.ip === has.address.ip);
+  if (!isSameScope(has.pool.scope, pool.scope) || !isSameQuery(has.query, query)) {
+    // One that leaves its pool waits for another address, unless it may have lost its own.
+    if (isShown) renewRequest(step, of, query);
+    else stayed(step, of);
+    check(of, { pool, query, byLabels: change === 'labels' && has.pool.name !== pool.name });
+    return;
+  }
+  stayed(step, of);
+  if (isShown) belong(of, { ...has, pool });
+  else check(of, undefined);
+}
+
+/** The order in which addresses are given is of no matter to those that were given. */
+function isSameQuery(a: AddressQuery, b: AddressQuery): boolean {
+  return a.filter === b.filter && a.subnet === b.subnet;
+}
+
+/** Its address is to be read back, and compared with the pool's filter. */
+function check(of: FamilyState, target: CheckTarget | undefined): void {
+  const { has, progress } = of;
+  if (has === undefined || isChanging(progress) || progress.kind === 'releasing') return;
+  // One that is moved is checked when that is over: its request is with the mutex.
+  if (progress.kind === 'asking') return;
+  of.progress = { kind: 'checking', begun: false, ...(target && { target }) };
+}
+
+/** It does not leave its pool, or not any more. */
+function stayed(step: Step, of: FamilyState): void {
+  of.isLeaving = false;
+  if (of.progress.kind === 'asking' && of.progress.inPlaceOf === 'labels') withdraw(step, of);
+}
+
+/** The address is of the pool that selects the node: nothing is amiss with it. */
+function belong(of: FamilyState, has: NonNullable<FamilyState['has']>): void {
+  of.has = has;
+  of.kept = undefined;
+  of.lastError = undefined;
+}
+
+export type CheckResult =
+  /** It is there, and of the pool that it was checked against. */
+  | 'there'
+  /** It is there, and not of that pool. */
+  | 'notOfPool'
+  /** The provider says that it is not there. */
+  | 'lost';
+
+export function checked(step: Step, family: Family, result: CheckResult): void {
+  const of = familyOf(step, family);
+  if (of?.progress.kind !== 'checking') return;
+  const { target } = of.progress;
+  const { has } = of;
+  of.progress = { kind: 'idle' };
+  const { state } = step;
+  // What is to be given back, a release finds out about.
+  if (has === undefined || isLetGo(state)) return;
+  if (result === 'lost') {
+    stayed(step, of);
+    if (state.seen.kind === 'notReady') lostWithItsInstance(step, of, state.seen.reason);
+    else lost(step, of);
+  } else if (result === 'there') {
+    stayed(step, of);
+    if (state.seen.kind === 'ready')
+      belong(of, { ...has, ...target, pool: target?.pool ?? state.pool ?? has.pool });
+  } else if (target !== undefined) {
+    notOfPool(step, of, target);
+  }
+}
+
+/** The Node may have moved to another pool, or its pool may have got another filter. */
+function notOfPool(step: Step, of: FamilyState, { pool, byLabels }: CheckTarget): void {
+  const { state, facts } = step;
+  const { has } = of;
+  if (has === undefined) return;
+  of.isLeaving = byLabels;
+  if (byLabels) return;
+  of.has = { ...has, pool: { ...pool, scope: has.pool.scope } };
+  const notice = words.leftItsPool(state.node.name, has.address.ip, pool);
+  if (of.kept !== notice.message) {
+    say(step, notice);
+    const details = { address: has.address.ip };
+    facts.push({
+      log: 'warn',
+      message: 'the address is not of its pool: the node keeps it',
+      family: of.family,
+      details,
+    });
+  }
+  Object.assign(of, { kept: notice.message, lastError: notice.message });
+}
+
+/** Somebody took the address from the instance. */
+function lost(step: Step, of: FamilyState): void {
+  const { has, family } = of;
+  if (has === undefined) return;
+  const { address, instance, pool } = has;
+  step.facts.push(
+    {
+      log: 'warn',
+      message: 'the node lost its address',
+      family,
+      pool: pool.name,
+      details: { address: address.ip },
+    },
+    { measure: 'driftFound', of: { pool: pool.name } },
+  );
+  of.lastError = words.lost(address.ip);
+  note(step, `look for ${address.ip} on ${instance.id}`, 'failed', of.lastError);
+  of.has = undefined;
+  step.state.publishing.isStale = true;
+  of.lost = address;
+  // Whoever took it may have left the instance with none. EC2 sees to it by itself.
+  if (of.hadEphemeral?.instance.provider === 'gcp') of.lacksEphemeral = { notBefore: step.now, tries: 0 };
+}
+
+/** The cloud says that the instance is gone, without its Node: what it lost by that is no longer the node's, and serves others. */
+function lostWithItsInstance(step: Step, of: FamilyState, reason: string): void {
+  const { has } = of;
+  if (has === undefined) return;
+  Object.assign(of, { has: undefined, hadEphemeral: undefined, lacksEphemeral: undefined });
+  of.lastError = `${has.address.ip} is free again: ${reason}`;
+  reportFreed(step, has.pool.scope, has.address.id, false);
+  say(step, words.instanceGone(of.lastError));
+  lookAgain(step.state, step.now + FIRST_PAUSE_MS);
+}
+
+// ---- it failed ----
+
+/** @param error what the activity failed with, after all its tries */
+export function lookFailed(step: Step, { type, message }: Failure): void {
+  const { state, facts, now } = step;
+  const { look } = state;
+  const tries = look.kind === 'done' ? 0 : look.tries;
+  if (!hasSomething(state) && state.deletion === undefined) {
+    state.look = { kind: 'done' };
+    if (look.kind === 'looking' && look.again) lookAgain(state, now);
+    else failNode(step, { type, message });
+    return;
+  }
+  const pauseMs = growingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, tries);
+  note(step, 'look at the Node', 'failed', message);
+  facts.push({ log: 'warn', message: 'trying again', details: { phase: state.phase, error: message } });
+  const { isEarly = false, again = false } = look.kind === 'looking' ? look : {};
+  const next = { kind: 'due', tries: isEarly ? tries : tries + 1, error: message, pauseMs } as const;
+  state.look = again ? { ...next, notBefore: now, isEarly: true } : { ...next, notBefore: now + pauseMs };
+}

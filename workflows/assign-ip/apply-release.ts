@@ -1,0 +1,225 @@
+/** Giving back: what became of a release, of an ephemeral address that was to come back, and of all that a node had. Pure. */
+import { type Family, familyName, type ReleaseOutcome } from '../../model/address.ts';
+import type { BrakeVerdict } from '../../model/release-brake.ts';
+import type { ReleaseReason, ReleaseResult } from '../measures.ts';
+import type { Failure } from './decide.ts';
+import { giveBackFor } from './apply-look.ts';
+import {
+  assignmentsOf,
+  type FamilyState,
+  growingPause,
+  isChanging,
+  isReleasedByHand,
+  MINUTE,
+  type NodeState,
+} from './state.ts';
+import { familyOf, note, reportFreed, say, type Step } from './step.ts';
+import * as words from './words.ts';
+
+const FIRST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 5 * MINUTE;
+
+// ---- one address ----
+
+export function released(step: Step, family: Family, outcome: ReleaseOutcome): void {
+  const of = familyOf(step, family);
+  if (of?.has === undefined) return;
+  const { state } = step;
+  const { address, pool } = of.has;
+  noteReleased(step, pool.name, outcome);
+  note(step, whatOf(of), 'done');
+  state.became = [...state.became, words.released(address.ip, outcome)];
+  const why = of.progress.kind === 'releasing' ? ` Reason: ${of.progress.why}.` : '';
+  const message = words.released(address.ip, outcome) + why;
+  of.progress = { kind: 'idle' };
+  const lastError = state.releasedByHand || state.giveBack !== undefined ? undefined : message;
+  Object.assign(of, { has: undefined, lost: undefined, kept: undefined, remark: undefined, lastError });
+  state.publishing.isStale = true;
+  if (outcome === 'released' || outcome === 'alreadyFree') forgetAddress(state, address.ip);
+  reportFreed(step, pool.scope, address.id, outcome === 'released');
+  if (isReleasedByHand(state) && state.giveBack === undefined) say(step, words.releasedNotice(state.became));
+}
+
+/** The instance as it was seen before the release would be taken for one that holds a foreign address. */
+function forgetAddress(state: NodeState, ip: string): void {
+  if (state.instance === undefined) return;
+  state.instance = {
+    ...state.instance,
+    publicIps: state.instance.publicIps.filter((held) => held.ip !== ip),
+  };
+}
+
+export function releaseFailed(step: Step, family: Family, { message }: Failure): void {
+  const { state, now } = step;
+  const of = familyOf(step, family);
+  if (of?.progress.kind !== 'releasing' || of.has === undefined) return;
+  noteReleased(step, of.has.pool.name, 'failed');
+  note(step, whatOf(of), 'failed', message);
+  of.lastError = message;
+  const { cause, why, tries } = of.progress;
+  const pauseMs = growingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, tries);
+  of.progress = {
+    kind: 'releasing',
+    cause,
+    why,
+    notBefore: now + pauseMs,
+    tries: tries + 1,
+    error: message,
+    pauseMs,
+  };
+  step.facts.push({
+    log: 'warn',
+    message: 'trying again',
+    family,
+    details: { phase: state.phase, error: message },
+  });
+  if (state.releasedByHand && state.giveBack === undefined) refusedByHand(state);
+}
+
+/** A release by hand that nothing came of is refused: the node keeps what it has. One of which a part is done goes on. */
+function refusedByHand(state: NodeState): void {
+  const isRefused = state.families.every(
+    ({ has, progress }) => has !== undefined && progress.kind === 'releasing' && progress.error !== undefined,
+  );
+  if (!isRefused) return;
+  state.releasedByHand = false;
+  for (const of of state.families) {
+    of.remark = `Could not be released by hand: ${of.lastError}`;
+    of.progress = { kind: 'idle' };
+  }
+}
+
+function whatOf({ has, progress }: FamilyState): string {
+  const why = progress.kind === 'releasing' ? progress.why : '';
+  return `release ${has?.address.ip ?? ''} from ${has?.instance.id ?? ''}: ${why}`;
+}
+
+function noteReleased({ state, facts }: Step, pool: string, result: ReleaseResult): void {
+  const byHand: ReleaseReason = state.releasedByHand ? 'byHand' : 'moved';
+  const reason = state.giveBack?.nodeDeleted === true ? 'nodeDeleted' : byHand;
+  facts.push({ measure: 'released', of: { pool, result, reason } });
+}
+
+// ---- the ephemeral address ----
+
+export function ephemeralRestored(step: Step, family: Family): void {
+  const of = familyOf(step, family);
+  if (of?.lacksEphemeral === undefined) return;
+  of.lacksEphemeral = undefined;
+  note(step, ephemeralOf(of), 'done');
+}
+
+export function ephemeralNotRestored(step: Step, family: Family, { message }: Failure): void {
+  const { now, facts } = step;
+  const of = familyOf(step, family);
+  if (of?.lacksEphemeral === undefined) return;
+  const { tries } = of.lacksEphemeral;
+  const instance = of.hadEphemeral?.instance.id ?? '';
+  const pauseMs = growingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, tries);
+  of.lacksEphemeral = { notBefore: now + pauseMs, tries: tries + 1, pauseMs };
+  of.lastError = words.notRestored(instance, family, message);
+  note(step, ephemeralOf(of), 'failed', message);
+  const details = { instance, error: of.lastError };
+  facts.push({ log: 'warn', message: 'an ephemeral address could not be put back', family, details });
+}
+
+function ephemeralOf({ family, hadEphemeral }: FamilyState): string {
+  return `restore an ephemeral ${familyName(family)} address for ${hadEphemeral?.instance.id ?? ''}`;
+}
+
+// ---- everything that a node has ----
+
+/** The brake on releases: once held, a node stays so until its Node is back, its instance terminated, or an operator confirms. */
+export function weighed(step: Step, verdict: BrakeVerdict): void {
+  const { state, facts } = step;
+  const { deletion } = state;
+  if (deletion === undefined) return;
+  if (!verdict.held) {
+    deletion.cleared = true;
+    return;
+  }
+  deletion.hold = 'held';
+  deletion.heldBecause = words.held(assignmentsOf(state), verdict);
+  facts.push({ log: 'warn', message: 'release held: many nodes are gone at once', details: { ...verdict } });
+  note(step, 'release the address of a Node that is gone', 'waiting', deletion.heldBecause);
+}
+
+/** Kubernetes, or Temporal's lists, could not be read: nothing is released on that. */
+export function giveBackFailed(step: Step, { message }: Failure): void {
+  const { state, now, facts } = step;
+  facts.push({ log: 'warn', message: 'trying again', details: { phase: state.phase, error: message } });
+  state.lastError = message;
+  const asking = state.giveBack ?? state.deletion;
+  if (asking === undefined) return;
+  asking.notBefore = now + growingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, asking.tries);
+  asking.tries += 1;
+}
+
+/** @param heirs the other Nodes of the instance: an address on it passes to them */
+export function heirsFound(step: Step, heirs: readonly string[]): void {
+  const { state } = step;
+  const { giveBack, deletion } = state;
+  if (giveBack !== undefined) {
+    giveBack.heirs = heirs;
+    giveBack.tries = 0;
+  } else if (deletion !== undefined && heirs.length > 0) {
+    // It takes nothing from the machine, so no brake is on it.
+    deletion.cleared = true;
+    startGivingBack(step);
+    if (state.giveBack !== undefined) state.giveBack.heirs = heirs;
+  } else if (deletion !== undefined) {
+    deletion.hasNoHeirs = true;
+  }
+}
+
+/** The Node is gone, the grace period over and the release not held. */
+export function startGivingBack(step: Step): void {
+  const { state } = step;
+  const { deletion } = state;
+  if (deletion?.found === undefined) return;
+  const { successor } = deletion.found;
+  const why = successor === undefined ? 'the Node is deleted' : 'another Node has taken over the name';
+  state.giveBack = giveBackFor(step, { why, nodeDeleted: true, successor });
+  // The brake was asked just now, after the other Nodes of the instance.
+  if (deletion.hasNoHeirs === true && deletion.hold === undefined) state.giveBack.heirs = [];
+  state.became = [];
+  // What was still to be waited for.
+  if (state.look.kind === 'due' && state.look.notBefore > step.now) state.look = { kind: 'done' };
+}
+
+/** What need not be released goes: it passes to another Node, or stays, as its pool is configured. The rest is to be released. */
+export function giveBackFamilies(step: Step): void {
+  const { state } = step;
+  const { giveBack } = state;
+  if (giveBack === undefined) return;
+  for (const of of state.families) {
+    const { has, progress } = of;
+    if (
+      has === undefined ||
+      isChanging(progress) ||
+      progress.kind === 'releasing' ||
+      progress.kind === 'checking'
+    )
+      continue;
+    if (giveBack.heirs === undefined) continue;
+    const { address, instance, pool } = has;
+    if (giveBack.heirs.length > 0) {
+      leave(step, of, words.passedOn(address.ip, instance.id, giveBack.heirs));
+    } else if (giveBack.nodeDeleted && !pool.release.onNodeDelete) {
+      leave(step, of, `${address.ip} stays where it is, as pool ${pool.name} is configured.`);
+    } else {
+      of.progress = {
+        kind: 'releasing',
+        cause: 'giveBack',
+        why: giveBack.why,
+        notBefore: step.now,
+        tries: 0,
+      };
+    }
+  }
+}
+
+function leave({ state }: Step, of: FamilyState, became: string): void {
+  Object.assign(of, { has: undefined, lacksEphemeral: undefined });
+  state.became = [...state.became, became];
+}

@@ -1,0 +1,373 @@
+/** What an event means for a node: the state, an event and the time make the next state. Pure; decide.ts says what is then to be done. */
+import type { Family } from '../../model/address.ts';
+import type { PoolSpec } from '../../model/settings.ts';
+import type { Grant } from '../messages.ts';
+import {
+  abandon,
+  associated,
+  associateFailed,
+  granted,
+  isStillWanted,
+  mayLackEphemeral,
+  notMoved,
+  putBack,
+  verified,
+  verifyFailed,
+} from './apply-claim.ts';
+import { checked, isAwaited, looked, lookFailed, nodeDeleted } from './apply-look.ts';
+import {
+  ephemeralNotRestored,
+  ephemeralRestored,
+  giveBackFailed,
+  giveBackFamilies,
+  heirsFound,
+  released,
+  releaseFailed,
+  startGivingBack,
+  weighed,
+} from './apply-release.ts';
+import { ask, askAgain, requestFor } from './ask.ts';
+import type { Action, Failure, Of, Result, Results } from './decide.ts';
+import type { Fact } from './facts.ts';
+import { goOn, tryAnew } from './fail.ts';
+import { published, publishFailed } from './apply-publish.ts';
+import {
+  assignmentsOf,
+  type FamilyState,
+  growingPause,
+  isChanging,
+  isLetGo,
+  lookAgain,
+  MINUTE,
+  type NodeState,
+  type Time,
+} from './state.ts';
+import { refresh } from './status.ts';
+import { say, settle, type Step, withdraw } from './step.ts';
+import * as words from './words.ts';
+
+export type Event =
+  | { readonly kind: 'nodeChanged' }
+  | { readonly kind: 'nodeDeleted'; readonly uid: string }
+  | { readonly kind: 'grant'; readonly grant: Grant }
+  | { readonly kind: 'cancelled' }
+  | { readonly kind: 'time' }
+  /** The look takes longer than it should: why its first try failed. */
+  | { readonly kind: 'lookDelayed'; readonly error: string }
+  | Result;
+
+/** @returns what the log and the metrics are to hear */
+export function apply(state: NodeState, event: Event, now: Time): readonly Fact[] {
+  return change(state, now, (step) => handle(step, event));
+}
+
+/** A change of the state by an operator's command, or by an event: what follows from it by itself is done too. */
+export function change(state: NodeState, now: Time, work: (step: Step) => void): readonly Fact[] {
+  const step: Step = { state, now, facts: [] };
+  work(step);
+  proceed(step);
+  refresh(state, now);
+  // The watcher reads the memo of a failed run: the next one after a success is the first again.
+  if (state.phase === 'assigned') state.failures = 0;
+  return step.facts;
+}
+
+function handle(step: Step, event: Event): void {
+  const { state } = step;
+  switch (event.kind) {
+    case 'nodeChanged':
+      return tryAnew(step);
+    case 'nodeDeleted':
+      return nodeDeleted(step, event.uid);
+    case 'grant':
+      return granted(step, event.grant);
+    case 'cancelled':
+      state.cancelled = true;
+      return;
+    case 'time':
+      return;
+    case 'lookDelayed':
+      if (state.look.kind === 'looking') state.look = { ...state.look, error: event.error };
+      return;
+    case 'done':
+      return done(step, event);
+    case 'failed':
+      return failed(step, event);
+  }
+}
+
+type Done = Extract<Result, { kind: 'done' }>;
+type Failed = Extract<Result, { kind: 'failed' }>;
+
+/** The action tells the result's type; the two are of one row in `Results`. */
+function done(step: Step, { action, result }: Done): void {
+  (whenDone[action.kind] as (step: Step, action: Action, result: unknown) => void)(step, action, result);
+}
+
+function failed(step: Step, { action, failure }: Failed): void {
+  (whenFailed[action.kind] as (step: Step, action: Action, failure: Failure) => void)(step, action, failure);
+}
+
+const whenDone: {
+  readonly [Kind in Action['kind']]: (step: Step, action: Of<Kind>, result: Results[Kind]) => void;
+} = {
+  look: (step, _, found) => looked(step, found),
+  tell: ({ state, now }, { messages }) => {
+    state.outbox.splice(0, messages.length);
+    state.telling = { notBefore: now, tries: 0 };
+  },
+  associate: (step, { family }, association) => associated(step, family, association),
+  verify: (step, { family }, { association, settled }) => verified(step, family, association, settled),
+  putBack: (step, { family }, result) => putBack(step, family, result),
+  check: (step, { family }, result) => checked(step, family, result),
+  release: (step, { family }, outcome) => released(step, family, outcome),
+  restoreEphemeral: (step, { family }) => ephemeralRestored(step, family),
+  weigh: (step, _, verdict) => weighed(step, verdict),
+  findHeirs: (step, _, heirs) => heirsFound(step, heirs),
+  publish: (step, { shown }, written) => published(step, shown, written),
+};
+
+const whenFailed: {
+  readonly [Kind in Action['kind']]: (step: Step, action: Of<Kind>, failure: Failure) => void;
+} = {
+  look: (step, _, failure) => lookFailed(step, failure),
+  tell: (step, _, failure) => tellFailed(step, failure),
+  associate: (step, { family }, failure) => associateFailed(step, family, failure),
+  verify: (step, { family }, failure) => verifyFailed(step, family, failure),
+  putBack: (step, { family }, { message }) => putBack(step, family, { has: 'unknown', error: message }),
+  check: (step, { family }, failure) => checkFailed(step, family, failure),
+  release: (step, { family }, failure) => releaseFailed(step, family, failure),
+  restoreEphemeral: (step, { family }, failure) => ephemeralNotRestored(step, family, failure),
+  weigh: (step, _, failure) => giveBackFailed(step, failure),
+  findHeirs: (step, _, failure) => giveBackFailed(step, failure),
+  publish: (step, _, failure) => publishFailed(step, failure),
+};
+
+/** No mutex runs for the scope, and none could be started. */
+function tellFailed({ state, now, facts }: Step, { message }: Failure): void {
+  const { tries } = state.telling;
+  state.telling = { notBefore: now + growingPause(5_000, 5 * MINUTE, tries), tries: tries + 1 };
+  state.lastError = message;
+  facts.push({ log: 'warn', message: 'trying again', details: { phase: state.phase, error: message } });
+}
+
+/** The provider does not say whether the address is there: nothing is decided on that. */
+function checkFailed(step: Step, family: Family, failure: Failure): void {
+  const of = step.state.families.find((it) => it.family === family);
+  if (of?.progress.kind !== 'checking') return;
+  of.progress = { kind: 'idle' };
+  if (failure.cancelled !== true) lookFailed(step, failure);
+}
+
+// ---- what follows by itself ----
+
+/** What is to be noted before an action begins: its end may never be heard of. */
+export function begin(state: NodeState, action: Action, now: Time): void {
+  if (action.kind === 'look') {
+    const { look } = state;
+    const { tries, error } = look.kind === 'done' ? { tries: 0, error: undefined } : look;
+    state.look = {
+      kind: 'looking',
+      again: false,
+      tries,
+      error,
+      isEarly: look.kind === 'due' && look.isEarly === true,
+    };
+  }
+  if (action.kind === 'publish') state.publishing.count += 1;
+  if (!('family' in action)) return;
+  const of = state.families.find(({ family }) => family === action.family);
+  if (of === undefined) return;
+  const { progress } = of;
+  if (progress.kind === 'claimed' || progress.kind === 'verifying' || progress.kind === 'checking') {
+    of.progress = { ...progress, begun: true };
+  }
+  // Some clouds demand that an ephemeral address goes first, and a release may leave the instance with none.
+  if (action.kind === 'associate' || action.kind === 'release') mayLackEphemeral({ now }, of);
+}
+
+function proceed(step: Step): void {
+  const { state, now } = step;
+  if (state.failed?.retryAt !== undefined && state.failed.retryAt <= now) goOn(step);
+  for (const of of state.families) {
+    endPause(step, of);
+    takeBackRelease(step, of);
+  }
+  if (isLetGo(state)) interrupt(step);
+  proceedWithDeletion(step);
+  giveBackFamilies(step);
+  dropFamilies(step);
+  const isByHand = state.releasedByHand && state.deletion === undefined && state.giveBack === undefined;
+  if (isByHand && !state.cancelled) releaseAll(step);
+  if (!isLetGo(state)) pursue(step);
+}
+
+function endPause({ state, now }: Step, of: FamilyState): void {
+  const { progress } = of;
+  if ((progress.kind !== 'paused' && progress.kind !== 'failed') || progress.notBefore > now) return;
+  of.progress = { kind: 'idle' };
+  lookAgain(state, now);
+}
+
+/** An operator assigns the node again, or its Node is back: what could not be released yet stays. What was, shows when it is looked at. */
+function takeBackRelease({ state, now }: Step, of: FamilyState): void {
+  if (of.progress.kind !== 'releasing') return;
+  const { cause } = of.progress;
+  const stands = { byHand: state.releasedByHand, giveBack: state.giveBack !== undefined, moved: true }[cause];
+  if (stands) return;
+  of.progress = { kind: 'idle' };
+  lookAgain(state, now);
+}
+
+/** What has not begun is not begun, for a node that is not to have an address now. */
+function interrupt(step: Step): void {
+  const { state } = step;
+  if (state.move !== undefined) {
+    const of = state.families.find(({ family }) => family === state.move?.family);
+    if (of === undefined || !isChanging(of.progress)) notMoved(step, of, 'its address is being released');
+  }
+  for (const of of state.families) {
+    const { progress } = of;
+    if (progress.kind === 'asking') withdraw(step, of);
+    else if (progress.kind === 'claimed' && !progress.begun) abandon(step, of);
+    else if (progress.kind === 'verifying' && !progress.begun) {
+      settle(step, progress.claim, 'associated');
+      of.progress = { kind: 'idle' };
+    } else if (progress.kind === 'checking' && !progress.begun) of.progress = { kind: 'idle' };
+    else if (progress.kind === 'paused' || progress.kind === 'failed') of.progress = { kind: 'idle' };
+  }
+}
+
+/** A deleted Node's address is given back when the grace period is over, as a look since then confirms, and the release is not held. */
+function proceedWithDeletion(step: Step): void {
+  const { state, now } = step;
+  const { deletion } = state;
+  if (deletion?.found === undefined || state.giveBack !== undefined) return;
+  if (state.families.some(({ progress }) => isChanging(progress))) return;
+  const assignments = assignmentsOf(state);
+  const { kind, at } = deletion.found;
+  const isOver = kind !== 'gone' || (at >= deletion.graceUntil && now >= deletion.graceUntil);
+  const staysAnyway = assignments.every(({ pool }) => !pool.release.onNodeDelete);
+  const isCleared =
+    deletion.cleared || deletion.hold === 'confirmed' || kind === 'instanceGone' || staysAnyway;
+  const hasNothing = assignments.length === 0 && (isOver || !isAwaited(state));
+  if (hasNothing || (isOver && isCleared)) startGivingBack(step);
+}
+
+/** Families that the pool does not ask for and of which nothing is left; and those that are to go, once the node has what replaces them. */
+function dropFamilies(step: Step): void {
+  const { state, now } = step;
+  const { pool, seen } = state;
+  if (pool === undefined || seen.kind !== 'ready' || isLetGo(state)) return;
+  const isAwaited = !hasWhatItsPoolGives(state, pool);
+  for (const of of state.families) {
+    if (of.notAsked === undefined || of.has === undefined || of.progress.kind !== 'idle' || isAwaited)
+      continue;
+    of.progress = { kind: 'releasing', cause: 'moved', why: of.notAsked, notBefore: now, tries: 0 };
+  }
+  state.families = state.families.filter(
+    ({ family, has, lacksEphemeral, progress }) =>
+      has !== undefined ||
+      lacksEphemeral !== undefined ||
+      progress.kind !== 'idle' ||
+      pool.queries.some((query) => query.family === family),
+  );
+  // Until it has moved, the reason for the move is judged by where it was.
+  if (!isAwaited) state.selection = { pool: pool.name, labels: state.selectedBy };
+}
+
+/** What it had of its former pool may go then. */
+function hasWhatItsPoolGives({ families }: NodeState, { queries }: PoolSpec): boolean {
+  const isAwaited = families.some(({ isLeaving, progress }) => isLeaving || progress.kind === 'checking');
+  const hasAll = queries.every(({ family }) =>
+    families.some((of) => of.family === family && of.has !== undefined),
+  );
+  return !isAwaited && (hasAll || families.every(({ notAsked }) => notAsked === undefined));
+}
+
+function releaseAll({ state, now }: Step): void {
+  for (const of of state.families) {
+    of.lost = undefined;
+    if (of.has === undefined || of.progress.kind !== 'idle') continue;
+    of.progress = { kind: 'releasing', cause: 'byHand', why: 'by hand', notBefore: now, tries: 0 };
+  }
+}
+
+/** What the node lacks, or is to have in place of what it has, is asked for. */
+function pursue(step: Step): void {
+  const { state } = step;
+  startMove(step);
+  for (const of of state.families) {
+    const { progress } = of;
+    if (progress.kind === 'claimed' && !progress.begun && !isStillWanted(step, of)) abandon(step, of);
+    if (progress.kind === 'asking') wait(step, of);
+    else if (isToAsk(state, of)) askFor(step, of);
+  }
+}
+
+function isToAsk(state: NodeState, of: FamilyState): boolean {
+  const { look, seen, failed } = state;
+  if (look.kind !== 'done' || seen.kind !== 'ready' || failed !== undefined) return false;
+  if (of.progress.kind !== 'idle' || of.lacksEphemeral !== undefined) return false;
+  return of.has === undefined || of.isLeaving;
+}
+
+function askFor(step: Step, of: FamilyState): void {
+  const { state } = step;
+  const query = state.pool?.queries.find(({ family }) => family === of.family);
+  if (query === undefined) return;
+  const inPlaceOf = of.has === undefined ? undefined : 'labels';
+  const wanted = requestFor(state, of, { query, inPlaceOf });
+  if (wanted !== undefined) ask(step, of, wanted, inPlaceOf);
+}
+
+/** A move needs no look, and does not wait for one. It waits for what is under way with the address. */
+function startMove(step: Step): void {
+  const { state } = step;
+  const { move } = state;
+  if (move === undefined) return;
+  const of = state.families.find(({ family }) => family === move.family);
+  if (of?.has === undefined) {
+    notMoved(step, of, 'it has no address to move from: `assign` gives it one');
+    return;
+  }
+  const { progress, has } = of;
+  if (progress.kind === 'asking' && progress.inPlaceOf === 'labels') withdraw(step, of);
+  if (progress.kind === 'paused') of.progress = { kind: 'idle' };
+  if (of.progress.kind !== 'idle') return;
+  const query = has.pool.queries.find(({ family }) => family === of.family) ?? has.query;
+  const wanted = requestFor(state, of, { query, inPlaceOf: 'move' });
+  if (wanted !== undefined) ask(step, of, wanted, 'move');
+}
+
+/** It waits for the mutex: asks again in time, gives a move up, and lets the taint go when it has waited for as long as its pool retries. */
+function wait(step: Step, of: FamilyState): void {
+  const { now } = step;
+  const { progress } = of;
+  if (progress.kind !== 'asking') return;
+  if (progress.notBefore <= now) {
+    if (progress.inPlaceOf === 'move') {
+      withdraw(step, of);
+      notMoved(step, of, 'the mutex did not answer within 5 minutes: try again');
+      return;
+    }
+    askAgain(step, of);
+  }
+  if (taintToleratedUntil(of) > now) return;
+  of.gaveUpTaint = true;
+  const notice = words.taintGivenUp(progress.pool, progress.told ?? words.asked(progress.pool));
+  of.progress = { ...progress, told: notice.message };
+  say(step, notice);
+}
+
+/**
+ * With the taint policy `assignedOrGaveUp` a node keeps its taint for as long as its pool's retries take, as KubeIP's agent would
+ * have tried; then Pods may run there without an address, while it waits on.
+ */
+export function taintToleratedUntil({ progress, askingSince, gaveUpTaint, has }: FamilyState): Time {
+  if (progress.kind !== 'asking' || gaveUpTaint || askingSince === undefined || has !== undefined)
+    return Infinity;
+  const { taintKey, taintPolicy, retries } = progress.pool;
+  if (taintKey === undefined || taintPolicy !== 'assignedOrGaveUp') return Infinity;
+  return askingSince + retries.attempts * retries.intervalMs;
+}

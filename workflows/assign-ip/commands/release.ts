@@ -1,0 +1,38 @@
+import type { Command } from '../../messages.ts';
+import { isCommand } from '../../signal-input.ts';
+import { isReleasedByHand, type NodeState } from '../state.ts';
+import { nodeCommand } from './command.ts';
+
+/** An operator wants the address released; held released until `assign`. The Update is answered when it is. */
+export const release = nodeCommand<Command>({
+  name: 'release',
+  check(state, input) {
+    checkInput(input);
+    if (state.deletion?.hold === 'held')
+      throw new Error('the Node is gone and its release is held: `confirmRelease`');
+    if (state.deletion !== undefined) throw new Error('the Node is deleted: its address is being released');
+    if (state.releasedByHand) throw new Error('the address is released by hand already');
+  },
+  checkSignal: (_state, input) => checkInput(input),
+  apply({ state }) {
+    if (!state.releasedByHand) state.became = [];
+    state.releasedByHand = true;
+    state.failed = undefined;
+    state.wanted = {};
+  },
+  answer(state) {
+    if (state.phase === 'released' && isReleasedByHand(state)) return 'done';
+    if (state.releasedByHand && state.deletion === undefined && state.giveBack === undefined)
+      return undefined;
+    return { type: 'NotReleased', message: errorOf(state) ?? state.message };
+  },
+  cutOff: { type: 'NotReleased', message: 'the workflow begins anew, and releases then: see its status' },
+});
+
+function checkInput(input: unknown): void {
+  if (!isCommand(input)) throw new Error('release takes nothing, or {"reason": "text"}');
+}
+
+function errorOf({ families, lastError }: NodeState): string | undefined {
+  return lastError ?? families.find((of) => of.lastError !== undefined)?.lastError;
+}

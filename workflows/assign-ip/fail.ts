@@ -1,0 +1,77 @@
+/** A family, or the node, that no further try of now can help. Pure. */
+import { askAgain } from './ask.ts';
+import type { Failure } from './decide.ts';
+import { type FamilyState, growingPause, lookAgain, MINUTE } from './state.ts';
+import { letGo, note, say, type Step } from './step.ts';
+import * as words from './words.ts';
+
+/** One family failed for good while the other goes on: it is tried again after a pause that grows up to this. */
+const LONGEST_PAUSE_MS = 10 * MINUTE;
+/** A node that an operator pinned goes on by itself, after this long: the next run would not know of the pin. */
+const PINNED_PAUSE_MS = 10 * MINUTE;
+
+/** As long as the other family goes on it is tried again now and then; if that has failed as well, the node has. */
+export function failFamily(step: Step, of: FamilyState, { type, message }: Failure): void {
+  const { state, facts, now } = step;
+  if (of.isNews) {
+    of.progress = { kind: 'idle' };
+    of.lastError = message;
+    lookAgain(state, now);
+    return;
+  }
+  const intervalMs = (state.pool ?? of.has?.pool)?.retries.intervalMs ?? MINUTE;
+  const pauseMs = growingPause(intervalMs, LONGEST_PAUSE_MS, of.gaveUp++);
+  const notice = words.failed(state.node.name, type, message);
+  Object.assign(of, { failures: 0, lastError: message });
+  of.progress = { kind: 'failed', notBefore: now + pauseMs, type, message: notice.message };
+  if (state.families.every(({ has, progress }) => has === undefined && progress.kind === 'failed')) {
+    failNode(step, { type, message });
+    return;
+  }
+  facts.push(...failedFacts(step, { type, message }, of));
+  say(step, notice);
+}
+
+/**
+ * Nothing stays claimed or asked for, and it shows; then the run ends, and the watcher starts another one after a cool-down. A signal that
+ * comes by then is obeyed: it would be lost with the run, and what it tells may be what was missing.
+ */
+export function failNode(step: Step, { type, message }: Failure): void {
+  const { state, now } = step;
+  letGo(step);
+  if (state.look.kind !== 'done') return;
+  const notice = words.failedForGood(state.node.name, type, message);
+  const isPinned = Object.keys(state.pins).length > 0;
+  state.lastError = message;
+  state.failed = { type, message: notice.message, ...(isPinned ? { retryAt: now + PINNED_PAUSE_MS } : {}) };
+  note(step, 'assign an address', 'failed', message);
+  say(step, notice);
+}
+
+/** Something about the node is new: it is looked at again, and what fails that began before is no reason to give up. */
+export function tryAnew(step: Pick<Step, 'state' | 'now'>): void {
+  const { state, now } = step;
+  for (const of of state.families) {
+    of.isNews = true;
+    if (of.progress.kind === 'paused' || of.progress.kind === 'failed') of.progress = { kind: 'idle' };
+    askAgain(step, of);
+  }
+  state.failed = undefined;
+  lookAgain(state, now);
+}
+
+/** The node goes on although it has failed: its pin asks for it. */
+export function goOn({ state, now }: Pick<Step, 'state' | 'now'>): void {
+  if (state.failed === undefined) return;
+  state.failed = undefined;
+  lookAgain(state, now);
+}
+
+export function failedFacts({ state }: Step, { type, message }: Failure, of?: FamilyState): Step['facts'] {
+  const pool = state.pool?.name;
+  const details = { reason: type, message };
+  return [
+    { log: 'error', message: 'assignment failed', family: of?.family, pool, details },
+    { measure: 'failed', of: { pool: pool ?? '', reason: type } },
+  ];
+}

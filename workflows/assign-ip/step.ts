@@ -1,0 +1,69 @@
+/** One change of the state, and the words for it that more than one event needs. Pure. */
+import type { Family } from '../../model/address.ts';
+import type { Scope } from '../../model/scope.ts';
+import type { ClaimOutcome, Notice, Tried } from '../messages.ts';
+import type { Fact } from './facts.ts';
+import type { Claim, FamilyState, NodeState, Time } from './state.ts';
+import { remember } from './tried.ts';
+
+export interface Step {
+  readonly state: NodeState;
+  readonly now: Time;
+  readonly facts: Fact[];
+}
+
+/** Enough for each family and a warning; of more the Node hears the newest. */
+const MOST_NOTICES = 4;
+
+/** To be said on the Node by an Event. */
+export function say({ state }: Step, notice: Notice): void {
+  const { notices } = state.publishing;
+  notices.push(notice);
+  notices.splice(0, notices.length - MOST_NOTICES);
+  state.publishing.notBefore = 0;
+}
+
+/** Notes for people what was tried, and how it came out. */
+export function note({ state, now }: Step, what: string, outcome: Tried['outcome'], error?: string): void {
+  const at = new Date(now).toISOString();
+  remember(state.tried, { at, what, outcome, ...(error === undefined ? {} : { error }) });
+}
+
+export function familyOf({ state }: Step, family: Family): FamilyState | undefined {
+  return state.families.find((of) => of.family === family);
+}
+
+/** Takes back what was asked for. What is granted all the same goes back when it comes. */
+export function withdraw({ state }: Step, of: FamilyState): void {
+  if (of.progress.kind !== 'asking') return;
+  const { pool, request } = of.progress;
+  of.progress = { kind: 'idle' };
+  state.outbox.push({ kind: 'withdraw', scope: pool.scope, requestId: request.requestId });
+}
+
+export function settle(
+  { state, facts, now }: Step,
+  claim: Claim,
+  outcome: ClaimOutcome,
+  isTold = false,
+): void {
+  const { address, token, pool, grantedAt } = claim;
+  facts.push({
+    measure: 'claimSettled',
+    of: { pool: pool.name, outcome, seconds: (now - grantedAt) / 1000 },
+  });
+  if (isTold) return;
+  state.outbox.push({ kind: 'settle', scope: pool.scope, addressId: address.id, token, outcome });
+}
+
+export function reportFreed({ state }: Step, scope: Scope, addressId: string, disassociated: boolean): void {
+  state.outbox.push({ kind: 'freed', scope, addressId, disassociated });
+}
+
+/** The node is not to have an address now: what is asked for is taken back, and what pauses goes no further. */
+export function letGo(step: Step): void {
+  for (const of of step.state.families) {
+    withdraw(step, of);
+    if (of.progress.kind === 'paused' || of.progress.kind === 'failed') of.progress = { kind: 'idle' };
+  }
+}
