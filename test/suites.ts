@@ -42,6 +42,13 @@ export const suites: readonly Suite[] = [
     borrows: ['unit'],
   },
   {
+    name: 'node',
+    proves: "The pure core of a node's workflow, by random histories of a small cluster, cloud and mutex.",
+    tools: [],
+    plays: ['workflows/', 'model/'],
+    borrows: [],
+  },
+  {
     name: 'replay',
     proves: 'Recorded histories of every situation replay on the present workflows.',
     tools: [],

@@ -22,8 +22,8 @@ test('every folder with tests is a suite, and every suite is described in docs/t
 test.each([
   [
     'a workflow',
-    'workflows/assign-ip.ts',
-    ['unit', 'mutex', 'replay', 'integration', 'crash', 'chaos', 'cli', 'image', 'browser'],
+    'workflows/assign-ip/apply.ts',
+    ['unit', 'mutex', 'node', 'replay', 'integration', 'crash', 'chaos', 'cli', 'image', 'browser'],
   ],
   [
     'a provider',

@@ -1,0 +1,306 @@
+/**
+ * The pure core of a node's workflow in random histories: every event in every state, late, repeated, or after a continue-as-new.
+ * `KUBEIP_TEST_SEED` and `KUBEIP_TEST_RUNS` choose other histories, or more; a failure prints its seed and the shortest history that fails.
+ */
+import { expect, jest, test } from '@jest/globals';
+import fc from 'fast-check';
+import type { Place } from '../../workflows/assign-ip/decide.ts';
+import { type Fault, NodeWorld, type PoolName } from './world.ts';
+
+const LEAST_STEPS = 100_000;
+const seed = Number(process.env['KUBEIP_TEST_SEED'] ?? 20_261_129);
+const numRuns = Number(process.env['KUBEIP_TEST_RUNS'] ?? 3_000);
+
+jest.setTimeout(Math.max(120_000, numRuns * 100));
+
+const places = ['look', 'tell', 'publish', 'giveBack', 'ipv4', 'ipv6'] as const satisfies readonly Place[];
+const faults = [
+  'none',
+  'none',
+  'none',
+  'before',
+  'after',
+  'Denied',
+  'InUse',
+  'Throttled',
+] as const satisfies readonly Fault[];
+const poolNames = ['one', 'two', 'both', 'none'] as const;
+
+type Op = (world: NodeWorld) => void;
+
+const ops = {
+  /** One of those that are under way. */
+  finish:
+    (n: number, fault: Fault): Op =>
+    (world) => {
+      const busy = [...world.underWay.keys()];
+      const place = busy[n % Math.max(1, busy.length)];
+      if (place !== undefined) world.finish(place, fault);
+    },
+  settle: (): Op => (world) => settle(world),
+  call:
+    (place: Place): Op =>
+    (world) =>
+      world.makeCall(place),
+  wait:
+    (ms: number): Op =>
+    (world) => {
+      world.now += ms;
+      world.take({ kind: 'time' });
+    },
+  wake: (): Op => (world) => {
+    world.now = Math.max(world.now, world.wakeAt ?? world.now);
+    world.take({ kind: 'time' });
+  },
+  mutex: (): Op => (world) => world.look(),
+  stray: (): Op => (world) => world.grantStray(),
+  reserve:
+    (pool: PoolName, family: 'ipv4' | 'ipv6'): Op =>
+    (world) =>
+      world.reserve(pool, family),
+  changed: (): Op => (world) => world.take({ kind: 'nodeChanged' }),
+  rumour: (): Op => (world) => world.take({ kind: 'nodeDeleted', uid: world.state.node.uid }),
+  oldRumour: (): Op => (world) => world.take({ kind: 'nodeDeleted', uid: 'uid-0' }),
+  delete: (): Op => (world) => {
+    world.node = undefined;
+    world.reasons.add('deleted');
+    world.take({ kind: 'nodeDeleted', uid: world.state.node.uid });
+  },
+  register:
+    (pool: PoolName, isSame: boolean): Op =>
+    (world) => {
+      const { uid } = world.node ?? world.state.node;
+      const instance = isSame ? 'i-1' : 'i-2';
+      world.alive.add(instance);
+      world.reasons.add('registered');
+      world.node = { name: 'node-a', uid: `${uid}+`, pool, instance };
+      world.take({ kind: 'nodeChanged' });
+    },
+  relabel:
+    (pool: (typeof poolNames)[number]): Op =>
+    (world) => {
+      if (world.node === undefined) return;
+      world.node.pool = pool;
+      world.reasons.add('relabelled');
+      world.take({ kind: 'nodeChanged' });
+    },
+  terminate: (): Op => (world) => {
+    world.alive.clear();
+    for (const address of world.addresses) address.instance = undefined;
+    world.take({ kind: 'nodeChanged' });
+  },
+  drift: (): Op => (world) => {
+    for (const address of world.addresses) if (address.instance === 'i-1') address.instance = undefined;
+    world.take({ kind: 'nodeChanged' });
+  },
+  steal: (): Op => (world) => {
+    const [address] = world.addresses;
+    if (address !== undefined && address.instance === undefined) address.instance = 'i-thief';
+  },
+  release: (): Op => (world) => {
+    world.reasons.add('by hand');
+    world.command('release', {});
+  },
+  assign: (): Op => (world) => world.command('assign', {}),
+  assignOne:
+    (n: number): Op =>
+    (world) =>
+      world.command('assign', { address: world.addresses[n]?.ip ?? '198.51.100.9' }),
+  move:
+    (n: number): Op =>
+    (world) =>
+      world.command('move', { address: world.addresses[n]?.ip ?? '198.51.100.9' }),
+  pin:
+    (n: number): Op =>
+    (world) =>
+      world.command('pin', { address: world.addresses[n]?.ip ?? '198.51.100.9' }),
+  unpin: (): Op => (world) => world.command('unpin', {}),
+  cancel: (): Op => (world) => world.take({ kind: 'cancelled' }),
+  serialise: (): Op => (world) => world.serialise(),
+};
+
+const place = fc.constantFrom(...places);
+const pool = fc.constantFrom<PoolName>('one', 'two', 'both');
+const which = fc.nat(3);
+const call = (name: keyof typeof ops, ...args: readonly fc.Arbitrary<unknown>[]) =>
+  fc.tuple(...args).map((values) => ({ name, values }));
+
+const history = fc.array(
+  fc.oneof(
+    { weight: 30, arbitrary: call('finish', which, fc.constantFrom<Fault>(...faults)) },
+    { weight: 6, arbitrary: call('call', place) },
+    { weight: 8, arbitrary: call('mutex') },
+    { weight: 6, arbitrary: call('wake') },
+    { weight: 3, arbitrary: call('wait', fc.nat(400_000)) },
+    { weight: 3, arbitrary: call('serialise') },
+    { weight: 3, arbitrary: call('settle') },
+    { weight: 3, arbitrary: call('changed') },
+    { weight: 3, arbitrary: call('reserve', pool, fc.constantFrom('ipv4', 'ipv6')) },
+    { weight: 1, arbitrary: call('rumour') },
+    { weight: 1, arbitrary: call('oldRumour') },
+    { weight: 1, arbitrary: call('delete') },
+    { weight: 2, arbitrary: call('register', pool, fc.boolean()) },
+    { weight: 2, arbitrary: call('relabel', fc.constantFrom(...poolNames)) },
+    { weight: 1, arbitrary: call('terminate') },
+    { weight: 1, arbitrary: call('drift') },
+    { weight: 1, arbitrary: call('steal') },
+    { weight: 1, arbitrary: call('stray') },
+    { weight: 2, arbitrary: call('release') },
+    { weight: 2, arbitrary: call('assign') },
+    { weight: 1, arbitrary: call('assignOne', which) },
+    { weight: 2, arbitrary: call('move', which) },
+    { weight: 1, arbitrary: call('pin', which) },
+    { weight: 1, arbitrary: call('unpin') },
+  ),
+  { minLength: 20, maxLength: 70 },
+);
+
+/** All pauses of now are over by then. */
+const LONGEST_PAUSE_MS = 2 * 60 * 60_000;
+
+let steps = 0;
+
+function play(
+  world: NodeWorld,
+  { name, values }: { readonly name: string; readonly values: readonly unknown[] },
+): void {
+  steps++;
+  const make = ops[name as keyof typeof ops] as (...args: unknown[]) => Op;
+  make(...values)(world);
+}
+
+/** Everything comes off, until there is nothing to do but to wait. */
+function settle(world: NodeWorld): void {
+  for (let rounds = 0; world.end === undefined && rounds < 60; rounds++) {
+    const [busy] = world.underWay.keys();
+    if (busy !== undefined) world.finish(busy);
+    else {
+      world.look();
+      if (world.underWay.size === 0) return;
+    }
+    steps++;
+  }
+}
+
+/** No more faults, and time enough for all pauses. */
+function rest(world: NodeWorld): void {
+  world.reserve('one', 'ipv4');
+  world.reserve('two', 'ipv4');
+  for (const family of ['ipv4', 'ipv6'] as const) world.reserve('both', family);
+  world.take({ kind: 'nodeChanged' });
+  const until = world.now + LONGEST_PAUSE_MS;
+  for (let rounds = 0; world.end === undefined && rounds < 400; rounds++) {
+    const [busy] = world.underWay.keys();
+    if (busy !== undefined) world.finish(busy);
+    else {
+      world.look();
+      if (world.underWay.size > 0) continue;
+      // A node that waits asks again now and then, for ever.
+      if (world.wakeAt === undefined || world.now > until) break;
+      ops.wake()(world);
+    }
+    steps++;
+  }
+}
+
+function expectSound(world: NodeWorld): void {
+  const { state, end, node } = world;
+  const settled = world.underWay.size === 0 || end !== undefined;
+  expect({ settled, outbox: state.outbox }).toEqual({ settled: true, outbox: [] });
+  expect([...world.claims.keys()]).toEqual([]);
+  const has = state.families.flatMap((of) => of.has ?? []);
+  // A node that no pool selects is not compared with its instance: its deletion will follow.
+  for (const { address, instance } of state.seen.kind === 'notSelected' ? [] : has) {
+    expect(world.addresses.find(({ id }) => id === address.id)?.instance).toBe(instance.id);
+  }
+  if (end?.kind === 'cancelled' || end?.kind === 'failed') return;
+  // What is on an instance is known to the node's workflow.
+  const known = new Set(has.map(({ address }) => address.id));
+  const left = world.addresses.filter(
+    ({ id, instance }) =>
+      (instance === 'i-1' || instance === 'i-2') && !known.has(id) && !world.uncertain.has(id),
+  );
+  expect(left).toEqual([]);
+  if (end !== undefined) return;
+  if (node === undefined || node.pool === 'none' || !world.alive.has(node.instance ?? '')) return;
+  const isPinned = Object.keys(state.pins).length + Object.keys(state.wanted).length > 0;
+  if (state.releasedByHand) expect(has).toEqual([]);
+  else if (!isPinned) expect(world.status().phase).toBe('assigned');
+}
+
+test('a node does what it should, whatever happens in whatever order', () => {
+  fc.assert(
+    fc.property(history, (calls) => {
+      const world = new NodeWorld();
+      world.reserve('one', 'ipv4');
+      for (const it of calls) play(world, it);
+      rest(world);
+      expectSound(world);
+    }),
+    { seed, numRuns },
+  );
+  console.info(`seed ${seed}: ${steps} steps in ${numRuns} histories`);
+  expect(steps).toBeGreaterThanOrEqual(Math.min(LEAST_STEPS, numRuns * 40));
+});
+
+test('who cancels it in the middle leaves nothing claimed', () => {
+  fc.assert(
+    fc.property(history, (calls) => {
+      const world = new NodeWorld();
+      world.reserve('one', 'ipv4');
+      for (const it of calls) play(world, it);
+      world.take({ kind: 'cancelled' });
+      rest(world);
+      expect(world.end).toBeDefined();
+      expect([...world.claims.keys()]).toEqual([]);
+    }),
+    { seed, numRuns: numRuns / 5 },
+  );
+});
+
+test('a release by hand is acted on at once, although the node cannot be looked at', () => {
+  fc.assert(
+    fc.property(history, (calls) => {
+      const world = new NodeWorld();
+      world.reserve('one', 'ipv4');
+      for (const it of calls) play(world, it);
+      if (world.end !== undefined || world.state.deletion !== undefined || world.state.giveBack !== undefined)
+        return;
+      world.reasons.add('by hand');
+      world.command('release', {});
+      for (
+        let rounds = 0;
+        rounds < 60 && world.end === undefined && !world.state.families.every((of) => of.has === undefined);
+        rounds++
+      ) {
+        for (const busy of world.underWay.keys()) if (busy !== 'look') world.finish(busy);
+        if (rounds % 5 === 4) ops.wake()(world);
+      }
+      expect(world.state.families.flatMap((of) => of.has ?? [])).toEqual([]);
+    }),
+    { seed, numRuns: numRuns / 5 },
+  );
+});
+
+test('whatever fails is tried again after a pause only', () => {
+  fc.assert(
+    fc.property(history, (calls) => {
+      const world = new NodeWorld();
+      world.reserve('one', 'ipv4');
+      for (const it of calls) play(world, it);
+      let atOnce = 0;
+      for (let rounds = 0; rounds < 200 && world.end === undefined; rounds++) {
+        const [busy] = world.underWay.keys();
+        if (busy !== undefined) {
+          world.finish(busy, 'Denied');
+          expect(++atOnce).toBeLessThan(40);
+        } else if (world.wakeAt === undefined) break;
+        else {
+          atOnce = 0;
+          ops.wake()(world);
+        }
+      }
+    }),
+    { seed, numRuns: numRuns / 5 },
+  );
+});

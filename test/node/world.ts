@@ -1,0 +1,458 @@
+/**
+ * A small cluster, a cloud and a mutex in virtual time, around the state of one node. They do what the real ones may do: answer late, twice
+ * or not at all, fail before a call or after it, and change under the node. Only the node's pure core is real.
+ */
+import type { Discovery } from '../../activities/contract.ts';
+import type { AddressRef, Association, Family, Instance } from '../../model/address.ts';
+import type { PoolSpec } from '../../model/settings.ts';
+import { apply, begin, change, type Event } from '../../workflows/assign-ip/apply.ts';
+import { nodeCommands } from '../../workflows/assign-ip/commands/index.ts';
+import {
+  type Action,
+  decide,
+  type Failure,
+  type Of,
+  type Place,
+  placeOf,
+  type Result,
+  type Results,
+} from '../../workflows/assign-ip/decide.ts';
+import {
+  type End,
+  isLetGo,
+  newNodeState,
+  type NodeState,
+  type Request,
+  type ToMutex,
+} from '../../workflows/assign-ip/state.ts';
+import { statusOf } from '../../workflows/assign-ip/status.ts';
+import type { AssignIpInput, Grant, NodeRef } from '../../workflows/messages.ts';
+
+export const scope = { provider: 'gcp', account: 'project', region: 'europe-west1' } as const;
+
+export type PoolName = 'one' | 'two' | 'both';
+
+function poolSpec(name: PoolName, families: readonly Family[]): PoolSpec {
+  return {
+    name,
+    scope,
+    queries: families.map((family) => ({ family, filter: `labels.pool=${name}`, orderBy: '' })),
+    require: 'all',
+    hash: name,
+    priority: 100,
+    retries: { attempts: 4, intervalMs: 10_000 },
+    release: { onNodeDelete: true, gracePeriodMs: 60_000, onDeselect: 'keep' },
+  };
+}
+
+export const pools: Readonly<Record<PoolName, PoolSpec>> = {
+  one: poolSpec('one', ['ipv4']),
+  two: poolSpec('two', ['ipv4']),
+  both: poolSpec('both', ['ipv4', 'ipv6']),
+};
+
+export interface CloudAddress extends AddressRef {
+  readonly pool: PoolName;
+  readonly family: Family;
+  instance?: string | undefined;
+  association: number;
+}
+
+interface KubernetesNode extends NodeRef {
+  pool: PoolName | 'none';
+  instance?: string;
+}
+
+/** An action under way, and whether its call was made already: then only its answer is missing. */
+interface UnderWay {
+  readonly action: Action;
+  applied?: Result;
+}
+
+export type Fault = 'none' | 'before' | 'after' | 'Denied' | 'InUse' | 'Throttled';
+
+export class NodeWorld {
+  now = Date.UTC(2026, 0, 1);
+  node: KubernetesNode | undefined = { name: 'node-a', uid: 'uid-1', pool: 'one', instance: 'i-1' };
+  /** Addresses of which the node cannot know where they are: an audit looks after those that nobody has. */
+  readonly uncertain = new Set<string>();
+  readonly alive = new Set(['i-1']);
+  readonly addresses: CloudAddress[] = [];
+  /** Requests that wait, by id. */
+  readonly queue = new Map<string, Request>();
+  /** Claims that were granted and not settled, by token. */
+  readonly claims = new Map<number, AddressRef>();
+  /** Calls that took an address from an instance, and why that was right. */
+  state: NodeState;
+  end: End | undefined;
+  readonly input: AssignIpInput;
+  readonly underWay = new Map<Place, UnderWay>();
+  wakeAt: number | undefined;
+  #tokens = 0;
+  #ids = 0;
+  #started = 0;
+  /** What was told that an operator or the cluster wants, to judge releases by. */
+  readonly reasons = new Set<string>();
+
+  constructor() {
+    this.input = {
+      cluster: 'test',
+      node: { name: 'node-a', uid: 'uid-1' },
+      retries: { attempts: 3, intervalMs: 1_000 },
+    };
+    this.state = newNodeState(this.input, 'run-1', this.now);
+    this.step();
+  }
+
+  reserve(pool: PoolName, family: Family): void {
+    const n = ++this.#ids;
+    const ip = family === 'ipv4' ? `198.51.100.${n % 250}` : `2001:db8::${n.toString(16)}`;
+    this.addresses.push({ id: `address-${n}`, ip, pool, family, association: 0 });
+  }
+
+  // ---- the loop of workflow.ts, in virtual time ----
+
+  take(event: Event): void {
+    if (this.end !== undefined) return;
+    apply(this.state, event, this.now);
+    this.step();
+  }
+
+  command(name: string, input: unknown): void {
+    const command = nodeCommands.find((it) => it.name === name);
+    if (command === undefined || this.end !== undefined) return;
+    try {
+      command.checkSignal(this.state, input);
+    } catch {
+      return;
+    }
+    change(this.state, this.now, (step) => command.apply(step, input));
+    this.step();
+  }
+
+  /** Decides and begins. What is begun is under way until {@link finish}. */
+  step(): void {
+    for (let rounds = 0; this.end === undefined; rounds++) {
+      if (rounds > 50) throw new Error('it begins one thing after the other without a pause');
+      apply(this.state, { kind: 'time' }, this.now);
+      const running = new Map([...this.underWay].map(([place, { action }]) => [place, action]));
+      const { start, cancel, wakeAt, end } = decide(this.state, this.input, running, this.now);
+      this.wakeAt = wakeAt;
+      this.end = end;
+      for (const place of cancel) this.#cancel(place);
+      for (const action of start) {
+        this.#judge(action);
+        begin(this.state, action, this.now);
+        this.underWay.set(placeOf(action), { action });
+        this.#started++;
+      }
+      if (cancel.length === 0) return;
+    }
+  }
+
+  get started(): number {
+    return this.#started;
+  }
+
+  /** As continue-as-new and a worker that takes over: only what is JSON is left. */
+  serialise(): void {
+    this.state = JSON.parse(JSON.stringify(this.state)) as NodeState;
+  }
+
+  status() {
+    return statusOf(this.state, this.input);
+  }
+
+  // ---- results ----
+
+  /** @param fault what goes wrong: `before` the call is made, or `after`, so that its answer is lost */
+  finish(place: Place, fault: Fault = 'none'): void {
+    const it = this.underWay.get(place);
+    if (it === undefined || this.end !== undefined) return;
+    this.underWay.delete(place);
+    const { action } = it;
+    if (fault === 'none' || action.kind === 'tell') return this.take(it.applied ?? this.#do(action));
+    if (fault === 'after') it.applied ??= this.#do(action);
+    // What was done is not denied: only its answer can be lost.
+    const isLost = fault === 'before' || fault === 'after' || it.applied !== undefined;
+    if (action.kind === 'verify' || (isLost && action.kind === 'associate'))
+      this.uncertain.add(action.claim.address.id);
+    const type = isLost ? 'Unavailable' : fault;
+    this.take(failed(action, { type, message: `${type}.` }));
+  }
+
+  /** The call is made, and its answer is on its way. */
+  makeCall(place: Place): void {
+    const it = this.underWay.get(place);
+    if (it !== undefined && it.applied === undefined) it.applied = this.#do(it.action);
+  }
+
+  #cancel(place: Place): void {
+    const it = this.underWay.get(place);
+    if (it === undefined) return;
+    this.underWay.delete(place);
+    const { action } = it;
+    if (action.kind !== 'verify' && action.kind !== 'check')
+      throw new Error(`${action.kind} is not to be cancelled`);
+    // One that is cancelled may end with what it saw last, and an old list shows less than there is.
+    if (action.kind === 'verify')
+      apply(this.state, failed(action, { type: 'NotVisibleYet', message: 'It does not show.' }), this.now);
+    else apply(this.state, { kind: 'done', action, result: 'lost' }, this.now);
+  }
+
+  #do(action: Action): Result {
+    try {
+      return { kind: 'done', action, result: this.#resultOf(action) } as Result;
+    } catch (error) {
+      if (error instanceof Refusal) return failed(action, error.failure);
+      throw error;
+    }
+  }
+
+  #resultOf(action: Action): Results[Action['kind']] {
+    switch (action.kind) {
+      case 'look':
+        return this.#discover();
+      case 'tell':
+        for (const message of action.messages) this.#hear(message);
+        return undefined;
+      case 'associate':
+        return this.#associate(action.family, action.claim.address, action.claim.instance.id);
+      case 'verify': {
+        const address = this.#address(action.claim.address.id);
+        if (address.instance !== action.claim.instance.id) throw new Refusal('InUse');
+        this.claims.delete(action.claim.token);
+        return { association: associationOf(address), settled: true };
+      }
+      case 'putBack':
+        return this.#putBack(action);
+      case 'check':
+        return this.#check(action);
+      case 'release':
+        return this.#release(action.family);
+      case 'restoreEphemeral':
+        return undefined;
+      case 'weigh':
+        return { held: false, gone: 1, of: 10 };
+      case 'findHeirs':
+        return [];
+      case 'publish':
+        return { notices: Math.min(1, this.state.publishing.notices.length) };
+    }
+  }
+
+  #address(id: string): CloudAddress {
+    const found = this.addresses.find((address) => address.id === id);
+    if (found === undefined) throw new Error(`no address ${id}`);
+    return found;
+  }
+
+  #discover(): Discovery {
+    const { node } = this;
+    const [has] = this.state.families.flatMap((of) => of.has ?? []);
+    if (node === undefined) {
+      if (has === undefined) return { kind: 'gone' };
+      return this.alive.has(has.instance.id)
+        ? { kind: 'gone', instance: this.#instance(has.instance.id) }
+        : { kind: 'gone', instanceGone: true };
+    }
+    const { name, uid, pool, instance } = node;
+    const ref = { name, uid };
+    const { selection } = this.state;
+    const isOther = selection !== undefined && selection.pool !== pool;
+    const change = isOther ? { change: 'labels' as const } : {};
+    if (pool === 'none')
+      return {
+        kind: 'notSelected',
+        node: ref,
+        ...change,
+        ...(instance && { instance: this.#instance(instance) }),
+      };
+    if (instance === undefined) return { kind: 'notReady', node: ref, reason: 'it has no providerID' };
+    if (!this.alive.has(instance))
+      return { kind: 'notReady', node: ref, reason: 'its instance is gone', instanceGone: true };
+    return {
+      kind: 'ready',
+      node: ref,
+      instance: this.#instance(instance),
+      pool: pools[pool],
+      pinned: {},
+      selectedBy: { pool },
+      ...change,
+    };
+  }
+
+  #instance(id: string): Instance {
+    const held = this.addresses.filter((address) => address.instance === id);
+    return {
+      provider: 'gcp',
+      id,
+      zone: 'z',
+      account: 'project',
+      region: scope.region,
+      alive: this.alive.has(id),
+      networkInterfaceId: `z/${id}/nic0`,
+      privateIp: '10.0.0.1',
+      subnet: 'default',
+      publicIps: held.map(({ ip, family }) => ({ ip, family, kind: 'static' as const })),
+    };
+  }
+
+  // ---- the cloud ----
+
+  #associate(family: Family, { id }: AddressRef, instance: string): Association {
+    const address = this.#address(id);
+    if (address.instance !== undefined && address.instance !== instance) throw new Refusal('InUse');
+    if (!this.alive.has(instance)) throw new Refusal('NotFound');
+    for (const other of this.addresses) {
+      if (other !== address && other.instance === instance && other.family === family)
+        other.instance = undefined;
+    }
+    if (address.instance === undefined) address.association = ++this.#ids;
+    address.instance = instance;
+    return associationOf(address);
+  }
+
+  #putBack({ family }: Of<'putBack'>): Results['putBack'] {
+    const has = this.state.families.find((of) => of.family === family)?.has;
+    if (has === undefined) throw new Error('nothing to put back');
+    return { has: 'before', association: this.#associate(family, has.address, has.instance.id) };
+  }
+
+  #check({ family, target }: Of<'check'>): Results['check'] {
+    const has = this.state.families.find((of) => of.family === family)?.has;
+    if (has === undefined) throw new Error('nothing to check');
+    const address = this.#address(has.address.id);
+    if (address.instance !== has.instance.id) return 'lost';
+    const isOfPool = target === undefined || address.pool === target.pool.name;
+    return isOfPool ? 'there' : 'notOfPool';
+  }
+
+  #release(family: Family): Results['release'] {
+    const has = this.state.families.find((of) => of.family === family)?.has;
+    if (has === undefined) throw new Error('nothing to release');
+    const address = this.#address(has.address.id);
+    if (address.instance === undefined) return 'alreadyFree';
+    if (address.instance !== has.instance.id) return 'heldByOther';
+    address.instance = undefined;
+    return 'released';
+  }
+
+  // ---- the mutex ----
+
+  #hear(message: ToMutex): void {
+    switch (message.kind) {
+      case 'request':
+        for (const [id, asked] of this.queue)
+          if (asked.query.family === message.request.query.family) this.queue.delete(id);
+        if (![...this.granted].includes(message.request.requestId))
+          this.queue.set(message.request.requestId, message.request);
+        return;
+      case 'withdraw':
+        this.queue.delete(message.requestId);
+        return;
+      case 'settle':
+        this.claims.delete(message.token);
+        return;
+      case 'freed':
+        return;
+    }
+  }
+
+  readonly granted = new Set<string>();
+  /** Requests that heard why they wait. */
+  readonly told = new Set<string>();
+
+  /** One look: the first that waits is granted what is free, or hears that nothing is. */
+  look(): void {
+    for (const [requestId, asked] of this.queue) this.#answer(requestId, asked);
+  }
+
+  #answer(requestId: string, asked: Request): void {
+    const claimed = new Set([...this.claims.values()].map(({ id }) => id));
+    const own = this.addresses.filter(
+      ({ pool, family }) => pool === asked.pool && family === asked.query.family,
+    );
+    const isWanted = ({ id, ip }: AddressRef): boolean =>
+      asked.pinned === undefined || asked.pinned === id || asked.pinned === ip;
+    const free = own.find(
+      (it) =>
+        isWanted(it) &&
+        !claimed.has(it.id) &&
+        (it.instance === undefined || asked.holds?.ips.includes(it.ip)),
+    );
+    let grant: Grant;
+    if (free !== undefined) {
+      this.queue.delete(requestId);
+      this.granted.add(requestId);
+      const token = ++this.#tokens;
+      const address = { id: free.id, ip: free.ip };
+      this.claims.set(token, address);
+      grant = { kind: 'granted', requestId, address, token, held: free.instance !== undefined };
+    } else if (this.told.has(requestId)) return;
+    else if (asked.pinned !== undefined) {
+      grant = {
+        kind: 'pinned',
+        requestId,
+        wanted: asked.pinned,
+        reason: own.some(isWanted) ? 'inUse' : 'notInPool',
+      };
+    } else grant = { kind: 'empty', requestId, size: own.length };
+    if (grant.kind !== 'granted') this.told.add(requestId);
+    this.take({ kind: 'grant', grant });
+  }
+
+  /** What is granted to nobody, or twice. */
+  grantStray(): void {
+    const [claim] = this.claims;
+    const address = claim?.[1] ?? { id: 'address-0', ip: '198.51.100.0' };
+    this.take({
+      kind: 'grant',
+      grant: { kind: 'granted', requestId: 'stray', address, token: 0, held: false },
+    });
+  }
+
+  // ---- what must always be so ----
+
+  #judge(action: Action): void {
+    if (
+      action.kind === 'associate' &&
+      this.state.seen.kind === 'notReady' &&
+      this.state.deletion === undefined
+    ) {
+      const isKnownGone = !this.state.families.some((of) => of.has !== undefined);
+      if (isKnownGone) throw new Error('an address is claimed for an instance that is known to be gone');
+    }
+    if (action.kind !== 'release') return;
+    const has = this.state.families.find((of) => of.family === action.family)?.has;
+    if (has === undefined) throw new Error('a release of nothing');
+    const { pool, instance } = this.state;
+    const isAsked = pool?.queries.some(({ family }) => family === action.family) === true;
+    if (!isLetGo(this.state) && isAsked && instance?.id === has.instance.id) {
+      throw new Error(`${has.address.ip} is released before the node has another one`);
+    }
+    if (this.reasons.size === 0)
+      throw new Error(`${has.address.ip} is released although nobody asked for it`);
+  }
+}
+
+function associationOf({ id, instance, association }: CloudAddress): Association {
+  return {
+    id: `${id}/${association}`,
+    ...(instance && { instanceId: instance, networkInterfaceId: `z/${instance}/nic0` }),
+  };
+}
+
+function failed(action: Action, failure: Failure): Result {
+  return { kind: 'failed', action, failure } as Result;
+}
+
+/** The cloud refuses a call. */
+class Refusal extends Error {
+  readonly failure: Failure;
+
+  constructor(type: string) {
+    super(type);
+    this.failure = { type, message: `${type}.` };
+  }
+}
