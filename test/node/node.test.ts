@@ -224,7 +224,7 @@ function expectSound(world: NodeWorld): void {
   if (end !== undefined) return;
   if (node === undefined || node.pool === 'none' || !world.alive.has(node.instance ?? '')) return;
   const isPinned = Object.keys(state.pins).length + Object.keys(state.wanted).length > 0;
-  if (state.releasedByHand) expect(has).toEqual([]);
+  if (state.releasedByHand) expect({ has, asked: world.queue.size }).toEqual({ has: [], asked: 0 });
   else if (!isPinned) expect(world.status().phase).toBe('assigned');
 }
 
