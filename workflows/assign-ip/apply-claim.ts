@@ -112,7 +112,7 @@ function told(step: Step, of: FamilyState, asking: Asking, notice: Notice): void
   say(step, notice);
 }
 
-/** Nobody waits for it. A grant does not tell whose it is; a node's pool is of one scope, so whoever was asked is the one. */
+/** No request of the node is open for it, so the claim is given back. A grant does not name its mutex: it is that of the node's pool. */
 function giveBackStray({ state }: Step, grant: Grant): void {
   const scope = state.pool?.scope ?? state.families.find(({ has }) => has !== undefined)?.has?.pool.scope;
   if (grant.kind !== 'granted' || scope === undefined) return;
@@ -256,7 +256,7 @@ export function verifyFailed(step: Step, family: Family, failure: Failure): void
   settle(step, verifying.claim, outcomeOf(failure.type, true));
   noteNotAssociated(step, verifying.claim, failure);
   if (verifying.inPlaceOf === undefined && TRY_AGAIN.includes(failure.type)) {
-    // It was said to be there, and is not: whether the ephemeral one is, nobody knows.
+    // The provider reported the association and does not show it. The ephemeral address may be gone.
     of.has = undefined;
     mayLackEphemeral(step, of);
     notAssigned(step, of, verifying.claim, failure);

@@ -9,18 +9,28 @@ import {
   type CheckTarget,
   type Deletion,
   type FamilyState,
-  growingPause,
   hasSomething,
   isChanging,
   isLetGo,
   isSameInstance,
   isSameScope,
   lookAgain,
-  MINUTE,
+  newDeletion,
   newFamily,
   refOf,
 } from './state.ts';
-import { familyOf, letGo, note, reportFreed, say, type Step, withdraw } from './step.ts';
+import {
+  familyOf,
+  letGo,
+  note,
+  noteTryingAgain,
+  pauseAfter,
+  reportFreed,
+  say,
+  startRelease,
+  type Step,
+  withdraw,
+} from './step.ts';
 import * as words from './words.ts';
 
 type Ready = Extract<Discovery, { kind: 'ready' }>;
@@ -28,9 +38,8 @@ type NotReady = Extract<Discovery, { kind: 'notReady' }>;
 type NotSelected = Extract<Discovery, { kind: 'notSelected' }>;
 type Present = Exclude<Discovery, { kind: 'gone' }>;
 
-/** A node that is not ready is looked at again after this long at first, in case no signal tells. */
-const FIRST_PAUSE_MS = 5_000;
-const LONGEST_PAUSE_MS = 5 * MINUTE;
+/** A node whose instance is gone without its Node is looked at again after this long, in case no signal tells. */
+const INSTANCE_GONE_LOOK_MS = 5_000;
 /** The instance of a deleted Node is looked at this often: once it is terminated, nothing is waited for any more. */
 const DELETED_LOOK_MS = 30_000;
 
@@ -81,13 +90,7 @@ function gone({ state, now }: Step, found: Extract<Discovery, { kind: 'gone' }>)
 function noteDeleted({ state, now }: Pick<Step, 'state' | 'now'>): Deletion {
   const pool = assignmentsOf(state)[0]?.pool ?? (state.releasedByHand ? state.pool : undefined);
   const graceMs = pool?.release.gracePeriodMs ?? 0;
-  state.deletion ??= {
-    uid: state.node.uid,
-    graceUntil: now + graceMs,
-    cleared: false,
-    notBefore: now,
-    tries: 0,
-  };
+  state.deletion ??= newDeletion(now + graceMs, now);
   return state.deletion;
 }
 
@@ -213,7 +216,7 @@ function notReady(step: Step, found: NotReady, tries: number): void {
   if (keeps || state.releasedByHand) return;
   for (const of of state.families) of.progress = { kind: 'idle' };
   if (refused && isNews) say(step, words.instanceRefused(reason));
-  const pauseMs = growingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, tries);
+  const pauseMs = pauseAfter(tries);
   state.look = { kind: 'due', notBefore: now + pauseMs, tries: tries + 1 };
 }
 
@@ -247,7 +250,7 @@ function ready(step: Step, found: Ready): void {
   if (had) showAgain(step);
 }
 
-/** Also where nothing else is said: what somebody changed on the Node is put right. */
+/** Writes on the Node again even if nothing is new: somebody may have changed what it shows. */
 function showAgain({ state }: Step): void {
   state.publishing.shown = undefined;
 }
@@ -273,7 +276,7 @@ function notAskedFor(step: Step, of: FamilyState, { pool, instance, change }: Re
   const isMoved = has.pool.name !== pool.name && change === 'labels';
   const why = `pool ${pool.name} gives no ${familyName(of.family)} addresses`;
   if (!isSameInstance(has.instance, instance)) {
-    of.progress = { kind: 'releasing', cause: 'moved', why, notBefore: step.now, tries: 0 };
+    startRelease(step, of, 'moved', why);
   } else if (isMoved) {
     of.notAsked = why;
     of.kept = words.leaving(has, pool, `${why}, so this one is released then.`);
@@ -325,13 +328,7 @@ function checkAssignment(step: Step, of: FamilyState, query: AddressQuery, found
   if (has === undefined || isChanging(progress)) return;
   if (!isSameInstance(has.instance, instance)) {
     withdraw(step, of);
-    of.progress = {
-      kind: 'releasing',
-      cause: 'moved',
-      why: `the Node is ${instance.id} now`,
-      notBefore: step.now,
-      tries: 0,
-    };
+    startRelease(step, of, 'moved', `the Node is ${instance.id} now`);
     return;
   }
   const isShown = instance.publicIps.some((held) => held.ip === has.address.ip);
@@ -458,14 +455,14 @@ function lostWithItsInstance(step: Step, of: FamilyState, reason: string): void 
   of.lastError = `${has.address.ip} is free again: ${reason}`;
   reportFreed(step, has.pool.scope, has.address.id, false);
   say(step, words.instanceGone(of.lastError));
-  lookAgain(step.state, step.now + FIRST_PAUSE_MS);
+  lookAgain(step.state, step.now + INSTANCE_GONE_LOOK_MS);
 }
 
 // ---- it failed ----
 
-/** @param error what the activity failed with, after all its tries */
+/** After all tries of the activity. A node that has nothing fails by it; any other one is looked at again after a pause. */
 export function lookFailed(step: Step, { type, message }: Failure): void {
-  const { state, facts, now } = step;
+  const { state, now } = step;
   const { look } = state;
   const tries = look.kind === 'done' ? 0 : look.tries;
   if (!hasSomething(state) && state.deletion === undefined) {
@@ -474,9 +471,9 @@ export function lookFailed(step: Step, { type, message }: Failure): void {
     else failNode(step, { type, message });
     return;
   }
-  const pauseMs = growingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, tries);
+  const pauseMs = pauseAfter(tries);
   note(step, 'look at the Node', 'failed', message);
-  facts.push({ log: 'warn', message: 'trying again', details: { phase: state.phase, error: message } });
+  noteTryingAgain(step, message);
   const { isEarly = false, again = false } = look.kind === 'looking' ? look : {};
   const next = { kind: 'due', tries: isEarly ? tries : tries + 1, error: message, pauseMs } as const;
   state.look = again ? { ...next, notBefore: now, isEarly: true } : { ...next, notBefore: now + pauseMs };

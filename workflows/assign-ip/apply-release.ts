@@ -4,20 +4,18 @@ import type { BrakeVerdict } from '../../model/release-brake.ts';
 import type { ReleaseReason, ReleaseResult } from '../measures.ts';
 import type { Failure } from './decide.ts';
 import { giveBackFor } from './apply-look.ts';
+import { assignmentsOf, type FamilyState, isChanging, isReleasedByHand, type NodeState } from './state.ts';
 import {
-  assignmentsOf,
-  type FamilyState,
-  growingPause,
-  isChanging,
-  isReleasedByHand,
-  MINUTE,
-  type NodeState,
-} from './state.ts';
-import { familyOf, note, reportFreed, say, type Step } from './step.ts';
+  familyOf,
+  note,
+  noteTryingAgain,
+  pauseAfter,
+  reportFreed,
+  say,
+  startRelease,
+  type Step,
+} from './step.ts';
 import * as words from './words.ts';
-
-const FIRST_PAUSE_MS = 5_000;
-const LONGEST_PAUSE_MS = 5 * MINUTE;
 
 // ---- one address ----
 
@@ -57,7 +55,7 @@ export function releaseFailed(step: Step, family: Family, { message }: Failure):
   note(step, whatOf(of), 'failed', message);
   of.lastError = message;
   const { cause, why, tries } = of.progress;
-  const pauseMs = growingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, tries);
+  const pauseMs = pauseAfter(tries);
   of.progress = {
     kind: 'releasing',
     cause,
@@ -67,12 +65,7 @@ export function releaseFailed(step: Step, family: Family, { message }: Failure):
     error: message,
     pauseMs,
   };
-  step.facts.push({
-    log: 'warn',
-    message: 'trying again',
-    family,
-    details: { phase: state.phase, error: message },
-  });
+  noteTryingAgain(step, message, family);
   if (state.releasedByHand && state.giveBack === undefined) refusedByHand(state);
 }
 
@@ -115,7 +108,7 @@ export function ephemeralNotRestored(step: Step, family: Family, { message }: Fa
   if (of?.lacksEphemeral === undefined) return;
   const { tries } = of.lacksEphemeral;
   const instance = of.hadEphemeral?.instance.id ?? '';
-  const pauseMs = growingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, tries);
+  const pauseMs = pauseAfter(tries);
   of.lacksEphemeral = { notBefore: now + pauseMs, tries: tries + 1, pauseMs };
   of.lastError = words.notRestored(instance, family, message);
   note(step, ephemeralOf(of), 'failed', message);
@@ -146,12 +139,12 @@ export function weighed(step: Step, verdict: BrakeVerdict): void {
 
 /** Kubernetes, or Temporal's lists, could not be read: nothing is released on that. */
 export function giveBackFailed(step: Step, { message }: Failure): void {
-  const { state, now, facts } = step;
-  facts.push({ log: 'warn', message: 'trying again', details: { phase: state.phase, error: message } });
+  const { state, now } = step;
+  noteTryingAgain(step, message);
   state.lastError = message;
   const asking = state.giveBack ?? state.deletion;
   if (asking === undefined) return;
-  asking.notBefore = now + growingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, asking.tries);
+  asking.notBefore = now + pauseAfter(asking.tries);
   asking.tries += 1;
 }
 
@@ -191,30 +184,18 @@ export function startGivingBack(step: Step): void {
 export function giveBackFamilies(step: Step): void {
   const { state } = step;
   const { giveBack } = state;
-  if (giveBack === undefined) return;
+  if (giveBack?.heirs === undefined) return;
   for (const of of state.families) {
     const { has, progress } = of;
-    if (
-      has === undefined ||
-      isChanging(progress) ||
-      progress.kind === 'releasing' ||
-      progress.kind === 'checking'
-    )
-      continue;
-    if (giveBack.heirs === undefined) continue;
+    const isBusy = isChanging(progress) || progress.kind === 'releasing' || progress.kind === 'checking';
+    if (has === undefined || isBusy) continue;
     const { address, instance, pool } = has;
     if (giveBack.heirs.length > 0) {
       leave(step, of, words.passedOn(address.ip, instance.id, giveBack.heirs));
     } else if (giveBack.nodeDeleted && !pool.release.onNodeDelete) {
       leave(step, of, `${address.ip} stays where it is, as pool ${pool.name} is configured.`);
     } else {
-      of.progress = {
-        kind: 'releasing',
-        cause: 'giveBack',
-        why: giveBack.why,
-        notBefore: step.now,
-        tries: 0,
-      };
+      startRelease(step, of, 'giveBack', giveBack.why);
     }
   }
 }

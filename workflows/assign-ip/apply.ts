@@ -26,7 +26,7 @@ import {
   startGivingBack,
   weighed,
 } from './apply-release.ts';
-import { ask, askAgain, requestFor } from './ask.ts';
+import { ask, askAgain, requestFor, taintToleratedUntil } from './ask.ts';
 import type { Action, Failure, Of, Result, Results } from './decide.ts';
 import type { Fact } from './facts.ts';
 import { goOn, tryAnew } from './fail.ts';
@@ -34,16 +34,24 @@ import { published, publishFailed } from './apply-publish.ts';
 import {
   assignmentsOf,
   type FamilyState,
-  growingPause,
   isChanging,
   isLetGo,
   lookAgain,
-  MINUTE,
   type NodeState,
   type Time,
 } from './state.ts';
 import { refresh } from './status.ts';
-import { say, settle, type Step, withdraw } from './step.ts';
+import {
+  familyOf,
+  noteTryingAgain,
+  pauseAfter,
+  say,
+  settle,
+  skipPause,
+  startRelease,
+  type Step,
+  withdraw,
+} from './step.ts';
 import * as words from './words.ts';
 
 export type Event =
@@ -144,16 +152,17 @@ const whenFailed: {
 };
 
 /** No mutex runs for the scope, and none could be started. */
-function tellFailed({ state, now, facts }: Step, { message }: Failure): void {
+function tellFailed(step: Step, { message }: Failure): void {
+  const { state, now } = step;
   const { tries } = state.telling;
-  state.telling = { notBefore: now + growingPause(5_000, 5 * MINUTE, tries), tries: tries + 1 };
+  state.telling = { notBefore: now + pauseAfter(tries), tries: tries + 1 };
   state.lastError = message;
-  facts.push({ log: 'warn', message: 'trying again', details: { phase: state.phase, error: message } });
+  noteTryingAgain(step, message);
 }
 
 /** The provider does not say whether the address is there: nothing is decided on that. */
 function checkFailed(step: Step, family: Family, failure: Failure): void {
-  const of = step.state.families.find((it) => it.family === family);
+  const of = familyOf(step, family);
   if (of?.progress.kind !== 'checking') return;
   of.progress = { kind: 'idle' };
   if (failure.cancelled !== true) lookFailed(step, failure);
@@ -176,7 +185,7 @@ export function begin(state: NodeState, action: Action, now: Time): void {
   }
   if (action.kind === 'publish') state.publishing.count += 1;
   if (!('family' in action)) return;
-  const of = state.families.find(({ family }) => family === action.family);
+  const of = familyOf({ state }, action.family);
   if (of === undefined) return;
   const { progress } = of;
   if (progress.kind === 'claimed' || progress.kind === 'verifying' || progress.kind === 'checking') {
@@ -223,30 +232,30 @@ function takeBackRelease({ state, now }: Step, of: FamilyState): void {
 function interrupt(step: Step): void {
   const { state } = step;
   if (state.move !== undefined) {
-    const of = state.families.find(({ family }) => family === state.move?.family);
+    const of = familyOf(step, state.move.family);
     if (of === undefined || !isChanging(of.progress)) notMoved(step, of, 'its address is being released');
   }
   for (const of of state.families) {
+    withdraw(step, of);
+    skipPause(of);
     const { progress } = of;
-    if (progress.kind === 'asking') withdraw(step, of);
-    else if (progress.kind === 'claimed' && !progress.begun) abandon(step, of);
+    if (progress.kind === 'claimed' && !progress.begun) abandon(step, of);
     else if (progress.kind === 'verifying' && !progress.begun) {
       settle(step, progress.claim, 'associated');
       of.progress = { kind: 'idle' };
     } else if (progress.kind === 'checking' && !progress.begun) of.progress = { kind: 'idle' };
-    else if (progress.kind === 'paused' || progress.kind === 'failed') of.progress = { kind: 'idle' };
   }
 }
 
 /** A deleted Node's address is given back when the grace period is over, as a look since then confirms, and the release is not held. */
 function proceedWithDeletion(step: Step): void {
-  const { state, now } = step;
+  const { state } = step;
   const { deletion } = state;
   if (deletion?.found === undefined || state.giveBack !== undefined) return;
   if (state.families.some(({ progress }) => isChanging(progress))) return;
   const assignments = assignmentsOf(state);
   const { kind, at } = deletion.found;
-  const isOver = kind !== 'gone' || (at >= deletion.graceUntil && now >= deletion.graceUntil);
+  const isOver = kind !== 'gone' || at >= deletion.graceUntil;
   const staysAnyway = assignments.every(({ pool }) => !pool.release.onNodeDelete);
   const isCleared =
     deletion.cleared || deletion.hold === 'confirmed' || kind === 'instanceGone' || staysAnyway;
@@ -256,14 +265,14 @@ function proceedWithDeletion(step: Step): void {
 
 /** Families that the pool does not ask for and of which nothing is left; and those that are to go, once the node has what replaces them. */
 function dropFamilies(step: Step): void {
-  const { state, now } = step;
+  const { state } = step;
   const { pool, seen } = state;
   if (pool === undefined || seen.kind !== 'ready' || isLetGo(state)) return;
   const isAwaited = !hasWhatItsPoolGives(state, pool);
   for (const of of state.families) {
     if (of.notAsked === undefined || of.has === undefined || of.progress.kind !== 'idle' || isAwaited)
       continue;
-    of.progress = { kind: 'releasing', cause: 'moved', why: of.notAsked, notBefore: now, tries: 0 };
+    startRelease(step, of, 'moved', of.notAsked);
   }
   state.families = state.families.filter(
     ({ family, has, lacksEphemeral, progress }) =>
@@ -285,11 +294,11 @@ function hasWhatItsPoolGives({ families }: NodeState, { queries }: PoolSpec): bo
   return !isAwaited && (hasAll || families.every(({ notAsked }) => notAsked === undefined));
 }
 
-function releaseAll({ state, now }: Step): void {
-  for (const of of state.families) {
+function releaseAll(step: Step): void {
+  for (const of of step.state.families) {
     of.lost = undefined;
     if (of.has === undefined || of.progress.kind !== 'idle') continue;
-    of.progress = { kind: 'releasing', cause: 'byHand', why: 'by hand', notBefore: now, tries: 0 };
+    startRelease(step, of, 'byHand', 'by hand');
   }
 }
 
@@ -326,7 +335,7 @@ function startMove(step: Step): void {
   const { state } = step;
   const { move } = state;
   if (move === undefined) return;
-  const of = state.families.find(({ family }) => family === move.family);
+  const of = familyOf(step, move.family);
   if (of?.has === undefined) {
     notMoved(step, of, 'it has no address to move from: `assign` gives it one');
     return;
@@ -358,16 +367,4 @@ function wait(step: Step, of: FamilyState): void {
   const notice = words.taintGivenUp(progress.pool, progress.told ?? words.asked(progress.pool));
   of.progress = { ...progress, told: notice.message };
   say(step, notice);
-}
-
-/**
- * With the taint policy `assignedOrGaveUp` a node keeps its taint for as long as its pool's retries take, as KubeIP's agent would
- * have tried; then Pods may run there without an address, while it waits on.
- */
-export function taintToleratedUntil({ progress, askingSince, gaveUpTaint, has }: FamilyState): Time {
-  if (progress.kind !== 'asking' || gaveUpTaint || askingSince === undefined || has !== undefined)
-    return Infinity;
-  const { taintKey, taintPolicy, retries } = progress.pool;
-  if (taintKey === undefined || taintPolicy !== 'assignedOrGaveUp') return Infinity;
-  return askingSince + retries.attempts * retries.intervalMs;
 }

@@ -11,6 +11,7 @@ import {
   type Purpose,
   refOf,
   type Request,
+  type Time,
   wishOf,
 } from './state.ts';
 import type { Step } from './step.ts';
@@ -103,4 +104,16 @@ export function askAgain({ state, now }: Pick<Step, 'state' | 'now'>, of: Family
     .some((message) => message.kind === 'request' && message.request.requestId === request.requestId);
   if (isToBeSent) return;
   state.outbox.push({ kind: 'request', scope: pool.scope, request: { ...request, again: true } });
+}
+
+/**
+ * With the taint policy `assignedOrGaveUp` a node keeps its taint for as long as its pool's retries take, as KubeIP's agent would
+ * have tried; then Pods may run there without an address, while it waits on.
+ */
+export function taintToleratedUntil({ progress, askingSince, gaveUpTaint, has }: FamilyState): Time {
+  if (progress.kind !== 'asking' || gaveUpTaint || askingSince === undefined || has !== undefined)
+    return Infinity;
+  const { taintKey, taintPolicy, retries } = progress.pool;
+  if (taintKey === undefined || taintPolicy !== 'assignedOrGaveUp') return Infinity;
+  return askingSince + retries.attempts * retries.intervalMs;
 }

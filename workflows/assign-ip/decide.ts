@@ -10,9 +10,9 @@ import type { Association, Family, ReleaseOutcome } from '../../model/address.ts
 import { phaseTraits } from '../../model/phase.ts';
 import type { BrakeVerdict } from '../../model/release-brake.ts';
 import type { AssignIpInput } from '../messages.ts';
-import { taintToleratedUntil } from './apply.ts';
 import type { PutBack } from './apply-claim.ts';
 import type { CheckResult } from './apply-look.ts';
+import { taintToleratedUntil } from './ask.ts';
 import {
   assignmentsOf,
   type CheckTarget,

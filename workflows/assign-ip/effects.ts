@@ -27,15 +27,9 @@ import {
   verifyActivity,
 } from './activities.ts';
 import type { Action, Of, Result, Results } from './decide.ts';
-import {
-  assignmentsOf,
-  type CheckTarget,
-  type Claim,
-  type FamilyState,
-  type NodeState,
-  type ToMutex,
-} from './state.ts';
+import { assignmentsOf, type CheckTarget, type Claim, type NodeState, type ToMutex } from './state.ts';
 import { publishedState } from './status.ts';
+import { familyOf } from './step.ts';
 
 /** Few tries of the activity: what fails then is shown, and does not keep the other family waiting. */
 const TRIES = { attempts: 2, intervalMs: 1_000 };
@@ -61,13 +55,12 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
   const onCluster = () => clusterActivities(cluster, retries());
 
   /** @throws Error if the family has no address: decide.ts asks only where it has one */
-  const having = (family: Family): { of: FamilyState; has: Assignment } => {
-    const of = state.families.find((it) => it.family === family);
-    if (of?.has === undefined) throw new Error(`the node has no ${family} address`);
-    return { of, has: of.has };
+  const having = (family: Family): Assignment => {
+    const has = familyOf({ state }, family)?.has;
+    if (has === undefined) throw new Error(`the node has no ${family} address`);
+    return has;
   };
-  const hadEphemeral = (family: Family): boolean =>
-    state.families.some((of) => of.family === family && of.hadEphemeral !== undefined);
+  const hadEphemeral = (family: Family): boolean => familyOf({ state }, family)?.hadEphemeral !== undefined;
 
   async function look(onDelay: (error: string) => void): Promise<Results['look']> {
     const { name, uid } = state.node;
@@ -88,7 +81,7 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
 
   function associate({ family, claim }: Of<'associate'>): Promise<Results['associate']> {
     const { pool, address, token, instance } = claim;
-    const replaces = state.families.find((of) => of.family === family)?.has?.address;
+    const replaces = familyOf({ state }, family)?.has?.address;
     const summary =
       replaces === undefined
         ? `${address.ip} → ${instance.id}`
@@ -100,7 +93,7 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
   }
 
   function verify({ family, claim }: Of<'verify'>): Promise<Results['verify']> {
-    const { has } = having(family);
+    const has = having(family);
     const { pool, address, token } = claim;
     return verifyActivity(pool.scope, pool.retries).executeWithOptions(
       { summary: `is ${address.ip} there?` },
@@ -113,7 +106,7 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
    * read, as long as nothing was changed. What this cannot find out, the next look at the node does.
    */
   async function putBack({ family, claim, isUnknown }: Of<'putBack'>): Promise<Results['putBack']> {
-    const { has: before } = having(family);
+    const before = having(family);
     const { pool, instance, query, address } = before;
     const { associate: put, release } = unpacedActivities(pool.scope, FEW);
     try {
@@ -151,14 +144,14 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
 
   /** Is what the node has still there; and is it of the pool that the node has now? */
   async function check({ family, target }: Of<'check'>): Promise<Results['check']> {
-    const { has } = having(family);
+    const has = having(family);
     if (target !== undefined && (await isOfPool(has, target))) return 'there';
     if (await isThere(has)) return target === undefined ? 'there' : 'notOfPool';
     return 'lost';
   }
 
   function release({ family }: Of<'release'>): Promise<Results['release']> {
-    const { has } = having(family);
+    const has = having(family);
     const { address, association, token, instance, pool, query } = has;
     return unpacedActivities(pool.scope, pool.retries).release.executeWithOptions(
       { summary: `${address.ip} ← ${instance.id}` },
@@ -167,7 +160,7 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
   }
 
   async function restoreEphemeral({ family }: Of<'restoreEphemeral'>): Promise<undefined> {
-    const holder = state.families.find((of) => of.family === family)?.hadEphemeral;
+    const holder = familyOf({ state }, family)?.hadEphemeral;
     if (holder !== undefined) {
       const { instance, scope } = holder;
       const summary = `an ephemeral ${familyName(family)} address for ${instance.id}`;

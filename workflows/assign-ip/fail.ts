@@ -2,7 +2,7 @@
 import { askAgain } from './ask.ts';
 import type { Failure } from './decide.ts';
 import { type FamilyState, growingPause, lookAgain, MINUTE } from './state.ts';
-import { letGo, note, say, type Step } from './step.ts';
+import { letGo, note, say, skipPause, type Step } from './step.ts';
 import * as words from './words.ts';
 
 /** One family failed for good while the other goes on: it is tried again after a pause that grows up to this. */
@@ -23,7 +23,7 @@ export function failFamily(step: Step, of: FamilyState, { type, message }: Failu
   const pauseMs = growingPause(intervalMs, LONGEST_PAUSE_MS, of.gaveUp++);
   const notice = words.failed(state.node.name, type, message);
   Object.assign(of, { failures: 0, lastError: message });
-  of.progress = { kind: 'failed', notBefore: now + pauseMs, type, message: notice.message };
+  of.progress = { kind: 'failed', notBefore: now + pauseMs, message: notice.message };
   if (state.families.every(({ has, progress }) => has === undefined && progress.kind === 'failed')) {
     failNode(step, { type, message });
     return;
@@ -50,24 +50,25 @@ export function failNode(step: Step, { type, message }: Failure): void {
 
 /** Something about the node is new: it is looked at again, and what fails that began before is no reason to give up. */
 export function tryAnew(step: Pick<Step, 'state' | 'now'>): void {
-  const { state, now } = step;
-  for (const of of state.families) {
+  for (const of of step.state.families) {
     of.isNews = true;
-    if (of.progress.kind === 'paused' || of.progress.kind === 'failed') of.progress = { kind: 'idle' };
+    skipPause(of);
     askAgain(step, of);
   }
-  state.failed = undefined;
-  lookAgain(state, now);
+  goOn(step);
 }
 
-/** The node goes on although it has failed: its pin asks for it. */
+/** The node goes on although it may have failed. */
 export function goOn({ state, now }: Pick<Step, 'state' | 'now'>): void {
-  if (state.failed === undefined) return;
   state.failed = undefined;
   lookAgain(state, now);
 }
 
-export function failedFacts({ state }: Step, { type, message }: Failure, of?: FamilyState): Step['facts'] {
+export function failedFacts(
+  { state }: Pick<Step, 'state'>,
+  { type, message }: Failure,
+  of?: FamilyState,
+): Step['facts'] {
   const pool = state.pool?.name;
   const details = { reason: type, message };
   return [

@@ -97,8 +97,6 @@ export interface NodeState {
 
 /** The Node is said to be deleted. Its address is released when a look has confirmed it and the grace period is over. */
 export interface Deletion {
-  /** Of the Node that was deleted. */
-  readonly uid: string;
   readonly graceUntil: Time;
   hold?: Hold;
   /** Why it is held, in a sentence. */
@@ -199,18 +197,20 @@ export type Progress =
       readonly error: string;
     }
   | { readonly kind: 'checking'; readonly begun: boolean; readonly target?: CheckTarget }
-  | {
-      readonly kind: 'releasing';
-      /** By whose word: where that is taken back, the node keeps what it has. `moved`: the Node, its pool or its instance is another one. */
-      readonly cause: 'byHand' | 'giveBack' | 'moved';
-      readonly why: string;
-      readonly notBefore: Time;
-      readonly tries: number;
-      readonly error?: string;
-      readonly pauseMs?: number;
-    }
+  | Releasing
   | { readonly kind: 'paused'; readonly notBefore: Time; readonly message: string }
-  | { readonly kind: 'failed'; readonly notBefore: Time; readonly type: string; readonly message: string };
+  | { readonly kind: 'failed'; readonly notBefore: Time; readonly message: string };
+
+export interface Releasing {
+  readonly kind: 'releasing';
+  /** By whose word: where that is taken back, the node keeps what it has. `moved`: the Node, its pool or its instance is another one. */
+  readonly cause: 'byHand' | 'giveBack' | 'moved';
+  readonly why: string;
+  readonly notBefore: Time;
+  readonly tries: number;
+  readonly error?: string;
+  readonly pauseMs?: number;
+}
 
 /** Why another address takes the place of the one that the node has: an operator moved it, or its labels did. */
 export type Purpose = 'move' | 'labels';
@@ -275,7 +275,6 @@ export interface FamilyState {
   isNews: boolean;
 }
 
-/** `then`: what becomes of the run. */
 export interface GiveBack {
   readonly why: string;
   /** The pool's policy may leave the addresses on the machine. */
@@ -360,8 +359,12 @@ export function newNodeState(input: AssignIpInput, id: string, now: Time): NodeS
   const family = newFamily(assignment.query.family);
   state.families.push({ ...family, has: assignment, hadEphemeral, wasAssigned: true });
   state.pool = assignment.pool;
-  state.deletion = { uid: input.node.uid, graceUntil: now, cleared: false, notBefore: now, tries: 0 };
+  state.deletion = newDeletion(now, now);
   return state;
+}
+
+export function newDeletion(graceUntil: Time, now: Time): Deletion {
+  return { graceUntil, cleared: false, notBefore: now, tries: 0 };
 }
 
 export function newFamily(family: Family): FamilyState {

@@ -3,7 +3,15 @@ import type { Family } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
 import type { ClaimOutcome, Notice, Tried } from '../messages.ts';
 import type { Fact } from './facts.ts';
-import type { Claim, FamilyState, NodeState, Time } from './state.ts';
+import {
+  type Claim,
+  type FamilyState,
+  growingPause,
+  MINUTE,
+  type NodeState,
+  type Releasing,
+  type Time,
+} from './state.ts';
 import { remember } from './tried.ts';
 
 export interface Step {
@@ -29,7 +37,7 @@ export function note({ state, now }: Step, what: string, outcome: Tried['outcome
   remember(state.tried, { at, what, outcome, ...(error === undefined ? {} : { error }) });
 }
 
-export function familyOf({ state }: Step, family: Family): FamilyState | undefined {
+export function familyOf({ state }: Pick<Step, 'state'>, family: Family): FamilyState | undefined {
   return state.families.find((of) => of.family === family);
 }
 
@@ -64,6 +72,27 @@ export function reportFreed({ state }: Step, scope: Scope, addressId: string, di
 export function letGo(step: Step): void {
   for (const of of step.state.families) {
     withdraw(step, of);
-    if (of.progress.kind === 'paused' || of.progress.kind === 'failed') of.progress = { kind: 'idle' };
+    skipPause(of);
   }
+}
+
+export function skipPause(of: FamilyState): void {
+  if (of.progress.kind === 'paused' || of.progress.kind === 'failed') of.progress = { kind: 'idle' };
+}
+
+/** What the node has of the family is to be given back. */
+export function startRelease({ now }: Step, of: FamilyState, cause: Releasing['cause'], why: string): void {
+  of.progress = { kind: 'releasing', cause, why, notBefore: now, tries: 0 };
+}
+
+const FIRST_PAUSE_MS = 5_000;
+const LONGEST_PAUSE_MS = 5 * MINUTE;
+
+/** @returns how long a node that cannot do without is to wait before it tries again what failed so often */
+export function pauseAfter(tries: number): number {
+  return growingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, tries);
+}
+
+export function noteTryingAgain({ state, facts }: Step, error: string, family?: Family): void {
+  facts.push({ log: 'warn', message: 'trying again', family, details: { phase: state.phase, error } });
 }

@@ -42,7 +42,6 @@ import { type Fact, tell } from './facts.ts';
 import { failedFacts } from './fail.ts';
 import { type End, newNodeState, type NodeState, type Time } from './state.ts';
 import { attributesOf, memoOf, statusOf } from './status.ts';
-import type { Step } from './step.ts';
 
 export async function AssignIpWorkflow(input: AssignIpInput): Promise<AssignIpStatus> {
   const state =
@@ -172,15 +171,11 @@ class NodeRun {
       case 'cancelled':
         throw new CancelledFailure('the workflow was cancelled');
       case 'failed':
-        for (const fact of failedFacts(this.#step(), end)) tell(this.#state.node.name, fact);
+        for (const fact of failedFacts({ state: this.#state }, end)) tell(this.#state.node.name, fact);
         throw ApplicationFailure.nonRetryable(end.message, end.type);
       case 'continued':
         return this.#continueAs(end);
     }
-  }
-
-  #step(): Step {
-    return { state: this.#state, now: Date.now(), facts: [] };
   }
 
   /** Starts over with a short history: for this Node with all that it has, for another one from the beginning. */
@@ -217,8 +212,9 @@ class NodeRun {
       ]);
     }
     const memo = memoOf(this.#state);
-    if (JSON.stringify(memo) === this.#memo) return;
-    this.#memo = JSON.stringify(memo);
+    const memoText = JSON.stringify(memo);
+    if (memoText === this.#memo) return;
+    this.#memo = memoText;
     upsertMemo({ ...memo });
   }
 
