@@ -1,6 +1,6 @@
 /** What `plan` and `doctor` look at: the cluster's Nodes, each with its pool, its instance and its workflow. Reads only. */
 import type { Client } from '@temporalio/client';
-import { ApplicationFailure, defineSearchAttributeKey } from '@temporalio/common';
+import { ApplicationFailure } from '@temporalio/common';
 import { CloudError } from '../clouds/provider.ts';
 import { selectPool } from '../config/select-pool.ts';
 import { selectedLabels } from '../config/selection.ts';
@@ -8,7 +8,7 @@ import { listNodes, type NodeView } from '../kubernetes/nodes.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
 import type { Logger } from '../program/logger.ts';
 import type { Phase } from '../model/phase.ts';
-import { assignIpWorkflowId } from '../workflows/messages.ts';
+import { assignIpWorkflowId, searchAttributes } from '../workflows/messages.ts';
 import type { KnownNode } from './contract.ts';
 import { type DiscoverDependencies, discoverNode } from './discover.ts';
 import type { InspectedNode, InspectedPool, NodesInspection } from './inspect-contract.ts';
@@ -16,9 +16,6 @@ import type { InspectedNode, InspectedPool, NodesInspection } from './inspect-co
 export type InspectionDependencies = DiscoverDependencies;
 
 type Runs = ReadonlyMap<string, NonNullable<InspectedNode['run']>>;
-
-const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
-const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST');
 
 /** What is said of so many nodes fits one payload, which Temporal limits to 2 MiB. */
 const MOST_NODES = 4_000;
@@ -109,8 +106,8 @@ async function listRuns(client: Client, cluster: string): Promise<Runs> {
   for await (const { workflowId, typedSearchAttributes } of client.workflow.list({ query })) {
     if (!workflowId.startsWith(prefix)) continue;
     runs.set(workflowId.slice(prefix.length), {
-      phase: typedSearchAttributes.get(phaseAttribute) as Phase | undefined,
-      ips: typedSearchAttributes.get(addressAttribute) ?? [],
+      phase: typedSearchAttributes.get(searchAttributes.KubeipPhase) as Phase | undefined,
+      ips: typedSearchAttributes.get(searchAttributes.KubeipAddress) ?? [],
     });
   }
   return runs;

@@ -1,6 +1,5 @@
 /** One instance, one node: which of the Nodes that name an instance is served. */
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
-import { defineSearchAttributeKey } from '@temporalio/common';
 import { isMisnamed } from '../clouds/node-identity.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
@@ -9,7 +8,7 @@ import type { InstanceNodes } from '../kubernetes/instance-nodes.ts';
 import { type NodeView, readNode } from '../kubernetes/nodes.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
 import { type Instance, type InstanceRef, instanceKey } from '../model/address.ts';
-import { assignIpWorkflowId, nodeChangedSignal } from '../workflows/messages.ts';
+import { assignIpWorkflowId, nodeChangedSignal, searchAttributes } from '../workflows/messages.ts';
 
 export interface InstanceClaimDependencies {
   readonly config: Config;
@@ -29,9 +28,6 @@ export interface OtherClaimant extends Claimant {
   /** Its workflow runs and has an address on the instance. */
   readonly holds: boolean;
 }
-
-const instanceAttribute = defineSearchAttributeKey('KubeipInstance', 'KEYWORD');
-const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST');
 
 /**
  * The one that has an address on the instance keeps it; if none has, the one that registered first is served. Pure.
@@ -111,8 +107,8 @@ async function holdsAddress(
       .getHandle(assignIpWorkflowId(cluster, node))
       .describe();
     const isOpen = status.name === 'RUNNING' || status.name === 'PAUSED';
-    const hasAddress = (attributes.get(addressAttribute) ?? []).length > 0;
-    return isOpen && hasAddress && attributes.get(instanceAttribute) === instanceKey(instance);
+    const hasAddress = (attributes.get(searchAttributes.KubeipAddress) ?? []).length > 0;
+    return isOpen && hasAddress && attributes.get(searchAttributes.KubeipInstance) === instanceKey(instance);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return false;
     throw error;

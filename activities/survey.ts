@@ -1,19 +1,14 @@
 /** The audit's look: one list of each set of addresses, one list of the workflows, and what does not fit together. */
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
-import { defineSearchAttributeKey } from '@temporalio/common';
 import { sameIp } from '../clouds/ip.ts';
 import { CloudError, type CloudProvider, DEFAULT_WANT_FREE } from '../clouds/provider.ts';
 import type { PoolConfig } from '../config/config.ts';
 import { type AuditedRun, compareWithCloud, type Drift, inTurn, type PooledAddress } from '../model/audit.ts';
 import type { Association, Instance } from '../model/address.ts';
 import { formatScope, type ProviderName, type Scope } from '../model/scope.ts';
-import { assignIpWorkflowId, type PoolSize } from '../workflows/messages.ts';
+import { assignIpWorkflowId, type PoolSize, searchAttributes } from '../workflows/messages.ts';
 import type { LeftBehind, Survey, Unclaimed } from './contract.ts';
 import { specOf } from './pool-spec.ts';
-
-const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST');
-const poolAttribute = defineSearchAttributeKey('KubeipPool', 'KEYWORD');
-const instanceAttribute = defineSearchAttributeKey('KubeipInstance', 'KEYWORD');
 
 /** So many of each are looked at: an audit's history stays small. Of what is more the next audit looks at the next ones. */
 const MOST_FINDINGS = 200;
@@ -106,9 +101,9 @@ async function listRunning(client: Client, cluster: string): Promise<AuditedRun[
     runs.push({
       node,
       uid: typeof uid === 'string' ? uid : undefined,
-      instance: typedSearchAttributes.get(instanceAttribute),
-      pool: typedSearchAttributes.get(poolAttribute),
-      ips: typedSearchAttributes.get(addressAttribute) ?? [],
+      instance: typedSearchAttributes.get(searchAttributes.KubeipInstance),
+      pool: typedSearchAttributes.get(searchAttributes.KubeipPool),
+      ips: typedSearchAttributes.get(searchAttributes.KubeipAddress) ?? [],
     });
   }
   return runs;

@@ -1,6 +1,5 @@
 /** The brake on releases: how many nodes with an address are gone now, by the cluster's own list. Reads only. */
 import type { Client } from '@temporalio/client';
-import { defineSearchAttributeKey } from '@temporalio/common';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { listNodes } from '../kubernetes/nodes.ts';
@@ -13,10 +12,7 @@ import {
   type RunWithAddress,
   weigh,
 } from '../model/release-brake.ts';
-import { assignIpWorkflowId } from '../workflows/messages.ts';
-
-const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST');
-const instanceAttribute = defineSearchAttributeKey('KubeipInstance', 'KEYWORD');
+import { assignIpWorkflowId, searchAttributes } from '../workflows/messages.ts';
 
 export interface WeighReleaseDependencies {
   readonly config: Pick<Config, 'cluster' | 'releaseBrake'>;
@@ -52,9 +48,9 @@ async function listWithAddress(client: Client, cluster: string): Promise<RunWith
   const query = `${ofCluster(cluster)} AND ExecutionStatus = 'Running'`;
   const runs: RunWithAddress[] = [];
   for await (const { workflowId, typedSearchAttributes } of client.workflow.list({ query })) {
-    const addresses = typedSearchAttributes.get(addressAttribute) ?? [];
+    const addresses = typedSearchAttributes.get(searchAttributes.KubeipAddress) ?? [];
     if (!workflowId.startsWith(prefix) || addresses.length === 0) continue;
-    const instance = typedSearchAttributes.get(instanceAttribute);
+    const instance = typedSearchAttributes.get(searchAttributes.KubeipInstance);
     runs.push({ node: workflowId.slice(prefix.length), instance });
   }
   return runs;
@@ -71,7 +67,7 @@ async function listReleased(client: Client, cluster: string, windowMs: number): 
     `AND KubeipPhase = 'released' AND KubeipInstance IS NOT NULL`;
   const instances: string[] = [];
   for await (const { typedSearchAttributes } of client.workflow.list({ query })) {
-    const instance = typedSearchAttributes.get(instanceAttribute);
+    const instance = typedSearchAttributes.get(searchAttributes.KubeipInstance);
     if (instance !== undefined) instances.push(instance);
   }
   return instances;

@@ -1,15 +1,9 @@
 /** The workflows of the cluster's nodes, as visibility lists them: without a worker, but possibly some seconds old. */
 import type { WorkflowExecutionInfo } from '@temporalio/client';
-import { defineSearchAttributeKey } from '@temporalio/common';
 import type { Phase } from '../model/phase.ts';
-import { assignIpWorkflowId } from '../workflows/messages.ts';
+import { assignIpWorkflowId, searchAttributes } from '../workflows/messages.ts';
 import { mapLimited } from './concurrency.ts';
 import type { Session } from './session.ts';
-
-const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
-const poolAttribute = defineSearchAttributeKey('KubeipPool', 'KEYWORD');
-const addressAttribute = defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST');
-const instanceAttribute = defineSearchAttributeKey('KubeipInstance', 'KEYWORD');
 
 const DESCRIBED_AT_ONCE = 20;
 
@@ -83,16 +77,16 @@ async function* listRows(
 
 function rowOf(node: string, run: WorkflowExecutionInfo): NodeRow {
   const attributes = run.typedSearchAttributes;
-  const pool = attributes.get(poolAttribute);
-  const instance = attributes.get(instanceAttribute);
+  const pool = attributes.get(searchAttributes.KubeipPool);
+  const instance = attributes.get(searchAttributes.KubeipInstance);
   const failures = run.memo?.['failures'];
   const hasFailed = run.status.name === 'FAILED';
   return {
     node,
     workflowId: run.workflowId,
-    phase: hasFailed ? 'failed' : ((attributes.get(phaseAttribute) ?? 'discovering') as Phase),
+    phase: hasFailed ? 'failed' : ((attributes.get(searchAttributes.KubeipPhase) ?? 'discovering') as Phase),
     ...(pool === undefined ? {} : { pool }),
-    addresses: attributes.get(addressAttribute) ?? [],
+    addresses: attributes.get(searchAttributes.KubeipAddress) ?? [],
     ...(instance === undefined ? {} : { instance }),
     attempts: (typeof failures === 'number' ? failures : 0) + 1,
     startedAt: run.startTime.toISOString(),

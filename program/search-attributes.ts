@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Connection, isGrpcServiceError } from '@temporalio/client';
 import { exitCodes, StartupError } from './exit-codes.ts';
-import { searchAttributeTypes } from '../workflows/messages.ts';
+import { searchAttributes } from '../workflows/messages.ts';
 
-type AttributeType = (typeof searchAttributeTypes)[keyof typeof searchAttributeTypes];
+type AttributeType = (typeof searchAttributes)[keyof typeof searchAttributes]['type'];
 
 /** Each type as the server numbers it (temporal.api.enums.v1.IndexedValueType) and as the `temporal` command calls it. */
 const types: Readonly<Record<AttributeType, { readonly number: number; readonly cliName: string }>> = {
@@ -18,12 +18,12 @@ const REGISTRATION_MS = 90_000;
 
 /** Each search attribute by its name, with its type as `temporal operator search-attribute create --type` takes it. */
 export const searchAttributeCliTypes: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.entries(searchAttributeTypes).map(([name, type]) => [name, types[type].cliName]),
+  Object.values(searchAttributes).map(({ name, type }) => [name, types[type].cliName]),
 );
 
 /** Each search attribute by its name, with its type as the server's API numbers it. */
 export const searchAttributeNumbers: Readonly<Record<string, number>> = Object.fromEntries(
-  Object.entries(searchAttributeTypes).map(([name, type]) => [name, types[type].number]),
+  Object.values(searchAttributes).map(({ name, type }) => [name, types[type].number]),
 );
 
 /**

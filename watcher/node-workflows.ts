@@ -5,7 +5,7 @@ import {
   type WorkflowStartOptions,
   WorkflowNotFoundError,
 } from '@temporalio/client';
-import { defineSearchAttributeKey, WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { PoolConfig } from '../config/config.ts';
 import {
   type AssignIpInput,
@@ -13,14 +13,13 @@ import {
   nodeChangedSignal,
   nodeDeletedSignal,
   type NodeRef,
+  searchAttributes,
 } from '../workflows/messages.ts';
 import { nodeStart } from '../workflows/node-start.ts';
 import type { FailedRun } from './failure-cooldown.ts';
 import type { OpenRun } from './plan-reconcile.ts';
 
 const workflowType = 'AssignIpWorkflow';
-const poolHashAttribute = defineSearchAttributeKey('KubeipPoolHash', 'KEYWORD');
-const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
 
 /** The longest that one call to Temporal may take, the SDK's own retries included. */
 const callTimeoutMs = 10_000;
@@ -134,8 +133,8 @@ async function listOpen(client: Client, cluster: string): Promise<OpenRun[]> {
     runs.set(node, {
       node,
       uid: uidOf(run),
-      poolHash: run.typedSearchAttributes.get(poolHashAttribute),
-      phase: run.typedSearchAttributes.get(phaseAttribute),
+      poolHash: run.typedSearchAttributes.get(searchAttributes.KubeipPoolHash),
+      phase: run.typedSearchAttributes.get(searchAttributes.KubeipPhase),
     });
   }
   return [...runs.values()];
@@ -155,7 +154,7 @@ async function listFailed(client: Client, cluster: string, since: Date): Promise
     .map(({ node, run, closedAt }) => ({
       node,
       uid: uidOf(run),
-      poolHash: run.typedSearchAttributes.get(poolHashAttribute),
+      poolHash: run.typedSearchAttributes.get(searchAttributes.KubeipPoolHash),
       failures: failuresBefore(run) + 1,
       closedAt,
     }));

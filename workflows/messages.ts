@@ -439,27 +439,16 @@ export interface AuditReport {
 
 // ---- search attributes (typed; registered by `npm run sandbox` or `temporal operator search-attribute create`) ----
 
-/** Name and type of each custom search attribute. */
-export const searchAttributeTypes = {
-  KubeipCluster: 'KEYWORD',
-  KubeipNode: 'KEYWORD',
-  KubeipPool: 'KEYWORD',
-  /** Changes with the settings of the pool. */
-  KubeipPoolHash: 'KEYWORD',
-  /** One of each family. */
-  KubeipAddress: 'KEYWORD_LIST',
-  KubeipPhase: 'KEYWORD',
-  /** The node's instance, as `instanceKey` names it: set before an address is associated with it. */
-  KubeipInstance: 'KEYWORD',
-} as const;
-
-/** The same as typed keys. */
+/** Each custom search attribute, with its name and type. */
 export const searchAttributes = {
   KubeipCluster: defineSearchAttributeKey('KubeipCluster', 'KEYWORD'),
   KubeipNode: defineSearchAttributeKey('KubeipNode', 'KEYWORD'),
   KubeipPool: defineSearchAttributeKey('KubeipPool', 'KEYWORD'),
+  /** Changes with the settings of the pool. */
   KubeipPoolHash: defineSearchAttributeKey('KubeipPoolHash', 'KEYWORD'),
+  /** One of each family. */
   KubeipAddress: defineSearchAttributeKey('KubeipAddress', 'KEYWORD_LIST'),
   KubeipPhase: defineSearchAttributeKey('KubeipPhase', 'KEYWORD'),
+  /** The node's instance, as `instanceKey` names it: set before an address is associated with it. */
   KubeipInstance: defineSearchAttributeKey('KubeipInstance', 'KEYWORD'),
 } as const;

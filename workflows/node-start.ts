@@ -1,12 +1,7 @@
 /** How the workflow of a node is started, by the watcher as by an audit. Pure. */
-import { defineSearchAttributeKey } from '@temporalio/common';
-import { assignIpWorkflowId, clusterTaskQueue, type NodeRef } from './messages.ts';
+import { assignIpWorkflowId, clusterTaskQueue, type NodeRef, searchAttributes } from './messages.ts';
 import { code, emptyLine, md, plainSummary, uiMarkdown } from './ui-markdown.ts';
 import { WORKFLOW_TASK_TIMEOUT } from './timeouts.ts';
-
-const clusterAttribute = defineSearchAttributeKey('KubeipCluster', 'KEYWORD');
-const nodeAttribute = defineSearchAttributeKey('KubeipNode', 'KEYWORD');
-const phaseAttribute = defineSearchAttributeKey('KubeipPhase', 'KEYWORD');
 
 /**
  * @param failures how many runs for this Node failed for good in a row
@@ -28,9 +23,9 @@ export function nodeStart(cluster: string, { name, uid }: NodeRef, failures = 0,
       ...(clusterUid === undefined ? {} : { clusterUid }),
     },
     typedSearchAttributes: [
-      { key: clusterAttribute, value: cluster },
-      { key: nodeAttribute, value: name },
-      { key: phaseAttribute, value: 'discovering' },
+      { key: searchAttributes.KubeipCluster, value: cluster },
+      { key: searchAttributes.KubeipNode, value: name },
+      { key: searchAttributes.KubeipPhase, value: 'discovering' },
     ],
     staticSummary: plainSummary(`Static public address for node ${name}`),
     staticDetails: uiMarkdown([

@@ -9,7 +9,7 @@ import { DescribeAddressesCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { Client, Connection } from '@temporalio/client';
 import { openProvider } from '../../clouds/open-provider.ts';
-import { searchAttributeTypes } from '../../workflows/messages.ts';
+import { searchAttributes } from '../../workflows/messages.ts';
 import { createNode, deleteNode } from '../../sandbox/nodes.ts';
 import { ProcessStartError, type ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { startProgram } from '../../sandbox/processes/program.ts';
@@ -43,7 +43,7 @@ describe('a world that runs', () => {
   test('Temporal answers a client, knows the search attributes, and serves its UI', async () => {
     const connection = await Connection.connect({ address: world.env.TEMPORAL_ADDRESS ?? '' });
     const client = new Client({ connection, namespace: world.env.TEMPORAL_NAMESPACE ?? '' });
-    const names = Object.keys(searchAttributeTypes);
+    const names = Object.keys(searchAttributes);
     const query = names.map((name) => `${name} = 'x'`).join(' AND ');
 
     expect(await client.workflow.count(query)).toMatchObject({ count: 0 });
