@@ -169,6 +169,14 @@ function play(
   make(...values)(world);
 }
 
+/** A world with one address, and all that happened in it. */
+function played(calls: readonly Parameters<typeof play>[1][]): NodeWorld {
+  const world = new NodeWorld();
+  world.reserve('one', 'ipv4');
+  for (const it of calls) play(world, it);
+  return world;
+}
+
 /** Everything comes off, until there is nothing to do but to wait. */
 function settle(world: NodeWorld): void {
   for (let rounds = 0; world.end === undefined && rounds < 60; rounds++) {
@@ -231,9 +239,7 @@ function expectSound(world: NodeWorld): void {
 test('a node does what it should, whatever happens in whatever order', () => {
   fc.assert(
     fc.property(history, (calls) => {
-      const world = new NodeWorld();
-      world.reserve('one', 'ipv4');
-      for (const it of calls) play(world, it);
+      const world = played(calls);
       rest(world);
       expectSound(world);
     }),
@@ -246,9 +252,7 @@ test('a node does what it should, whatever happens in whatever order', () => {
 test('who cancels it in the middle leaves nothing claimed', () => {
   fc.assert(
     fc.property(history, (calls) => {
-      const world = new NodeWorld();
-      world.reserve('one', 'ipv4');
-      for (const it of calls) play(world, it);
+      const world = played(calls);
       world.take({ kind: 'cancelled' });
       rest(world);
       expect(world.end).toBeDefined();
@@ -261,9 +265,7 @@ test('who cancels it in the middle leaves nothing claimed', () => {
 test('a release by hand is acted on at once, although the node cannot be looked at', () => {
   fc.assert(
     fc.property(history, (calls) => {
-      const world = new NodeWorld();
-      world.reserve('one', 'ipv4');
-      for (const it of calls) play(world, it);
+      const world = played(calls);
       if (world.end !== undefined || world.state.deletion !== undefined || world.state.giveBack !== undefined)
         return;
       world.reasons.add('by hand');
@@ -285,9 +287,7 @@ test('a release by hand is acted on at once, although the node cannot be looked 
 test('whatever fails is tried again after a pause only', () => {
   fc.assert(
     fc.property(history, (calls) => {
-      const world = new NodeWorld();
-      world.reserve('one', 'ipv4');
-      for (const it of calls) play(world, it);
+      const world = played(calls);
       let atOnce = 0;
       for (let rounds = 0; rounds < 200 && world.end === undefined; rounds++) {
         const [busy] = world.underWay.keys();
