@@ -1,7 +1,8 @@
 /** The workflows bundled once, as a worker would do it, for the many workers of a test. */
 import { writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
+import { workflowBundleOptions } from '../worker/workflow-bundle.ts';
 
 const projectRoot = resolve(import.meta.dirname, '..');
 
@@ -13,12 +14,7 @@ export async function writeWorkflowBundle(file: string, root = projectRoot): Pro
   const made = process.env['KUBEIP_WORKFLOW_BUNDLE'];
   if (made && resolve(root) === projectRoot) return made;
   const { code } = await bundleWorkflowCode({
-    workflowsPath: join(root, 'workflows/workflows.ts'),
-    workflowInterceptorModules: [
-      join(root, 'workflows/tracing-interceptors.ts'),
-      join(root, 'workflows/activity-summaries.ts'),
-    ],
-    payloadConverterPath: join(root, 'workflows/payload-converter.ts'),
+    ...workflowBundleOptions(root),
     logger: new DefaultLogger('WARN'),
   });
   writeFileSync(file, code);

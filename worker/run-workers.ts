@@ -26,6 +26,7 @@ import { ensureAuditSchedule } from './audit-schedule.ts';
 import { HEARTBEAT_MS, heartbeatInterceptor } from './heartbeat.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { Providers } from './providers.ts';
+import { workflowBundleOptions } from './workflow-bundle.ts';
 import { untracedSinks, type WorkerTracing } from './tracing.ts';
 
 /**
@@ -74,12 +75,7 @@ export async function workflowBundle(env: NodeJS.ProcessEnv, logger: Logger): Pr
 /** Bundles the workflows of the sources, with their payload converter. It takes seconds. */
 export async function bundleWorkflows(logger: Logger): Promise<WorkflowBundleWithSourceMap> {
   return bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../workflows/workflows.ts', import.meta.url)),
-    workflowInterceptorModules: [
-      fileURLToPath(new URL('../workflows/tracing-interceptors.ts', import.meta.url)),
-      fileURLToPath(new URL('../workflows/activity-summaries.ts', import.meta.url)),
-    ],
-    payloadConverterPath: fileURLToPath(new URL('../workflows/payload-converter.ts', import.meta.url)),
+    ...workflowBundleOptions(fileURLToPath(new URL('..', import.meta.url))),
     logger: toTemporalLogger(logger),
   });
 }
