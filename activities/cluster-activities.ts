@@ -29,7 +29,6 @@ export interface ClusterActivityDependencies {
   /** The provider of each pool, by the pool's name. */
   readonly providers: ReadonlyMap<string, CloudProvider>;
   readonly client: Client;
-  readonly startAddressPool: (scope: Scope) => Promise<void>;
   /** Hears of each survey, for metrics. */
   readonly onSurvey: (scope: Scope, found: Survey) => void;
   readonly logger: Logger;
@@ -85,9 +84,6 @@ export function createClusterActivities(options: ClusterActivityDependencies): C
           'published on the Node',
         );
       }, ALSO_DENIED),
-
-    // A mutex that runs is left as it is.
-    startAddressPool: ({ scope }) => dependencies.startAddressPool(scope),
 
     // Reads only.
     survey: ({ scope }) =>

@@ -16,7 +16,14 @@ import type { Scope } from '../model/scope.ts';
 import type { BrakeVerdict } from '../model/release-brake.ts';
 import type { Selection, SelectionChange } from '../model/selection.ts';
 import type { PoolSpec } from '../model/settings.ts';
-import type { NodeRef, Notice, PoolSize, PublishedState } from '../workflows/messages.ts';
+import type {
+  AddressRequest,
+  Grant,
+  NodeRef,
+  Notice,
+  PoolSize,
+  PublishedState,
+} from '../workflows/messages.ts';
 import type { ClusterInspections, ScopeInspections } from './inspect-contract.ts';
 
 /** What `discover` found out about a Node. `node.uid` is the uid it has now. */
@@ -145,9 +152,6 @@ export interface ClusterActivities extends ClusterInspections {
    */
   publish(input: PublishInput): Promise<void>;
 
-  /** Starts the scope's AddressPoolWorkflow. One that runs is left as it is, so a second run is harmless. */
-  startAddressPool(input: { scope: Scope }): Promise<void>;
-
   /**
    * Compares the addresses of the cluster's pools in a scope with the workflows of its nodes. Reads only.
    *
@@ -208,7 +212,18 @@ export interface LeftBehind {
   readonly query: AddressQuery;
 }
 
-export interface SelectInput {
+/** A node's request, without what tells whose it is. */
+export type NodeRequest = Omit<AddressRequest, 'workflowId' | 'runId' | 'activityId'>;
+
+/** An answer of the mutex, and the node's activity that it completes. */
+export interface Answer {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly activityId: string;
+  readonly grant: Grant;
+}
+
+export interface ListInput {
   readonly scope: Scope;
   /** Allocation ids that claims hold now: not to be offered; reported in `claims`. */
   readonly claimed: readonly string[];
@@ -224,7 +239,7 @@ export interface SelectInput {
   }[];
 }
 
-export interface SelectedPool {
+export interface ListedPool {
   readonly key: string;
   /** All addresses of the pool, free or not. */
   readonly size: number;
@@ -247,16 +262,42 @@ export interface SelectedPool {
   readonly unused?: number;
 }
 
-export interface SelectResult {
-  readonly pools: readonly SelectedPool[];
+export interface ListResult {
+  readonly pools: readonly ListedPool[];
   /** For each claimed address that a list showed: the instance that holds it, or null. */
   readonly claims: readonly { readonly addressId: string; readonly instanceId: string | null }[];
 }
 
 /** Activities on a scope's task queue: they need the cloud of that scope. `pool` is its name, for the log. */
 export interface ScopeActivities extends ScopeInspections {
-  /** Lists the addresses of each pool that waits, once per pool. Reads only. */
-  select(input: SelectInput): Promise<SelectResult>;
+  /**
+   * Asks the mutex for an address, and starts the mutex where none runs. The mutex completes the activity with its answer, by
+   * `grant`: the result comes when an address is granted, or when it is known why none is.
+   *
+   * A second run asks again: the mutex knows the request by its id, keeps its place in the queue, and delivers again what it has granted.
+   */
+  select(input: { scope: Scope; request: NodeRequest }): Promise<Grant>;
+
+  /**
+   * Completes the activities `select` of nodes with the mutex's answers.
+   *
+   * A second run finds them completed. A node that was not reached asks again.
+   *
+   * @returns the ids of the requests whose workflows run no more
+   */
+  grant(input: { answers: readonly Answer[] }): Promise<string[]>;
+
+  /**
+   * Tells all nodes that wait that the mutex of this scope was started and knows nobody who waits.
+   *
+   * A second run tells them again: each asks by the request that it has.
+   *
+   * @returns how many were told
+   */
+  recallWaiting(input: { scope: Scope }): Promise<number>;
+
+  /** Lists the addresses of each pool that waits, once per pool, for the mutex. Reads only. */
+  listAddresses(input: ListInput): Promise<ListResult>;
 
   /**
    * Associates the address with the instance; conditional (never takes it from another holder), so that a second run

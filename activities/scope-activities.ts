@@ -2,27 +2,29 @@
  * Activities on a scope's task queue: thin, over the provider of that scope. The worker heartbeats for each by a timer while
  * it runs, so none asks its provider to.
  */
-import { Context } from '@temporalio/activity';
-import { type Client, isGrpcServiceError, ServiceError, WorkflowNotFoundError } from '@temporalio/client';
+import { CompleteAsyncError, Context } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
 import type { CloudProvider } from '../clouds/provider.ts';
 import { CloudError } from '../clouds/provider.ts';
 import type { AddressRef } from '../model/address.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
+import type { RateLimit } from '../model/settings.ts';
 import type { Logger } from '../program/logger.ts';
 import { addressPoolWorkflowId, settleSignal } from '../workflows/messages.ts';
 import type { ScopeActivities } from './contract.ts';
+import { askMutex, deliverAnswers, isOpen, recallWaiting } from './mutex-calls.ts';
 import { withFailures } from './failures.ts';
 import { activityLogger } from './activity-logger.ts';
-import { selectAddresses } from './select-addresses.ts';
+import { listAddresses } from './list-addresses.ts';
 import { verifyAssociation } from './verify-association.ts';
 
 /** Temporal answers within milliseconds, or there is no point in keeping the node waiting. */
 const SETTLE_TIMEOUT_MS = 2_000;
-// Of the gRPC status codes ("Status codes and their use in gRPC").
-const GRPC_INVALID_ARGUMENT = 3;
 
 export interface ScopeActivityDependencies {
   readonly provider: CloudProvider;
+  /** Of a mutex that has to be started. */
+  readonly pacing: RateLimit;
   readonly client: Client;
   readonly logger: Logger;
 }
@@ -31,11 +33,28 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
   const { provider, client } = dependencies;
   const log = activityLogger(dependencies.logger);
   return {
+    // The mutex knows a repeated request by its id.
+    select: ({ scope, request }) =>
+      withFailures(async () => {
+        checkScope(provider, scope);
+        const { workflowId, runId } = caller();
+        const { activityId } = Context.current().info;
+        await askMutex(dependencies, { ...request, workflowId, runId, activityId });
+        // The mutex completes it.
+        throw new CompleteAsyncError();
+      }),
+
+    // What was delivered before is found completed.
+    grant: ({ answers }) => deliverAnswers(client, answers),
+
+    // Said twice it is the same: each node has one request.
+    recallWaiting: ({ scope }) => recallWaiting(client, scope),
+
     // Reads only.
-    select: (input) =>
+    listAddresses: (input) =>
       withFailures(async () => {
         checkScope(provider, input.scope);
-        return selectAddresses(provider, input);
+        return listAddresses(provider, input);
       }),
 
     // The provider looks before it acts and never takes an address from another holder: a second run finds its own
@@ -159,26 +178,4 @@ function checkScope(provider: CloudProvider, scope: Scope): void {
     'Invalid',
     `a task for ${formatScope(scope)} came to a worker of ${formatScope(provider.scope)}`,
   );
-}
-
-/** @param run without its run id: the latest of that workflow */
-async function isOpen(client: Client, run: { workflowId: string; runId?: string }): Promise<boolean> {
-  try {
-    const { status } = await client.workflow.getHandle(run.workflowId, run.runId).describe();
-    // It handed on what it claims.
-    if (status.name === 'CONTINUED_AS_NEW') return await isOpen(client, { workflowId: run.workflowId });
-    // A paused one goes on when somebody resumes it: what it claims is still its own.
-    return status.name === 'RUNNING' || status.name === 'PAUSED';
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError || isInvalidArgument(error)) return false;
-    throw error;
-  }
-}
-
-/** A run id that is none, as anybody may send in a signal: no such run is open. */
-function isInvalidArgument(error: unknown): boolean {
-  const cause = error instanceof ServiceError ? error.cause : error;
-  if (!isGrpcServiceError(cause)) return false;
-  const code: number = cause.code;
-  return code === GRPC_INVALID_ARGUMENT;
 }

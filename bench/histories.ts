@@ -125,10 +125,10 @@ interface Way {
 /** @param registeredAt Unix milliseconds @returns undefined if the history does not show a whole way */
 function wayOf({ events }: RunHistory, registeredAt: number): Way | undefined {
   const [started] = events;
-  const asked = events.find((event) => localActivityOf(event) === 'request' || isSignalToMutex(event));
+  const asked = events.find((event) => isSelect(event) || isSignalToMutex(event));
   const granted = events.find(
-    ({ workflowExecutionSignaledEventAttributes: it }) =>
-      it?.signalName === 'grant' || it?.signalName === 'acquired',
+    ({ activityTaskCompletedEventAttributes: done, workflowExecutionSignaledEventAttributes: it }) =>
+      (done && Number(done.scheduledEventId) === Number(asked?.eventId)) || it?.signalName === 'acquired',
   );
   const last = events.findLast((event) => typeOf(event) === 'UpsertWorkflowSearchAttributes');
   if (started === undefined || asked === undefined || granted === undefined || last === undefined) {
@@ -162,6 +162,12 @@ function wayOf({ events }: RunHistory, registeredAt: number): Way | undefined {
   };
 }
 
+/** The activity that the mutex completes. */
+function isSelect({ activityTaskScheduledEventAttributes: scheduled }: HistoryEvent): boolean {
+  return scheduled?.activityType?.name === 'select';
+}
+
+/** Of the plain mutex. */
 function isSignalToMutex(event: HistoryEvent): boolean {
   return typeOf(event) === 'SignalExternalWorkflowExecutionInitiated';
 }

@@ -1,32 +1,60 @@
-import type { Client } from '@temporalio/client';
+/** Starts the mutexes, and starts one again that somebody has terminated. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { RateLimit } from '../model/settings.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
-import {
-  type AddressPoolInput,
-  addressPoolWorkflowId,
-  configureSignal,
-  scopeTaskQueue,
-} from '../workflows/messages.ts';
-import { WORKFLOW_TASK_TIMEOUT } from '../workflows/timeouts.ts';
-import { md, plainSummary, uiMarkdown } from '../workflows/ui-markdown.ts';
+import type { Logger } from '../program/logger.ts';
+import { addressPoolStart } from '../workflows/address-pool-start.ts';
+import { addressPoolWorkflowId, configureSignal } from '../workflows/messages.ts';
+
+/** Nodes that wait cost nothing meanwhile, and a mutex is terminated by hand only. */
+const CHECK_MS = 15_000;
 
 /** Starts the scope's mutex, or tells the one that runs this worker's pacing settings. Calling it again changes nothing. */
 export async function startAddressPool(client: Client, scope: Scope, pacing: RateLimit): Promise<void> {
-  const input: AddressPoolInput = { scope, pacing };
   await client.workflow.signalWithStart('AddressPoolWorkflow', {
-    workflowId: addressPoolWorkflowId(scope),
-    taskQueue: scopeTaskQueue(scope),
-    workflowTaskTimeout: WORKFLOW_TASK_TIMEOUT,
-    args: [input],
+    ...addressPoolStart(scope, pacing),
     signal: configureSignal,
     signalArgs: [{ pacing }],
-    workflowIdConflictPolicy: 'USE_EXISTING',
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-    staticSummary: plainSummary(`Mutex of ${formatScope(scope)}`),
-    staticDetails: uiMarkdown([
-      md`
-Decides which node of which cluster gets which static address of this account and region, and when. It never completes by itself. Who waits, and what is claimed for whom, is in the current details below and in the \`status\` query.
-      `,
-    ]),
   });
+}
+
+export interface KeepOptions {
+  readonly client: Client;
+  readonly pools: readonly { readonly scope: Scope; readonly pacing: RateLimit }[];
+  readonly logger: Logger;
+  /** Milliseconds between two checks. @default 15,000 */
+  readonly checkMs?: number;
+}
+
+/**
+ * Starts a mutex again that does not run any more, until the signal. The new one tells the nodes that wait. It asks by
+ * `describe`, which needs no worker and is no action in Temporal Cloud.
+ */
+export async function keepAddressPools(
+  { client, pools, logger, checkMs = CHECK_MS }: KeepOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    for (const { scope, pacing } of pools) {
+      try {
+        if (await isRunning(client, scope)) continue;
+        logger.warn({ scope: formatScope(scope) }, 'the mutex does not run: it is started');
+        await startAddressPool(client, scope, pacing);
+      } catch (error) {
+        logger.debug({ scope: formatScope(scope), err: error }, 'the mutex could not be looked for');
+      }
+    }
+    await delay(checkMs, undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+async function isRunning(client: Client, scope: Scope): Promise<boolean> {
+  try {
+    const { status } = await client.workflow.getHandle(addressPoolWorkflowId(scope)).describe();
+    return status.name === 'RUNNING' || status.name === 'PAUSED' || status.name === 'CONTINUED_AS_NEW';
+  } catch (error) {
+    if (error instanceof WorkflowNotFoundError) return false;
+    throw error;
+  }
 }

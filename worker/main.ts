@@ -30,6 +30,7 @@ import { addPoolMetrics } from './pool-metrics.ts';
 import { openProviders } from './providers.ts';
 import { traceCloudCall, traceWorker } from './tracing.ts';
 import { createWorkers, workflowBundle } from './run-workers.ts';
+import { keepAddressPools } from './address-pool-starter.ts';
 import {
   checkSearchAttributes,
   cloudCommands,
@@ -140,6 +141,11 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   );
   const ending = AbortSignal.any([signal, identity.mismatch]);
   void keepChecking(identity, config.watcher.reconcileIntervalMs, ending, logger);
+  const pools = [...providers.byScope.values()].map(({ scope }) => ({
+    scope,
+    pacing: config.pacing[scope.provider],
+  }));
+  void keepAddressPools({ client: temporal.client, pools, logger }, ending);
   await runUntilStopped(workers, ending, logger);
   identity.mismatch.throwIfAborted();
   await http.close();

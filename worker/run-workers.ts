@@ -91,13 +91,17 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     identity: options.identity,
     providers: providers.byPool,
     client,
-    startAddressPool: startPool,
     onSurvey: options.metrics.onSurvey,
     logger,
   });
   const workers = [await createWorker(options, clusterTaskQueue(config.cluster), clusterActivities)];
   for (const provider of providers.byScope.values()) {
-    const activities = createScopeActivities({ provider, client, logger });
+    const activities = createScopeActivities({
+      provider,
+      pacing: config.pacing[provider.scope.provider],
+      client,
+      logger,
+    });
     workers.push(await createWorker(options, scopeTaskQueue(provider.scope), activities));
     await startPool(provider.scope);
     await ensureAuditSchedule(client, {

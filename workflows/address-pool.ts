@@ -10,7 +10,6 @@ import {
   CancellationScope,
   condition,
   continueAsNew,
-  getExternalWorkflowHandle,
   log,
   proxyActivities,
   setCurrentDetails,
@@ -22,7 +21,6 @@ import {
   type AddressPoolInput,
   configureSignal,
   freedSignal,
-  grantSignal,
   poolStateQuery,
   poolStatusQuery,
   type ReleaseClaimCommand,
@@ -42,6 +40,7 @@ import {
   MOST_ANSWERS,
   nextLookAt,
   nextWakeAt,
+  repeatedGrants,
 } from './pool/look.ts';
 import { pack, type PackedPoolState, unpack } from './pool/packed-state.ts';
 import { configureBucket } from './pool/pacing.ts';
@@ -55,7 +54,6 @@ import {
   type PoolState,
   request,
   settle,
-  undelivered,
   withdraw,
 } from './pool/state.ts';
 import { poolDetails, poolStatus } from './pool/status.ts';
@@ -77,13 +75,6 @@ import { HEARTBEAT_TIMEOUT } from './timeouts.ts';
 const SHORTEST_RUN = 250;
 const LONGEST_RUN = 4_000;
 const EVENTS_FOR_EACH = 4;
-/**
- * Grants that are under way at once. The server writes each delivery into this workflow's history, one after the other, among the
- * requests and settlements that come in; what has to wait for long for its turn is put off for seconds. Of ninety at once some came
- * with pauses of four seconds, and workflow tasks timed out; of fifteen none.
- */
-const GRANTS_AT_ONCE = 15;
-
 export async function AddressPoolWorkflow(input: AddressPoolInput): Promise<void> {
   // A cancelled mutex would drop those who wait. Who wants to end it terminates it.
   return CancellationScope.nonCancellable(() => serve(input));
@@ -123,7 +114,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
   );
   setHandler(
     withdrawSignal,
-    on('withdraw', isWithdrawal, (what) => withdraw(state, what.workflowId, what.requestId)),
+    on('withdraw', isWithdrawal, (what) => withdraw(state, what, now())),
   );
   setHandler(
     freedSignal,
@@ -170,18 +161,53 @@ async function serve(input: AddressPoolInput): Promise<void> {
     retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 5 },
   });
 
+  /** Completes the activities of the nodes. What is claimed for a workflow that runs no more is free for the others. */
+  const deliver = async (answers: readonly Message[]): Promise<void> => {
+    if (answers.length === 0) return;
+    try {
+      const closed = await activities.grant.executeWithOptions({ summary: grantSummary(answers) }, [
+        { answers },
+      ]);
+      for (const { workflowId, grant } of answers) {
+        if (!closed.includes(grant.requestId)) continue;
+        log.warn('a waiting workflow runs no more', { workflowId });
+        withdraw(state, { workflowId, requestId: grant.requestId }, now());
+      }
+    } catch (error) {
+      // The nodes ask again.
+      log.warn('could not answer nodes', { error: messageOf(error) });
+    }
+  };
+
+  const { recallWaiting: recall } = proxyActivities<ScopeActivities>({
+    taskQueue: scopeTaskQueue(scope),
+    startToCloseTimeout: '10 minutes',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    retry: { maximumAttempts: 5 },
+  });
+
   const look = async (): Promise<void> => {
     const planned = beginLook(state, now());
     const waiting = state.queue.length;
     try {
       const summary = `free addresses for ${waiting} waiting`;
-      const found = await activities.select.executeWithOptions({ summary }, [{ scope, ...planned }]);
+      const found = await activities.listAddresses.executeWithOptions({ summary }, [{ scope, ...planned }]);
       lastError = found.pools.find((pool) => pool.error !== undefined)?.error;
-      await deliver(state, decide(state, planned, found, now(), MOST_ANSWERS));
+      await deliver(decide(state, planned, found, now(), MOST_ANSWERS));
     } catch (error) {
       lastError = messageOf(error);
       log.warn('could not list addresses', { error: lastError });
       lookFailed(state);
+    }
+  };
+
+  /** Who waited for a mutex that was lost asks this one. Nobody is refused meanwhile. */
+  const recallWaiting = async (): Promise<void> => {
+    try {
+      await recall({ scope });
+    } catch (error) {
+      // Each asks again within half an hour.
+      log.warn('could not tell nodes that the mutex was started', { error: messageOf(error) });
     }
   };
 
@@ -199,18 +225,23 @@ async function serve(input: AddressPoolInput): Promise<void> {
     }
   };
 
+  let isRecalling = input.state === undefined;
+  if (isRecalling) void recallWaiting().then(() => (isRecalling = false));
+
   for (;;) {
     setCurrentDetails(poolDetails(poolStatus(state, scope, lastError)));
-    if (isToContinueAsNew(state)) {
+    if (isToContinueAsNew(state) && !isRecalling) {
       await continueAsNew<typeof AddressPoolWorkflow>({ scope, pacing, state: pack(state) });
     }
     const silent = overdueHolders(state, now());
-    if (silent.length > 0) await findSilentHolders(silent);
+    const repeated = repeatedGrants(state);
+    if (repeated.length > 0) await deliver(repeated);
+    else if (silent.length > 0) await findSilentHolders(silent);
     else if (isDue(nextLookAt(state), now())) await look();
     else {
       signalled = false;
       // Signals that say nothing, by bad input or an unknown name, make the history longer all the same.
-      const isWoken = (): boolean => signalled || isToContinueAsNew(state);
+      const isWoken = (): boolean => signalled || (isToContinueAsNew(state) && !isRecalling);
       const wakeAt = nextWakeAt(state);
       if (wakeAt === undefined) await condition(isWoken);
       else if (!(await condition(isWoken, Math.max(1, wakeAt - now())))) now(wakeAt);
@@ -234,24 +265,11 @@ function isDue(at: number | undefined, now: number): boolean {
   return at !== undefined && at <= now;
 }
 
-/** Sends grants in parallel, some at once. */
-async function deliver(state: PoolState, messages: Message[]): Promise<void> {
-  for (let from = 0; from < messages.length; from += GRANTS_AT_ONCE) {
-    await Promise.all(
-      messages.slice(from, from + GRANTS_AT_ONCE).map((message) => deliverOne(state, message)),
-    );
-  }
-}
-
-/** A workflow that runs no more frees what was claimed for it; the others are served all the same. */
-async function deliverOne(state: PoolState, { workflowId, grant }: Message): Promise<void> {
-  try {
-    await getExternalWorkflowHandle(workflowId).signal(grantSignal, grant);
-  } catch (error) {
-    log.warn('a waiting workflow runs no more', { workflowId, error: messageOf(error) });
-    if (grant.kind === 'granted') undelivered(state, grant.token);
-    else withdraw(state, workflowId, grant.requestId);
-  }
+function grantSummary(answers: readonly Message[]): string {
+  const granted = answers.flatMap(({ grant }) => (grant.kind === 'granted' ? grant.address.ip : []));
+  return granted.length === 1 && answers.length === 1
+    ? `${granted[0]} granted`
+    : `${granted.length} granted, ${answers.length - granted.length} told why they wait`;
 }
 
 function messageOf(error: unknown): string {

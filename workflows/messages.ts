@@ -221,8 +221,9 @@ export interface UnpinCommand extends Command {
 export const nodeDeletedSignal = defineSignal<[{ uid: string }]>('nodeDeleted');
 /** The watcher saw the Node added or changed; carries the uid it has now. */
 export const nodeChangedSignal = defineSignal<[{ uid: string }]>('nodeChanged');
-/** The mutex grants or refuses. */
-export const grantSignal = defineSignal<[Grant]>('grant');
+
+/** The mutex of a scope was started anew, after a loss: who waits for it asks again. */
+export const mutexStartedSignal = defineSignal<[{ scope: string }]>('mutexStarted');
 
 export const statusQuery = defineQuery<AssignIpStatus>('status');
 
@@ -234,8 +235,10 @@ export const statusQuery = defineQuery<AssignIpStatus>('status');
  */
 export interface AddressRequest {
   readonly workflowId: string;
-  /** To tell whether the holder of a claim still runs. */
+  /** To tell whether the holder of a claim still runs, and to complete its activity. */
   readonly runId: string;
+  /** The node's activity `select`, which the answer completes. */
+  readonly activityId: string;
   /** Names this request: what is granted to an earlier one must not be used for a later one. */
   readonly requestId: string;
   readonly pool: string;
@@ -248,8 +251,8 @@ export interface AddressRequest {
   readonly pinned?: string;
   /** The address that it would rather have, by its id, if that is free: it had it before. */
   readonly prefers?: string;
-  /** Nothing has changed: asked in case that the mutex has forgotten it. */
-  readonly again?: true;
+  /** The node knows why it waits: it asks again in case that the mutex has forgotten it. */
+  readonly told?: boolean;
 }
 
 export interface Holding {
@@ -258,7 +261,7 @@ export interface Holding {
   readonly exclusive: boolean;
 }
 
-/** The mutex's word to a node: one address is for it, or why none can be. */
+/** The mutex's answer, the result of the node's activity `select`: one address is for it, or why none can be. */
 export type Grant =
   | {
       readonly kind: 'granted';
@@ -365,8 +368,16 @@ export interface ReleasedClaim {
 
 export const requestSignal = defineSignal<[AddressRequest]>('request');
 export const settleSignal = defineSignal<[Settlement]>('settle');
-/** A waiting node does not want the address any more that it asked for by this request; without one: by any. */
-export const withdrawSignal = defineSignal<[{ workflowId: string; requestId?: string }]>('withdraw');
+/** A node does not want the address any more that it asked for, and has got no answer. */
+export interface Withdrawal {
+  readonly workflowId: string;
+  /** What was asked for by this request. Absent: whatever the node waits for. */
+  readonly requestId?: string;
+  /** Another request takes its place in the queue. */
+  readonly replaced?: boolean;
+}
+
+export const withdrawSignal = defineSignal<[Withdrawal]>('withdraw');
 /** An address came back. `disassociated`: a call was made, so it counts against the rate limit. */
 export const freedSignal = defineSignal<[{ addressId: string; disassociated: boolean }]>('freed');
 /** A worker's pacing settings, at its start. */

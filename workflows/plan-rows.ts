@@ -79,6 +79,7 @@ function requestOf(
     workflowId,
     runId: 'plan',
     requestId: `plan-${query.family}`,
+    activityId: 'plan',
     pool: pool.name,
     query,
     priority: pool.priority,

@@ -49,7 +49,7 @@ async function planScope(
   found: NodesInspection,
 ): Promise<{ rows: PlanRow[]; others: PlanReport['others'] }> {
   const { readMutex } = clusterInspections(cluster);
-  const { select } = proxyActivities<ScopeActivities>({
+  const { listAddresses } = proxyActivities<ScopeActivities>({
     taskQueue: scopeTaskQueue(scope),
     startToCloseTimeout: '1 minute',
     heartbeatTimeout: HEARTBEAT_TIMEOUT,
@@ -61,7 +61,9 @@ async function planScope(
   const now = readClock(state.clock, temporalNow);
   const places = standing(cluster, scope, found, state);
   const forecast = beginForecast(state, asking(places), goneAmong(cluster, scope, found, state), now);
-  const list = await select.executeWithOptions({ summary: 'free addresses' }, [{ scope, ...forecast.look }]);
+  const list = await listAddresses.executeWithOptions({ summary: 'free addresses' }, [
+    { scope, ...forecast.look },
+  ]);
   return planRows(cluster, places, forecast.waited, finishForecast(forecast, list, now));
 }
 

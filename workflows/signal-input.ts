@@ -14,6 +14,7 @@ import type {
   ReleaseClaimCommand,
   Settlement,
   UnpinCommand,
+  Withdrawal,
 } from './messages.ts';
 import { isAddressName as isAddressNameText } from '../model/address.ts';
 import { MAX_FILTER_LENGTH, MAX_ORDER_LENGTH } from '../model/limits.ts';
@@ -81,7 +82,8 @@ export function isRequest(value: unknown): value is AddressRequest {
     (value['holds'] === undefined || isHolding(value['holds'])) &&
     isTextIfAny(value['pinned']) &&
     isTextIfAny(value['prefers']) &&
-    (value['again'] === undefined || value['again'] === true) &&
+    isText(value['activityId']) &&
+    (value['told'] === undefined || typeof value['told'] === 'boolean') &&
     isFields(query) &&
     (query['family'] === 'ipv4' || query['family'] === 'ipv6') &&
     isText(query['filter']) &&
@@ -108,8 +110,13 @@ export function isSettlement(value: unknown): value is Settlement {
   );
 }
 
-export function isWithdrawal(value: unknown): value is { workflowId: string; requestId?: string } {
-  return isFields(value) && isText(value['workflowId']) && isTextIfAny(value['requestId']);
+export function isWithdrawal(value: unknown): value is Withdrawal {
+  return (
+    isFields(value) &&
+    isText(value['workflowId']) &&
+    isTextIfAny(value['requestId']) &&
+    (value['replaced'] === undefined || typeof value['replaced'] === 'boolean')
+  );
 }
 
 export function isFreed(value: unknown): value is { addressId: string; disassociated: boolean } {
@@ -124,6 +131,10 @@ export function isPacing(value: unknown): value is { pacing: RateLimit } {
 
 export function isNodeUid(value: unknown): value is { uid: string } {
   return isFields(value) && isText(value['uid']);
+}
+
+export function isMutexStarted(value: unknown): value is { scope: string } {
+  return isFields(value) && isText(value['scope']);
 }
 
 /** An operator's command has no obligatory input: nothing, or `{"reason": "…"}`. */

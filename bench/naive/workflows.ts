@@ -75,7 +75,7 @@ export async function AssignIpWorkflow({ cluster, node }: AssignIpInput): Promis
   const [query] = pool.queries;
   if (query === undefined) throw new Error('the pool has no addresses');
   const { scope, name, taintKey } = pool;
-  const { select, verify } = proxyActivities<ScopeActivities>({
+  const { listAddresses, verify } = proxyActivities<ScopeActivities>({
     ...options,
     taskQueue: scopeTaskQueue(scope),
   });
@@ -84,7 +84,7 @@ export async function AssignIpWorkflow({ cluster, node }: AssignIpInput): Promis
 
   await mutex.signal(acquireSignal, { workflowId: workflowInfo().workflowId });
   await condition(() => acquired);
-  const selected = await select({
+  const selected = await listAddresses({
     scope,
     claimed: [],
     pools: [{ key: name, query, want: 1, holders: [], pinned: [] }],

@@ -151,6 +151,7 @@ describe("a node's page", () => {
     const ip = await ipOf(game[1]);
     const summaries = [
       `discover • ${game[1].name}`,
+      'select • an IPv4 address of pool game',
       `associate • ${ip} → ${game[1].instanceId}`,
       `verify • is ${ip} there?`,
       `publish • assigned ${ip}`,

@@ -146,13 +146,22 @@ const nonsense: readonly unknown[] = [
   [[[[]]]],
   'x'.repeat(20_000),
 ];
-const signals = ['nodeChanged', 'nodeDeleted', 'grant', 'release', 'request', 'settle', 'freed', 'configure'];
+const signals = [
+  'nodeChanged',
+  'nodeDeleted',
+  'withdraw',
+  'release',
+  'request',
+  'settle',
+  'freed',
+  'configure',
+];
 
 async function sendNonsense(world: ChaosWorld, node: ChaosNode | undefined, pick: number): Promise<void> {
   const ids = [...world.mutexIds(), ...(node ? [assignIpWorkflowId(clusterName, node.name)] : [])];
   for (const [index, id] of ids.entries()) {
     const value = nonsense[Math.floor(pick * 97 + index) % nonsense.length];
-    const signal = signals[Math.floor(pick * 89 + index) % signals.length] ?? 'grant';
+    const signal = signals[Math.floor(pick * 89 + index) % signals.length] ?? 'nodeChanged';
     // `release` may come with anything that has no reason in it.
     if (signal === 'release' && node)
       world.cluster.note({

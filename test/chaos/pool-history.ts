@@ -1,8 +1,9 @@
 /** The mutex's own story: who was granted which address, and what ended that. Read from its history. */
 import type { Client } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
+import type { Answer } from '../../activities/contract.ts';
 import { type Family, familyOf } from '../../model/address.ts';
-import type { AddressRequest, Grant, Settlement } from '../../workflows/messages.ts';
+import type { AddressRequest, Settlement, Withdrawal } from '../../workflows/messages.ts';
 import type { Finding } from '../judge/address-history.ts';
 
 export type PoolEvent =
@@ -16,8 +17,8 @@ export type PoolEvent =
       /** ISO 8601. */
       readonly at: string;
     }
-  /** No workflow ran to hear of the grant. */
-  | { readonly kind: 'undelivered'; readonly token: number }
+  /** No workflow ran to hear of the grant, or its node had taken the request back. */
+  | { readonly kind: 'withdrawn'; readonly requestId: string }
   | { readonly kind: 'settled'; readonly token: number }
   | {
       readonly kind: 'requested';
@@ -26,6 +27,8 @@ export type PoolEvent =
       readonly requestId: string;
       readonly family: Family;
     };
+
+type Granted = Extract<PoolEvent, { kind: 'granted' }>;
 
 /** Asks whether the run of a node's workflow had ended by then. */
 export type HasEnded = (runId: string, at: string) => boolean;
@@ -36,10 +39,11 @@ export type HasEnded = (runId: string, at: string) => boolean;
  */
 export function doubleGrants(events: readonly PoolEvent[], hasEnded: HasEnded): Finding[] {
   const runOf = new Map<string, string>();
-  const open = new Map<string, Extract<PoolEvent, { kind: 'granted' }>>();
+  const open = new Map<string, Granted>();
   const found: Finding[] = [];
+  const granted = new Map<number, Granted>();
   let lastToken = 0;
-  const close = (isMeant: (grant: Extract<PoolEvent, { kind: 'granted' }>) => boolean): void => {
+  const close = (isMeant: (grant: Granted) => boolean): void => {
     for (const [id, grant] of open) if (isMeant(grant)) open.delete(id);
   };
   for (const event of events) {
@@ -47,9 +51,11 @@ export function doubleGrants(events: readonly PoolEvent[], hasEnded: HasEnded): 
       const { workflowId, requestId, family } = event;
       runOf.set(requestId, event.runId);
       close((g) => g.workflowId === workflowId && familyOf(g.ip) === family && g.requestId !== requestId);
-    } else if (event.kind !== 'granted') {
+    } else if (event.kind === 'withdrawn') {
+      close((g) => g.requestId === event.requestId);
+    } else if (event.kind === 'settled') {
       close((g) => g.token === event.token);
-    } else {
+    } else if (!isRepeated(event, granted)) {
       const { addressId, ip, token, workflowId, at } = event;
       const before = open.get(addressId);
       if (before !== undefined && !hasEnded(runOf.get(before.requestId) ?? '', at)) {
@@ -64,9 +70,19 @@ export function doubleGrants(events: readonly PoolEvent[], hasEnded: HasEnded): 
       }
       lastToken = token;
       open.set(addressId, event);
+      granted.set(token, event);
     }
   }
   return found;
+}
+
+/** The mutex says again what it said: its node has asked for the same again. */
+function isRepeated(
+  { token, requestId, addressId }: Granted,
+  granted: ReadonlyMap<number, Granted>,
+): boolean {
+  const before = granted.get(token);
+  return before?.requestId === requestId && before.addressId === addressId;
 }
 
 /** Reads all runs of a mutex, the oldest first. */
@@ -86,40 +102,45 @@ type HistoryEvent = NonNullable<
   Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>['events']
 >[number];
 
-/** Of one run: a failed delivery names the event that began it. */
+/** Of one run: what `grant` says of workflows that run no more is in its result. */
 function readEvents(): (event: HistoryEvent) => PoolEvent[] {
-  const tokens = new Map<string, number>();
+  const deliveries = new Set<string>();
   return (event) => {
-    const sent = event.signalExternalWorkflowExecutionInitiatedEventAttributes;
-    const failed = event.signalExternalWorkflowExecutionFailedEventAttributes;
+    const scheduled = event.activityTaskScheduledEventAttributes;
+    const completed = event.activityTaskCompletedEventAttributes;
     const heard = event.workflowExecutionSignaledEventAttributes;
-    if (sent?.signalName === 'grant') {
-      const grant = decode(sent.input) as Grant | undefined;
-      if (grant?.kind !== 'granted') return [];
-      tokens.set(String(event.eventId), grant.token);
-      const { address, token, requestId } = grant;
-      const workflow = sent.workflowExecution?.workflowId ?? '';
+    if (scheduled?.activityType?.name === 'grant') {
+      deliveries.add(String(event.eventId));
       const at = new Date(Number(event.eventTime?.seconds ?? 0) * 1_000).toISOString();
-      return [
-        {
-          kind: 'granted',
+      const { answers = [] } = (decode(scheduled.input) ?? {}) as { answers?: Answer[] };
+      return answers.flatMap(({ workflowId, grant }) => {
+        if (grant.kind !== 'granted') return [];
+        const { address, token, requestId } = grant;
+        return {
+          kind: 'granted' as const,
           addressId: address.id,
           ip: address.ip,
           token,
           requestId,
-          workflowId: workflow,
+          workflowId,
           at,
-        },
-      ];
+        };
+      });
     }
-    if (failed) {
-      const token = tokens.get(String(failed.initiatedEventId));
-      return token === undefined ? [] : [{ kind: 'undelivered', token }];
+    if (completed && deliveries.has(String(completed.scheduledEventId))) {
+      const closed = decode(completed.result);
+      return Array.isArray(closed)
+        ? closed.map((requestId: string) => ({ kind: 'withdrawn' as const, requestId }))
+        : [];
     }
     if (heard?.signalName === 'settle') {
       const settled: Partial<Settlement> | undefined = decode(heard.input);
       const token = settled?.token;
       return typeof token === 'number' ? [{ kind: 'settled', token }] : [];
+    }
+    if (heard?.signalName === 'withdraw') {
+      const { requestId }: Partial<Withdrawal> = decode(heard.input) ?? {};
+      return typeof requestId === 'string' ? [{ kind: 'withdrawn', requestId }] : [];
     }
     if (heard?.signalName === 'request') {
       const asked = decode(heard.input) as AddressRequest | undefined;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import {
@@ -19,6 +20,7 @@ beforeAll(async () => {
   harness = await openHarness({
     pools: [
       { name: 'shown', taintKey },
+      { name: 'counted' },
       { name: 'uninitialised' },
       { name: 'invisible' },
       { name: 'ordered', orderBy: 'Tag:seq' },
@@ -110,6 +112,38 @@ describe('a node that gets an address', () => {
     expect(given?.tags['seq']).toBe('1');
   });
 });
+
+test('the history of an assignment has the documented steps, and no more events', async () => {
+  harness.reserve('counted');
+  const node = await harness.addNode('counted-1', { pool: 'counted' });
+  await harness.waitUntilAssigned(node);
+  const events = await waitFor(
+    'publish',
+    async () => (await harness.handle(node).fetchHistory()).events ?? [],
+    (all) => all.at(-1)?.workflowTaskCompletedEventAttributes != null && namesIn(all).includes('publish'),
+  );
+  const documented = readFileSync('docs/performance.md', 'utf8');
+  const table = documented.slice(documented.indexOf('## Where the events of an assignment go'));
+  const [, tasks, total] = /\*\*in all\*\* \|.*\| (\d+) workflow tasks \| \*\*(\d+)\*\*/.exec(table) ?? [];
+  expect(namesIn(events)).toEqual(['discover', 'select', 'associate', 'verify', 'publish']);
+  for (const name of namesIn(events)) expect(table).toContain(`\`${name}\``);
+  expect(events.length).toBe(Number(total));
+  expect(events.filter((event) => event.workflowTaskCompletedEventAttributes != null)).toHaveLength(
+    Number(tasks),
+  );
+});
+
+function namesIn(events: readonly { activityTaskScheduledEventAttributes?: unknown }[]): string[] {
+  return (events as readonly Scheduled[]).flatMap(
+    ({ activityTaskScheduledEventAttributes: scheduled }) => scheduled?.activityType?.name ?? [],
+  );
+}
+
+interface Scheduled {
+  readonly activityTaskScheduledEventAttributes?: {
+    readonly activityType?: { readonly name?: string | null } | null;
+  } | null;
+}
 
 describe('a node that is not ready', () => {
   test('without a providerID waits, says so, and is served once its cloud has initialised it', async () => {

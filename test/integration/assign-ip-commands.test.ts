@@ -165,22 +165,13 @@ describe('bad input', () => {
     const { address } = await harness.waitUntilAssigned(node);
     const handle = harness.handle(node);
 
-    for (const name of ['nodeDeleted', 'nodeChanged', 'grant']) {
+    for (const name of ['nodeDeleted', 'nodeChanged']) {
       for (const value of garbage) await handle.signal(name, value);
     }
     for (const name of ['release', 'assign']) {
       for (const value of [7, 'text', [], { reason: 7 }]) await handle.signal(name, value);
     }
     await handle.signal('noSuchSignal', {});
-    // A grant that the mutex never made, of an address of nobody, for a run that never was.
-    await handle.signal('grant', {
-      kind: 'granted',
-      runId: 'no such run',
-      address: { id: 'eipalloc-1', ip: '192.0.2.1' },
-      token: 1,
-      held: false,
-    });
-
     expect(await refusalOf(handle.executeUpdate('release', { args: ['text'] }))).toBe(
       'release takes nothing, or {"reason": "text"}',
     );
@@ -212,6 +203,8 @@ describe('bad input', () => {
     await harness.mutex.signal('request', {
       workflowId: 'assign-ip/test/nobody',
       runId: 'no such run',
+      requestId: 'nobody-1',
+      activityId: '1',
       pool: 'bad-input',
       query: { family: 'ipv4', filter: 'Name=tag:kubeip,Values=bad-input', orderBy: '' },
       priority: 100,

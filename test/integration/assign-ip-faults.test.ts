@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { WorkflowFailedError } from '@temporalio/client';
+import { pino } from 'pino';
 import { phaseLabel } from '../../kubernetes/keys.ts';
+import { keepAddressPools } from '../../worker/address-pool-starter.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
@@ -167,6 +169,26 @@ describe('the mutex', () => {
       await harness.handle(node).signal('assign');
       await harness.waitUntilAssigned(node);
     }
+  });
+
+  test('that was terminated is started again by a worker, and tells the nodes that wait', async () => {
+    const node = await harness.addNode('mutex-3', { pool: 'mutex' });
+    await harness.waitForPhase(node, 'waiting');
+    await waitFor(
+      'the node in lists, told why it waits',
+      () => harness.client.workflow.count(`KubeipNode='mutex-3' AND KubeipPhase='waiting'`),
+      ({ count }) => count === 1,
+    );
+    await harness.mutex.terminate('an accident');
+    harness.reserve('mutex');
+    const stop = new AbortController();
+    const { scope } = harness;
+    const pools = [{ scope, pacing: { burst: 1_000, perSecond: 1_000 } }];
+    const options = { client: harness.client, pools, logger: pino({ level: 'silent' }), checkMs: 200 };
+    const kept = keepAddressPools(options, stop.signal);
+    await harness.waitUntilAssigned(node);
+    stop.abort();
+    await kept;
   });
 
   test('frees the claim of a holder that was terminated with its grant in hand', async () => {

@@ -268,6 +268,8 @@ export class Harness {
       family: 'ipv4',
       runId: 'terminated',
       requestId: 'terminated',
+      activityId: '1',
+      held: false,
       state,
       deadline: Date.now() - 1_000,
     });

@@ -14,7 +14,7 @@ import { waitFor } from './wait-for.ts';
 jest.setTimeout(300_000);
 
 const poolSignals = ['request', 'settle', 'withdraw', 'freed', 'configure', 'releaseClaim'];
-const nodeSignals = ['nodeDeleted', 'nodeChanged', 'release', 'assign', 'move', 'pin', 'unpin', 'grant'];
+const nodeSignals = ['nodeDeleted', 'nodeChanged', 'release', 'assign', 'move', 'pin', 'unpin'];
 const strangers = ['unknown', '__proto__', 'constructor', 'ünïcode', 'x'.repeat(900)];
 /** Command-like input is left out: what follows `release` and `assign` must be bad to be ignored. */
 const commands = ['release', 'assign', 'unpin'];
@@ -153,34 +153,28 @@ async function flood(handle: WorkflowHandle, signal: string): Promise<void> {
   });
 }
 
-test('thousands of grants that nobody asked for, all at once, stop neither the node nor the mutex', async () => {
-  harness.reserve('granted');
-  const node = await harness.addNode('granted-1', { pool: 'granted' });
-  const { addresses } = await harness.waitUntilAssigned(node);
-  await harness.stopWorkers();
-  // The server takes 2,000 signals in flight from one workflow.
-  for (let sent = 0; sent < 2_500; sent += 100) {
-    const forged = (n: number): Payload =>
-      json(
-        JSON.stringify({
-          kind: 'granted',
-          requestId: 'forged',
-          address: { id: 'eipalloc-1', ip: '192.0.2.1' },
-          token: sent + n,
-          held: false,
-        }),
-      );
-    await Promise.all(
-      Array.from({ length: 100 }, (_, n) => send(harness.client, harness.handle(node), 'grant', [forged(n)])),
+test('an answer that the mutex never gave does not end the wait of a node', async () => {
+  const node = await harness.addNode('forged-1', { pool: 'granted' });
+  await harness.waitForPhase(node, 'waiting');
+  const handle = harness.handle(node);
+  const forge = async (answer: unknown): Promise<string> => {
+    const { runId, raw } = await waitFor(
+      'its activity',
+      () => handle.describe(),
+      ({ raw: { pendingActivities } }) =>
+        pendingActivities?.some(({ activityType: type, state }) => type?.name === 'select' && state === 2) ===
+        true,
     );
-  }
-  await harness.startWorkers();
-  expect(await harness.waitUntilAssigned(node)).toMatchObject({ addresses });
-  await expectServed('after-grants', 'granted');
-  await waitFor(
-    'an idle node',
-    () => harness.handle(node).describe(),
-    ({ raw }) => !raw.pendingWorkflowTask,
-  );
-  await expectAlive(harness.handle(node));
+    const activityId =
+      raw.pendingActivities?.find(({ activityType: type }) => type?.name === 'select')?.activityId ?? '';
+    await harness.client.activity.complete({ workflowId: handle.workflowId, runId, activityId }, answer);
+    return activityId;
+  };
+  const address = { id: 'eipalloc-1', ip: '192.0.2.1' };
+  const first = await forge({ kind: 'granted', requestId: 'forged', address, token: 1, held: false });
+  expect(await forge('nonsense')).not.toBe(first);
+  expect(await harness.status(node)).toMatchObject({ phase: 'waiting' });
+  const [reserved] = harness.reserve('granted');
+  await harness.assign(node);
+  expect((await harness.waitUntilAssigned(node)).address.id).toBe(reserved);
 });

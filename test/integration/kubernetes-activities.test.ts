@@ -64,7 +64,6 @@ beforeAll(async () => {
     // Nothing here asks Temporal.
     client: new Client({ connection: Connection.lazy() }),
     onSurvey: () => {},
-    startAddressPool: () => Promise.reject(new Error('no mutex here')),
     logger: pino({}, lines),
   });
 });

@@ -61,7 +61,7 @@ const anyAddress = fc.nat({ max: everyAddress.length - 1 });
 const addressId = anyAddress.map((n) => everyAddress[n]!.id);
 const nth = fc.nat({ max: 5 });
 const runOf = (node: string, run: number): string => `${node}-run-${run}`;
-const requestOf = (run: number, family: string): string => `request-${run}-${family}`;
+const requestOf = (run: number, family: string, nth: number): string => `request-${run}-${family}-${nth}`;
 
 /** A request by a node's first, second or third run. By its id or by its IP an address is called, as people do. */
 const request: fc.Arbitrary<AddressRequest> = fc
@@ -75,28 +75,32 @@ const request: fc.Arbitrary<AddressRequest> = fc
       freq: 2,
     }),
     prefers: fc.option(addressId, { nil: undefined, freq: 2 }),
-    again: fc.boolean(),
+    nth: fc.nat({ max: 4 }),
+    told: fc.boolean(),
     holds: fc.option(fc.tuple(fc.array(anyAddress, { minLength: 1, maxLength: 2 }), fc.boolean()), {
       nil: undefined,
       freq: 3,
     }),
   })
-  .map(({ node, run, priority, pool, pinned, prefers, again, holds }) => {
+  .map(({ node, run, priority, pool, pinned, prefers, nth, told, holds }) => {
     const { name, query } = pools[pool]!;
     return asked(node, {
       runId: runOf(node, run),
-      requestId: requestOf(run, query.family),
+      requestId: requestOf(run, query.family, nth),
+      activityId: `activity-${nth}`,
       priority,
       pool: name,
       query,
       ...(pinned && { pinned: everyAddress[pinned[0]]![pinned[1]] }),
       ...(prefers !== undefined && { prefers }),
-      ...(again && { again }),
+      ...(told && { told }),
       ...(holds && { holds: { ips: holds[0].map((n) => everyAddress[n]!.ip), exclusive: holds[1] } }),
     });
   });
 
-const withdrawal = fc.option(fc.tuple(run, fc.constantFrom('ipv4', 'ipv6')), { nil: undefined });
+const withdrawal = fc.option(fc.tuple(run, fc.constantFrom('ipv4', 'ipv6'), fc.nat({ max: 4 })), {
+  nil: undefined,
+});
 const outcome = fc.constantFrom<ClaimOutcome>('associated', 'throttled', 'inUse', 'abandoned', 'unknown');
 const forgery = fc.option(fc.constantFrom('token' as const, 'address' as const, 'workflow' as const), {
   nil: undefined,
@@ -156,11 +160,15 @@ export const mutexCommands = fc.commands<MutexWorld, MutexWorld>(
     does('continueAsNew', (w) => w.continueAsNew(), betweenLooks),
     does(
       'withdraw',
-      (w, node: string, what: readonly [number, string] | undefined) =>
-        w.withdraw(workflowOf(node), what && requestOf(...what)),
+      (w, node: string, what: readonly [number, string, number] | undefined, replaced: boolean) =>
+        w.withdraw({
+          workflowId: workflowOf(node),
+          ...(what === undefined ? {} : { requestId: requestOf(...what), replaced }),
+        }),
       always,
       nodeName,
       withdrawal,
+      fc.boolean(),
     ),
     does('free', (w, id: string, isSo: boolean) => w.free(id, isSo), always, addressId, fc.boolean()),
     does('die', (w, node: string, run: number) => w.die(runOf(node, run)), always, nodeName, run),

@@ -99,7 +99,7 @@ test('10,000 that wait when a pool runs dry are told so by many looks, each once
   }
   expect(told.size).toBe(count);
   // Those who ask again were told already.
-  for (let n = 0; n < count; n++) request(state, asked(`n${n}`, { again: true }), now);
+  for (let n = 0; n < count; n++) request(state, asked(`n${n}`, { told: true }), now);
   expect(state.lookSoon).toBe(false);
   expect(look(state, [], nextWakeAt(state) ?? Number.NaN)).toEqual([]);
 });
@@ -120,7 +120,7 @@ test('of 30,000 that wait, so many go on into the next run as one payload takes,
   expect(next.queue.map(({ workflowId }) => workflowId)).toEqual(
     names.slice(0, next.queue.length).map(workflowOf),
   );
-  for (const name of names) request(next, asked(name, { again: true }), 1);
+  for (const name of names) request(next, asked(name, { told: true }), 1);
   expect(next.queue.map(({ workflowId }) => workflowId)).toEqual(names.map(workflowOf));
 });
 
@@ -133,7 +133,7 @@ test('10,000 that ask for as many pools are told apart, and withdraw', () => {
   });
   expect(Object.keys(state.pools)).toHaveLength(count);
   inOneActivation(() => {
-    for (let n = 0; n < count; n++) withdraw(state, workflowOf(`n${n}`));
+    for (let n = 0; n < count; n++) withdraw(state, { workflowId: workflowOf(`n${n}`) }, n);
   });
   expect(state.queue).toEqual([]);
 });

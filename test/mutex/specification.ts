@@ -4,14 +4,14 @@
  */
 import type { AddressRef } from '../../model/address.ts';
 import type { RateLimit } from '../../model/settings.ts';
-import type { AddressRequest, Grant, Settlement } from '../../workflows/messages.ts';
+import type { AddressRequest, Grant, Settlement, Withdrawal } from '../../workflows/messages.ts';
 import { CLAIM_MS, LINGER_MS } from '../../workflows/pool/claims.ts';
 import type { Found, Look, Message } from '../../workflows/pool/look.ts';
-import type { PoolState } from '../../workflows/pool/state.ts';
+import { OVER_MS, type PoolState } from '../../workflows/pool/state.ts';
 import { type ModelPool, poolOf } from './cloud.ts';
 
 export interface Waiting {
-  readonly asked: AddressRequest;
+  asked: AddressRequest;
   readonly pool: ModelPool;
   /** Its place: the first request of a workflow for a family counts, until it is answered. */
   readonly place: number;
@@ -22,7 +22,7 @@ export interface Waiting {
 export interface Claimed {
   readonly address: AddressRef;
   readonly token: number;
-  readonly asked: AddressRequest;
+  asked: AddressRequest;
   state: 'granted' | 'lingering';
   until: number;
 }
@@ -33,6 +33,8 @@ export class MutexSpecification {
   readonly #waiting = new Map<string, Waiting>();
   /** By address: there cannot be two claims of one. */
   readonly #claims = new Map<string, Claimed>();
+  /** Requests that ended lately, and until when they are remembered. */
+  readonly #over = new Map<string, number>();
   #lastToken = 0;
   #places = 0;
   #limit: RateLimit;
@@ -63,21 +65,40 @@ export class MutexSpecification {
 
   // ---- what the mutex is told ----
 
-  requested(asked: AddressRequest, now: number): void {
+  /** @returns the token of the claim that is to be granted once more, if one is */
+  requested(asked: AddressRequest, now: number): number | undefined {
+    const { workflowId, requestId, runId, activityId } = asked;
+    if ((this.#over.get(`${workflowId} ${requestId}`) ?? 0) > now) return undefined;
     const key = keyOf(asked);
     const granted = this.claims().find((c) => c.state === 'granted' && keyOf(c.asked) === key);
-    if (granted?.asked.requestId === asked.requestId) return;
+    if (granted?.asked.requestId === requestId) {
+      granted.asked = { ...granted.asked, runId, activityId };
+      return granted.token;
+    }
     if (granted !== undefined) lingerFrom(granted, now);
-    if (asked.again && this.#waiting.get(key)?.asked.requestId === asked.requestId) return;
-    const place = this.#waiting.get(key)?.place ?? ++this.#places;
+    const before = this.#waiting.get(key);
+    if (before?.asked.requestId === requestId) {
+      before.asked = { ...before.asked, runId, activityId };
+      if (asked.told !== true) before.told = undefined;
+      return undefined;
+    }
+    const place = before?.place ?? ++this.#places;
     const waiting = { asked, pool: poolOf(asked.query), place, holds: asked.holds, told: undefined };
     this.#waiting.set(key, waiting);
+    return undefined;
   }
 
-  withdrawn(workflowId: string, requestId: string | undefined): void {
+  /** What was granted to a request that is taken back has not reached its node. */
+  withdrawn({ workflowId, requestId, replaced }: Withdrawal, now: number): void {
     for (const [key, { asked }] of this.#waiting) {
       const isMeant = requestId === undefined || asked.requestId === requestId;
-      if (asked.workflowId === workflowId && isMeant) this.#waiting.delete(key);
+      if (asked.workflowId === workflowId && isMeant && replaced !== true) this.#waiting.delete(key);
+    }
+    if (requestId === undefined) return;
+    this.#over.set(`${workflowId} ${requestId}`, now + OVER_MS);
+    for (const { asked, address, state } of this.claims()) {
+      const isOf = asked.workflowId === workflowId && asked.requestId === requestId;
+      if (isOf && state === 'granted') this.#claims.delete(address.id);
     }
   }
 
@@ -85,6 +106,8 @@ export class MutexSpecification {
   settled({ workflowId, addressId, token, outcome }: Settlement, now: number): void {
     const claim = this.#claims.get(addressId);
     if (claim?.token !== token || claim.asked.workflowId !== workflowId) return;
+    if (claim.state === 'granted' || outcome === 'abandoned')
+      this.#over.set(`${workflowId} ${claim.asked.requestId}`, now + OVER_MS);
     const isUndone = outcome === 'abandoned' || (outcome === 'throttled' && claim.state === 'granted');
     if (isUndone) this.#claims.delete(addressId);
     else if (claim.state === 'granted') lingerFrom(claim, now);
@@ -100,11 +123,6 @@ export class MutexSpecification {
     this.#budget += limit.burst - this.#limit.burst;
     this.#limit = limit;
     this.#budget = Math.max(this.#lowest(), this.#budget);
-  }
-
-  undelivered(token: number): void {
-    const claim = this.claimOf(token);
-    if (claim?.state === 'granted') this.#claims.delete(claim.address.id);
   }
 
   /** An operator's word ends no claim: it only makes its holder be looked for now. @returns the claim that is meant */

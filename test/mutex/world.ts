@@ -3,7 +3,7 @@
  * something that may happen; both are told of it, and afterwards both must remember the same.
  */
 import type { RateLimit } from '../../model/settings.ts';
-import type { AddressRequest, ClaimOutcome, Grant } from '../../workflows/messages.ts';
+import type { AddressRequest, ClaimOutcome, Grant, Withdrawal } from '../../workflows/messages.ts';
 import { readClock } from '../../workflows/pool/clock.ts';
 import {
   beginLook,
@@ -13,6 +13,7 @@ import {
   lookFailed,
   nextLookAt,
   nextWakeAt,
+  repeatedGrants,
 } from '../../workflows/pool/look.ts';
 import { available, configureBucket } from '../../workflows/pool/pacing.ts';
 import { pack, unpack } from '../../workflows/pool/packed-state.ts';
@@ -83,13 +84,28 @@ export class MutexWorld {
   request(asked: AddressRequest): void {
     const now = this.#now();
     core.request(this.#state, asked, now);
-    this.#spec.requested(asked, now);
+    const token = this.#spec.requested(asked, now);
+    const repeated = repeatedGrants(this.#state);
+    const tokens = repeated.map(({ grant }) => grant.kind === 'granted' && grant.token);
+    must(tokens.join() === (token ?? '').toString(), 'grants other claims once more', { tokens, token });
+    must(
+      repeated.every((it) => it.runId === asked.runId && it.activityId === asked.activityId),
+      'answers another activity',
+      repeated,
+    );
     this.#compare();
   }
 
-  withdraw(workflowId: string, requestId?: string): void {
-    core.withdraw(this.#state, workflowId, requestId);
-    this.#spec.withdrawn(workflowId, requestId);
+  /** A node takes a request back only while it has no answer to it. */
+  withdraw(what: Withdrawal): void {
+    const granted = this.#delivered.filter(
+      ({ workflowId, grant }) => workflowId === what.workflowId && grant.requestId === what.requestId,
+    );
+    if (granted.some(({ associated, done }) => associated || done)) return;
+    for (const it of granted) it.done = true;
+    const now = this.#now();
+    core.withdraw(this.#state, what, now);
+    this.#spec.withdrawn(what, now);
     this.#compare();
   }
 
@@ -127,14 +143,10 @@ export class MutexWorld {
     this.#closedRuns.add(runId);
   }
 
-  /** A grant did not reach anybody. */
+  /** A grant did not reach anybody: its workflow runs no more. */
   lose(nth: number): void {
     const it = this.#delivered[nth];
-    if (it === undefined || it.associated || it.done) return;
-    core.undelivered(this.#state, it.grant.token);
-    this.#spec.undelivered(it.grant.token);
-    it.done = true;
-    this.#compare();
+    if (it !== undefined) this.withdraw({ workflowId: it.workflowId, requestId: it.grant.requestId });
   }
 
   // ---- the cloud ----
@@ -183,16 +195,12 @@ export class MutexWorld {
     }
     const found = list(planned, (query) => poolOf(query).addresses, holders);
     const now = this.#now();
-    const runs = new Map(
-      this.#state.queue.map(({ workflowId, requestId, runId }) => [`${workflowId} ${requestId}`, runId]),
-    );
     const messages = decide(this.#state, planned, found, now);
     const calls = available(this.#state.bucket);
     const isPaced = this.#spec.lookDecided(planned, found, messages, now, calls);
     if (isPaced) this.#mustLookSoon(now);
-    for (const { workflowId, grant } of messages) {
+    for (const { workflowId, runId, grant } of messages) {
       if (grant.kind !== 'granted') continue;
-      const runId = runs.get(`${workflowId} ${grant.requestId}`) ?? '';
       this.#delivered.unshift({ workflowId, runId, grant, associated: false, done: false });
       if (!grant.held) this.#mustBeFree(workflowId, grant);
     }

@@ -13,7 +13,16 @@ const numRuns = Number(process.env['KUBEIP_TEST_RUNS'] ?? 3_000);
 
 jest.setTimeout(Math.max(120_000, numRuns * 100));
 
-const places = ['look', 'tell', 'publish', 'giveBack', 'ipv4', 'ipv6'] as const satisfies readonly Place[];
+const places = [
+  'look',
+  'tell',
+  'publish',
+  'giveBack',
+  'ipv4',
+  'ipv6',
+  'select ipv4',
+  'select ipv6',
+] as const satisfies readonly Place[];
 const faults = [
   'none',
   'none',
@@ -53,7 +62,7 @@ const ops = {
     world.take({ kind: 'time' });
   },
   mutex: (): Op => (world) => world.look(),
-  stray: (): Op => (world) => world.grantStray(),
+  late: (): Op => (world) => world.askLate(),
   reserve:
     (pool: PoolName, family: 'ipv4' | 'ipv6'): Op =>
     (world) =>
@@ -144,7 +153,7 @@ const history = fc.array(
     { weight: 1, arbitrary: call('terminate') },
     { weight: 1, arbitrary: call('drift') },
     { weight: 1, arbitrary: call('steal') },
-    { weight: 1, arbitrary: call('stray') },
+    { weight: 1, arbitrary: call('late') },
     { weight: 2, arbitrary: call('release') },
     { weight: 2, arbitrary: call('assign') },
     { weight: 1, arbitrary: call('assignOne', which) },
@@ -180,11 +189,11 @@ function played(calls: readonly Parameters<typeof play>[1][]): NodeWorld {
 /** Everything comes off, until there is nothing to do but to wait. */
 function settle(world: NodeWorld): void {
   for (let rounds = 0; world.end === undefined && rounds < 60; rounds++) {
-    const [busy] = world.underWay.keys();
+    const busy = world.busy();
     if (busy !== undefined) world.finish(busy);
     else {
       world.look();
-      if (world.underWay.size === 0) return;
+      if (world.isIdle()) return;
     }
     steps++;
   }
@@ -198,12 +207,12 @@ function rest(world: NodeWorld): void {
   world.take({ kind: 'nodeChanged' });
   const until = world.now + LONGEST_PAUSE_MS;
   for (let rounds = 0; world.end === undefined && rounds < 400; rounds++) {
-    const [busy] = world.underWay.keys();
+    const busy = world.busy();
     if (busy !== undefined) world.finish(busy);
     else {
+      world.askLate();
       world.look();
-      if (world.underWay.size > 0) continue;
-      // A node that waits asks again now and then, for ever.
+      if (!world.isIdle()) continue;
       if (world.wakeAt === undefined || world.now > until) break;
       ops.wake()(world);
     }
@@ -213,7 +222,7 @@ function rest(world: NodeWorld): void {
 
 function expectSound(world: NodeWorld): void {
   const { state, end, node } = world;
-  const settled = world.underWay.size === 0 || end !== undefined;
+  const settled = world.isIdle() || end !== undefined;
   expect({ settled, outbox: state.outbox }).toEqual({ settled: true, outbox: [] });
   expect([...world.claims.keys()]).toEqual([]);
   const has = state.families.flatMap((of) => of.has ?? []);
@@ -247,6 +256,14 @@ test('a node does what it should, whatever happens in whatever order', () => {
   );
   console.info(`seed ${seed}: ${steps} steps in ${numRuns} histories`);
   expect(steps).toBeGreaterThanOrEqual(Math.min(LEAST_STEPS, numRuns * 40));
+});
+
+test('a node that waits and knows why has nothing to do until the mutex answers', () => {
+  const world = new NodeWorld();
+  settle(world);
+  expect(world.status().phase).toBe('waiting');
+  expect([...world.underWay.keys()]).toEqual(['select ipv4']);
+  expect(world.wakeAt).toBeUndefined();
 });
 
 test('who cancels it in the middle leaves nothing claimed', () => {
@@ -290,7 +307,7 @@ test('whatever fails is tried again after a pause only', () => {
       const world = played(calls);
       let atOnce = 0;
       for (let rounds = 0; rounds < 200 && world.end === undefined; rounds++) {
-        const [busy] = world.underWay.keys();
+        const busy = world.busy();
         if (busy !== undefined) {
           world.finish(busy, 'Denied');
           expect(++atOnce).toBeLessThan(40);

@@ -2,7 +2,7 @@
  * A small cluster, a cloud and a mutex in virtual time, around the state of one node. They do what the real ones may do: answer late, twice
  * or not at all, fail before a call or after it, and change under the node. Only the node's pure core is real.
  */
-import type { Discovery } from '../../activities/contract.ts';
+import type { Discovery, NodeRequest } from '../../activities/contract.ts';
 import type { AddressRef, Association, Family, Instance } from '../../model/address.ts';
 import type { PoolSpec } from '../../model/settings.ts';
 import { apply, begin, change, type Event } from '../../workflows/assign-ip/apply.ts';
@@ -22,7 +22,6 @@ import {
   isLetGo,
   newNodeState,
   type NodeState,
-  type Request,
   type ToMutex,
 } from '../../workflows/assign-ip/state.ts';
 import { statusOf } from '../../workflows/assign-ip/status.ts';
@@ -67,6 +66,8 @@ interface KubernetesNode extends NodeRef {
 interface UnderWay {
   readonly action: Action;
   applied?: Result;
+  /** Of `select`: the mutex has heard of it. */
+  isAsked?: boolean;
 }
 
 export type Fault = 'none' | 'before' | 'after' | 'Denied' | 'InUse' | 'Throttled';
@@ -79,9 +80,9 @@ export class NodeWorld {
   readonly alive = new Set(['i-1']);
   readonly addresses: CloudAddress[] = [];
   /** Requests that wait, by id. */
-  readonly queue = new Map<string, Request>();
+  readonly queue = new Map<string, NodeRequest>();
   /** Claims that were granted and not settled, by token. */
-  readonly claims = new Map<number, AddressRef>();
+  readonly claims = new Map<number, AddressRef & { readonly requestId: string }>();
   /** Calls that took an address from an instance, and why that was right. */
   state: NodeState;
   end: End | undefined;
@@ -169,8 +170,19 @@ export class NodeWorld {
   finish(place: Place, fault: Fault = 'none'): void {
     const it = this.underWay.get(place);
     if (it === undefined || this.end !== undefined) return;
-    this.underWay.delete(place);
     const { action } = it;
+    if (action.kind === 'select') {
+      if (fault === 'Denied') {
+        this.underWay.delete(place);
+        this.take(failed(action, { type: fault, message: 'It cannot ask.' }));
+        return;
+      }
+      // The server tries it again. Only the mutex completes it.
+      if (fault !== 'before') this.#ask(action.request);
+      if (fault === 'none') it.isAsked = true;
+      return;
+    }
+    this.underWay.delete(place);
     if (fault === 'none' || action.kind === 'tell') return this.take(it.applied ?? this.#do(action));
     if (fault === 'after') it.applied ??= this.#do(action);
     // What was done is not denied: only its answer can be lost.
@@ -184,7 +196,18 @@ export class NodeWorld {
   /** The call is made, and its answer is on its way. */
   makeCall(place: Place): void {
     const it = this.underWay.get(place);
-    if (it !== undefined && it.applied === undefined) it.applied = this.#do(it.action);
+    if (it === undefined || it.applied !== undefined) return;
+    if (it.action.kind === 'select') this.#ask(it.action.request);
+    else it.applied = this.#do(it.action);
+  }
+
+  /** What is under way and may end by itself: not what waits for the mutex. */
+  busy(): Place | undefined {
+    return [...this.underWay].find(([, { isAsked }]) => isAsked !== true)?.[0];
+  }
+
+  isIdle(): boolean {
+    return [...this.underWay.values()].every(({ isAsked }) => isAsked === true);
   }
 
   #cancel(place: Place): void {
@@ -192,6 +215,16 @@ export class NodeWorld {
     if (it === undefined) return;
     this.underWay.delete(place);
     const { action } = it;
+    if (action.kind === 'select') {
+      // Its activity may be late, and ask all the same.
+      if (it.isAsked !== true) this.#late.push(action.request);
+      apply(
+        this.state,
+        failed(action, { type: 'Cancelled', message: 'cancelled', cancelled: true }),
+        this.now,
+      );
+      return;
+    }
     if (action.kind !== 'verify' && action.kind !== 'check')
       throw new Error(`${action.kind} is not to be cancelled`);
     // One that is cancelled may end with what it saw last, and an old list shows less than there is.
@@ -213,6 +246,8 @@ export class NodeWorld {
     switch (action.kind) {
       case 'look':
         return this.#discover();
+      case 'select':
+        throw new Error('the mutex completes it');
       case 'tell':
         for (const message of action.messages) this.#hear(message);
         return undefined;
@@ -221,7 +256,7 @@ export class NodeWorld {
       case 'verify': {
         const address = this.#address(action.claim.address.id);
         if (address.instance !== action.claim.instance.id) throw new Refusal('InUse');
-        this.claims.delete(action.claim.token);
+        this.#settled(action.claim.token);
         return { association: associationOf(address), settled: true };
       }
       case 'putBack':
@@ -342,24 +377,62 @@ export class NodeWorld {
 
   #hear(message: ToMutex): void {
     switch (message.kind) {
-      case 'request':
-        for (const [id, asked] of this.queue)
-          if (asked.query.family === message.request.query.family) this.queue.delete(id);
-        if (![...this.granted].includes(message.request.requestId))
-          this.queue.set(message.request.requestId, message.request);
-        return;
       case 'withdraw':
-        this.queue.delete(message.requestId);
+        this.#over.add(message.requestId);
+        if (message.replaced !== true) this.queue.delete(message.requestId);
+        for (const [token, { requestId }] of this.claims)
+          if (requestId === message.requestId) this.claims.delete(token);
         return;
       case 'settle':
-        this.claims.delete(message.token);
+        this.#settled(message.token);
         return;
       case 'freed':
         return;
     }
   }
 
-  readonly granted = new Set<string>();
+  #settled(token: number): void {
+    const claim = this.claims.get(token);
+    if (claim !== undefined) this.#over.add(claim.requestId);
+    this.claims.delete(token);
+  }
+
+  /** The activity `select` tells the mutex: perhaps twice, perhaps late. */
+  #ask(request: NodeRequest): void {
+    const { requestId, query, told } = request;
+    if (this.#over.has(requestId)) return;
+    const claim = [...this.claims].find(([, it]) => it.requestId === requestId);
+    if (claim !== undefined) {
+      this.#complete({ kind: 'granted', requestId, address: claim[1], token: claim[0], held: false });
+      return;
+    }
+    if (told !== true) this.told.delete(requestId);
+    for (const [id, asked] of this.queue)
+      if (id !== requestId && asked.query.family === query.family) this.queue.delete(id);
+    this.queue.set(requestId, request);
+  }
+
+  /** Requests of activities that were cancelled before they had asked. */
+  readonly #late: NodeRequest[] = [];
+  readonly #over = new Set<string>();
+
+  /** A cancelled activity asks after all. */
+  askLate(): void {
+    const request = this.#late.shift();
+    if (request !== undefined) this.#ask(request);
+  }
+
+  /** @returns false if no activity waits for the answer */
+  #complete(grant: Grant): boolean {
+    for (const [place, { action }] of this.underWay) {
+      if (action.kind !== 'select' || action.request.requestId !== grant.requestId) continue;
+      this.underWay.delete(place);
+      this.take({ kind: 'done', action, result: grant });
+      return true;
+    }
+    return false;
+  }
+
   /** Requests that heard why they wait. */
   readonly told = new Set<string>();
 
@@ -368,7 +441,7 @@ export class NodeWorld {
     for (const [requestId, asked] of this.queue) this.#answer(requestId, asked);
   }
 
-  #answer(requestId: string, asked: Request): void {
+  #answer(requestId: string, asked: NodeRequest): void {
     const claimed = new Set([...this.claims.values()].map(({ id }) => id));
     const own = this.addresses.filter(
       ({ pool, family }) => pool === asked.pool && family === asked.query.family,
@@ -384,10 +457,9 @@ export class NodeWorld {
     let grant: Grant;
     if (free !== undefined) {
       this.queue.delete(requestId);
-      this.granted.add(requestId);
       const token = ++this.#tokens;
       const address = { id: free.id, ip: free.ip };
-      this.claims.set(token, address);
+      this.claims.set(token, { ...address, requestId });
       grant = { kind: 'granted', requestId, address, token, held: free.instance !== undefined };
     } else if (this.told.has(requestId)) return;
     else if (asked.pinned !== undefined) {
@@ -399,17 +471,7 @@ export class NodeWorld {
       };
     } else grant = { kind: 'empty', requestId, size: own.length };
     if (grant.kind !== 'granted') this.told.add(requestId);
-    this.take({ kind: 'grant', grant });
-  }
-
-  /** What is granted to nobody, or twice. */
-  grantStray(): void {
-    const [claim] = this.claims;
-    const address = claim?.[1] ?? { id: 'address-0', ip: '198.51.100.0' };
-    this.take({
-      kind: 'grant',
-      grant: { kind: 'granted', requestId: 'stray', address, token: 0, held: false },
-    });
+    this.#complete(grant);
   }
 
   // ---- what must always be so ----

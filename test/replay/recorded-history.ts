@@ -10,6 +10,7 @@ interface Failure {
 }
 
 export interface RecordedEvent {
+  readonly eventId: string;
   readonly eventType: string;
   readonly workflowExecutionStartedEventAttributes?: {
     readonly workflowId?: string;
@@ -23,6 +24,10 @@ export interface RecordedEvent {
     readonly markerName?: string;
     readonly details?: { readonly data?: Payloads };
     readonly failure?: Failure;
+  };
+  readonly activityTaskCompletedEventAttributes?: {
+    readonly scheduledEventId: string;
+    readonly result?: Payloads;
   };
   readonly activityTaskStartedEventAttributes?: { readonly lastFailure?: Failure };
   readonly activityTaskFailedEventAttributes?: { readonly failure?: Failure };
@@ -85,7 +90,7 @@ export function factsOf({ events }: RecordedHistory): Facts {
     addresses: Math.max(0, ...addresses.map((shown) => shown.length)),
     activities: events.flatMap(activityOf),
     messages: events.flatMap(messageOf),
-    grants: events.flatMap(grantOf),
+    grants: grantsOf(events),
     failures: events.flatMap(failureOf),
   };
 }
@@ -115,9 +120,18 @@ function messageOf(event: RecordedEvent): string | [] {
   return event.workflowExecutionSignaledEventAttributes?.signalName ?? update ?? [];
 }
 
-function grantOf({ workflowExecutionSignaledEventAttributes: signal }: RecordedEvent): string | [] {
-  if (signal?.signalName !== 'grant') return [];
-  return (JSON.parse(argumentOf(signal.input)) as { kind: string }).kind;
+/** The results of the node's activity `select`. */
+function grantsOf(events: readonly RecordedEvent[]): string[] {
+  const selects = new Set(
+    events.flatMap(({ eventId, activityTaskScheduledEventAttributes: scheduled }) =>
+      scheduled?.activityType.name === 'select' ? eventId : [],
+    ),
+  );
+  return events.flatMap(({ activityTaskCompletedEventAttributes: completed }) =>
+    completed !== undefined && selects.has(completed.scheduledEventId)
+      ? (JSON.parse(argumentOf(completed.result)) as { kind: string }).kind
+      : [],
+  );
 }
 
 function argumentOf(input: Payloads | undefined): string {

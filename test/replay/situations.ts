@@ -25,7 +25,7 @@ function inOrder(names: readonly string[], ...wanted: string[]): boolean {
 export const situations: Readonly<Record<string, Shown>> = {
   'discovered, waiting, assigned': node(
     (it) =>
-      inOrder(it.activities, 'discover', 'associate', 'verify', 'publish') &&
+      inOrder(it.activities, 'discover', 'select', 'associate', 'verify', 'publish') &&
       inOrder(it.phases, 'waiting', 'assigned'),
   ),
   'served after the pool was empty': node(

@@ -19,7 +19,12 @@ let activities: ScopeActivities;
 beforeEach(async () => {
   gce = await openGceBackend('ipv4');
   const { provider } = gce;
-  activities = createScopeActivities({ provider, client, logger: pino({ level: 'silent' }) });
+  activities = createScopeActivities({
+    provider,
+    pacing: { burst: 1, perSecond: 1 },
+    client,
+    logger: pino({ level: 'silent' }),
+  });
 });
 
 afterEach(() => gce.close());

@@ -26,7 +26,12 @@ beforeEach(async () => {
   ec2 = await startEc2Emulator();
   Object.assign(process.env, ec2.environment);
   provider = await openProvider({ provider: 'aws', region: ec2.region, account: ec2.accountId });
-  activities = createScopeActivities({ provider, client, logger: pino({ level: 'silent' }) });
+  activities = createScopeActivities({
+    provider,
+    pacing: { burst: 1, perSecond: 1 },
+    client,
+    logger: pino({ level: 'silent' }),
+  });
 });
 
 afterEach(async () => {
@@ -60,7 +65,7 @@ async function run<Name extends keyof ScopeActivities>(
   );
 }
 
-describe('select', () => {
+describe('listAddresses', () => {
   test('offers free addresses in the pool’s order, without those that are claimed, and no more than wanted', async () => {
     const [second, first, claimed, third] = [
       newAddress({ order: '2' }),
@@ -71,7 +76,7 @@ describe('select', () => {
     const instance = newInstance();
     ec2.associateByHand({ allocationId: newAddress().id, instanceId: instance.id });
     const pools = [{ key: 'p', query, want: 2, holders: [], pinned: [] }];
-    const found = await run('select', { scope: provider.scope, claimed: [claimed.id], pools });
+    const found = await run('listAddresses', { scope: provider.scope, claimed: [claimed.id], pools });
     expect(found.pools).toEqual([
       { key: 'p', size: 5, unused: 3, free: [first, second], held: [], pinned: [] },
     ]);
@@ -88,7 +93,7 @@ describe('select', () => {
       { workflowId: 'w2', ips: ['192.0.2.1'] },
     ];
     const pools = [{ key: 'p', query, want: 2, holders, pinned: [] }];
-    const found = await run('select', { scope: provider.scope, claimed: [own.id], pools });
+    const found = await run('listAddresses', { scope: provider.scope, claimed: [own.id], pools });
     expect(found.pools[0]?.held).toEqual([{ workflowId: 'w1', address: own }]);
     expect(found.claims).toEqual([{ addressId: own.id, instanceId: instance.id }]);
   });
@@ -110,7 +115,7 @@ describe('select', () => {
       { workflowId: 'nonsense', wanted: 'no address' },
     ];
     const pools = [{ key: 'p', query, want: 1, holders: [], pinned }];
-    const found = await run('select', { scope: provider.scope, claimed: [claimed.id], pools });
+    const found = await run('listAddresses', { scope: provider.scope, claimed: [claimed.id], pools });
     expect(found.pools[0]?.pinned).toEqual([
       { workflowId: 'by-ip', address: free, free: true },
       { workflowId: 'by-id', address: free, free: true },
@@ -125,7 +130,7 @@ describe('select', () => {
     const holders = [{ workflowId: 'w1', ips: [one.ip, other.ip] }];
     const pinned = [{ workflowId: 'w1', wanted: other.id }];
     const pools = [{ key: 'p', query, want: 1, holders, pinned }];
-    const found = await run('select', { scope: provider.scope, claimed: [], pools });
+    const found = await run('listAddresses', { scope: provider.scope, claimed: [], pools });
     expect(found.pools[0]?.held).toEqual([{ workflowId: 'w1', address: other }]);
   });
 
@@ -146,7 +151,7 @@ describe('select', () => {
         { workflowId: 'outside', wanted: outside! },
       ],
     };
-    const found = await run('select', { scope: provider.scope, claimed: [], pools: [pool] });
+    const found = await run('listAddresses', { scope: provider.scope, claimed: [], pools: [pool] });
     const refOf = (ip: string | undefined) => ({ id: ip, ip });
     expect(found.pools[0]).toMatchObject({
       free: [refOf(`${base}:0`), refOf(`${base}:1`)],
@@ -164,7 +169,7 @@ describe('select', () => {
     const ipv6: AddressQuery = { ...query, family: 'ipv6', orderBy: '', subnet: subnetId };
     const claimed = ['0', '1', '2'].map((it) => `${base}:${it}`);
     const pools = [{ key: 'p', query: ipv6, want: 2, holders: [], pinned: [] }];
-    const found = await run('select', { scope: provider.scope, claimed, pools });
+    const found = await run('listAddresses', { scope: provider.scope, claimed, pools });
     expect(found.pools[0]?.free.map(({ ip }) => ip)).toEqual([`${base}:3`, `${base}:4`]);
   });
 
@@ -175,7 +180,7 @@ describe('select', () => {
       { key: 'bad', query: bad, want: 1, holders: [], pinned: [] },
       { key: 'good', query, want: 1, holders: [], pinned: [] },
     ];
-    const found = await run('select', { scope: provider.scope, claimed: [], pools });
+    const found = await run('listAddresses', { scope: provider.scope, claimed: [], pools });
     expect(found.pools[0]).toMatchObject({
       key: 'bad',
       free: [],
@@ -186,7 +191,7 @@ describe('select', () => {
 
   test('a task of another scope is refused', async () => {
     const scope = { ...provider.scope, account: '999999999999' };
-    await expect(run('select', { scope, claimed: [], pools: [] })).rejects.toMatchObject({
+    await expect(run('listAddresses', { scope, claimed: [], pools: [] })).rejects.toMatchObject({
       type: 'Invalid',
       nonRetryable: true,
     });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { AddressQuery } from '../../model/address.ts';
 import { CLAIM_MS, LINGER_MS } from '../../workflows/pool/claims.ts';
-import { beginLook, decide, nextLookAt } from '../../workflows/pool/look.ts';
+import { beginLook, decide, nextLookAt, repeatedGrants } from '../../workflows/pool/look.ts';
 import { pack, unpack } from '../../workflows/pool/packed-state.ts';
 import {
   checkedHolders,
@@ -43,7 +43,7 @@ describe('the mutex', () => {
   test('says once that the pool is empty, and looks again at a growing interval', () => {
     const state = newPoolState(fast, 0);
     request(state, asked('n1'), 0);
-    expect(look(state, [], 0)).toEqual([
+    expect(look(state, [], 0)).toMatchObject([
       { workflowId: 'assign-ip/test/n1', grant: { kind: 'empty', requestId: 'request-n1', size: 0 } },
     ]);
     const first = nextLookAt(state)!;
@@ -80,9 +80,11 @@ describe('the mutex', () => {
   test('reports an address that the instance holds from elsewhere, and drops the request', () => {
     const state = newPoolState(fast, 0);
     request(state, asked('n1', { holds: { ips: ['198.51.100.9'], exclusive: true } }), 0);
-    expect(look(state, [address(1)], 0)).toEqual([
+    expect(look(state, [address(1)], 0)).toMatchObject([
       {
         workflowId: 'assign-ip/test/n1',
+        runId: 'run-of-n1',
+        activityId: '1',
         grant: { kind: 'foreign', requestId: 'request-n1', ip: '198.51.100.9' },
       },
     ]);
@@ -141,7 +143,7 @@ describe('the mutex', () => {
     request(state, asked('n1'), 0);
     settleGrant(state, look(state, [address(1)], 0)[0]!, 'throttled', 100);
     expect(state.claims).toEqual([]);
-    request(state, asked('n1'), 110);
+    request(state, asked('n1', { requestId: 'again' }), 110);
     expect(nextLookAt(state)).toBeGreaterThan(1_000);
   });
 
@@ -209,13 +211,64 @@ describe('the mutex', () => {
     request(state, asked('n1', { requestId: 'four' }), 0);
     request(state, asked('n1', { requestId: 'six', query: ipv6Query }), 1);
     request(state, asked('n2'), 2);
-    withdraw(state, 'assign-ip/test/n1', 'an older one');
+    withdraw(state, { workflowId: 'assign-ip/test/n1', requestId: 'an older one' }, 3);
     expect(state.queue).toHaveLength(3);
-    withdraw(state, 'assign-ip/test/n1', 'four');
+    withdraw(state, { workflowId: 'assign-ip/test/n1', requestId: 'four' }, 3);
     expect(state.queue.map((w) => w.requestId)).toEqual(['six', 'request-n2']);
-    request(state, asked('n1', { requestId: 'four' }), 3);
-    withdraw(state, 'assign-ip/test/n1');
+    request(state, asked('n1', { requestId: 'five' }), 3);
+    withdraw(state, { workflowId: 'assign-ip/test/n1' }, 4);
     expect(state.queue.map((w) => w.requestId)).toEqual(['request-n2']);
+  });
+
+  test('a node that asks again for what was granted is granted the same once more, by its new activity', () => {
+    const state = newPoolState(fast, 0);
+    request(state, asked('n1'), 0);
+    const [first] = look(state, [address(1)], 0);
+    expect(repeatedGrants(state)).toEqual([]);
+    request(state, asked('n1', { runId: 'next', requestId: 'request-n1', activityId: '7' }), 10);
+    const next = unpack(JSON.parse(JSON.stringify(pack(state))));
+    expect(repeatedGrants(next)).toEqual([{ ...first, runId: 'next', activityId: '7' }]);
+    expect(repeatedGrants(next)).toEqual([]);
+    expect(next.queue).toEqual([]);
+  });
+
+  test('what was granted to a request that is taken back is free again, and the request may come late', () => {
+    const state = newPoolState(fast, 0);
+    request(state, asked('n1', { requestId: 'four' }), 0);
+    look(state, [address(1)], 0);
+    withdraw(state, { workflowId: 'assign-ip/test/n1', requestId: 'four' }, 10);
+    expect(state.claims).toEqual([]);
+    request(state, asked('n1', { requestId: 'four' }), 20);
+    expect(state.queue).toEqual([]);
+    request(state, asked('n1', { requestId: 'five' }), 30);
+    expect(state.queue.map((w) => w.requestId)).toEqual(['five']);
+  });
+
+  test('a request that is over does not come back by an activity that is late', () => {
+    const state = newPoolState(fast, 0);
+    request(state, asked('n1'), 0);
+    settleGrant(state, look(state, [address(1)], 0)[0]!, 'associated', 10);
+    request(state, asked('n1'), 20);
+    expect(state.queue).toEqual([]);
+  });
+
+  test('a request that is replaced keeps its place in the queue', () => {
+    const state = newPoolState(fast, 0);
+    request(state, asked('n1', { requestId: 'old' }), 0);
+    request(state, asked('n2'), 1);
+    withdraw(state, { workflowId: 'assign-ip/test/n1', requestId: 'old', replaced: true }, 2);
+    request(state, asked('n1', { requestId: 'new' }), 3);
+    expect(state.queue.map((w) => w.requestId)).toEqual(['new', 'request-n2']);
+  });
+
+  test('a node that has not heard why it waits is told once more', () => {
+    const state = newPoolState(fast, 0);
+    request(state, asked('n1'), 0);
+    expect(look(state, [], 0)).toHaveLength(1);
+    request(state, asked('n1', { told: true }), 10);
+    expect(look(state, [], 3_000)).toEqual([]);
+    request(state, asked('n1'), 3_010);
+    expect(look(state, [], 4_000)).toHaveLength(1);
   });
 
   test('nodes of two subnets are listed apart, and each is served from its own', () => {
@@ -255,7 +308,7 @@ describe('the mutex', () => {
     const state = newPoolState(fast, 0);
     request(state, asked('n1'), 0);
     request(state, asked('n2', { pool: 'gone' }), 1);
-    withdraw(state, 'assign-ip/test/n2');
+    withdraw(state, { workflowId: 'assign-ip/test/n2' }, 2);
     expect(Object.values(unpack(pack(state)).pools).map(({ name }) => name)).toEqual(['a']);
   });
 });

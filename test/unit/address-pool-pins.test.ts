@@ -119,9 +119,9 @@ describe('a pinned node', () => {
     const holders = new Map([1, 3].map((n) => [`eipalloc-${n}`, 'i-other']));
     request(state, asked('one', { pinned: '192.0.2.2' }), 0);
     request(state, asked('n1', { priority: 10 }), 1);
-    request(state, asked('one', { pinned: '192.0.2.1' }), 2);
+    request(state, asked('one', { requestId: 'other', pinned: '192.0.2.1' }), 2);
     request(state, asked('two', { pinned: '192.0.2.2' }), 3);
-    withdraw(state, 'assign-ip/test/two');
+    withdraw(state, { workflowId: 'assign-ip/test/two' }, 3);
     expect(granted(look(state, all, 2_000, holders))).toEqual([['assign-ip/test/n1', 'eipalloc-2']]);
   });
 

@@ -19,6 +19,7 @@ export function asked(node: string, more: Partial<AddressRequest> = {}): Address
     workflowId: workflowOf(node),
     runId: `run-of-${node}`,
     requestId: `request-${more.runId ?? node}`,
+    activityId: '1',
     pool: 'a',
     query,
     priority: 0,

@@ -25,7 +25,7 @@ test('an address that is granted twice at a time is found', () => {
 
 test.each<[string, PoolEvent]>([
   ['its holder has settled', { kind: 'settled', token: 1 }],
-  ['nobody heard of the grant', { kind: 'undelivered', token: 1 }],
+  ['its request is taken back, or nobody heard of the grant', { kind: 'withdrawn', requestId: 'r-1' }],
   ['its holder has asked anew', requested('a', 'r-9')],
 ])('it may be granted again once %s', (_, end) => {
   expect(doubleGrants([granted(1, 'a'), end, granted(2, 'b')], nobodyEnded)).toEqual([]);
@@ -45,6 +45,11 @@ test('a repeated request, and one for the other family, end nothing', () => {
     granted(2, 'b'),
   ];
   expect(doubleGrants(events, nobodyEnded)).toHaveLength(1);
+});
+
+test('the same grant may be said again', () => {
+  const events = [granted(1, 'a'), granted(1, 'a'), { kind: 'settled', token: 1 } as const, granted(1, 'a')];
+  expect(doubleGrants([...events, granted(2, 'b')], nobodyEnded)).toEqual([]);
 });
 
 test('a token that does not grow is found', () => {

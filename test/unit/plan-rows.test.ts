@@ -13,7 +13,16 @@ const now = 1_000_000;
 
 function asked(workflowId: string, priority = 0): AddressRequest {
   const instance = { provider: 'aws', id: 'i-1', zone: 'eu-west-1a' } as const;
-  return { workflowId, runId: 'r', requestId: `of ${workflowId}`, pool: 'use', query, priority, instance };
+  return {
+    workflowId,
+    runId: 'r',
+    requestId: `of ${workflowId}`,
+    activityId: '1',
+    pool: 'use',
+    query,
+    priority,
+    instance,
+  };
 }
 
 function inspection(...names: string[]): NodesInspection {

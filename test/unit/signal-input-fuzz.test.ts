@@ -132,7 +132,7 @@ describe('bad input', () => {
           else if (isSettlement(value)) settle(state, value, now);
           else if (isFreed(value)) freed(state, value.addressId, value.disassociated, now);
           else if (isPacing(value)) configureBucket(state.bucket, value.pacing, now);
-          else if (isWithdrawal(value)) withdraw(state, value.workflowId, value.requestId);
+          else if (isWithdrawal(value)) withdraw(state, value, now);
           else taken = before;
         }
         const planned = beginLook(state, now);

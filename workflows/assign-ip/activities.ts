@@ -60,6 +60,22 @@ function onScopeQueue(scope: Scope, retry: RetryPolicy): OnScopeQueue {
   });
 }
 
+/** How long `select` waits for an answer before it asks again: a worker may have died before it had asked. */
+const ANSWER_TIMEOUT = '2 minutes';
+/** The same, once the mutex has said why it waits: the mutex may have been terminated since. */
+const WAIT_TIMEOUT = '30 minutes';
+
+/** @param isTold the node waits, and knows why */
+export function selectActivity(scope: Scope, isTold: boolean): OnScopeQueue['select'] {
+  return proxyActivities<ScopeActivities>({
+    taskQueue: scopeTaskQueue(scope),
+    startToCloseTimeout: isTold ? WAIT_TIMEOUT : ANSWER_TIMEOUT,
+    // The mutex completes it: there is nobody who sends heartbeats.
+    cancellationType: ActivityCancellationType.TRY_CANCEL,
+    retry: { initialInterval: FIRST_PAUSE_MS, backoffCoefficient: 2, maximumInterval: '1 minute' },
+  }).select;
+}
+
 /** Throttling is not retried here: the node goes back to the mutex, which slows down for all. */
 export function pacedActivities(scope: Scope, retries: RetrySettings): OnScopeQueue {
   return onScopeQueue(scope, { ...retryPolicy(retries), nonRetryableErrorTypes: ['Throttled'] });

@@ -13,7 +13,7 @@ import {
   type Move,
   wishOf,
 } from './state.ts';
-import { familyOf, note, reportFreed, say, settle, type Step, withdraw } from './step.ts';
+import { familyOf, note, noteTryingAgain, reportFreed, say, settle, type Step, stopAsking } from './step.ts';
 import * as words from './words.ts';
 
 /** A node that holds a foreign address is looked at again after this long, in case it was detached. */
@@ -24,16 +24,13 @@ const LONGEST_PAUSE_MS = MINUTE;
 /** What a new look at the node, or another address, may mend. */
 const TRY_AGAIN: readonly string[] = ['InUse', 'ForeignAddress', 'NotFound', 'NotVisibleYet'];
 
-export function granted(step: Step, grant: Grant): void {
-  const { state } = step;
-  const of = state.families.find(
-    ({ progress }) => progress.kind === 'asking' && progress.request.requestId === grant.requestId,
-  );
-  if (of?.progress.kind !== 'asking') {
-    giveBackStray(step, grant);
-    return;
-  }
+/** The mutex's answer. One to a request that was taken back is of no use: the mutex has dropped what it claimed. */
+export function selected(step: Step, family: Family, grant: Grant): void {
+  const of = familyOf(step, family);
+  if (of?.progress.kind !== 'asking' || of.progress.request.requestId !== grant.requestId) return;
   const asking = of.progress;
+  // The others keep it in the queue.
+  if (grant.kind !== 'empty' && grant.kind !== 'pinned') answered(step, grant.requestId);
   if (grant.kind === 'granted') {
     const { address, token, held } = grant;
     const { pool, request, inPlaceOf } = asking;
@@ -54,6 +51,10 @@ export function granted(step: Step, grant: Grant): void {
   if (asking.inPlaceOf === 'move') notGrantedToMove(step, of, asking, grant);
   else if (asking.inPlaceOf === 'labels') notGrantedToLeave(step, of, asking, grant);
   else notGranted(step, of, asking, grant);
+}
+
+function answered({ state }: Step, requestId: string): void {
+  state.openRequests = state.openRequests.filter((open) => open.requestId !== requestId);
 }
 
 type NotGranted = Exclude<Grant, { kind: 'granted' }>;
@@ -112,12 +113,20 @@ function told(step: Step, of: FamilyState, asking: Asking, notice: Notice): void
   say(step, notice);
 }
 
-/** No request of the node is open for it, so the claim is given back. A grant does not name its mutex: it is that of the node's pool. */
-function giveBackStray({ state }: Step, grant: Grant): void {
-  const scope = state.pool?.scope ?? state.families.find(({ has }) => has !== undefined)?.has?.pool.scope;
-  if (grant.kind !== 'granted' || scope === undefined) return;
-  const { address, token } = grant;
-  state.outbox.push({ kind: 'settle', scope, addressId: address.id, token, outcome: 'abandoned' });
+/** It could not ask: it looks and asks anew after a pause. A move is over. */
+export function selectFailed(step: Step, family: Family, requestId: string, { message }: Failure): void {
+  const of = familyOf(step, family);
+  if (of?.progress.kind !== 'asking' || of.progress.request.requestId !== requestId) return;
+  const { inPlaceOf } = of.progress;
+  stopAsking(of);
+  if (inPlaceOf === 'move') {
+    notMoved(step, of, message);
+    return;
+  }
+  of.lastError = message;
+  noteTryingAgain(step, message, family);
+  const notBefore = step.now + LEAVE_AGAIN_MS;
+  of.progress = { kind: 'paused', notBefore, message: words.tryingAgain(LEAVE_AGAIN_MS, message) };
 }
 
 // ---- in place of another one ----
@@ -150,7 +159,7 @@ function keepFor(step: Step, of: FamilyState, message: string): void {
 
 function notGrantedToMove(step: Step, of: FamilyState, asking: Asking, grant: NotGranted): void {
   // A refused request is answered for good; another one waits on, and the node does not.
-  if (grant.kind === 'empty' || grant.kind === 'pinned') withdraw(step, of);
+  if (grant.kind === 'empty' || grant.kind === 'pinned') stopAsking(of);
   of.progress = { kind: 'idle' };
   notMoved(step, of, whyNotMoved(step.state.move?.to ?? '', asking.pool.name, grant));
 }

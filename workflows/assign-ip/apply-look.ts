@@ -1,7 +1,7 @@
 /** What a look at the Node means for the addresses that it has and asks for. Pure. */
 import type { Discovery } from '../../activities/contract.ts';
 import { type AddressQuery, type Family, familyName, solePublicIp } from '../../model/address.ts';
-import { isTheSameRequest, requestFor } from './ask.ts';
+import { askOtherwise, isTheSameRequest, requestFor } from './ask.ts';
 import type { Failure } from './decide.ts';
 import { failNode } from './fail.ts';
 import {
@@ -29,7 +29,7 @@ import {
   say,
   startRelease,
   type Step,
-  withdraw,
+  stopAsking,
 } from './step.ts';
 import * as words from './words.ts';
 
@@ -208,7 +208,7 @@ function notReady(step: Step, found: NotReady, tries: number): void {
   const isNews = state.seen.kind !== 'notReady' || state.seen.reason !== reason;
   state.seen = { kind: 'notReady', reason, refused };
   for (const of of state.families) {
-    withdraw(step, of);
+    stopAsking(of);
     if (instanceGone) check(of, undefined);
   }
   // What it has it keeps: an instance that is gone has lost it anyway, and the Node's deletion will follow.
@@ -268,7 +268,7 @@ function noteIgnoredPins({ state }: Step, { ignoredPins = [], pool }: Ready): vo
  * or another instance, do.
  */
 function notAskedFor(step: Step, of: FamilyState, { pool, instance, change }: Ready): void {
-  withdraw(step, of);
+  stopAsking(of);
   const { has, progress } = of;
   of.notAsked = undefined;
   if (has === undefined || isChanging(progress) || progress.kind === 'releasing') return;
@@ -310,14 +310,8 @@ function renewRequest(step: Step, of: FamilyState, query: AddressQuery): void {
   const { progress } = of;
   if (progress.kind !== 'asking' || progress.inPlaceOf === 'move') return;
   const wanted = requestFor(step.state, of, { query, inPlaceOf: progress.inPlaceOf });
-  if (wanted === undefined || !isTheSameRequest(progress, wanted)) {
-    withdraw(step, of);
-    return;
-  }
-  const request = { ...wanted.request, requestId: progress.request.requestId };
-  if (JSON.stringify(request) === JSON.stringify(progress.request)) return;
-  of.progress = { ...progress, ...wanted, request };
-  step.state.outbox.push({ kind: 'request', scope: wanted.pool.scope, request });
+  if (wanted === undefined || !isTheSameRequest(progress, wanted)) stopAsking(of);
+  else askOtherwise(step, of, wanted);
 }
 
 function checkAssignment(step: Step, of: FamilyState, query: AddressQuery, found: Ready): void {
@@ -327,7 +321,7 @@ function checkAssignment(step: Step, of: FamilyState, query: AddressQuery, found
   const { pool, instance, change } = found;
   if (has === undefined || isChanging(progress)) return;
   if (!isSameInstance(has.instance, instance)) {
-    withdraw(step, of);
+    stopAsking(of);
     startRelease(step, of, 'moved', `the Node is ${instance.id} now`);
     return;
   }
@@ -335,11 +329,11 @@ function checkAssignment(step: Step, of: FamilyState, query: AddressQuery, found
   if (!isSameScope(has.pool.scope, pool.scope) || !isSameQuery(has.query, query)) {
     // One that leaves its pool waits for another address, unless it may have lost its own.
     if (isShown) renewRequest(step, of, query);
-    else stayed(step, of);
+    else stayed(of);
     check(of, { pool, query, byLabels: change === 'labels' && has.pool.name !== pool.name });
     return;
   }
-  stayed(step, of);
+  stayed(of);
   if (isShown) belong(of, { ...has, pool });
   else check(of, undefined);
 }
@@ -359,9 +353,9 @@ function check(of: FamilyState, target: CheckTarget | undefined): void {
 }
 
 /** It does not leave its pool, or not any more. */
-function stayed(step: Step, of: FamilyState): void {
+function stayed(of: FamilyState): void {
   of.isLeaving = false;
-  if (of.progress.kind === 'asking' && of.progress.inPlaceOf === 'labels') withdraw(step, of);
+  if (of.progress.kind === 'asking' && of.progress.inPlaceOf === 'labels') stopAsking(of);
 }
 
 /** The address is of the pool that selects the node: nothing is amiss with it. */
@@ -389,11 +383,11 @@ export function checked(step: Step, family: Family, result: CheckResult): void {
   // What is to be given back, a release finds out about.
   if (has === undefined || isLetGo(state)) return;
   if (result === 'lost') {
-    stayed(step, of);
+    stayed(of);
     if (state.seen.kind === 'notReady') lostWithItsInstance(step, of, state.seen.reason);
     else lost(step, of);
   } else if (result === 'there') {
-    stayed(step, of);
+    stayed(of);
     if (state.seen.kind === 'ready')
       belong(of, { ...has, ...target, pool: target?.pool ?? state.pool ?? has.pool });
   } else if (target !== undefined) {

@@ -1,12 +1,13 @@
 /** What an event means for a node: the state, an event and the time make the next state. Pure; decide.ts says what is then to be done. */
 import type { Family } from '../../model/address.ts';
+import { formatScope } from '../../model/scope.ts';
 import type { PoolSpec } from '../../model/settings.ts';
-import type { Grant } from '../messages.ts';
 import {
   abandon,
   associated,
   associateFailed,
-  granted,
+  selected,
+  selectFailed,
   isStillWanted,
   mayLackEphemeral,
   notMoved,
@@ -50,14 +51,16 @@ import {
   skipPause,
   startRelease,
   type Step,
-  withdraw,
+  stopAsking,
+  withdrawRequests,
 } from './step.ts';
 import * as words from './words.ts';
 
 export type Event =
   | { readonly kind: 'nodeChanged' }
   | { readonly kind: 'nodeDeleted'; readonly uid: string }
-  | { readonly kind: 'grant'; readonly grant: Grant }
+  /** A mutex was started that knows nothing of who waits. */
+  | { readonly kind: 'mutexStarted'; readonly scope: string }
   | { readonly kind: 'cancelled' }
   | { readonly kind: 'time' }
   /** The look takes longer than it should: why its first try failed. */
@@ -74,6 +77,7 @@ export function change(state: NodeState, now: Time, work: (step: Step) => void):
   const step: Step = { state, now, facts: [] };
   work(step);
   proceed(step);
+  withdrawRequests(state);
   refresh(state, now);
   // The watcher reads the memo of a failed run: the next one after a success is the first again.
   if (state.phase === 'assigned') state.failures = 0;
@@ -87,8 +91,8 @@ function handle(step: Step, event: Event): void {
       return tryAnew(step);
     case 'nodeDeleted':
       return nodeDeleted(step, event.uid);
-    case 'grant':
-      return granted(step, event.grant);
+    case 'mutexStarted':
+      return askMutexAgain(step, event.scope);
     case 'cancelled':
       state.cancelled = true;
       return;
@@ -101,6 +105,12 @@ function handle(step: Step, event: Event): void {
       return done(step, event);
     case 'failed':
       return failed(step, event);
+  }
+}
+
+function askMutexAgain({ state }: Step, scope: string): void {
+  for (const of of state.families) {
+    if (of.progress.kind === 'asking' && formatScope(of.progress.pool.scope) === scope) askAgain(of);
   }
 }
 
@@ -120,6 +130,7 @@ const whenDone: {
   readonly [Kind in Action['kind']]: (step: Step, action: Of<Kind>, result: Results[Kind]) => void;
 } = {
   look: (step, _, found) => looked(step, found),
+  select: (step, { family }, grant) => selected(step, family, grant),
   tell: ({ state, now }, { messages }) => {
     state.outbox.splice(0, messages.length);
     state.telling = { notBefore: now, tries: 0 };
@@ -139,6 +150,9 @@ const whenFailed: {
   readonly [Kind in Action['kind']]: (step: Step, action: Of<Kind>, failure: Failure) => void;
 } = {
   look: (step, _, failure) => lookFailed(step, failure),
+  select: (step, { family, request }, failure) => {
+    if (failure.cancelled !== true) selectFailed(step, family, request.requestId, failure);
+  },
   tell: (step, _, failure) => tellFailed(step, failure),
   associate: (step, { family }, failure) => associateFailed(step, family, failure),
   verify: (step, { family }, failure) => verifyFailed(step, family, failure),
@@ -184,7 +198,7 @@ export function begin(state: NodeState, action: Action, now: Time): void {
     };
   }
   if (action.kind === 'publish') state.publishing.count += 1;
-  if (!('family' in action)) return;
+  if (!('family' in action) || action.kind === 'select') return;
   const of = familyOf({ state }, action.family);
   if (of === undefined) return;
   const { progress } = of;
@@ -236,7 +250,7 @@ function interrupt(step: Step): void {
     if (of === undefined || !isChanging(of.progress)) notMoved(step, of, 'its address is being released');
   }
   for (const of of state.families) {
-    withdraw(step, of);
+    stopAsking(of);
     skipPause(of);
     const { progress } = of;
     if (progress.kind === 'claimed' && !progress.begun) abandon(step, of);
@@ -341,7 +355,7 @@ function startMove(step: Step): void {
     return;
   }
   const { progress, has } = of;
-  if (progress.kind === 'asking' && progress.inPlaceOf === 'labels') withdraw(step, of);
+  if (progress.kind === 'asking' && progress.inPlaceOf === 'labels') stopAsking(of);
   if (progress.kind === 'paused') of.progress = { kind: 'idle' };
   if (of.progress.kind !== 'idle') return;
   const query = has.pool.queries.find(({ family }) => family === of.family) ?? has.query;
@@ -349,18 +363,15 @@ function startMove(step: Step): void {
   if (wanted !== undefined) ask(step, of, wanted, 'move');
 }
 
-/** It waits for the mutex: asks again in time, gives a move up, and lets the taint go when it has waited for as long as its pool retries. */
+/** It waits for the mutex: gives a move up in time, and lets the taint go when it has waited for as long as its pool retries. */
 function wait(step: Step, of: FamilyState): void {
   const { now } = step;
   const { progress } = of;
   if (progress.kind !== 'asking') return;
-  if (progress.notBefore <= now) {
-    if (progress.inPlaceOf === 'move') {
-      withdraw(step, of);
-      notMoved(step, of, 'the mutex did not answer within 5 minutes: try again');
-      return;
-    }
-    askAgain(step, of);
+  if (progress.notBefore !== undefined && progress.notBefore <= now) {
+    stopAsking(of);
+    notMoved(step, of, 'the mutex did not answer within 5 minutes: try again');
+    return;
   }
   if (taintToleratedUntil(of) > now) return;
   of.gaveUpTaint = true;

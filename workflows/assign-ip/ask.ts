@@ -2,6 +2,7 @@
 import { type AddressQuery, type Family, type Instance } from '../../model/address.ts';
 import { formatScope } from '../../model/scope.ts';
 import type { PoolSpec } from '../../model/settings.ts';
+import type { NodeRequest } from '../../activities/contract.ts';
 import type { Holding } from '../messages.ts';
 import {
   type Asking,
@@ -10,14 +11,11 @@ import {
   type NodeState,
   type Purpose,
   refOf,
-  type Request,
   type Time,
   wishOf,
 } from './state.ts';
 import type { Step } from './step.ts';
 
-/** A node that waits asks again after this long, in case the mutex was terminated and forgot it. */
-const ASK_AGAIN_MS = 10 * MINUTE;
 /** Longer than the mutex takes to serve hundreds who wait at EC2's rate limit. */
 export const MOVE_ANSWER_MS = 5 * MINUTE;
 
@@ -28,7 +26,7 @@ interface Wanted {
 
 interface WantedRequest {
   readonly pool: PoolSpec;
-  readonly request: Omit<Request, 'requestId'>;
+  readonly request: Omit<NodeRequest, 'requestId'>;
 }
 
 /** @returns undefined where the pool or the instance is not known */
@@ -85,25 +83,32 @@ export function ask(
   { pool, request }: WantedRequest,
   inPlaceOf?: Purpose,
 ): void {
-  const named = { ...request, requestId: `${state.id}-${state.nextRequest++}` };
-  const notBefore = now + (inPlaceOf === 'move' ? MOVE_ANSWER_MS : ASK_AGAIN_MS);
-  of.progress = { kind: 'asking', request: named, pool, inPlaceOf, notBefore };
+  const named = openRequest(state, pool, request);
+  const untilAnswered = inPlaceOf === 'move' ? { notBefore: now + MOVE_ANSWER_MS } : {};
+  of.progress = { kind: 'asking', request: named, pool, inPlaceOf, repeats: 0, ...untilAnswered };
   of.askingSince ??= now;
   of.isNews = false;
-  state.outbox.push({ kind: 'request', scope: pool.scope, request: named });
+}
+
+/** Asks for the same with what is new about it, and keeps its place in the queue. */
+export function askOtherwise({ state }: Step, of: FamilyState, { pool, request }: WantedRequest): void {
+  if (of.progress.kind !== 'asking') return;
+  const { requestId } = of.progress.request;
+  if (JSON.stringify({ ...request, requestId }) === JSON.stringify(of.progress.request)) return;
+  const named = openRequest(state, pool, request);
+  of.progress = { ...of.progress, pool, request: named, told: undefined, replaces: requestId, repeats: 0 };
+}
+
+function openRequest(state: NodeState, { scope }: PoolSpec, request: WantedRequest['request']): NodeRequest {
+  const requestId = `${state.id}-${state.nextRequest++}`;
+  state.openRequests = [...state.openRequests, { requestId, scope }];
+  return { ...request, requestId };
 }
 
 /** The same once more: the mutex may have forgotten it. */
-export function askAgain({ state, now }: Pick<Step, 'state' | 'now'>, of: FamilyState): void {
+export function askAgain(of: FamilyState): void {
   if (of.progress.kind !== 'asking') return;
-  const { request, pool } = of.progress;
-  of.progress = { ...of.progress, notBefore: now + ASK_AGAIN_MS };
-  // The first may be on its way already. More than one that waits would say the same.
-  const isToBeSent = state.outbox
-    .slice(1)
-    .some((message) => message.kind === 'request' && message.request.requestId === request.requestId);
-  if (isToBeSent) return;
-  state.outbox.push({ kind: 'request', scope: pool.scope, request: { ...request, again: true } });
+  of.progress = { ...of.progress, repeats: of.progress.repeats + 1 };
 }
 
 /**

@@ -5,11 +5,12 @@
  * keeps its place: at most one for each family, one that changes the instance, one look, one write, one message to a mutex at a time.
  * So nothing waits behind a look that fails: a release needs its family's place only.
  */
-import type { Discovery, Verified } from '../../activities/contract.ts';
+import type { Discovery, NodeRequest, Verified } from '../../activities/contract.ts';
 import type { Association, Family, ReleaseOutcome } from '../../model/address.ts';
 import { phaseTraits } from '../../model/phase.ts';
 import type { BrakeVerdict } from '../../model/release-brake.ts';
-import type { AssignIpInput } from '../messages.ts';
+import type { PoolSpec } from '../../model/settings.ts';
+import type { AssignIpInput, Grant } from '../messages.ts';
 import type { PutBack } from './apply-claim.ts';
 import type { CheckResult } from './apply-look.ts';
 import { taintToleratedUntil } from './ask.ts';
@@ -29,6 +30,14 @@ import { publishedState } from './status.ts';
 
 export type Action =
   | { readonly kind: 'look' }
+  | {
+      readonly kind: 'select';
+      readonly family: Family;
+      readonly request: NodeRequest;
+      readonly pool: PoolSpec;
+      /** Counts the times that it asks for the same. */
+      readonly repeats: number;
+    }
   | { readonly kind: 'tell'; readonly messages: readonly ToMutex[] }
   | { readonly kind: 'associate'; readonly family: Family; readonly claim: Claim }
   | { readonly kind: 'verify'; readonly family: Family; readonly claim: Claim }
@@ -45,6 +54,7 @@ export type Of<Kind extends Action['kind']> = Extract<Action, { readonly kind: K
 /** What an action that came off has found out. */
 export interface Results {
   readonly look: Discovery;
+  readonly select: Grant;
   readonly tell: undefined;
   readonly associate: Association;
   readonly verify: Verified;
@@ -67,7 +77,7 @@ export type Result = {
 }[Action['kind']];
 
 /** What one action at a time is for. */
-export type Place = 'look' | 'tell' | 'publish' | 'giveBack' | Family;
+export type Place = 'look' | 'tell' | 'publish' | 'giveBack' | `select ${Family}` | Family;
 
 export interface Decision {
   readonly start: readonly Action[];
@@ -96,6 +106,11 @@ export function decide(
   begin(look(state, now));
   begin(giveBack(state, now));
   begin(publish(state, input, now));
+  const selects = state.families.flatMap((of) => select(of) ?? []);
+  for (const [place, action] of running) {
+    if (action.kind === 'select' && !selects.some((it) => isSameSelect(action, it))) cancel.push(place);
+  }
+  selects.forEach(begin);
   let isInstanceBusy = [...running.values()].some(changesInstance);
   for (const of of state.families) {
     const underWay = running.get(of.family);
@@ -118,6 +133,8 @@ export function placeOf(action: Action): Place {
     case 'tell':
     case 'publish':
       return action.kind;
+    case 'select':
+      return `select ${action.family}`;
     case 'weigh':
     case 'findHeirs':
       return 'giveBack';
@@ -167,6 +184,17 @@ function tell({ outbox, telling }: NodeState, now: Time): Action | undefined {
 
 function look({ look: next, cancelled }: NodeState, now: Time): Action | undefined {
   return next.kind === 'due' && next.notBefore <= now && !cancelled ? { kind: 'look' } : undefined;
+}
+
+/** It waits for the mutex as long as it takes. */
+function select({ family, progress }: FamilyState): Of<'select'> | undefined {
+  if (progress.kind !== 'asking') return undefined;
+  const { request, pool, repeats, told } = progress;
+  return { kind: 'select', family, request: { ...request, told: told !== undefined }, pool, repeats };
+}
+
+function isSameSelect(a: Of<'select'>, b: Of<'select'>): boolean {
+  return a.request.requestId === b.request.requestId && a.repeats === b.repeats;
 }
 
 /** What must be known before everything is given back: who else has the instance, and whether too many Nodes are gone at once. */

@@ -1,5 +1,6 @@
 /** Does what decide.ts says: one action, and the event that tells what became of it. Nothing else awaits anything. */
 import {
+  ApplicationFailure,
   getExternalWorkflowHandle,
   isCancellation,
   log,
@@ -8,13 +9,13 @@ import {
 } from '@temporalio/workflow';
 import type { PublishInput } from '../../activities/contract.ts';
 import { type Family, familyName } from '../../model/address.ts';
+import { isGrant } from '../signal-input.ts';
 import { failureMessage, failureType } from '../failures.ts';
 import {
   addressPoolWorkflowId,
   type AssignIpInput,
   type Assignment,
   freedSignal,
-  requestSignal,
   settleSignal,
   withdrawSignal,
 } from '../messages.ts';
@@ -23,6 +24,7 @@ import {
   FEW,
   firstLook,
   pacedActivities,
+  selectActivity,
   unpacedActivities,
   verifyActivity,
 } from './activities.ts';
@@ -77,6 +79,19 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
     }
     // Tried again as the pool's settings say; the UI shows it with its attempts.
     return onCluster().discover.executeWithOptions({ summary: name }, [asked]);
+  }
+
+  /** Completed by the mutex. A cancelled one is not waited for: the mutex is told. */
+  async function select({ request, pool }: Of<'select'>): Promise<Results['select']> {
+    const wanted = request.pinned === undefined ? '' : ` (${request.pinned})`;
+    const summary = `an ${familyName(request.query.family)} address of pool ${pool.name}${wanted}`;
+    const answer = await selectActivity(pool.scope, request.told === true).executeWithOptions({ summary }, [
+      { scope: pool.scope, request },
+    ]);
+    // Anybody who may write to Temporal can complete an activity.
+    if (!isGrant(answer))
+      throw ApplicationFailure.create({ type: 'Invalid', message: 'The answer is none of the mutex.' });
+    return answer;
   }
 
   function associate({ family, claim }: Of<'associate'>): Promise<Results['associate']> {
@@ -203,13 +218,13 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
 
   async function send(message: ToMutex): Promise<void> {
     const mutex = getExternalWorkflowHandle(addressPoolWorkflowId(message.scope));
-    const { workflowId, runId } = workflowInfo();
+    const { workflowId } = workflowInfo();
     try {
       switch (message.kind) {
-        case 'request':
-          return await mutex.signal(requestSignal, { workflowId, runId, ...message.request });
-        case 'withdraw':
-          return await mutex.signal(withdrawSignal, { workflowId, requestId: message.requestId });
+        case 'withdraw': {
+          const { requestId, replaced = false } = message;
+          return await mutex.signal(withdrawSignal, { workflowId, requestId, replaced });
+        }
         case 'settle': {
           const { addressId, token, outcome } = message;
           return await mutex.signal(settleSignal, { workflowId, addressId, token, outcome });
@@ -220,16 +235,14 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
         }
       }
     } catch (error) {
-      // Where no mutex runs there is no claim to end and nobody who waits: only who asks needs one.
+      // Where no mutex runs there is no claim to end and nobody who waits.
       log.warn('no mutex runs for the scope', { error: failureMessage(error) });
-      if (message.kind !== 'request') return;
-      await onCluster().startAddressPool({ scope: message.scope });
-      await mutex.signal(requestSignal, { workflowId, runId, ...message.request });
     }
   }
 
   const runs: Runs = {
     look: (_, onDelay) => look(onDelay),
+    select,
     tell: tellMutex,
     associate,
     verify,

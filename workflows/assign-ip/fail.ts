@@ -1,5 +1,4 @@
 /** A family, or the node, that no further try of now can help. Pure. */
-import { askAgain } from './ask.ts';
 import type { Failure } from './decide.ts';
 import { type FamilyState, growingPause, lookAgain, MINUTE } from './state.ts';
 import { letGo, note, say, skipPause, type Step } from './step.ts';
@@ -53,7 +52,6 @@ export function tryAnew(step: Pick<Step, 'state' | 'now'>): void {
   for (const of of step.state.families) {
     of.isNews = true;
     skipPause(of);
-    askAgain(step, of);
   }
   goOn(step);
 }

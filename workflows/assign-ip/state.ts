@@ -6,13 +6,13 @@
  * what the last look at the Node and its instance found (`look`, `seen`, `pool`, `instance`). Progress: what is being done about each
  * family's address.
  */
+import type { NodeRequest } from '../../activities/contract.ts';
 import type { AddressQuery, AddressRef, Family, Instance, InstanceRef } from '../../model/address.ts';
 import { formatScope, type Scope } from '../../model/scope.ts';
 import type { Selection } from '../../model/selection.ts';
 import type { PoolSpec } from '../../model/settings.ts';
 import type { Phase } from '../../model/phase.ts';
 import type {
-  AddressRequest,
   AssignIpInput,
   Assignment,
   ClaimOutcome,
@@ -80,6 +80,8 @@ export interface NodeState {
   cancelled: boolean;
   /** To be told to the mutexes, in this order. What is sent is taken out; a run does not end before all is. */
   outbox: ToMutex[];
+  /** Requests that a mutex may still answer. One that is not wanted any more is withdrawn. */
+  openRequests: readonly { readonly requestId: string; readonly scope: Scope }[];
   telling: { readonly notBefore: Time; readonly tries: number };
 
   // ---- what is shown ----
@@ -215,19 +217,20 @@ export interface Releasing {
 /** Why another address takes the place of the one that the node has: an operator moved it, or its labels did. */
 export type Purpose = 'move' | 'labels';
 
-/** Without what tells whose it is: that is said as it is sent. */
-export type Request = Omit<AddressRequest, 'workflowId' | 'runId'>;
-
 export interface Asking {
   readonly kind: 'asking';
-  readonly request: Request;
+  readonly request: NodeRequest;
   /** The pool that it asks for, by the name in the request. */
   readonly pool: PoolSpec;
   readonly inPlaceOf?: Purpose | undefined;
   /** What the mutex said last about why it waits. */
-  readonly told?: string;
-  /** When it asks again, in case that the mutex has forgotten it; of a move: when it gives up. */
-  readonly notBefore: Time;
+  readonly told?: string | undefined;
+  /** The request whose place in the queue it takes. */
+  readonly replaces?: string;
+  /** How often it asked anew, in case that the mutex has forgotten it. */
+  readonly repeats: number;
+  /** Of a move: when it gives up. */
+  readonly notBefore?: Time;
 }
 
 /** The pool that an address is perhaps of: the Node's, or its filter, is another one than when it was assigned. */
@@ -298,8 +301,7 @@ export type End =
 
 /** What is told to a mutex. */
 export type ToMutex = { readonly scope: Scope } & (
-  | { readonly kind: 'request'; readonly request: Request }
-  | { readonly kind: 'withdraw'; readonly requestId: string }
+  | { readonly kind: 'withdraw'; readonly requestId: string; readonly replaced?: boolean }
   | {
       readonly kind: 'settle';
       readonly addressId: string;
@@ -345,6 +347,7 @@ export function newNodeState(input: AssignIpInput, id: string, now: Time): NodeS
     became: [],
     cancelled: false,
     outbox: [],
+    openRequests: [],
     telling: { notBefore: now, tries: 0 },
     phase: 'discovering',
     since: new Date(now).toISOString(),

@@ -41,12 +41,21 @@ export function familyOf({ state }: Pick<Step, 'state'>, family: Family): Family
   return state.families.find((of) => of.family === family);
 }
 
-/** Takes back what was asked for. What is granted all the same goes back when it comes. */
-export function withdraw({ state }: Step, of: FamilyState): void {
-  if (of.progress.kind !== 'asking') return;
-  const { pool, request } = of.progress;
-  of.progress = { kind: 'idle' };
-  state.outbox.push({ kind: 'withdraw', scope: pool.scope, requestId: request.requestId });
+/** It does not ask any more. The mutex is told by {@link withdrawRequests}. */
+export function stopAsking(of: FamilyState): void {
+  if (of.progress.kind === 'asking') of.progress = { kind: 'idle' };
+}
+
+/** Tells the mutex which requests are not wanted any more. It drops what it may have granted to them meanwhile. */
+export function withdrawRequests(state: NodeState): void {
+  const wanted = state.families.flatMap(({ progress }) => (progress.kind === 'asking' ? progress : []));
+  const isWanted = (id: string): boolean => wanted.some(({ request }) => request.requestId === id);
+  for (const { requestId, scope } of state.openRequests) {
+    if (isWanted(requestId)) continue;
+    const replaced = wanted.some(({ replaces }) => replaces === requestId);
+    state.outbox.push({ kind: 'withdraw', scope, requestId, ...(replaced ? { replaced } : {}) });
+  }
+  state.openRequests = state.openRequests.filter(({ requestId }) => isWanted(requestId));
 }
 
 export function settle(
@@ -71,7 +80,7 @@ export function reportFreed({ state }: Step, scope: Scope, addressId: string, di
 /** The node is not to have an address now: what is asked for is taken back, and what pauses goes no further. */
 export function letGo(step: Step): void {
   for (const of of step.state.families) {
-    withdraw(step, of);
+    stopAsking(of);
     skipPause(of);
   }
 }

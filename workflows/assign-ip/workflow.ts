@@ -23,16 +23,15 @@ import {
 import {
   type AssignIpInput,
   type AssignIpStatus,
-  grantSignal,
+  mutexStartedSignal,
   nodeChangedSignal,
   nodeDeletedSignal,
   searchAttributes,
   statusQuery,
 } from '../messages.ts';
 import { isToContinueAsNew } from '../long-history.ts';
-import { isGrant, isNodeUid, shown as shownInput } from '../signal-input.ts';
+import { isMutexStarted, isNodeUid, shown as shownInput } from '../signal-input.ts';
 import { apply, begin, change, type Event } from './apply.ts';
-import { askAgain } from './ask.ts';
 import type { NodeCommand } from './commands/command.ts';
 import { nodeCommands } from './commands/index.ts';
 import { type Action, decide, type Decision, type Place, placeOf } from './decide.ts';
@@ -72,8 +71,6 @@ class NodeRun {
     this.#input = input;
     this.#effects = createEffects(state, input);
     this.#memo = JSON.stringify(memoOf(state));
-    // A claim's holder is known by its run: that is another one now.
-    for (const of of state.families) askAgain({ state, now: Date.now() }, of);
     this.#setHandlers();
   }
 
@@ -96,10 +93,10 @@ class NodeRun {
       this.#show();
       if (decision.end !== undefined) return decision.end;
       if (this.#isToContinueAsNew()) return { kind: 'continued', node: this.#state.node };
-      this.#act(decision);
+      this.#act(isToContinueAsNew() ? this.#withoutSelect(decision) : decision);
       this.#isChanged = false;
       this.#setTimer(decision.wakeAt);
-      await condition(() => this.#isChanged || this.#isToContinueAsNew());
+      await condition(() => this.#isChanged || (isToContinueAsNew() && this.#isOnlyAsking()));
     }
   }
 
@@ -154,9 +151,21 @@ class NodeRun {
     this.#isChanged = true;
   }
 
+  /** The next run asks again by the same request: the mutex keeps its place. */
+  #withoutSelect({ start, cancel, ...rest }: Decision): Decision {
+    const asking = [...this.#running].flatMap(([place, { action }]) =>
+      action.kind === 'select' ? place : [],
+    );
+    return { ...rest, start: start.filter(({ kind }) => kind !== 'select'), cancel: [...cancel, ...asking] };
+  }
+
   /** Not in the middle of something: what an action found out would be lost. */
   #isToContinueAsNew(): boolean {
     return this.#running.size === 0 && isToContinueAsNew();
+  }
+
+  #isOnlyAsking(): boolean {
+    return [...this.#running.values()].every(({ action }) => action.kind === 'select');
   }
 
   // ---- the end ----
@@ -230,9 +239,9 @@ class NodeRun {
       if (isNodeUid(seen)) this.take({ kind: 'nodeDeleted', uid: seen.uid });
       else this.#ignore('nodeDeleted', seen);
     });
-    setHandler(grantSignal, (grant) => {
-      if (isGrant(grant)) this.take({ kind: 'grant', grant });
-      else this.#ignore('grant', grant);
+    setHandler(mutexStartedSignal, (seen) => {
+      if (isMutexStarted(seen)) this.take({ kind: 'mutexStarted', scope: seen.scope });
+      else this.#ignore('mutexStarted', seen);
     });
     for (const command of nodeCommands) this.#setCommand(command);
   }

@@ -13,6 +13,12 @@ export interface Claim {
   /** The run that was asked for last: its holder may continue as new. */
   runId: string;
   readonly requestId: string;
+  /** The node's activity that the grant completes. */
+  activityId: string;
+  /** The instance was seen to hold the address already. */
+  readonly held: boolean;
+  /** The node asks again for what was granted: the grant has not reached it, and is delivered once more. */
+  isAskedAgain?: true;
   /**
    * `granted`: its holder works on it. `lingering`: its holder is done, but the provider's lists may not show yet what
    * it did, so the address is not offered again until a list shows who has it, or the deadline has passed.

@@ -30,7 +30,7 @@ export function beginForecast(
   gone: readonly string[],
   now: number,
 ): Forecast {
-  for (const workflowId of gone) withdraw(state, workflowId);
+  for (const workflowId of gone) withdraw(state, { workflowId }, now);
   const waited = new Set(state.queue.map(keyOf));
   for (const asked of requests) request(state, asked, now);
   const unpaced: PoolState = { ...state, bucket: newBucket(UNLIMITED, now) };

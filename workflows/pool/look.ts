@@ -2,7 +2,7 @@
  * A look: one list for all that wait, and the decision who gets what. Pure; AddressPoolWorkflow makes the list between
  * {@link beginLook} and {@link decide}.
  */
-import type { SelectInput, SelectResult } from '../../activities/contract.ts';
+import type { ListInput, ListResult } from '../../activities/contract.ts';
 import type { Grant } from '../messages.ts';
 import { dropExpired, removeWhere } from './claims.ts';
 import { Offer, type Waiting } from './offer.ts';
@@ -14,20 +14,23 @@ import { LONGEST_EMPTY_BACKOFF_MS, type PoolState } from './state.ts';
 export const LOOK_GAP_MS = 200;
 
 /**
- * So many are answered by one look; the others by the next one, at once. Their answers are this many signals in the history, and
+ * So many are answered by one look; the others by the next one, at once. Their answers are the input of one activity, and
  * between two looks the mutex may continue as new. When a pool runs dry, thousands are told.
  */
 export const MOST_ANSWERS = 500;
 
 /** What to list for those who wait: one entry for each pool. */
-export type Look = Omit<SelectInput, 'scope'>;
+export type Look = Omit<ListInput, 'scope'>;
 export type PlannedPool = Look['pools'][number];
 
 /** What a look found. */
-export type Found = SelectResult;
+export type Found = ListResult;
 
+/** An answer to a node: the result of its activity `select`. */
 export interface Message {
   readonly workflowId: string;
+  readonly runId: string;
+  readonly activityId: string;
   readonly grant: Grant;
 }
 
@@ -103,7 +106,7 @@ export function decide(
     }
     const outcome = offers.get(waiter.poolKey)?.answer(waiter, reserved, now) ?? 'later';
     if (typeof outcome === 'string') waits.push(outcome);
-    else messages.push({ workflowId: waiter.workflowId, grant: outcome });
+    else messages.push(messageTo(waiter, outcome));
     const isGiven = typeof outcome !== 'string' && outcome.kind === 'granted' && !outcome.held;
     if (isGiven) given.set(waiter.poolKey, (given.get(waiter.poolKey) ?? 0) + 1);
   }
@@ -115,6 +118,20 @@ export function decide(
   if (waits.includes('paced')) state.lookSoon = true;
   else if (waits.includes('empty')) growBackoff(state);
   return messages;
+}
+
+/** Grants that have not reached their nodes, which ask again. They are delivered once more. */
+export function repeatedGrants(state: PoolState): Message[] {
+  const repeated = state.claims.filter(({ isAskedAgain }) => isAskedAgain === true);
+  return repeated.map((claim) => {
+    delete claim.isAskedAgain;
+    const { requestId, address, token, held } = claim;
+    return messageTo(claim, { kind: 'granted', requestId, address, token, held });
+  });
+}
+
+function messageTo({ workflowId, runId, activityId }: Omit<Message, 'grant'>, grant: Grant): Message {
+  return { workflowId, runId, activityId, grant };
 }
 
 /** Ids and IPs of what pinned waiters wait for: nobody else is offered it, even if he stands before them. */

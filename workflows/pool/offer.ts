@@ -1,5 +1,5 @@
 /** What one pool has to offer in one look, and what each waiter is answered. Pure. */
-import type { SelectedPool } from '../../activities/contract.ts';
+import type { ListedPool } from '../../activities/contract.ts';
 import type { AddressRef } from '../../model/address.ts';
 import type { Grant, Holding } from '../messages.ts';
 import { addClaim, CLAIM_MS, claimOn } from './claims.ts';
@@ -13,16 +13,16 @@ export type Waiting = 'paced' | 'empty' | 'later';
 
 export class Offer {
   private readonly state: PoolState;
-  private readonly found: SelectedPool;
+  private readonly found: ListedPool;
   private readonly free: AddressRef[];
   private readonly mayHaveMore: boolean;
   /** What the look asked for and what it found, by the waiter's workflow. */
   private readonly askedHolds: Map<string, readonly string[]>;
   private readonly held: Map<string, AddressRef>;
   private readonly askedPins: Map<string, string>;
-  private readonly pinned: Map<string, SelectedPool['pinned'][number]>;
+  private readonly pinned: Map<string, ListedPool['pinned'][number]>;
 
-  constructor(state: PoolState, looked: PlannedPool, found: SelectedPool) {
+  constructor(state: PoolState, looked: PlannedPool, found: ListedPool) {
     this.state = state;
     this.found = found;
     this.free = [...found.free];
@@ -163,6 +163,8 @@ function claim(state: PoolState, waiter: Waiter, address: AddressRef, now: numbe
     family: waiter.family,
     runId: waiter.runId,
     requestId: waiter.requestId,
+    activityId: waiter.activityId,
+    held,
     state: 'granted',
     deadline: now + CLAIM_MS,
   });

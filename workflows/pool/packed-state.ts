@@ -9,6 +9,7 @@ type PackedWaiter = [
   workflowId: string,
   runId: string,
   requestId: string,
+  activityId: string,
   poolKey: string,
   priority: number,
   seq: number,
@@ -58,7 +59,16 @@ function fitting(queue: PackedWaiter[]): PackedWaiter[] {
 }
 
 function packWaiter(w: Waiter): PackedWaiter {
-  const packed: PackedWaiter = [w.workflowId, w.runId, w.requestId, w.poolKey, w.priority, w.seq, w.since];
+  const packed: PackedWaiter = [
+    w.workflowId,
+    w.runId,
+    w.requestId,
+    w.activityId,
+    w.poolKey,
+    w.priority,
+    w.seq,
+    w.since,
+  ];
   if (w.prefers !== undefined) packed.push(w.told ?? 0, w.pinned ?? 0, w.holds ?? 0, w.prefers);
   else if (w.holds !== undefined) packed.push(w.told ?? 0, w.pinned ?? 0, w.holds);
   else if (w.pinned !== undefined) packed.push(w.told ?? 0, w.pinned);
@@ -76,7 +86,20 @@ export function unpack(packed: PackedPoolState): PoolState {
 }
 
 function unpackWaiter({ pools }: PackedPoolState, packed: PackedWaiter): Waiter | undefined {
-  const [workflowId, runId, requestId, poolKey, priority, seq, since, told, pinned, holds, prefers] = packed;
+  const [
+    workflowId,
+    runId,
+    requestId,
+    activityId,
+    poolKey,
+    priority,
+    seq,
+    since,
+    told,
+    pinned,
+    holds,
+    prefers,
+  ] = packed;
   const family = pools[poolKey]?.query.family;
   if (family === undefined) return undefined;
   return {
@@ -84,6 +107,7 @@ function unpackWaiter({ pools }: PackedPoolState, packed: PackedWaiter): Waiter 
     family,
     runId,
     requestId,
+    activityId,
     poolKey,
     priority,
     seq,

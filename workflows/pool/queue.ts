@@ -14,6 +14,8 @@ export interface WaiterId {
 export interface Waiter extends WaiterId {
   runId: string;
   readonly requestId: string;
+  /** The node's activity that an answer completes. */
+  activityId: string;
   /** Key of the pool in the state's pools. */
   readonly poolKey: string;
   readonly priority: number;

@@ -12,7 +12,7 @@
  */
 import { type AddressQuery, families } from '../../model/address.ts';
 import type { RateLimit } from '../../model/settings.ts';
-import type { AddressRequest, Settlement } from '../messages.ts';
+import type { AddressRequest, Settlement, Withdrawal } from '../messages.ts';
 import { CLAIM_MS, type Claim, linger, overdue, removeWhere } from './claims.ts';
 import { type Clock, newClock } from './clock.ts';
 import { type Bucket, newBucket, refill, slowDown, take } from './pacing.ts';
@@ -34,6 +34,8 @@ export interface PoolState {
   readonly claims: Claim[];
   readonly bucket: Bucket;
   readonly clock: Clock;
+  /** Requests that ended lately. They may still arrive, by an activity that is late. The oldest first. */
+  readonly over: { readonly workflowId: string; readonly requestId: string; readonly until: number }[];
   /** Somebody waits and something may have changed: look at once (as pacing allows). */
   lookSoon: boolean;
   /** Pause before the next look at pools that were found empty; grows while nothing changes. */
@@ -43,6 +45,9 @@ export interface PoolState {
 
 export const FIRST_EMPTY_BACKOFF_MS = 2_000;
 export const LONGEST_EMPTY_BACKOFF_MS = 60_000;
+/** Longer than an activity is late that sends a request: a worker may have been stopped in the middle of it. */
+export const OVER_MS = 10 * 60_000;
+const MAX_OVER = 1_000;
 
 export function newPoolState(pacing: RateLimit, now: number): PoolState {
   return {
@@ -53,6 +58,7 @@ export function newPoolState(pacing: RateLimit, now: number): PoolState {
     claims: [],
     bucket: newBucket(pacing, now),
     clock: newClock(now),
+    over: [],
     lookSoon: false,
     emptyBackoffMs: FIRST_EMPTY_BACKOFF_MS,
     lastLookAt: 0,
@@ -60,30 +66,36 @@ export function newPoolState(pacing: RateLimit, now: number): PoolState {
 }
 
 /**
- * A node asks for an address of one family. The same request again changes nothing once it is granted, nor while it waits if it is
- * only `again`; a later one takes the place of an earlier one.
+ * A node asks for an address of one family. The same request again changes nothing: while it waits it keeps its place, and what was
+ * granted is delivered once more. A later one takes the place of an earlier one.
  */
 export function request(state: PoolState, asked: AddressRequest, now: number): void {
   const id: WaiterId = { workflowId: asked.workflowId, family: asked.query.family };
+  const { requestId, runId, activityId } = asked;
+  // Its activity was late: the node has taken it back, or has used what was granted.
+  if (isOver(state, asked, now)) return;
   const granted = state.claims.find((c) => isOf(id)(c) && c.state === 'granted');
-  if (granted?.requestId === asked.requestId) {
-    // Its holder may have continued as new since.
-    granted.runId = asked.runId;
+  if (granted?.requestId === requestId) {
+    Object.assign(granted, { runId, activityId, isAskedAgain: true });
     return;
   }
   // Its holder does not act on the claim any more: whether it associated, a list will show.
   if (granted !== undefined) linger(granted, now);
-  // It waits as it did, and was told what there is to tell.
   const waiting = find(state.queue, id);
-  if (asked.again === true && waiting?.requestId === asked.requestId) {
-    waiting.runId = asked.runId;
+  if (waiting?.requestId === requestId) {
+    Object.assign(waiting, { runId, activityId });
+    if (waiting.told === undefined || asked.told === true) return;
+    // It has not heard why it waits.
+    delete waiting.told;
+    lookSoon(state);
     return;
   }
   const before = remove(state.queue, id);
   insert(state.queue, {
     ...id,
-    runId: asked.runId,
-    requestId: asked.requestId,
+    runId,
+    requestId,
+    activityId,
     poolKey: poolKey(state, asked),
     priority: asked.priority,
     seq: before?.seq ?? state.nextSeq++,
@@ -93,6 +105,13 @@ export function request(state: PoolState, asked: AddressRequest, now: number): v
     ...(asked.prefers === undefined ? {} : { prefers: asked.prefers }),
   });
   lookSoon(state);
+}
+
+function isOver({ over }: PoolState, asked: AddressRequest, now: number): boolean {
+  return over.some(
+    ({ workflowId, requestId, until }) =>
+      requestId === asked.requestId && workflowId === asked.workflowId && until > now,
+  );
 }
 
 type Pools = PoolState['pools'];
@@ -127,16 +146,34 @@ function poolKey(state: PoolState, { pool: name, query: asked }: AddressRequest)
 }
 
 /**
- * A node does not want an address any more. A claim that crosses this is settled by the node.
- *
- * @param requestId only what was asked for by this request; without it, whatever the node waits for
+ * A node does not want an address any more. What was granted to the request has not reached it, so nobody has acted on it: the claim
+ * is dropped.
  */
-export function withdraw(state: PoolState, workflowId: string, requestId?: string): void {
+export function withdraw(
+  state: PoolState,
+  { workflowId, requestId, replaced }: Withdrawal,
+  now: number,
+): void {
   for (const family of families) {
     const waiter = find(state.queue, { workflowId, family });
     const isMeant = requestId === undefined || waiter?.requestId === requestId;
-    if (waiter !== undefined && isMeant) remove(state.queue, waiter);
+    // One that is replaced keeps its place for the other.
+    if (waiter !== undefined && isMeant && replaced !== true) remove(state.queue, waiter);
   }
+  if (requestId === undefined) return;
+  const claims = state.claims.length;
+  removeWhere(
+    state.claims,
+    (c) => c.requestId === requestId && c.workflowId === workflowId && c.state === 'granted',
+  );
+  if (state.claims.length < claims) lookSoon(state);
+  rememberOver(state, workflowId, requestId, now);
+}
+
+function rememberOver({ over }: PoolState, workflowId: string, requestId: string, now: number): void {
+  over.push({ workflowId, requestId, until: now + OVER_MS });
+  const isOld = ({ until }: (typeof over)[number]): boolean => until <= now;
+  while (over.length > MAX_OVER || (over[0] !== undefined && isOld(over[0]))) over.shift();
 }
 
 /** A node says how its claim ended. A settlement without its claim is old or repeated, and changes nothing. */
@@ -147,6 +184,7 @@ export function settle(state: PoolState, settlement: Settlement, now: number): v
   // A lingering claim waits for a list, and for its holder's word that it did nothing.
   if (claim.state !== 'granted' && outcome !== 'abandoned') return;
   if (claim.workflowId !== workflowId || claim.address.id !== addressId) return;
+  rememberOver(state, workflowId, claim.requestId, now);
   if (outcome === 'throttled') slowDown(state.bucket, now);
   if (outcome === 'throttled' || outcome === 'abandoned') {
     removeWhere(state.claims, (c) => c === claim);
@@ -187,10 +225,4 @@ export function checkedHolders(state: PoolState, closed: readonly string[], now:
     if (gone.has(claim.runId)) linger(claim, now);
     else claim.deadline = now + CLAIM_MS;
   }
-}
-
-/** A grant could not be delivered: no such workflow runs. Nobody acted on it. */
-export function undelivered(state: PoolState, token: number): void {
-  removeWhere(state.claims, (c) => c.token === token && c.state === 'granted');
-  if (state.queue.length > 0) lookSoon(state);
 }

@@ -1,6 +1,7 @@
 import { assignmentsOf } from '../state.ts';
 import type { AssignCommand } from '../../messages.ts';
 import { isAssignCommand, isCommand } from '../../signal-input.ts';
+import { askAgain } from '../ask.ts';
 import { tryAnew } from '../fail.ts';
 import type { NodeState } from '../state.ts';
 import { checkAddressName, checkFamily, DELETED, familyFor, nodeCommand } from './command.ts';
@@ -26,6 +27,7 @@ export const assign = nodeCommand<AssignCommand>({
     const named = address === undefined ? undefined : { address, ...(family && { family }) };
     state.wanted = named === undefined ? {} : { ...state.wanted, [familyFor(state, named)]: named.address };
     tryAnew(step);
+    state.families.forEach(askAgain);
   },
 });
 

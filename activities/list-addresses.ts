@@ -2,29 +2,29 @@
 import { canonicalIp } from '../clouds/ip.ts';
 import { CloudError, type CloudProvider } from '../clouds/provider.ts';
 import type { Address, AddressRef } from '../model/address.ts';
-import type { SelectedPool, SelectInput, SelectResult } from './contract.ts';
+import type { ListedPool, ListInput, ListResult } from './contract.ts';
 
-type AskedPool = SelectInput['pools'][number];
+type AskedPool = ListInput['pools'][number];
 
 /**
  * One list for each pool, all at once.
  *
  * @throws CloudError if a pool cannot be listed now; one that can never be listed is reported as its `error`
  */
-export async function selectAddresses(
+export async function listAddresses(
   provider: CloudProvider,
-  { pools: asked, claimed: claimedIds }: Omit<SelectInput, 'scope'>,
-): Promise<SelectResult> {
+  { pools: asked, claimed: claimedIds }: Omit<ListInput, 'scope'>,
+): Promise<ListResult> {
   const claimed = new Set(claimedIds);
   const holders = new Map<string, string | null>();
   const pools = await Promise.all(
-    asked.map(async (pool): Promise<SelectedPool> => {
+    asked.map(async (pool): Promise<ListedPool> => {
       try {
         const addresses = await listPool(provider, pool, claimed.size);
         for (const { id, association } of addresses) {
           if (claimed.has(id)) holders.set(id, association?.instanceId ?? null);
         }
-        return selectedPool(pool, addresses, claimed);
+        return listedPool(pool, addresses, claimed);
       } catch (error) {
         if (!isPermanent(error)) throw error;
         const denied = error.kind === 'Denied' ? { denied: true } : {};
@@ -49,7 +49,7 @@ async function listPool(provider: CloudProvider, pool: AskedPool, claims: number
   return [...listed, ...read.filter((address) => address !== undefined)];
 }
 
-function selectedPool(pool: AskedPool, addresses: readonly Address[], claimed: Set<string>): SelectedPool {
+function listedPool(pool: AskedPool, addresses: readonly Address[], claimed: Set<string>): ListedPool {
   const byName = new Map(addresses.flatMap((address) => namesOf(address).map((name) => [name, address])));
   const find = (name: string): Address | undefined => byName.get(name) ?? byName.get(canonicalIp(name));
   const wantedBy = new Map(pool.pinned.map(({ workflowId, wanted }) => [workflowId, find(wanted)]));
