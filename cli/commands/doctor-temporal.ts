@@ -1,5 +1,5 @@
 /** What `kubeip doctor` finds out about Temporal itself, with the operator's own access. */
-import { isGrpcServiceError } from '@temporalio/client';
+import { isGrpcServiceError, ServiceError } from '@temporalio/client';
 import { searchAttributeCliTypes, searchAttributeNumbers } from '../../program/search-attributes.ts';
 import { readClusterRecord } from '../../program/cluster-record.ts';
 import type { Scope } from '../../model/scope.ts';
@@ -20,6 +20,7 @@ export async function temporalChecks(session: Session): Promise<Check[]> {
     ...(await namespaceChecks(session)),
     ...(await attributeChecks(session)),
     await identityCheck(session),
+    await taskCheck(session),
   ];
 }
 
@@ -96,6 +97,34 @@ async function identityCheck({ client, cluster }: Session): Promise<Check> {
     `uid ${clusterUid} of kube-system, since ${since.toISOString()}; ` +
     'a worker or watcher that reaches another cluster ends with exit code 11, and says why';
   return { area, what, verdict: 'ok', detail };
+}
+
+/** So many are named; the query finds the others. */
+const MAX_NAMED = 5;
+
+/**
+ * Workflows whose tasks fail one after the other: they stand still, and nothing else says so. Temporal notes them in a search attribute of
+ * its own after five tries ("Detect workflow task failures", from server 1.30 on).
+ */
+async function taskCheck({ client, cluster, namespace }: Session): Promise<Check> {
+  const what = 'workflow tasks';
+  const query =
+    "ExecutionStatus='Running' AND TemporalReportedProblems IN ('category=WorkflowTaskFailed', 'category=WorkflowTaskTimedOut') " +
+    `AND (KubeipCluster='${cluster}' OR WorkflowType='AddressPoolWorkflow')`;
+  const stuck: string[] = [];
+  try {
+    for await (const { workflowId } of client.workflow.list({ query })) stuck.push(workflowId);
+  } catch (error) {
+    const cause = error instanceof ServiceError ? error.cause : error;
+    if (!isGrpcServiceError(cause)) throw error;
+    return { area, what, verdict: 'untested', detail: `the server does not tell: ${cause.details}` };
+  }
+  if (stuck.length === 0) return { area, what, verdict: 'ok', detail: 'no workflow whose tasks fail' };
+  const named = stuck.slice(0, MAX_NAMED).join(', ') + (stuck.length > MAX_NAMED ? ', …' : '');
+  const detail =
+    `${stuck.length} stand still, their tasks fail: ${named}. The worker's log says why. After a rollout roll back; otherwise: ` +
+    `temporal workflow reset --namespace ${namespace} --workflow-id ${stuck[0]} --type LastWorkflowTask --reason "its tasks fail"`;
+  return { area, what, verdict: 'problem', detail };
 }
 
 export interface QueueChecks {
