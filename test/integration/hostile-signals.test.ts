@@ -153,20 +153,23 @@ async function flood(handle: WorkflowHandle, signal: string): Promise<void> {
   });
 }
 
+type PendingActivity = NonNullable<
+  Awaited<ReturnType<WorkflowHandle['describe']>>['raw']['pendingActivities']
+>[number];
+
 test('an answer that the mutex never gave does not end the wait of a node', async () => {
   const node = await harness.addNode('forged-1', { pool: 'granted' });
   await harness.waitForPhase(node, 'waiting');
   const handle = harness.handle(node);
   const forge = async (answer: unknown): Promise<string> => {
+    const isSelect = (it: PendingActivity): boolean => it.activityType?.name === 'select';
     const { runId, raw } = await waitFor(
-      'its activity',
+      'its activity to be asked',
       () => handle.describe(),
       ({ raw: { pendingActivities } }) =>
-        pendingActivities?.some(({ activityType: type, state }) => type?.name === 'select' && state === 2) ===
-        true,
+        pendingActivities?.some((it) => isSelect(it) && it.lastStartedTime) === true,
     );
-    const activityId =
-      raw.pendingActivities?.find(({ activityType: type }) => type?.name === 'select')?.activityId ?? '';
+    const activityId = raw.pendingActivities?.find(isSelect)?.activityId ?? '';
     await harness.client.activity.complete({ workflowId: handle.workflowId, runId, activityId }, answer);
     return activityId;
   };
