@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { Command } from 'commander';
 import { cacheRoot } from '../sandbox/tools/cache.ts';
 import {
+  costliestFiles,
   markdownTables,
   type Report,
   readReport,
@@ -38,7 +39,10 @@ const command = new Command('npm test --')
   )
   .option('--suite <names...>', `only these: ${suites.map(({ name }) => name).join(', ')}`, [])
   .option('--changed [commit]', 'only the suites that the change since that commit touches (default: HEAD)')
-  .option('--slowest <count>', 'also print that many of the slowest tests')
+  .option(
+    '--slowest <count>',
+    'also print that many of the slowest tests, and of the files that compute most',
+  )
   .option(
     '--workers <count>',
     'so many files at once (default: twice the cores, or as many where no server runs)',
@@ -74,8 +78,9 @@ async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'kubeip-test-'));
   try {
     const reportFile = join(folder, 'report.json');
-    const code = await runJest(chosen, reportFile, folder);
-    const report = readReport(reportFile, root);
+    const cpuLog = join(folder, 'cpu-seconds.jsonl');
+    const code = await runJest(chosen, reportFile, folder, cpuLog);
+    const report = readReport(reportFile, root, cpuLog);
     print(report, chosen.length > 1);
     return report.failed > 0 || code !== 0 ? 1 : 0;
   } finally {
@@ -100,7 +105,12 @@ function changedFiles(since: string): string[] {
   return [...git('diff', '--name-only', since), ...git('ls-files', '--others', '--exclude-standard')];
 }
 
-async function runJest(chosen: typeof suites, reportFile: string, folder: string): Promise<number> {
+async function runJest(
+  chosen: typeof suites,
+  reportFile: string,
+  folder: string,
+  cpuLog: string,
+): Promise<number> {
   const needs = (tool: string): boolean => chosen.some(({ tools }) => tools.includes(tool));
   // Most suites wait for servers more than they compute.
   const usual = needs('temporal') ? availableParallelism() * 2 : availableParallelism();
@@ -114,6 +124,7 @@ async function runJest(chosen: typeof suites, reportFile: string, folder: string
   try {
     return await startJest(chosen, reportFile, workers, {
       NODE_COMPILE_CACHE: compiledFolder,
+      KUBEIP_TEST_CPU_LOG: cpuLog,
       ...servers?.env,
       ...(bundle && { KUBEIP_WORKFLOW_BUNDLE: bundle }),
     });
@@ -174,7 +185,10 @@ function run(program: string, args: string[], env: NodeJS.ProcessEnv = {}): Prom
 
 function print(report: Report, withTable: boolean): void {
   if (withTable) console.log(suiteTable(report));
-  if (slowest !== undefined) console.log(slowestTests(report, Number(slowest)));
+  if (slowest !== undefined) {
+    console.log(slowestTests(report, Number(slowest)));
+    console.log(costliestFiles(report, Number(slowest)));
+  }
   if (record === true) recordTimes(report);
   const again = rerunCommands(report);
   if (again.length > 0) console.log(`Run again what failed:\n${again.map((line) => `  ${line}`).join('\n')}`);
