@@ -19,6 +19,7 @@ import {
   slowestTests,
   suiteTable,
 } from './report.ts';
+import { bundleLibraries } from './program-libraries.ts';
 import { startSharedServers } from './shared-kubernetes.ts';
 import { suites, suitesTouchedBy } from './suites.ts';
 import { writeWorkflowBundle } from './workflow-bundle.ts';
@@ -53,9 +54,6 @@ const command = new Command('npm test --')
   .parse();
 const { suite: named, changed, slowest, record, workers: wanted } = command.opts<Options>();
 const files = command.args.filter((arg) => existsSync(join(root, arg)));
-
-/** The programs that the tests start, some hundred times, are compiled once for all runs: Node.js sees what has changed. */
-const compiledFolder = join(cacheRoot(), '../compiled');
 
 process.exitCode = await main();
 
@@ -120,11 +118,12 @@ async function runJest(
   // Made and started once here, not by each of many files.
   const bundle = needs('temporal') && (await writeWorkflowBundle(join(folder, 'workflows.js')));
   const servers = needs('kube-apiserver') ? await startSharedServers(workers) : undefined;
-  if (needs('temporal') && !existsSync(compiledFolder)) await compilePrograms();
+  const programs = needs('temporal') ? await preparePrograms() : {};
   try {
     return await startJest(chosen, reportFile, workers, {
-      NODE_COMPILE_CACHE: compiledFolder,
       KUBEIP_TEST_CPU_LOG: cpuLog,
+      NODE_COMPILE_CACHE: join(cacheRoot(), '../compiled/others'),
+      ...programs,
       ...servers?.env,
       ...(bundle && { KUBEIP_WORKFLOW_BUNDLE: bundle }),
     });
@@ -133,15 +132,34 @@ async function runJest(
   }
 }
 
-/** A program that a test kills leaves nothing compiled behind. What these load beside the main program is loaded on demand. */
-async function compilePrograms(): Promise<void> {
-  const onDemand = ['aws/aws-provider', 'gcp/gcp-provider'].map((name) => `--import=./clouds/${name}.ts`);
-  const compile = (program: string): Promise<unknown> =>
-    promisify(execFile)(process.execPath, [...onDemand, program, '--help'], {
-      cwd: root,
-      env: { ...process.env, NODE_COMPILE_CACHE: compiledFolder },
-    });
-  await Promise.all(['worker/main.ts', 'watcher/main.ts', 'cli/main.ts'].map(compile));
+/**
+ * The programs that tests start, some hundred times, are compiled once for all runs, with their libraries: Node.js sees what has
+ * changed. A program that a test kills leaves nothing compiled behind.
+ *
+ * @returns for the environment of jest
+ */
+async function preparePrograms(): Promise<Record<string, string>> {
+  const { register, fingerprint } = await bundleLibraries();
+  const env = {
+    NODE_COMPILE_CACHE: join(cacheRoot(), '../compiled', fingerprint),
+    KUBEIP_PROGRAM_PRELOAD: register,
+  };
+  if (!existsSync(env.NODE_COMPILE_CACHE)) {
+    // What these load beside the main program is loaded on demand.
+    const onDemand = ['aws/aws-provider', 'aws/account', 'gcp/gcp-provider', 'gcp/project'];
+    const imports = onDemand.map((name) => `--import=./clouds/${name}.ts`);
+    const compile = (...args: string[]): Promise<unknown> =>
+      promisify(execFile)(process.execPath, [...args, '--help'], {
+        cwd: root,
+        env: { ...process.env, ...env },
+      });
+    await Promise.all([
+      compile(`--require=${register}`, ...imports, 'worker/main.ts'),
+      compile(`--require=${register}`, 'watcher/main.ts'),
+      compile('--import=./cli/session.ts', '--import=./cli/commands/status.ts', 'cli/main.ts'),
+    ]);
+  }
+  return env;
 }
 
 function startJest(
