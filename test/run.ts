@@ -141,7 +141,8 @@ async function runJest(
 async function preparePrograms(): Promise<Record<string, string>> {
   const { register, fingerprint } = await bundleLibraries();
   const env = {
-    NODE_COMPILE_CACHE: join(cacheRoot(), '../compiled', fingerprint),
+    // Of this checkout: what is compiled goes by its path.
+    NODE_COMPILE_CACHE: join(cacheRoot(), '../compiled', fingerprint, root.replaceAll(/\W+/g, '-')),
     KUBEIP_PROGRAM_PRELOAD: register,
   };
   if (!existsSync(env.NODE_COMPILE_CACHE)) {
