@@ -1,5 +1,5 @@
 /** What jest's JSON report says: counts, the time of each suite, the slowest tests, and how to run again what failed. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
 export interface Report {
@@ -14,6 +14,8 @@ export interface ReportedFile {
   readonly path: string;
   /** In seconds, with what its tests share. */
   readonly seconds: number;
+  /** That the file and its processes computed, without the shared API servers; undefined where that is not known. */
+  readonly cpuSeconds: number | undefined;
   /** The file could not be loaded. */
   readonly isBroken: boolean;
   readonly tests: readonly ReportedTest[];
@@ -42,8 +44,11 @@ interface JestReport {
   }[];
 }
 
-/** @param file that jest wrote; one that is missing counts as a failure */
-export function readReport(file: string, root: string): Report {
+/**
+ * @param file that jest wrote; one that is missing counts as a failure
+ * @param cpuLog lines of `{path, seconds}`, as runner/cpu-seconds.mjs writes them
+ */
+export function readReport(file: string, root: string, cpuLog?: string): Report {
   let report: JestReport;
   try {
     report = JSON.parse(readFileSync(file, 'utf8')) as JestReport;
@@ -52,9 +57,11 @@ export function readReport(file: string, root: string): Report {
   }
   const passed = report.numPassedTests ?? 0;
   const failed = (report.numFailedTests ?? 0) + (report.numRuntimeErrorTestSuites ?? 0);
+  const cpu = readCpuLog(cpuLog);
   const files = (report.testResults ?? []).map((result) => ({
     path: relative(root, result.name),
     seconds: (result.endTime - result.startTime) / 1_000,
+    cpuSeconds: cpu.get(result.name),
     isBroken:
       result.status === 'failed' && result.assertionResults.every(({ status }) => status !== 'failed'),
     tests: result.assertionResults
@@ -68,12 +75,26 @@ export function readReport(file: string, root: string): Report {
   return { passed, failed: passed + failed === 0 ? 1 : failed, files };
 }
 
+/** The seconds of each file, by its path. */
+function readCpuLog(file: string | undefined): Map<string, number> {
+  if (file === undefined || !existsSync(file)) return new Map();
+  const lines = readFileSync(file, 'utf8').split('\n').filter(Boolean);
+  return new Map(
+    lines.map((line) => {
+      const { path, seconds } = JSON.parse(line) as { path: string; seconds: number };
+      return [path, seconds];
+    }),
+  );
+}
+
 interface SuiteTimes {
   readonly suite: string;
   readonly files: number;
   readonly tests: number;
   /** Of one jest worker. */
   readonly seconds: number;
+  /** Of all that is known. */
+  readonly cpuSeconds: number;
 }
 
 /** The slowest suite first. */
@@ -85,17 +106,20 @@ function suiteTimes({ files }: Report): SuiteTimes[] {
       files: its.length,
       tests: its.reduce((sum, { tests }) => sum + tests.length, 0),
       seconds: its.reduce((sum, { seconds }) => sum + seconds, 0),
+      cpuSeconds: its.reduce((sum, { cpuSeconds = 0 }) => sum + cpuSeconds, 0),
     }))
     .toSorted((a, b) => b.seconds - a.seconds);
 }
 
-/** A line for each suite: files, tests, seconds of one jest worker. */
+/** A line for each suite: files, tests, seconds of one jest worker, CPU seconds. */
 export function suiteTable(report: Report): string {
   const line = (suite: string, ...numbers: (string | number)[]): string =>
     suite.padEnd(14) + numbers.map((number) => String(number).padStart(8)).join('');
   return [
-    line('suite', 'files', 'tests', 'seconds'),
-    ...suiteTimes(report).map((row) => line(row.suite, row.files, row.tests, row.seconds.toFixed(0))),
+    line('suite', 'files', 'tests', 'seconds', 'cpu'),
+    ...suiteTimes(report).map((row) =>
+      line(row.suite, row.files, row.tests, row.seconds.toFixed(0), row.cpuSeconds.toFixed(0)),
+    ),
   ].join('\n');
 }
 
@@ -112,17 +136,31 @@ export function slowestTests(report: Report, count: number): string {
     .join('\n');
 }
 
-/** The same two as tables of Markdown, for docs/testing.md. */
+/** The files that computed most, for what to make cheaper. */
+export function costliestFiles({ files }: Report, count: number): string {
+  return files
+    .flatMap(({ path, cpuSeconds, tests }) => (cpuSeconds === undefined ? [] : [{ path, cpuSeconds, tests }]))
+    .toSorted((a, b) => b.cpuSeconds - a.cpuSeconds)
+    .slice(0, count)
+    .map(
+      ({ path, cpuSeconds, tests }) =>
+        `${cpuSeconds.toFixed(1).padStart(6)} CPU s  ${path} (${tests.length})`,
+    )
+    .join('\n');
+}
+
+/** Suites and slowest tests as tables of Markdown, for docs/testing.md. */
 export function markdownTables(report: Report, count: number): string {
   const suites = suiteTimes(report).map(
-    (row) => `| ${row.suite} | ${row.files} | ${row.tests} | ${row.seconds.toFixed(0)} |`,
+    (row) =>
+      `| ${row.suite} | ${row.files} | ${row.tests} | ${row.seconds.toFixed(0)} | ${row.cpuSeconds.toFixed(0)} |`,
   );
   const tests = slowest(report, count).map(
     ({ path, name, seconds }) =>
       `| ${seconds.toFixed(0)} | ${path.replace('test/', '')} | ${name.replaceAll('|', '\\|')} |`,
   );
   return [
-    '| Suite | Files | Tests | Seconds of one jest worker |\n| --- | --- | --- | --- |',
+    '| Suite | Files | Tests | Seconds of one jest worker | CPU seconds |\n| --- | --- | --- | --- | --- |',
     ...suites,
     `\nThe ${count} slowest tests:\n`,
     '| Seconds | File | Test |\n| --- | --- | --- |',

@@ -11,6 +11,7 @@ import { promisify } from 'node:util';
 import { Command } from 'commander';
 import { cacheRoot } from '../sandbox/tools/cache.ts';
 import {
+  costliestFiles,
   markdownTables,
   type Report,
   readReport,
@@ -18,6 +19,7 @@ import {
   slowestTests,
   suiteTable,
 } from './report.ts';
+import { bundleLibraries } from './program-libraries.ts';
 import { startSharedServers } from './shared-kubernetes.ts';
 import { suites, suitesTouchedBy } from './suites.ts';
 import { writeWorkflowBundle } from './workflow-bundle.ts';
@@ -38,7 +40,10 @@ const command = new Command('npm test --')
   )
   .option('--suite <names...>', `only these: ${suites.map(({ name }) => name).join(', ')}`, [])
   .option('--changed [commit]', 'only the suites that the change since that commit touches (default: HEAD)')
-  .option('--slowest <count>', 'also print that many of the slowest tests')
+  .option(
+    '--slowest <count>',
+    'also print that many of the slowest tests, and of the files that compute most',
+  )
   .option(
     '--workers <count>',
     'so many files at once (default: twice the cores, or as many where no server runs)',
@@ -49,9 +54,6 @@ const command = new Command('npm test --')
   .parse();
 const { suite: named, changed, slowest, record, workers: wanted } = command.opts<Options>();
 const files = command.args.filter((arg) => existsSync(join(root, arg)));
-
-/** The programs that the tests start, some hundred times, are compiled once for all runs: Node.js sees what has changed. */
-const compiledFolder = join(cacheRoot(), '../compiled');
 
 process.exitCode = await main();
 
@@ -74,8 +76,9 @@ async function main(): Promise<number> {
   const folder = mkdtempSync(join(tmpdir(), 'kubeip-test-'));
   try {
     const reportFile = join(folder, 'report.json');
-    const code = await runJest(chosen, reportFile, folder);
-    const report = readReport(reportFile, root);
+    const cpuLog = join(folder, 'cpu-seconds.jsonl');
+    const code = await runJest(chosen, reportFile, folder, cpuLog);
+    const report = readReport(reportFile, root, cpuLog);
     print(report, chosen.length > 1);
     return report.failed > 0 || code !== 0 ? 1 : 0;
   } finally {
@@ -100,7 +103,12 @@ function changedFiles(since: string): string[] {
   return [...git('diff', '--name-only', since), ...git('ls-files', '--others', '--exclude-standard')];
 }
 
-async function runJest(chosen: typeof suites, reportFile: string, folder: string): Promise<number> {
+async function runJest(
+  chosen: typeof suites,
+  reportFile: string,
+  folder: string,
+  cpuLog: string,
+): Promise<number> {
   const needs = (tool: string): boolean => chosen.some(({ tools }) => tools.includes(tool));
   // Most suites wait for servers more than they compute.
   const usual = needs('temporal') ? availableParallelism() * 2 : availableParallelism();
@@ -110,10 +118,12 @@ async function runJest(chosen: typeof suites, reportFile: string, folder: string
   // Made and started once here, not by each of many files.
   const bundle = needs('temporal') && (await writeWorkflowBundle(join(folder, 'workflows.js')));
   const servers = needs('kube-apiserver') ? await startSharedServers(workers) : undefined;
-  if (needs('temporal') && !existsSync(compiledFolder)) await compilePrograms();
+  const programs = needs('temporal') ? await preparePrograms() : {};
   try {
     return await startJest(chosen, reportFile, workers, {
-      NODE_COMPILE_CACHE: compiledFolder,
+      KUBEIP_TEST_CPU_LOG: cpuLog,
+      NODE_COMPILE_CACHE: join(cacheRoot(), '../compiled/others'),
+      ...programs,
       ...servers?.env,
       ...(bundle && { KUBEIP_WORKFLOW_BUNDLE: bundle }),
     });
@@ -122,15 +132,35 @@ async function runJest(chosen: typeof suites, reportFile: string, folder: string
   }
 }
 
-/** A program that a test kills leaves nothing compiled behind. What these load beside the main program is loaded on demand. */
-async function compilePrograms(): Promise<void> {
-  const onDemand = ['aws/aws-provider', 'gcp/gcp-provider'].map((name) => `--import=./clouds/${name}.ts`);
-  const compile = (program: string): Promise<unknown> =>
-    promisify(execFile)(process.execPath, [...onDemand, program, '--help'], {
-      cwd: root,
-      env: { ...process.env, NODE_COMPILE_CACHE: compiledFolder },
-    });
-  await Promise.all(['worker/main.ts', 'watcher/main.ts', 'cli/main.ts'].map(compile));
+/**
+ * The programs that tests start, some hundred times, are compiled once for all runs, with their libraries: Node.js sees what has
+ * changed. A program that a test kills leaves nothing compiled behind.
+ *
+ * @returns for the environment of jest
+ */
+async function preparePrograms(): Promise<Record<string, string>> {
+  const { register, fingerprint } = await bundleLibraries();
+  const env = {
+    // Of this checkout: what is compiled goes by its path.
+    NODE_COMPILE_CACHE: join(cacheRoot(), '../compiled', fingerprint, root.replaceAll(/\W+/g, '-')),
+    KUBEIP_PROGRAM_PRELOAD: register,
+  };
+  if (!existsSync(env.NODE_COMPILE_CACHE)) {
+    // What these load beside the main program is loaded on demand.
+    const onDemand = ['aws/aws-provider', 'aws/account', 'gcp/gcp-provider', 'gcp/project'];
+    const imports = onDemand.map((name) => `--import=./clouds/${name}.ts`);
+    const compile = (...args: string[]): Promise<unknown> =>
+      promisify(execFile)(process.execPath, [...args, '--help'], {
+        cwd: root,
+        env: { ...process.env, ...env },
+      });
+    await Promise.all([
+      compile(`--require=${register}`, ...imports, 'worker/main.ts'),
+      compile(`--require=${register}`, 'watcher/main.ts'),
+      compile('--import=./cli/session.ts', '--import=./cli/commands/status.ts', 'cli/main.ts'),
+    ]);
+  }
+  return env;
 }
 
 function startJest(
@@ -174,7 +204,10 @@ function run(program: string, args: string[], env: NodeJS.ProcessEnv = {}): Prom
 
 function print(report: Report, withTable: boolean): void {
   if (withTable) console.log(suiteTable(report));
-  if (slowest !== undefined) console.log(slowestTests(report, Number(slowest)));
+  if (slowest !== undefined) {
+    console.log(slowestTests(report, Number(slowest)));
+    console.log(costliestFiles(report, Number(slowest)));
+  }
   if (record === true) recordTimes(report);
   const again = rerunCommands(report);
   if (again.length > 0) console.log(`Run again what failed:\n${again.map((line) => `  ${line}`).join('\n')}`);

@@ -1,8 +1,11 @@
 import type { Context } from '@temporalio/activity';
 import type { ActivityInterceptors } from '@temporalio/worker';
 
-/** Well within the activities' HEARTBEAT_TIMEOUT (workflows/timeouts.ts). */
-export const HEARTBEAT_MS = 2_000;
+/**
+ * Several within the activities' HEARTBEAT_TIMEOUT (workflows/timeouts.ts): on a machine with ten times too much to do some are late,
+ * and a worker that lives must not be taken for dead.
+ */
+export const HEARTBEAT_MS = 1_000;
 
 /**
  * Heartbeats for every activity while it runs, so that Temporal notices within seconds when a worker is killed in the

@@ -25,10 +25,12 @@ export interface ProgramSpec {
  * @throws ProcessStartError when it cannot be started; a program that starts and then fails shows in `exited`
  */
 export function startProgram(spec: ProgramSpec): Promise<ManagedProcess> {
+  // `npm test` has the programs' libraries in few files: test/program-libraries.ts.
+  const preload = process.env['KUBEIP_PROGRAM_PRELOAD'];
   return startProcess({
     name: spec.name,
     command: process.execPath,
-    args: [spec.script, ...(spec.args ?? [])],
+    args: [...(preload ? [`--require=${preload}`] : []), spec.script, ...(spec.args ?? [])],
     cwd: spec.root ?? projectRoot,
     env: isolatedEnvironment(spec.env),
     logFile: spec.logFile,

@@ -1,6 +1,7 @@
 /** A process that runs test files, one after another, as native-runner.mjs sends them. */
 import { createRequire, registerHooks } from 'node:module';
 import { pathToFileURL } from 'node:url';
+import { noteCpuSeconds } from './cpu-seconds.mjs';
 
 const globalsUrl = new URL('globals.mjs', import.meta.url).href;
 registerHooks({
@@ -30,7 +31,7 @@ const noRuntime = { enterTestCode() {}, leaveTestCode() {}, isTornDown: false };
 const firstEnvironment = { ...process.env };
 
 process.on('message', ({ path, config, globalConfig }) => {
-  runFile(path, config, globalConfig).then(
+  noteCpuSeconds(path, () => runFile(path, config, globalConfig)).then(
     (result) => process.send({ result }),
     (error) => process.send({ error }),
   );

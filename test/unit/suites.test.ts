@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { readReport, rerunCommands, slowestTests, suiteTable } from '../report.ts';
+import { costliestFiles, readReport, rerunCommands, slowestTests, suiteTable } from '../report.ts';
 import { suites, suitesTouchedBy } from '../suites.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -63,9 +63,12 @@ test('no change touches no suite', () => {
 });
 
 function reportOf(report: object): ReturnType<typeof readReport> {
-  const file = join(mkdtempSync(join(tmpdir(), 'kubeip-report-')), 'report.json');
+  const folder = mkdtempSync(join(tmpdir(), 'kubeip-report-'));
+  const file = join(folder, 'report.json');
   writeFileSync(file, JSON.stringify(report));
-  return readReport(file, root);
+  const cpuLog = join(folder, 'cpu.jsonl');
+  writeFileSync(cpuLog, `${JSON.stringify({ path: join(root, 'test/unit/a.test.ts'), seconds: 1.5 })}\n`);
+  return readReport(file, root, cpuLog);
 }
 
 const times = { startTime: 1_000, endTime: 4_000 };
@@ -89,8 +92,9 @@ const report = {
 
 test('a report is counted, with files that cannot be loaded', () => {
   expect(reportOf(report)).toMatchObject({ passed: 1, failed: 2 });
-  expect(suiteTable(reportOf(report))).toMatch(/^suite .*\nunit +1 +2 +3\ncrash +1 +0 +3$/);
+  expect(suiteTable(reportOf(report))).toMatch(/^suite .*\nunit +1 +2 +3 +2\ncrash +1 +0 +3 +0$/);
   expect(slowestTests(reportOf(report), 1)).toBe("   2.0 s  test/unit/a.test.ts: a (b) isn't c");
+  expect(costliestFiles(reportOf(report), 9)).toBe('   1.5 CPU s  test/unit/a.test.ts (2)');
 });
 
 test('a run without tests, or without a report, is a failure', () => {
