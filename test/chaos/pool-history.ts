@@ -82,7 +82,9 @@ function isRepeated(
   granted: ReadonlyMap<number, Granted>,
 ): boolean {
   const before = granted.get(token);
-  return before?.requestId === requestId && before.addressId === addressId;
+  return (
+    before?.requestId === requestId && before.addressId === addressId && before.workflowId === workflowId
+  );
 }
 
 /** Reads all runs of a mutex, the oldest first. */

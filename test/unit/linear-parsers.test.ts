@@ -153,6 +153,7 @@ test('what a configuration takes, the mutex takes: a filter and an order as long
     workflowId: 'assign-ip/a/b',
     runId: 'r',
     requestId: 'q',
+    activityId: '1',
     pool: 'p',
     priority: 0,
     query,
