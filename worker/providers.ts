@@ -1,6 +1,6 @@
 /** The clouds that this worker's pools need: one provider for each scope. */
-import { openProvider } from '../clouds/open-provider.ts';
-import { CloudError, type CloudCallEvent, type CloudProvider } from '../clouds/provider.ts';
+import { CloudError, type CloudProvider } from '../clouds/provider.ts';
+import { openProvider, type ProviderCallEvent } from '../clouds/registry.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { workflowIdProblem } from '../model/limits.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
@@ -23,7 +23,7 @@ export interface Providers {
 export async function openProviders(
   config: Config,
   logger: Logger,
-  onCall: (event: CloudCallEvent) => void,
+  onCall: (event: ProviderCallEvent) => void,
 ): Promise<Providers> {
   const byScope = new Map<string, CloudProvider>();
   const byPool = new Map<string, CloudProvider>();

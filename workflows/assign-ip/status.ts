@@ -1,4 +1,5 @@
 /** What is shown of a node, as functions of its state: phase and message, the status, search attributes, and what its Node shows. Pure. */
+import { traitsOf } from '../../clouds/traits.ts';
 import { type Family, familyName, instanceKey } from '../../model/address.ts';
 import { type Phase, phases, phaseTraits } from '../../model/phase.ts';
 import { formatScope } from '../../model/scope.ts';
@@ -269,10 +270,10 @@ export function memoOf(state: NodeState): {
   const ephemeral = state.families
     .filter(({ hadEphemeral }) => hadEphemeral !== undefined)
     .map(({ family }) => family);
+  const isRestored = state.instance !== undefined && traitsOf(state.instance.provider).restoresEphemeral;
   return {
     uid: state.node.uid,
     failures: state.failures === 0 ? null : state.failures,
-    // EC2 sees to it by itself.
-    ephemeral: ephemeral.length === 0 || state.instance?.provider === 'aws' ? null : ephemeral,
+    ephemeral: ephemeral.length === 0 || isRestored ? null : ephemeral,
   };
 }
