@@ -1,5 +1,6 @@
 /** The rules of a pool that its shape cannot state, and those that join several pools. */
-import { cloudOf } from '../clouds/registry.ts';
+import { cloudOf, providerNames } from '../clouds/registry.ts';
+import type { ProviderName } from '../model/scope.ts';
 import type { Report } from './check-shape.ts';
 import { showValue } from './config-error.ts';
 import type { NodeSelector } from './config.ts';
@@ -82,9 +83,16 @@ function checkRegion({ pool, pathOf }: PlacedPool, report: Report): void {
     pathOf('region'),
     pool.region,
     zone === null
-      ? `${showValue(pool.region)} ${region.advice}`
+      ? `${showValue(pool.region)} ${region.advice}${otherCloudHint(pool.provider, pool.region)}`
       : `${showValue(pool.region)} is a zone: its region is ${zone[1]}.`,
   );
+}
+
+function otherCloudHint(provider: ProviderName, region: string): string {
+  const other = providerNames.find((name) => name !== provider && cloudOf(name).region.pattern.test(region));
+  return other === undefined
+    ? ''
+    : ` This looks like a region of ${cloudOf(other).title}: set provider to ${other}.`;
 }
 
 function checkNames(pools: readonly PlacedPool[], report: Report): void {

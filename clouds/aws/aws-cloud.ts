@@ -32,7 +32,8 @@ export const awsCloud: Cloud = {
   pacingHelp: 'EC2 allows 50 at once and 5 a second to all users of the account.',
   filter: {
     parse: parseFilter,
-    isLikely: (text) => /^\s*Name\s*=.*,\s*Values\s*=/s.test(text),
+    // The key in small letters is a common slip, which the parser names.
+    isLikely: (text) => /^\s*Name\s*=.*,\s*Values\s*=/is.test(text),
     help: 'Name=tag:kubeip,Values=a,b;Name=...',
   },
   order: { parse: parseOrder, help: 'Tag:<key> or a field of DescribeAddresses, such as PublicIp' },

@@ -38,6 +38,15 @@ const fields = [
 /** What an association changes: an address would leave its pool as soon as it is in use. */
 const changingFields = ['status', 'users'];
 
+const beginning = new RegExp(
+  String.raw`^(?:NOT\b|[-(\s])*(?:labels\.|(?:${[...fields, ...changingFields].join('|')})\s*[!=<>:])`,
+);
+
+/** @returns whether the text begins with a comparison of a field that an address has */
+export function beginsWithAddressField(text: string): boolean {
+  return beginning.test(text);
+}
+
 const conditions: Readonly<Record<Family, string>> = {
   // Addresses that were reserved before there was IPv6 have no ipVersion.
   ipv4: '(addressType=EXTERNAL) (ipVersion!=IPV6)',

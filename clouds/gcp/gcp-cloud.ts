@@ -1,6 +1,6 @@
 /** The registry's row for Google Cloud. */
 import type { Cloud } from '../cloud.ts';
-import { parseFilter } from './filter.ts';
+import { beginsWithAddressField, parseFilter } from './filter.ts';
 import { parseOrder } from './order.ts';
 
 export const gcpCloud: Cloud = {
@@ -36,7 +36,7 @@ export const gcpCloud: Cloud = {
     'Compute Engine allows 1,500 changes a minute to all users of the project, of which an association takes two.',
   filter: {
     parse: parseFilter,
-    isLikely: (text) => /^\s*(?:\(\s*)?(labels\.|status|addressType|networkTier|name\s*[=:~])/.test(text),
+    isLikely: beginsWithAddressField,
     help: 'labels.kubeip=reserved;...',
   },
   order: { parse: parseOrder, help: 'name, or creationTimestamp desc' },

@@ -1,7 +1,7 @@
 /** KubeIP's filter and order syntax for Google Cloud. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { parseFilter, toListFilter } from '../../clouds/gcp/filter.ts';
+import { beginsWithAddressField, parseFilter, toListFilter } from '../../clouds/gcp/filter.ts';
 import { parseOrder } from '../../clouds/gcp/order.ts';
 
 const problemOf = (act: () => unknown): unknown => {
@@ -67,6 +67,20 @@ describe('a filter', () => {
       kind: 'Invalid',
       message: expect.stringMatching(message),
     });
+  });
+
+  test.each([
+    'labels.a=b',
+    'address=192.0.2.1 OR name=b',
+    ' (NOT labels.env:prod)',
+    '-description="x"',
+    'status=RESERVED',
+  ])('%s looks like one of Compute Engine', (text) => {
+    expect(beginsWithAddressField(text)).toBe(true);
+  });
+
+  test.each(['Name=tag:a,Values=b', 'tag:kubeip=reserved', 'addresses=a', ''])('%s does not', (text) => {
+    expect(beginsWithAddressField(text)).toBe(false);
   });
 
   test("goes to Compute Engine with KubeIP's own conditions, each expression in parentheses", () => {
