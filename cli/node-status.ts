@@ -18,7 +18,7 @@ export interface NodeView extends NodeRow {
   readonly lastError?: string;
   readonly retryAt?: string;
   readonly scope?: string;
-  /** Its place in the mutex' queue, from 1. */
+  /** Its place among those that wait for an address of its pool, from 1. */
   readonly place?: number;
 }
 
@@ -84,8 +84,8 @@ async function withPlaces(
     const scope = parseScope(text);
     const status = scope === undefined ? undefined : await mutexStatusIfAny(session, scope);
     // The first of two families is the one that is served next.
-    for (const { workflowId, position } of status?.waiting.toReversed() ?? []) {
-      places.set(workflowId, position);
+    for (const { workflowId, place } of status?.waiting.toReversed() ?? []) {
+      places.set(workflowId, place);
     }
   }
   return nodes.map((node) => {

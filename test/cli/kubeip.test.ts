@@ -109,7 +109,7 @@ describe('of nodes that wait for an empty pool', () => {
     const { code, stdout } = await kubeip('describe', 'waits-2');
     expect(code).toBe(exitCodes.ok);
     expect(stdout).toContain(message);
-    expect(stdout).toMatch(/IPv4: place 2 of 2, for pool empty, priority 0, since /);
+    expect(stdout).toMatch(/IPv4: place 2 of 2 in the queue of pool empty, priority 0, since /);
     expect(stdout).toContain('assign-ip/test/waits-2 (RUNNING)');
     expect(stdout).toMatch(/^Tried$/m);
   });
