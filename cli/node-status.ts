@@ -33,7 +33,7 @@ export async function nodeViews(session: Session, rows: readonly NodeRow[]): Pro
   const isSmall = rows.length <= ASK_ALL_UP_TO;
   let silent = false;
   const asked = await mapLimited(rows, ASKED_AT_ONCE, async (row): Promise<NodeView> => {
-    if (silent || (!isSmall && row.phase === 'assigned')) return row;
+    if (silent || row.gone === true || (!isSmall && row.phase === 'assigned')) return row;
     try {
       return viewOf(row, await query(session, row.workflowId, statusQuery));
     } catch (error) {
