@@ -27,6 +27,8 @@ export interface Cloud {
    * order to choose.
    */
   readonly rangeFamilies: readonly Family[];
+  /** What to look for where no address matches a filter, as a sentence. */
+  readonly emptyListAdvice?: string;
   /** Dollars an hour for an address that nothing uses, by the cloud's price list. */
   readonly idlePrice: Readonly<Record<Family, number>>;
   /** OpenTelemetry's `rpc.system` of its calls ("Semantic conventions for RPC"). */

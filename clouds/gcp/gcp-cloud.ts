@@ -40,6 +40,8 @@ export const gcpCloud: Cloud = {
     help: 'labels.kubeip=reserved;...',
   },
   order: { parse: parseOrder, help: 'name, or creationTimestamp desc' },
+  emptyListAdvice:
+    'Global addresses (made with --global) are not among those of a region, and no instance takes them.',
   rangeFamilies: [],
   // "VPC network pricing", static external addresses that are reserved and not used.
   idlePrice: { ipv4: 0.01, ipv6: 0 },

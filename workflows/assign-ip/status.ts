@@ -149,7 +149,8 @@ export function nodeMessage(
 ): string {
   const [first, second] = families;
   if (second === undefined || first?.message === second.message) return first?.message ?? '';
-  return families.map(({ family, message }) => `${familyName(family)}: ${message}`).join(' ');
+  const ofEach = families.map(({ family, message }) => `${familyName(family)}: ${message}`);
+  return [...ofEach.slice(0, -1).map(words.sentence), ...ofEach.slice(-1)].join(' ');
 }
 
 /** @returns the node's pool, as far as it is known; where the first look failed, as whoever started the run knows it */
