@@ -1,6 +1,7 @@
 /** What `kubeip doctor` asks a worker: what it may do, what its pools find, whom they serve. Reads only. */
 import { hostname } from 'node:os';
 import { CloudError } from '../clouds/provider.ts';
+import { cloudOf } from '../clouds/registry.ts';
 import type { PoolConfig } from '../config/config.ts';
 import { kubeletSelectors } from '../config/kubelet-selectors.ts';
 import { selectPool } from '../config/select-pool.ts';
@@ -14,7 +15,6 @@ import { formatScope } from '../model/scope.ts';
 import { programVersion } from '../program/version.ts';
 import type { ClusterDiagnosis, PoolDiagnosis } from '../workflows/reports.ts';
 import type { ClusterInspections, ScopeProbe } from './inspect-contract.ts';
-import { holderKey } from './survey.ts';
 import type { InspectionDependencies } from './inspect-nodes.ts';
 
 /** Of each pool so many instances are handed on: one may just be going. */
@@ -86,7 +86,7 @@ async function diagnosePool(
         const addresses = (await provider?.listAddresses(query)) ?? [];
         const free = addresses.filter(({ association }) => association === undefined).length;
         const isElsewhere = ({ association }: Address): boolean =>
-          association !== undefined && machines?.has(holderKey(cloud, association) ?? '') === false;
+          association !== undefined && machines?.has(cloudOf(cloud).holderOf(association) ?? '') === false;
         const elsewhere = addresses.filter(isElsewhere).length;
         const counts = { addresses: addresses.length, free };
         return { family, filter, ...counts, ...(machines === undefined ? {} : { elsewhere }) };

@@ -2,9 +2,10 @@
 import type { Client, WorkflowExecutionInfo } from '@temporalio/client';
 import { sameIp } from '../clouds/ip.ts';
 import { CloudError, type CloudProvider, DEFAULT_WANT_FREE } from '../clouds/provider.ts';
+import { cloudOf } from '../clouds/registry.ts';
 import type { PoolConfig } from '../config/config.ts';
 import { type AuditedRun, compareWithCloud, type Drift, inTurn, type PooledAddress } from '../model/audit.ts';
-import type { Association, Instance } from '../model/address.ts';
+import type { Instance } from '../model/address.ts';
 import { formatScope, type ProviderName, type Scope } from '../model/scope.ts';
 import { assignIpWorkflowId, type PoolSize, searchAttributes } from '../workflows/messages.ts';
 import type { LeftBehind, Survey, Unclaimed } from './contract.ts';
@@ -70,7 +71,7 @@ async function listPool(pool: PoolConfig, provider: CloudProvider | undefined): 
       (await provider.listAddresses(query)).map((address) => ({
         ...address,
         pool: pool.name,
-        holder: address.association && holderKey(pool.provider, address.association),
+        holder: address.association && cloudOf(pool.provider).holderOf(address.association),
       })),
     ),
   );
@@ -81,7 +82,8 @@ function sizesOf(pool: PoolConfig | undefined, list: readonly PooledAddress[]): 
   return (pool?.queries ?? []).map(({ family }) => {
     const addresses = list.filter((address) => address.family === family);
     const free = addresses.filter(({ association }) => association === undefined).length;
-    const isCut = pool?.provider === 'aws' && family === 'ipv6' && free >= DEFAULT_WANT_FREE;
+    const isRange = pool !== undefined && cloudOf(pool.provider).rangeFamilies.includes(family);
+    const isCut = isRange && free >= DEFAULT_WANT_FREE;
     return {
       name: pool?.name ?? '',
       family,
@@ -191,13 +193,6 @@ async function lastRunOf(
   return last;
 }
 
-/** As `instanceKey` names it. GCE's association is the path of what uses the address, which has the zone. */
-export function holderKey(provider: ProviderName, { id, instanceId }: Association): string | undefined {
-  if (provider === 'aws' || instanceId === undefined) return instanceId;
-  const zone = /zones\/([^/]+)\//.exec(id)?.[1];
-  return zone === undefined ? undefined : `${zone}/${instanceId}`;
-}
-
 /** @param key as `instanceKey` names it */
 async function findHolder(
   provider: CloudProvider | undefined,
@@ -205,10 +200,8 @@ async function findHolder(
   key: string,
   { region }: Scope,
 ): Promise<Instance | undefined> {
-  const [zone, id] = name === 'gcp' ? key.split('/') : [`${region}a`, key];
   try {
-    // On EC2 any zone of the region will do: the answer has the true one.
-    return await provider?.findInstance({ provider: name, id: id ?? '', zone: zone ?? '' });
+    return await provider?.findInstance({ provider: name, ...cloudOf(name).instanceOfKey(key, region) });
   } catch (error) {
     if (error instanceof CloudError && error.kind === 'NotFound') return undefined;
     throw error;

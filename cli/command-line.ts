@@ -86,6 +86,7 @@ function addLooking(program: Command, inSession: InSession): void {
   )
     .option('--pool <name>', 'only nodes of this pool', poolName)
     .addOption(new Option('--phase <phase>', 'only nodes in this phase').choices(phases))
+    .option('--all', 'also nodes that are gone, as long as Temporal keeps their workflows')
     .option('-w, --watch', 'again and again, until Ctrl-C')
     .addOption(
       new Option('--interval <duration>', 'how often with --watch').argParser(duration).default(2_000, '2s'),

@@ -7,7 +7,7 @@ import type { Session } from './session.ts';
 
 const DESCRIBED_AT_ONCE = 20;
 
-/** A node by the latest run of its workflow: one that runs, or that failed for good. */
+/** A node by the latest run of its workflow: one that runs, that failed for good, or that has ended since its Node is gone. */
 export interface NodeRow {
   readonly node: string;
   readonly workflowId: string;
@@ -19,13 +19,17 @@ export interface NodeRow {
   readonly attempts: number;
   /** ISO 8601; of the run, which may be younger than the phase. */
   readonly startedAt: string;
-  /** ISO 8601; of a run that failed. */
+  /** ISO 8601; of a run that has ended. */
   readonly endedAt?: string;
+  /** Its Node is gone, and its workflow has ended. */
+  readonly gone?: true;
 }
 
 export interface NodeFilter {
   readonly pool?: string;
   readonly phase?: Phase;
+  /** Also nodes that are gone, as long as Temporal keeps their workflows. */
+  readonly all?: boolean;
 }
 
 export async function listNodeRuns(session: Session, filter: NodeFilter = {}): Promise<NodeRow[]> {
@@ -35,6 +39,14 @@ export async function listNodeRuns(session: Session, filter: NodeFilter = {}): P
   }
   for (const row of await failedNodes(session, filter)) {
     if (!rows.has(row.node)) rows.set(row.node, row);
+  }
+  if (filter.all === true) {
+    for await (const row of listRows(session, `ExecutionStatus = 'Completed'`, filter)) {
+      const known = rows.get(row.node);
+      if (known === undefined || (known.gone === true && row.startedAt > known.startedAt)) {
+        rows.set(row.node, { ...row, gone: true });
+      }
+    }
   }
   return [...rows.values()].toSorted((a, b) => (a.node < b.node ? -1 : 1));
 }
@@ -90,6 +102,6 @@ function rowOf(node: string, run: WorkflowExecutionInfo): NodeRow {
     ...(instance === undefined ? {} : { instance }),
     attempts: (typeof failures === 'number' ? failures : 0) + 1,
     startedAt: run.startTime.toISOString(),
-    ...(hasFailed && run.closeTime !== undefined ? { endedAt: run.closeTime.toISOString() } : {}),
+    ...(run.closeTime !== undefined ? { endedAt: run.closeTime.toISOString() } : {}),
   };
 }

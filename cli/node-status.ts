@@ -18,7 +18,7 @@ export interface NodeView extends NodeRow {
   readonly lastError?: string;
   readonly retryAt?: string;
   readonly scope?: string;
-  /** Its place in the mutex' queue, from 1. */
+  /** Its place among those that wait for an address of its pool, from 1. */
   readonly place?: number;
 }
 
@@ -33,7 +33,7 @@ export async function nodeViews(session: Session, rows: readonly NodeRow[]): Pro
   const isSmall = rows.length <= ASK_ALL_UP_TO;
   let silent = false;
   const asked = await mapLimited(rows, ASKED_AT_ONCE, async (row): Promise<NodeView> => {
-    if (silent || (!isSmall && row.phase === 'assigned')) return row;
+    if (silent || row.gone === true || (!isSmall && row.phase === 'assigned')) return row;
     try {
       return viewOf(row, await query(session, row.workflowId, statusQuery));
     } catch (error) {
@@ -84,8 +84,8 @@ async function withPlaces(
     const scope = parseScope(text);
     const status = scope === undefined ? undefined : await mutexStatusIfAny(session, scope);
     // The first of two families is the one that is served next.
-    for (const { workflowId, position } of status?.waiting.toReversed() ?? []) {
-      places.set(workflowId, position);
+    for (const { workflowId, place } of status?.waiting.toReversed() ?? []) {
+      places.set(workflowId, place);
     }
   }
   return nodes.map((node) => {

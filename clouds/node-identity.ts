@@ -1,7 +1,7 @@
 /** Holds a Node against the instance that its providerID names. Pure. */
 import type { Instance } from '../model/address.ts';
 import type { InstanceIdentity, NodeIdentityPolicy } from '../model/node-identity.ts';
-import type { ProviderName } from '../model/scope.ts';
+import { cloudOf } from './registry.ts';
 
 type Identified = Pick<Instance, 'provider' | 'id'> & { readonly identity?: InstanceIdentity };
 
@@ -14,12 +14,6 @@ const CLOUD_GIVEN: readonly RegExp[] = [
   /^i-[0-9a-f]{8}(?:[0-9a-f]{9})?$/,
   /^gk[e3]-[-a-z0-9]+-[0-9a-f]{8}-[0-9a-z]{4}$/,
 ];
-
-/** How each cloud shows which cluster an instance belongs to. */
-const CLUSTER_MARK: Readonly<Record<ProviderName, (cluster: string) => string>> = {
-  aws: (cluster) => `the tag kubernetes.io/cluster/${cluster}`,
-  gcp: (cluster) => `the label goog-k8s-cluster-name=${cluster} (or cluster-name in its metadata)`,
-};
 
 /**
  * @param nodeName name of the Node
@@ -42,7 +36,7 @@ export function identityMismatch(
   if (clusterName === undefined || identity?.clusters.includes(clusterName) === true) return undefined;
   const others = identity?.clusters.join(', ') ?? '';
   const belongs = others === '' ? '' : ` It belongs to ${others}.`;
-  return `Instance ${id} has not ${CLUSTER_MARK[provider](clusterName)}.${belongs}`;
+  return `Instance ${id} has not ${cloudOf(provider).clusterMark.of(clusterName)}.${belongs}`;
 }
 
 /** @returns whether the Node's name is another machine's, as far as the policy wants to know */

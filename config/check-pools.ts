@@ -1,31 +1,12 @@
 /** The rules of a pool that its shape cannot state, and those that join several pools. */
+import { cloudOf, providerNames } from '../clouds/registry.ts';
+import type { ProviderName } from '../model/scope.ts';
 import type { Report } from './check-shape.ts';
 import { showValue } from './config-error.ts';
 import type { NodeSelector } from './config.ts';
 import type { PlacedPool, PoolDraft } from './resolve-pools.ts';
 import { labelKeyPattern } from './schema.ts';
 import { validateQuery } from './validate-query.ts';
-
-/** What regions, zones and accounts look like, and where a region comes from that the file does not name. */
-const places = {
-  aws: {
-    region: /^[a-z]{2,}(-[a-z]+)+-[0-9]+$/,
-    zone: /^([a-z]{2,}(-[a-z]+)+-[0-9]+)[a-z]$/,
-    regionAdvice: 'is not an AWS region: write one such as eu-west-1.',
-    regionVariables: 'the variable AWS_REGION or AWS_DEFAULT_REGION',
-    account: /^[0-9]{12}$/,
-    accountAdvice: 'is not an AWS account id: write its 12 digits in quotes, or leave it out.',
-  },
-  gcp: {
-    region: /^[a-z]+-[a-z]+[0-9]+$/,
-    zone: /^([a-z]+-[a-z]+[0-9]+)-[a-z]$/,
-    regionAdvice: 'is not a Google Cloud region: write one such as europe-west1.',
-    regionVariables: 'the variable CLOUDSDK_COMPUTE_REGION',
-    // "Creating and managing projects", Google Cloud documentation; older ones have a domain in front.
-    account: /^([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]$/,
-    accountAdvice: 'is not a Google Cloud project id (not its name or number): write it, or leave it out.',
-  },
-} as const;
 
 /**
  * Reports what is wrong with each pool and between them. A part that is missing or has the wrong shape is passed over:
@@ -43,9 +24,9 @@ export function checkPools(pools: readonly PlacedPool[], report: Report): string
 function checkPool(placed: PlacedPool, report: Report): void {
   const { pool, pathOf } = placed;
   checkRegion(placed, report);
-  const { account, accountAdvice } = places[pool.provider];
-  if (pool.account !== undefined && !account.test(pool.account)) {
-    report(pathOf('account'), pool.account, `${showValue(pool.account)} ${accountAdvice}`);
+  const { account } = cloudOf(pool.provider);
+  if (pool.account !== undefined && !account.pattern.test(pool.account)) {
+    report(pathOf('account'), pool.account, `${showValue(pool.account)} ${account.advice}`);
   }
   checkQueries(placed, report);
   checkCopiedTags(placed, report);
@@ -87,24 +68,31 @@ function checkCopiedTags({ pool: { copyTags }, pathOf }: PlacedPool, report: Rep
 
 function checkRegion({ pool, pathOf }: PlacedPool, report: Report): void {
   if (pool.region === undefined) return;
-  const place = places[pool.provider];
+  const { region } = cloudOf(pool.provider);
   if (pool.region === '') {
     report(
       pathOf('region'),
       undefined,
-      `is missing. Set it here, for all pools in defaults.region, or by ${place.regionVariables}.`,
+      `is missing. Set it here, for all pools in defaults.region, or by the variable ${region.variables.join(' or ')}.`,
     );
     return;
   }
-  if (place.region.test(pool.region)) return;
-  const zone = place.zone.exec(pool.region);
+  if (region.pattern.test(pool.region)) return;
+  const zone = region.zone.exec(pool.region);
   report(
     pathOf('region'),
     pool.region,
     zone === null
-      ? `${showValue(pool.region)} ${place.regionAdvice}`
+      ? `${showValue(pool.region)} ${region.advice}${otherCloudHint(pool.provider, pool.region)}`
       : `${showValue(pool.region)} is a zone: its region is ${zone[1]}.`,
   );
+}
+
+function otherCloudHint(provider: ProviderName, region: string): string {
+  const other = providerNames.find((name) => name !== provider && cloudOf(name).region.pattern.test(region));
+  return other === undefined
+    ? ''
+    : ` This looks like a region of ${cloudOf(other).title}: set provider to ${other}.`;
 }
 
 function checkNames(pools: readonly PlacedPool[], report: Report): void {

@@ -1,10 +1,12 @@
+import { defaultProvider } from '../clouds/registry.ts';
+
 /**
- * Every default in one place, in the notation of the configuration file.
+ * Every default in one place but those that differ by cloud, which its row of the registry has, in the notation of the configuration file.
  * The reference in docs/configuration.md is made from them: `npm run docs:config`.
  */
 export const defaults = {
   pool: {
-    provider: 'aws',
+    provider: defaultProvider,
     family: 'ipv4',
     orderBy: '',
     require: 'all',
@@ -16,16 +18,6 @@ export const defaults = {
     pins: 'operator',
     nodeIdentity: { name: 'auto' },
     copyTags: { prefix: 'tag.kubeip-temporal.io/' },
-  },
-  pacing: {
-    // EC2 allows 50 calls at once, then 5 a second, for all users of an account's region together ("Request throttling
-    // for the Amazon EC2 API"). What is left below it is for grants that are delivered late and then make their calls together, and
-    // for the account's other users: associations are rare but for nodes.
-    aws: { burst: 45, perSecond: 4.95 },
-    // Compute Engine allows 1,500 changes a minute to all users of a project's region together ("Compute Engine rate quotas
-    // and system limits"). An association takes two of them: an access config deleted, another one added. So these come to
-    // (50 + 60 × 8) × 2 = 1,060 in the busiest minute; GKE itself needs the rest.
-    gcp: { burst: 50, perSecond: 8 },
   },
   watcher: {
     reconcileInterval: '5m',

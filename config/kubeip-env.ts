@@ -2,16 +2,19 @@
  * KubeIP v2's environment variables, for one pool: its users move by renaming an image.
  * docs/configuration.md states what becomes of each variable.
  */
+import { isProviderName, providerNames } from '../clouds/registry.ts';
 import { ConfigError, showValue, type ConfigProblem } from './config-error.ts';
 import { formatPath, type ConfigDraft } from './config-file.ts';
 import { defaults } from './defaults.ts';
 import { parseGoBoolean } from './go-boolean.ts';
 import { parseLabelSelector } from './label-selector.ts';
-import { providerOfFilter } from './validate-query.ts';
+import { kubeipV1Advice, kubeipV1Notices } from './kubeip-v1-env.ts';
+import { providerOfEnv } from './kubeip-provider.ts';
 
 /** Which variable a path of the file's shape comes from, so that a problem names what the user wrote. */
 const variableOfPath: Readonly<Record<string, string>> = {
   cluster: 'KUBEIP_CLUSTER',
+  'pools[0].provider': 'PROVIDER',
   'pools[0].filter': 'FILTER',
   'pools[0].orderBy': 'ORDER_BY',
   'pools[0].region': 'REGION',
@@ -40,6 +43,7 @@ const replacedByFile = [
   'RELEASE_ON_EXIT',
   'TAINT_KEY',
   'NODE_SELECTOR',
+  'PROVIDER',
   'PROJECT',
   'REGION',
   'IPV6',
@@ -54,14 +58,17 @@ export function configFromKubeipEnv(env: NodeJS.ProcessEnv): ConfigDraft {
   const problems: ConfigProblem[] = [];
   const notices = noticesOfEnv(env);
   const report = (path: string, value: unknown, message: string) => problems.push({ path, value, message });
+  const { PROVIDER } = env;
+  if (PROVIDER && !isProviderName(PROVIDER)) {
+    report('PROVIDER', PROVIDER, `${showValue(PROVIDER)} is not ${providerNames.join(' or ')}.`);
+  }
   const raw = {
     ...(env['LOG_JSON'] ? {} : { log: { format: 'pretty' } }), // KubeIP's own default
     pools: [
       {
         name: 'default',
         filter: env['FILTER'],
-        // KubeIP saw the cloud by its node; the filter's syntax tells it as well.
-        ...optional('provider', providerOfFilter(env['FILTER'])),
+        ...optional('provider', providerOfEnv(env)),
         nodeSelector: nodeSelector(env, report, notices),
         ...optional('orderBy', env['ORDER_BY']),
         ...optional('region', env['REGION']),
@@ -110,9 +117,10 @@ export function noticesBesideFile(env: NodeJS.ProcessEnv, file: string): string[
 }
 
 function noticesOfEnv(env: NodeJS.ProcessEnv): string[] {
-  return Object.entries(withoutMeaning)
+  const idle = Object.entries(withoutMeaning)
     .filter(([name]) => env[name])
     .map(([name, reason]) => `${name} is set but has no meaning here: ${reason}.`);
+  return [...idle, ...kubeipV1Notices(env)];
 }
 
 function noConfiguration(env: NodeJS.ProcessEnv): ConfigError {
@@ -121,7 +129,9 @@ function noConfiguration(env: NodeJS.ProcessEnv): ConfigError {
     others.length === 0
       ? ''
       : ` (${others.join(', ')} alone ${others.length === 1 ? 'is' : 'are'} not enough)`;
+  const advice = kubeipV1Advice(env);
   return new ConfigError('no file given', [
+    ...(advice === undefined ? [] : [{ path: '', value: undefined, message: advice }]),
     {
       path: '',
       value: undefined,

@@ -2,8 +2,9 @@
  * From what was read to what the programs use: checks every part, fills in defaults and joins what several keys say
  * together. Collects all problems before it gives up.
  */
-import { workflowIdProblem } from '../model/limits.ts';
+import { forEachCloud } from '../clouds/registry.ts';
 import type { ProviderName } from '../model/scope.ts';
+import { workflowIdProblem } from '../model/limits.ts';
 import type { RateLimit } from '../model/settings.ts';
 import { checkPools } from './check-pools.ts';
 import { checkShape, isBlock, readKey, validParts, type Report } from './check-shape.ts';
@@ -65,7 +66,7 @@ function programSettings(
   const { pacing, watcher, releaseBrake, audit, worker, http } = settings;
   return {
     cluster: settings.cluster ?? '',
-    pacing: { aws: rateLimitOf('aws', pacing), gcp: rateLimitOf('gcp', pacing) },
+    pacing: forEachCloud((cloud, name) => rateLimitOf(cloud.pacing, pacing?.[name])),
     watcher: {
       reconcileIntervalMs: watcher?.reconcileInterval ?? parseDuration(defaults.watcher.reconcileInterval),
       failureCooldown: failureCooldownOf(settings),
@@ -116,10 +117,11 @@ function checkFailureCooldown(settings: Partial<SettingsInput>, report: Report):
   );
 }
 
-function rateLimitOf(provider: ProviderName, pacing: SettingsInput['pacing']): RateLimit {
-  const { burst, perSecond } = defaults.pacing[provider];
-  const stated = pacing?.[provider];
-  return { burst: stated?.burst ?? burst, perSecond: stated?.perSecond ?? perSecond };
+function rateLimitOf(
+  preset: RateLimit,
+  stated: NonNullable<SettingsInput['pacing']>[ProviderName],
+): RateLimit {
+  return { burst: stated?.burst ?? preset.burst, perSecond: stated?.perSecond ?? preset.perSecond };
 }
 
 /** The file's own name for the cluster stands above the environment's. */

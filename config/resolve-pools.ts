@@ -1,4 +1,5 @@
 /** A pool joined from what it says itself, what `defaults` says and what the environment says. */
+import { cloudOf } from '../clouds/registry.ts';
 import type { AddressQuery } from '../model/address.ts';
 import type { NodeIdentityPolicy } from '../model/node-identity.ts';
 import type { ProviderName } from '../model/scope.ts';
@@ -166,12 +167,6 @@ function originOf(
   return variable === undefined ? [...at, key] : [variable];
 }
 
-/** The variables by which a cloud's own tools are told a region, the first one first. */
-const regionVariables: Readonly<Record<ProviderName, readonly string[]>> = {
-  aws: ['AWS_REGION', 'AWS_DEFAULT_REGION'],
-  gcp: ['CLOUDSDK_COMPUTE_REGION'],
-};
-
 function regionVariable(provider: ProviderName, env: NodeJS.ProcessEnv): string | undefined {
-  return regionVariables[provider].find((name) => env[name]);
+  return cloudOf(provider).region.variables.find((name) => env[name]);
 }

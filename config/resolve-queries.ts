@@ -1,4 +1,5 @@
 /** Where a pool's addresses come from: one set of one family (`filter`), or a set for each (`addresses`). */
+import { cloudOf } from '../clouds/registry.ts';
 import { families, type Family } from '../model/address.ts';
 import type { ProviderName } from '../model/scope.ts';
 import { isBlock, readKey, type Report } from './check-shape.ts';
@@ -53,9 +54,9 @@ export function draftQueries(
   });
 }
 
-/** EC2's IPv6 addresses come out of ranges and have no order to choose: one in `defaults` is meant for the others. */
+/** Addresses of a range have no order to choose: one in `defaults` is meant for the others. */
 function hasOrders(provider: ProviderName, family: Family): boolean {
-  return provider !== 'aws' || family !== 'ipv6';
+  return !cloudOf(provider).rangeFamilies.includes(family);
 }
 
 /** Reports a pool that says twice, or not at all, where its addresses come from. */

@@ -3,6 +3,8 @@
  * unique names) are in resolve-config.ts. The JSON Schema for editors is generated from this file.
  */
 import { z } from 'zod';
+import type { Cloud } from '../clouds/cloud.ts';
+import { cloudOf, forEachCloud, providerNames } from '../clouds/registry.ts';
 import type { RateLimit } from '../model/settings.ts';
 import { defaults } from './defaults.ts';
 import { durationAdvice, durationPattern, parseDuration } from './duration.ts';
@@ -21,6 +23,10 @@ export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal'] as
 export type LogLevel = (typeof logLevels)[number];
 export const logFormats = ['json', 'pretty'] as const;
 export type LogFormat = (typeof logFormats)[number];
+
+/** @returns `aws: … gcp: …`, a sentence for each cloud */
+const perCloud = (help: (cloud: Cloud) => string) =>
+  providerNames.map((name) => `${name}: ${help(cloudOf(name)).replace(/(?<!\.)$/, '.')}`).join(' ');
 
 const duration = (minimumMs: number, minimum: string) =>
   z
@@ -145,8 +151,8 @@ const nodeIdentity = z
       .optional()
       .meta({
         description:
-          'The cluster that the instance must belong to, as its cloud calls it. aws: by the tag kubernetes.io/cluster/<name>. gcp: by the ' +
-          'label goog-k8s-cluster-name or cluster-name in its metadata. An empty one in a pool switches off that of defaults. Default: any.',
+          `The cluster that the instance must belong to, as its cloud calls it. ${perCloud(({ clusterMark }) => `by ${clusterMark.help}`)} ` +
+          'An empty one in a pool switches off that of defaults. Default: any.',
       }),
   })
   .meta({
@@ -172,13 +178,11 @@ const filter = z
   .regex(/\S/, 'must not be empty: a pool without a filter would be the whole account')
   .meta({
     description:
-      'Which reserved addresses make up the pool. aws: Name=tag:kubeip,Values=a,b;Name=... gcp: labels.kubeip=reserved;... ' +
+      `Which reserved addresses make up the pool. ${perCloud(({ filter }) => filter.help)} ` +
       'Without it the pool would be the whole account.',
   });
 const orderBy = z.string().meta({
-  description:
-    'Which free address is given first. aws: Tag:<key> or a field of DescribeAddresses, such as PublicIp. ' +
-    "gcp: name, or creationTimestamp desc. Empty: the cloud's own order.",
+  description: `Which free address is given first. ${perCloud(({ order }) => order.help)} Empty: the cloud's own order.`,
   default: defaults.pool.orderBy,
 });
 
@@ -200,16 +204,23 @@ const addresses = z
 /** What a pool and the `defaults` block may both say. */
 const shared = {
   provider: z
-    .enum(['aws', 'gcp'])
+    .enum(providerNames)
     .optional()
-    .meta({ description: 'The cloud: aws (EC2) or gcp (Compute Engine).', default: defaults.pool.provider }),
-  region: z.string().min(1, 'must not be empty').optional().meta({
-    description:
-      'Region of the addresses and their nodes. Default: AWS_REGION, then AWS_DEFAULT_REGION; on gcp CLOUDSDK_COMPUTE_REGION.',
-  }),
-  account: z.string().min(1, 'must not be empty').optional().meta({
-    description: 'AWS account id: 12 digits, in quotes. GCP project id. Default: that of the credentials.',
-  }),
+    .meta({ description: `The cloud. ${perCloud(({ title }) => title)}`, default: defaults.pool.provider }),
+  region: z
+    .string()
+    .min(1, 'must not be empty')
+    .optional()
+    .meta({
+      description: `Region of the addresses and their nodes. Default: ${providerNames.map((name) => `on ${name} ${cloudOf(name).region.variables.join(', then ')}`).join('; ')}.`,
+    }),
+  account: z
+    .string()
+    .min(1, 'must not be empty')
+    .optional()
+    .meta({
+      description: `Whose the addresses are. ${perCloud(({ account }) => account.help)} Default: that of the credentials.`,
+    }),
   endpoint: z
     .url({ protocol: /^https?$/, error: 'is not an address such as https://ec2.example.com' })
     .optional()
@@ -321,13 +332,12 @@ const settings = {
     }),
   defaults: defaultsSchema,
   pacing: z
-    .strictObject({ aws: rateLimit(defaults.pacing.aws), gcp: rateLimit(defaults.pacing.gcp) })
+    .strictObject(forEachCloud((cloud) => rateLimit(cloud.pacing)))
     .optional()
     .meta({
       description:
-        'How fast addresses are associated and disassociated, for each account and region together. EC2 allows 50 at once and 5 a ' +
-        'second to all users of the account. Compute Engine allows 1,500 changes a minute to all users of the project, of which an ' +
-        'association takes two.',
+        'How fast addresses are associated and disassociated, for each account and region together. ' +
+        providerNames.map((name) => cloudOf(name).pacingHelp).join(' '),
     }),
   watcher: z
     .strictObject({

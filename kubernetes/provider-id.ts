@@ -1,4 +1,5 @@
 /** `spec.providerID` of a Node, as the cloud controller managers write it. */
+import { cloudOf, providerNames } from '../clouds/registry.ts';
 import type { InstanceRef } from '../model/address.ts';
 
 const LONGEST_SHOWN = 200;
@@ -9,31 +10,16 @@ const LONGEST_SHOWN = 200;
  * @returns the instance, or in `error` why this is none, as a sentence for a person
  */
 export function parseProviderId(providerID: string): { instance: InstanceRef } | { error: string } {
-  const aws = /^aws:\/\/[^/]*\/(?<zone>[a-z0-9-]+)\/(?<id>i-[0-9a-f]+)$/.exec(providerID)?.groups;
-  if (aws) return instance('aws', aws['id'], aws['zone']);
-
-  const gce = /^gce:\/\/(?<project>[^/]+)\/(?<zone>[a-z0-9-]+)\/(?<id>[a-z0-9-]+)$/.exec(providerID)?.groups;
-  if (gce) return instance('gcp', gce['id'], gce['zone'], gce['project']);
-
+  for (const provider of providerNames) {
+    const found = cloudOf(provider).providerId.parse(providerID);
+    if (found !== undefined) return { instance: { provider, ...found } };
+  }
   // It goes into the Node's annotations and an Event, which take no text of any length.
   const shown = providerID.length > LONGEST_SHOWN ? `${providerID.slice(0, LONGEST_SHOWN)}…` : providerID;
-  if (providerID.startsWith('aws:')) {
-    return {
-      error: `providerID ${shown} is not an EC2 instance (aws:///<zone>/i-…): it has no Elastic IP`,
-    };
-  }
-  if (providerID.startsWith('gce:')) {
-    return { error: `providerID ${shown} is not a GCE instance (gce://<project>/<zone>/<name>)` };
-  }
-  return { error: `providerID ${shown} is of a cloud that is not supported: aws and gce are` };
-}
-
-function instance(
-  provider: InstanceRef['provider'],
-  id: string | undefined,
-  zone: string | undefined,
-  account?: string,
-): { instance: InstanceRef } {
-  const named = account === undefined ? {} : { account };
-  return { instance: { provider, id: id ?? '', zone: zone ?? '', ...named } };
+  const forms = providerNames.map((name) => cloudOf(name).providerId);
+  const near = forms.find(({ scheme }) => providerID.startsWith(`${scheme}:`));
+  const schemes = forms.map(({ scheme }) => scheme).join(' and ');
+  return {
+    error: `providerID ${shown} ${near?.advice ?? `is of a cloud that is not supported: ${schemes} are`}`,
+  };
 }

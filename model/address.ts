@@ -1,3 +1,4 @@
+import { traitsOf } from '../clouds/traits.ts';
 import type { InstanceIdentity } from './node-identity.ts';
 import type { ProviderName } from './scope.ts';
 
@@ -93,7 +94,7 @@ export interface InstanceRef {
  * @returns the EC2 instance id; on GCE, where a name is unique in its zone only, `<zone>/<name>`
  */
 export function instanceKey({ provider, id, zone }: Pick<InstanceRef, 'provider' | 'id' | 'zone'>): string {
-  return provider === 'gcp' ? `${zone}/${id}` : id;
+  return traitsOf(provider).instanceIdsAreUniqueIn === 'zone' ? `${zone}/${id}` : id;
 }
 
 /** A cloud instance as far as its public address is concerned. */

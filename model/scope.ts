@@ -1,5 +1,6 @@
-/** The clouds this project has a provider for. */
-export type ProviderName = 'aws' | 'gcp';
+import type { ProviderName } from '../clouds/traits.ts';
+
+export type { ProviderName };
 
 /**
  * Where a static address is unique: an account (AWS) or project (GCP) in one region.

@@ -64,6 +64,14 @@ export const suites: readonly Suite[] = [
     borrows: [],
   },
   {
+    name: 'conformance',
+    proves:
+      "What providers and emulators say to each other has the form of the vendors' own models: botocore's of EC2, Google's discovery document.",
+    tools: ['moto'],
+    plays: ['clouds/', 'model/', ...world],
+    borrows: ['contract'],
+  },
+  {
     name: 'integration',
     proves:
       'The programs and workflows against a real Temporal server, a real Kubernetes API and the emulators; the emulators against real clients.',

@@ -10,6 +10,7 @@ import { KeyedQueue } from './keyed-queue.ts';
 import type { WatcherMetrics } from './metrics.ts';
 import { interestOf, isOfInterest, type NodeInterest } from './node-interest.ts';
 import type { NodeWorkflows } from './node-workflows.ts';
+import { closeFailed } from './reconcile.ts';
 
 const concurrency = 10;
 
@@ -90,7 +91,10 @@ export class NodeEvents {
       return;
     }
     await identity.confirm(identity.clusterUid);
-    if (!(await workflows.signalDeleted({ name, uid }))) return;
+    if (!(await workflows.signalDeleted({ name, uid }))) {
+      if (present === undefined) await closeFailed(this.#dependencies, { name, uid });
+      return;
+    }
     metrics.signals.inc({ signal: 'nodeDeleted', cause: 'event' });
     logger.info({ node: name, uid }, 'Node deleted: told its workflow');
   }

@@ -16,6 +16,7 @@ import {
   searchAttributes,
 } from '../workflows/messages.ts';
 import { nodeStart } from '../workflows/node-start.ts';
+import type { RetrySettings } from '../model/settings.ts';
 import type { FailedRun } from './failure-cooldown.ts';
 import type { OpenRun } from './plan-reconcile.ts';
 
@@ -39,6 +40,13 @@ export interface NodeWorkflows {
   nudge(node: NodeRef): Promise<boolean>;
   /** Tells the node's workflow that the Node is gone. @returns false if none runs */
   signalDeleted(node: NodeRef): Promise<boolean>;
+  /**
+   * For a Node that is gone: if its latest run failed for good, starts one that finds no Node and ends, so that the node is not listed
+   * as failed any more. If there is a Node again, that run is for it.
+   *
+   * @returns false if its latest run did not fail
+   */
+  closeFailed(node: NodeRef, retries: RetrySettings): Promise<boolean>;
   /** @throws whatever the Temporal client throws if the server does not answer at once */
   ping(): Promise<void>;
   /** All open runs of the cluster. A failure half-way is thrown: half a list is none. */
@@ -92,6 +100,22 @@ export function createNodeWorkflows(client: Client, cluster: string, clusterUid?
     },
     nudge: ({ name, uid }) => ifRunning(() => handleOf(name).signal(nodeChangedSignal, { uid })),
     signalDeleted: ({ name, uid }) => ifRunning(() => handleOf(name).signal(nodeDeletedSignal, { uid })),
+    closeFailed: async (node, retries) => {
+      try {
+        const { status } = await inTime(() => handleOf(node.name).describe());
+        if (status.name !== 'FAILED') return false;
+        const start = nodeStart(cluster, node, 0, clusterUid);
+        const under = clusterUid === undefined ? {} : { clusterUid };
+        const args: [AssignIpInput] = [{ cluster, ...under, node, retries }];
+        await inTime(() => client.workflow.start(workflowType, { ...start, args }));
+        return true;
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return false;
+        // Somebody was quicker.
+        if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+        throw error;
+      }
+    },
     ping: async () => {
       const { connection } = client;
       await connection.withDeadline(Date.now() + pingTimeoutMs, () =>

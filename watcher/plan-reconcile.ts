@@ -48,6 +48,8 @@ export interface ReconcilePlan {
    * left out: they know, and look by themselves.
    */
   readonly orphans: readonly OpenRun[];
+  /** Latest runs that failed for good, whose Node is not in the list. Suspects, too. */
+  readonly close: readonly FailedRun[];
 }
 
 /**
@@ -79,7 +81,8 @@ export function planReconcile(
     } else if (mustLookAgain(run, node, pool)) nudge.push(node);
   }
   const orphans = [...runOf.values()].filter((run) => !names.has(run.node) && run.phase !== 'held');
-  return { start, coolDown, nudge, orphans };
+  const close = failures.runs.filter((run) => !names.has(run.node) && !runOf.has(run.node));
+  return { start, coolDown, nudge, orphans, close };
 }
 
 /** @returns whether the node keeps an address although no pool selects it any more, as its workflow knows */

@@ -9,7 +9,7 @@ import { memoryMs } from './failure-cooldown.ts';
 import { forEachLimited } from './for-each-limited.ts';
 import type { WatcherMetrics } from './metrics.ts';
 import type { Phase } from '../model/phase.ts';
-import { nodeIdProblem } from '../workflows/messages.ts';
+import { nodeIdProblem, type NodeRef } from '../workflows/messages.ts';
 import type { NodeWorkflows } from './node-workflows.ts';
 import { isDeselected, type OpenRun, planReconcile, type ReconcilePlan } from './plan-reconcile.ts';
 
@@ -78,6 +78,11 @@ export async function reconcile(dependencies: ReconcileDependencies, signal: Abo
   await collect(
     forEachLimited(plan.orphans, { concurrency, signal }, (run) => signalOrphan(dependencies, run)),
   );
+  await collect(
+    forEachLimited(plan.close, { concurrency, signal }, async ({ node: name, uid = unknownUid }) => {
+      if ((await readNode(kubernetes, name)) === undefined) await closeFailed(dependencies, { name, uid });
+    }),
+  );
   if (errors.length > 0) throw errors[0];
   logger.debug(
     {
@@ -107,6 +112,22 @@ function showFailed({ config, metrics }: ReconcileDependencies, { coolDown }: Re
   for (const { name } of config.pools) {
     metrics.failedNodes.set({ pool: name }, coolDown.filter(({ pool }) => pool.name === name).length);
   }
+}
+
+/** The Node is gone, as a direct read shows: what failed for it is history. Doing it twice does no harm. */
+export async function closeFailed(
+  {
+    config,
+    identity,
+    workflows,
+    logger,
+  }: Pick<ReconcileDependencies, 'config' | 'identity' | 'workflows' | 'logger'>,
+  node: NodeRef,
+): Promise<void> {
+  await identity.confirm(identity.clusterUid);
+  const [pool] = config.pools;
+  if (pool === undefined || !(await workflows.closeFailed(node, pool.retries))) return;
+  logger.info({ node: node.name, uid: node.uid }, 'the Node of a failed run is gone: closed it');
 }
 
 /** Lists lag: a release follows from a direct read only. */

@@ -1,6 +1,6 @@
 /** The clouds that this worker's pools need: one provider for each scope. */
-import { openProvider } from '../clouds/open-provider.ts';
-import { CloudError, type CloudCallEvent, type CloudProvider } from '../clouds/provider.ts';
+import { CloudError, type CloudProvider } from '../clouds/provider.ts';
+import { cloudOf, openProvider, type ProviderCallEvent } from '../clouds/registry.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { workflowIdProblem } from '../model/limits.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
@@ -23,7 +23,7 @@ export interface Providers {
 export async function openProviders(
   config: Config,
   logger: Logger,
-  onCall: (event: CloudCallEvent) => void,
+  onCall: (event: ProviderCallEvent) => void,
 ): Promise<Providers> {
   const byScope = new Map<string, CloudProvider>();
   const byPool = new Map<string, CloudProvider>();
@@ -78,7 +78,11 @@ async function checkPool(pool: PoolConfig, provider: CloudProvider, logger: Logg
       free,
     };
     if (addresses.length > 0) logger.info(facts, 'pool found');
-    else logger.warn({ ...facts, filter: query.filter }, 'no address matches the filter of the pool');
+    else {
+      const { emptyListAdvice: advice } = cloudOf(pool.provider);
+      const told = { ...facts, filter: query.filter, ...(advice === undefined ? {} : { advice }) };
+      logger.warn(told, 'no address matches the filter of the pool');
+    }
   }
 }
 

@@ -3,7 +3,7 @@ import { SpanKind, SpanStatusCode, trace } from '@opentelemetry/api';
 import type { ActivityInterceptorsFactory, InjectedSinks } from '@temporalio/worker';
 import type { OpenTelemetrySinks } from '@temporalio/interceptors-opentelemetry';
 import type { WorkflowInfo } from '@temporalio/workflow';
-import type { CloudCallEvent } from '../clouds/provider.ts';
+import { cloudOf, type ProviderCallEvent } from '../clouds/registry.ts';
 import type { Tracing } from '../program/tracing.ts';
 
 export interface WorkerTracing {
@@ -35,13 +35,13 @@ export async function traceWorker({ spanProcessor, resource }: Tracing): Promise
 export const untracedSinks: InjectedSinks<OpenTelemetrySinks> = { exporter: { export: { fn: () => {} } } };
 
 /** A finished call to a cloud as a span of whatever was traced when it was made; nothing if nothing was. */
-export function traceCloudCall({ action, outcome, kind, seconds }: CloudCallEvent): void {
+export function traceCloudCall({ provider, action, outcome, kind, seconds }: ProviderCallEvent): void {
   if (trace.getActiveSpan() === undefined) return;
   const span = trace.getTracer('kubeip-temporal/clouds').startSpan(action, {
     kind: SpanKind.CLIENT,
     startTime: Date.now() - seconds * 1000,
     attributes: {
-      'rpc.system': action.startsWith('compute.') ? 'gcp-api' : 'aws-api',
+      'rpc.system': cloudOf(provider).rpcSystem,
       'rpc.method': action,
       'kubeip.cloud.outcome': outcome,
       ...(kind === undefined ? {} : { 'error.type': kind }),

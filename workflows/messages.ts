@@ -326,7 +326,10 @@ export interface AddressPoolStatus {
   readonly queueLength: number;
   /** The first 5,000 of the queue. */
   readonly waiting: readonly {
+    /** In the whole queue, from 1. */
     readonly position: number;
+    /** Among those that wait for the same set of addresses, from 1: how many are served from it before this one. */
+    readonly place: number;
     readonly workflowId: string;
     readonly family: Family;
     readonly pool: string;

@@ -1,6 +1,6 @@
 /** Carries out the one activity that the yardstick has for itself, in the bench's own process. */
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { openProvider } from '../../clouds/open-provider.ts';
+import { openProvider } from '../../clouds/registry.ts';
 import type { Scope } from '../../model/scope.ts';
 import type { World } from '../../sandbox/world.ts';
 import { type NaiveActivities, naiveTaskQueue } from './contract.ts';

@@ -10,11 +10,10 @@ import type { Session } from '../session.ts';
 import { age } from '../table.ts';
 import { withNode } from '../unknown-node.ts';
 
-/** Its entries in the mutex, and how many wait in all. */
+/** Its entries in the mutex, and what is known of the pools. */
 export interface InMutex {
   readonly waiting: AddressPoolStatus['waiting'];
   readonly claims: AddressPoolStatus['claims'];
-  readonly length: number;
   readonly pools: AddressPoolStatus['pools'];
 }
 
@@ -47,7 +46,6 @@ async function inMutex(
   return {
     waiting: status.waiting.filter((one) => one.workflowId === workflowId),
     claims: status.claims.filter((one) => one.workflowId === workflowId),
-    length: status.waiting.length,
     pools: status.pools,
   };
 }
@@ -98,14 +96,17 @@ function mutexLines({ phase }: AssignIpStatus, mutex: InMutex | undefined): stri
       ? ['', 'Queue', '  The mutex does not answer, or the pool is not known yet.']
       : [];
   }
-  const waiting = mutex.waiting.map(({ position, family, pool, priority, since }) => {
-    const looked = mutex.pools.find((one) => one.name === pool && one.family === family);
+  const waiting = mutex.waiting.map(({ place, family, pool, priority, since }) => {
+    // Of an IPv6 set on EC2 each subnet is one, and this entry does not tell which.
+    const sets = mutex.pools.filter((one) => one.name === pool && one.family === family);
+    const looked = sets.length === 1 ? sets[0] : undefined;
+    const length = looked === undefined ? '' : ` of ${looked.waiting}`;
     const counts =
       looked?.size === undefined
         ? ''
         : ` Pool ${pool} has ${looked.size} addresses, ${looked.free ?? 0} of them free, as of ${looked.lookedAt}.`;
     return (
-      `  ${familyName(family)}: place ${position} of ${mutex.length}, for pool ${pool}, priority ${priority}, since ${since}.` +
+      `  ${familyName(family)}: place ${place}${length} in the queue of pool ${pool}, priority ${priority}, since ${since}.` +
       counts
     );
   });

@@ -1,6 +1,8 @@
 /** A worker's diagnosis as checks for a person. Pure. */
+import { cloudOf } from '../../clouds/registry.ts';
 import type { PermissionResult } from '../../model/permission-check.ts';
 import type { DiagnoseReport, PoolDiagnosis } from '../../workflows/reports.ts';
+import { parseScope } from '../scope-name.ts';
 
 /** `ok`, `problem`: it was looked at. `warning`: it may be meant so. `untested`: it could not be looked at, which is no ok. */
 export type Verdict = 'ok' | 'problem' | 'warning' | 'untested';
@@ -86,7 +88,10 @@ function poolChecks(pool: PoolDiagnosis, nodesUnknown: boolean): Check[] {
       return { area, what, verdict, detail: error };
     }
     if (addresses === 0) {
-      return { area, what, verdict: 'problem', detail: `no address in ${scope} matches ${filter}` };
+      const provider = parseScope(scope)?.provider;
+      const advice = provider === undefined ? undefined : cloudOf(provider).emptyListAdvice;
+      const detail = `no address in ${scope} matches ${filter}${advice === undefined ? '' : `. ${advice}`}`;
+      return { area, what, verdict: 'problem', detail };
     }
     const detail = `${addresses} addresses, ${free} of them free`;
     if (elsewhere === 0) return { area, what, verdict: 'ok', detail };

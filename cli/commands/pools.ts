@@ -1,4 +1,5 @@
 /** `kubeip pools`: how large the pools are, how much of them is in use, who waits, and what the idle addresses cost. */
+import { cloudOf } from '../../clouds/registry.ts';
 import { familyOf } from '../../model/address.ts';
 import { formatScope } from '../../model/scope.ts';
 import {
@@ -13,6 +14,7 @@ import { mapLimited } from '../concurrency.ts';
 import { listScopes, mutexStatusIfAny } from '../mutexes.ts';
 import type { OutputFormat } from '../options.ts';
 import type { Session } from '../session.ts';
+import { parseScope } from '../scope-name.ts';
 import { table } from '../table.ts';
 import { auditScopes } from './audit.ts';
 
@@ -20,11 +22,6 @@ const ASKED_AT_ONCE = 20;
 
 /** As the clouds' price lists count a month. */
 const HOURS_A_MONTH = 730;
-/**
- * Dollars an hour for a public IPv4 address that nobody uses: "Amazon VPC pricing", public IPv4 addresses; "VPC network pricing",
- * static external addresses that are not used. Both clouds give IPv6 addresses for nothing.
- */
-const IDLE_PRICE = { aws: 0.005, gcp: 0.01 } as const;
 
 export interface PoolsOptions {
   readonly output: OutputFormat;
@@ -88,9 +85,11 @@ export function poolRows(
   poolOf: ReadonlyMap<string, string>,
   price: number | undefined,
 ): PoolRow[] {
-  const cloud = scope.startsWith('gcp/') ? 'gcp' : 'aws';
+  const provider = parseScope(scope)?.provider;
   return sizes.map((size) => {
-    const hourly = size.family === 'ipv6' ? 0 : (price ?? IDLE_PRICE[cloud]);
+    const listed = provider === undefined ? 0 : cloudOf(provider).idlePrice[size.family];
+    // The price that a person names stands in place of one there is.
+    const hourly = listed === 0 ? 0 : (price ?? listed);
     return {
       ...size,
       scope,

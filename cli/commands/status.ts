@@ -15,6 +15,8 @@ export interface StatusOptions {
   readonly output: OutputFormat;
   readonly pool?: string;
   readonly phase?: Phase;
+  /** Also nodes that are gone. */
+  readonly all?: boolean;
   readonly watch?: boolean;
   /** In milliseconds. */
   readonly interval: number;
@@ -29,11 +31,12 @@ export async function status(session: Session, options: StatusOptions): Promise<
 
 async function look(
   session: Session,
-  { output, pool, phase }: StatusOptions,
+  { output, pool, phase, all }: StatusOptions,
 ): Promise<{ text: string; note: string | undefined }> {
   const filter: NodeFilter = {
     ...(pool === undefined ? {} : { pool }),
     ...(phase === undefined ? {} : { phase }),
+    ...(all === undefined ? {} : { all }),
   };
   const { nodes, note: shortfall } = await nodeViews(session, await listNodeRuns(session, filter));
   const notes = [shortfall, heldNote(nodes)].filter((one) => one !== undefined);
@@ -91,7 +94,7 @@ export function nodeTable(
   const wide = ['INSTANCE', 'SCOPE', 'WORKFLOW', 'MESSAGE'];
   const rows = nodes.map((node) => {
     const place = node.place === undefined ? '' : ` (${node.place}. in the queue)`;
-    const phase = (tint[node.phase] ?? ((text: string) => text))(node.phase);
+    const phase = node.gone === true ? 'gone' : (tint[node.phase] ?? ((text: string) => text))(node.phase);
     const lastError = orDash(node.lastError);
     return [
       node.node,

@@ -8,16 +8,20 @@ import type { Family } from '../../model/address.ts';
  */
 const addressFilters = [
   'allocation-id',
-  'association-id',
   'domain',
-  'instance-id',
   'network-border-group',
-  'network-interface-id',
-  'network-interface-owner-id',
-  'private-ip-address',
   'public-ip',
   'tag-key',
   'tag-value',
+];
+
+/** What an association changes: an address would leave its pool as soon as it is in use, or enter one by it. */
+const changingFilters = [
+  'association-id',
+  'instance-id',
+  'network-interface-id',
+  'network-interface-owner-id',
+  'private-ip-address',
 ];
 
 /** From "GetSubnetCidrReservations", Amazon EC2 API Reference. */
@@ -33,6 +37,9 @@ export function checkFilterName(name: string, family: Family): string | undefine
   const { action, names } = listed[family];
   if (name.startsWith('tag:')) return name.length > 4 ? undefined : '"tag:" needs a tag key after the colon';
   if (names.includes(name)) return undefined;
+  if (family === 'ipv4' && changingFilters.includes(name)) {
+    return `"${name}" changes with every association, so it cannot tell what is of the pool; leave it out, free addresses are found without it`;
+  }
   const known = `EC2 knows tag:<key>, ${names.join(', ')}`;
   const wanted = nearest(name, names);
   return `"${name}" is no filter of ${action}${wanted === undefined ? '' : `; did you mean "${wanted}"?`} (${known})`;

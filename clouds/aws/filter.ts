@@ -10,6 +10,7 @@ import type { Family } from '../../model/address.ts';
 import { checkFilterLength } from '../filter-length.ts';
 import { CloudError } from '../provider.ts';
 import { checkFilterName } from './filter-names.ts';
+import { findMisreadValue } from './filter-values.ts';
 
 /** One filter as EC2 takes it. */
 export interface AddressFilter {
@@ -109,6 +110,8 @@ function parseOne(piece: Piece, ordinal: number, family: Family): AddressFilter 
   const unknown = checkFilterName(filterName, family);
   if (unknown !== undefined) return fail(name.at, unknown);
   const values = [firstValue, ...rest.slice(1).map(trim)];
+  const misread = findMisreadValue(values.map(({ text }) => text));
+  if (misread !== undefined) return fail(values[misread.index]?.at ?? piece.at, misread.problem);
   for (const value of values) {
     if (unescape(value.text).length > maxValueLength) {
       return fail(value.at, `the value is longer than the ${maxValueLength} characters that EC2 takes`);

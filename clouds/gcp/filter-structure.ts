@@ -26,22 +26,40 @@ function closingQuote(expression: string, from: number, quote: string): number |
   return undefined;
 }
 
-/**
- * @param expression without quoted texts
- * @returns what stands before each operator, `labels.kubeip` in `labels.kubeip=reserved`; values may hold operators themselves
- */
-export function fieldNames(expression: string): string[] {
+/** What stands in an expression. */
+export interface FilterStructure {
+  readonly comparisons: readonly Comparison[];
+  /** What is no part of a comparison, without parentheses: `AND`, `-`, and what is there by mistake. */
+  readonly rest: readonly string[];
+}
+
+export interface Comparison {
+  /** `labels.kubeip` in `labels.kubeip=reserved` */
+  readonly field: string;
+  readonly operator: string;
+  /** Up to the next blank or parenthesis. It may hold operators itself. */
+  readonly value: string;
+}
+
+/** @param expression without quoted texts */
+export function readStructure(expression: string): FilterStructure {
   const word = /[\w.-]+/g;
-  const comparison = /((?:"")?)\s*(?:!=|<=|>=|[=<>:]|\s(?:eq|ne)\s)\s*[^\s()]*/y;
-  const names: string[] = [];
+  const comparison = /((?:"")?)\s*(!=|<=|>=|[=<>:]|\s(?:eq|ne)\s)\s*([^\s()]*)/y;
+  const comparisons: Comparison[] = [];
+  const rest: string[] = [];
+  let end = 0;
   for (let found = word.exec(expression); found !== null; found = word.exec(expression)) {
     const begin = found[0].search(/[A-Za-z_]/);
     if (begin < 0) continue;
     comparison.lastIndex = word.lastIndex;
     const compared = comparison.exec(expression);
     if (compared === null) continue;
-    names.push(`${found[0].slice(begin)}${compared[1] ?? ''}`);
+    const [, quoted = '', operator = '', value = ''] = compared;
+    comparisons.push({ field: `${found[0].slice(begin)}${quoted}`, operator: operator.trim(), value });
+    rest.push(expression.slice(end, found.index + begin));
     word.lastIndex = comparison.lastIndex;
+    end = comparison.lastIndex;
   }
-  return names;
+  rest.push(expression.slice(end));
+  return { comparisons, rest: rest.flatMap((text) => text.match(/[^\s()]+/g) ?? []) };
 }

@@ -10,7 +10,7 @@ import { closest, distance } from 'fastest-levenshtein';
 import type { Family } from '../../model/address.ts';
 import { checkFilterLength } from '../filter-length.ts';
 import { CloudError } from '../provider.ts';
-import { fieldNames, withoutQuoted } from './filter-structure.ts';
+import { type Comparison, readStructure, withoutQuoted } from './filter-structure.ts';
 
 /** Fields of an address, from "REST Resource: addresses". */
 const fields = [
@@ -37,6 +37,15 @@ const fields = [
 
 /** What an association changes: an address would leave its pool as soon as it is in use. */
 const changingFields = ['status', 'users'];
+
+const beginning = new RegExp(
+  String.raw`^(?:NOT\b|[-(\s])*(?:labels\.|(?:${[...fields, ...changingFields].join('|')})\s*[!=<>:])`,
+);
+
+/** @returns whether the text begins with a comparison of a field that an address has */
+export function beginsWithAddressField(text: string): boolean {
+  return beginning.test(text);
+}
 
 const conditions: Readonly<Record<Family, string>> = {
   // Addresses that were reserved before there was IPv6 have no ipVersion.
@@ -88,12 +97,40 @@ function check(expression: string, ordinal: number): void {
   }
   const unbalanced = balanceProblem(expression);
   if (unbalanced !== undefined) fail(unbalanced);
-  const names = fieldNames(withoutQuoted(expression) ?? '');
-  if (names.length === 0) fail('there is no comparison in it');
-  for (const name of names) {
-    const problem = fieldProblem(name);
+  const { comparisons, rest } = readStructure(withoutQuoted(expression) ?? '');
+  if (comparisons.length === 0) fail('there is no comparison in it');
+  for (const comparison of comparisons) {
+    const problem = fieldProblem(comparison.field) ?? syntaxProblem(comparison);
     if (problem !== undefined) fail(problem);
   }
+  for (const text of rest) {
+    const problem = ['AND', 'OR', 'NOT', '-'].includes(text) ? undefined : strayProblem(text);
+    if (problem !== undefined) fail(problem);
+  }
+}
+
+function syntaxProblem({ field, operator, value }: Comparison): string | undefined {
+  if (operator === 'eq' || operator === 'ne') {
+    return `"${operator}" is of the older syntax, which Compute Engine refuses beside the conditions that go with every filter; write ${field}${operator === 'eq' ? '=' : '!='} or ${field}:`;
+  }
+  return signProblem(value);
+}
+
+/** Compute Engine would look for such a text in all fields, and the pool would be another one. */
+function strayProblem(text: string): string {
+  return (
+    signProblem(text) ??
+    `"${text}" is compared with nothing; AND, OR and NOT are written in capitals, and a value with a blank in it in quotation marks`
+  );
+}
+
+/** Signs that join or group in other tools. Where one is meant as text, the value stands in quotation marks. */
+function signProblem(text: string): string | undefined {
+  const sign = /&&?|\|\|?|[,[\]{}]/.exec(text)?.[0];
+  if (sign === undefined) return undefined;
+  return /[&|,]/.test(sign)
+    ? `"${sign}" joins nothing here; write AND or OR between comparisons, and a value with this sign in it in quotation marks`
+    : `"${sign}" is no part of the syntax; write a value with this sign in it in quotation marks`;
 }
 
 function balanceProblem(expression: string): string | undefined {

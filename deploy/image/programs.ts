@@ -1,5 +1,7 @@
 /** The programs that the npm package and the image start, and how they are started. */
 
+import packageJson from '../../package.json' with { type: 'json' };
+
 export interface Program {
   /** As it is called in the image: `worker`. */
   readonly name: string;
@@ -13,13 +15,26 @@ export const programs: readonly Program[] = [
   { name: 'kubeip', main: 'cli/main' },
 ];
 
+/** The oldest Node.js that the programs run on: that of package.json, which the Kubernetes client asks for. */
+export const leastNode = packageJson.engines.node.replace(/^>=/, '');
+
 /**
  * A file that starts a program when it is executed. It turns source maps on first, so that stack traces name the lines of
- * the sources.
+ * the sources. An older Node.js ends with one line: it would fail at some import, without a word of the reason.
  *
  * @param interpreter what stands after `#!`
  * @param module path of the program's entry point, relative to the launcher
+ * @param least the oldest Node.js that will do
  */
-export function launcher(interpreter: string, module: string): string {
-  return `#!${interpreter}\nprocess.setSourceMapsEnabled(true);\nawait import('${module}');\n`;
+export function launcher(interpreter: string, module: string, least = leastNode): string {
+  return `#!${interpreter}
+const [major, minor] = process.versions.node.split('.').map(Number);
+const [leastMajor, leastMinor] = '${least}'.split('.').map(Number);
+if (major < leastMajor || (major === leastMajor && minor < leastMinor)) {
+  console.error(\`This needs Node.js ${least} or newer, and runs on \${process.version} (\${process.execPath}).\`);
+  process.exit(2);
+}
+process.setSourceMapsEnabled(true);
+await import('${module}');
+`;
 }

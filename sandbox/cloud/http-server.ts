@@ -27,7 +27,11 @@ export interface HttpServerOptions {
   readonly port: number;
   /** Answers a request, or undefined to cut the connection. */
   readonly handle: (request: HttpRequest) => Promise<HttpAnswer | undefined>;
+  readonly onExchange?: OnExchange | undefined;
 }
+
+/** Told about each request that was answered, and its answer. Must not throw. */
+export type OnExchange = (request: HttpRequest, answer: HttpAnswer) => void;
 
 /** The clouds take requests of some hundred KB at most; more is a mistake. */
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
@@ -54,21 +58,23 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
 }
 
 async function answer(
-  { handle }: HttpServerOptions,
+  { handle, onExchange }: HttpServerOptions,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   try {
-    const result = await handle({
+    const asked: HttpRequest = {
       method: request.method ?? 'GET',
       url: new URL(request.url ?? '/', 'http://sandbox'),
       headers: request.headers,
       body: await readBody(request),
-    });
+    };
+    const result = await handle(asked);
     if (result === undefined) {
       request.socket.destroy();
       return;
     }
+    onExchange?.(asked, result);
     response.writeHead(result.status, { 'content-type': result.contentType, ...result.headers });
     response.end(result.body);
   } catch (error) {

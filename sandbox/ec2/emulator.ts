@@ -8,7 +8,7 @@ import { CallPipeline } from '../cloud/call-pipeline.ts';
 import { systemClock, type Clock } from '../cloud/clock.ts';
 import { answerControl, isControlRequest } from '../cloud/control-api.ts';
 import { FaultPlan, type Fault } from '../cloud/faults.ts';
-import { startHttpServer, type HttpAnswer, type HttpRequest } from '../cloud/http-server.ts';
+import { startHttpServer, type HttpAnswer, type HttpRequest, type OnExchange } from '../cloud/http-server.ts';
 import { RateLimiter } from '../cloud/rate-limits.ts';
 import { definedOnly, resolveLimits, type LimitsSetting } from '../cloud/switches.ts';
 import { Ec2Account } from './account.ts';
@@ -39,6 +39,8 @@ export interface Ec2EmulatorOptions {
   readonly clock?: Clock;
   /** For jitter and the probability of faults; from 0 to below 1. */
   readonly random?: () => number;
+  /** Told about each request that is answered, and its answer. */
+  readonly onExchange?: OnExchange;
 }
 
 export interface Ec2Emulator
@@ -110,6 +112,7 @@ export async function startEc2Emulator(options: Ec2EmulatorOptions = {}): Promis
     host: options.host ?? '127.0.0.1',
     port: options.port ?? 0,
     handle,
+    onExchange: options.onExchange,
   });
   const environment = {
     AWS_ENDPOINT_URL: server.url,

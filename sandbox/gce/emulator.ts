@@ -8,7 +8,7 @@ import { CallPipeline } from '../cloud/call-pipeline.ts';
 import { systemClock, type Clock } from '../cloud/clock.ts';
 import { answerControl, isControlRequest } from '../cloud/control-api.ts';
 import { FaultPlan, type AnyFault } from '../cloud/faults.ts';
-import { startHttpServer, type HttpAnswer, type HttpRequest } from '../cloud/http-server.ts';
+import { startHttpServer, type HttpAnswer, type HttpRequest, type OnExchange } from '../cloud/http-server.ts';
 import { RateLimiter } from '../cloud/rate-limits.ts';
 import { definedOnly, resolveLimits, type LimitsSetting } from '../cloud/switches.ts';
 import { answerBatch, isBatch } from './batch.ts';
@@ -48,6 +48,8 @@ export interface GceEmulatorOptions {
   readonly clock?: Clock;
   /** For jitter and the probability of faults; from 0 to below 1. */
   readonly random?: () => number;
+  /** Told about each request that is answered, and its answer. */
+  readonly onExchange?: OnExchange;
 }
 
 export interface GceEmulator extends Pick<
@@ -132,6 +134,7 @@ export async function startGceEmulator(options: GceEmulatorOptions = {}): Promis
     host: options.host ?? '127.0.0.1',
     port: options.port ?? 0,
     handle,
+    onExchange: options.onExchange,
   });
   const environment = {
     CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE: `${server.url}/compute/v1/`,

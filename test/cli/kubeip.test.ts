@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import { parse } from 'yaml';
 import type { NodeView } from '../../cli/node-status.ts';
 import { exitCodes } from '../../program/exit-codes.ts';
+import { deleteNode } from '../../sandbox/nodes.ts';
 import type { AuditReport } from '../../workflows/messages.ts';
 import type { PlanReport } from '../../workflows/reports.ts';
 import { addressOf } from '../integration/assigned-address.ts';
@@ -109,7 +110,7 @@ describe('of nodes that wait for an empty pool', () => {
     const { code, stdout } = await kubeip('describe', 'waits-2');
     expect(code).toBe(exitCodes.ok);
     expect(stdout).toContain(message);
-    expect(stdout).toMatch(/IPv4: place 2 of 2, for pool empty, priority 0, since /);
+    expect(stdout).toMatch(/IPv4: place 2 of 2 in the queue of pool empty, priority 0, since /);
     expect(stdout).toContain('assign-ip/test/waits-2 (RUNNING)');
     expect(stdout).toMatch(/^Tried$/m);
   });
@@ -464,6 +465,27 @@ test('no command hands a terminal what a hostile Node, or a hostile cloud, says'
   for (const text of [...events, metadata?.annotations?.['kubeip-temporal.io/message'] ?? '']) {
     expect(text).not.toMatch(terminalCharacters);
   }
+});
+
+test('a node that failed and is gone is not listed by status, and as gone with --all', async () => {
+  const node = await h.nodes.make('ghost-1', { pool: 'empty', initialised: false });
+  await h.nodes.patch(node, { spec: { providerID: 'aws:///none' } });
+  await h.tellChanged(node);
+  expect(await h.waitForEnd(node)).toBe('FAILED');
+  await waitFor(
+    'the failure',
+    () => statusOf('ghost-1'),
+    (view) => view?.phase === 'failed',
+  );
+  await deleteNode(h.world.kubernetes, node.name);
+  await h.closeFailed(node);
+  expect(await h.waitForEnd(node)).toBe('COMPLETED');
+  await waitFor(
+    'visibility',
+    () => kubeip('status', '--all'),
+    ({ stdout }) => /^ghost-1\s+gone\s/m.test(stdout),
+  );
+  expect(await statusOf('ghost-1')).toBeUndefined();
 });
 
 test('without a worker, status shows what Temporal lists and says so; what needs one ends with 10', async () => {

@@ -82,7 +82,10 @@ describe('an operator', () => {
     expect(addressOf(answer)).toBeUndefined();
 
     expect(await refusalOf(harness.release(node))).toBe('the address is released by hand already');
-    await harness.assign(node);
+    const assigning = await harness.assign(node);
+    expect(assigning).toMatchObject({ releasedByHand: false });
+    expect(assigning.phase).not.toBe('released');
+    expect(assigning.message).not.toContain('nothing is assigned');
     expect((await harness.waitUntilAssigned(node)).address).toEqual(address);
   });
 

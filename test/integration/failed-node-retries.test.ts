@@ -131,6 +131,18 @@ test('so is one that failed before its pool was known', async () => {
   expect(await harness.waitForEnd(node)).toBe('FAILED');
 });
 
+test('one whose Node is deleted is closed by a reconcile, and not listed as failed any more', async () => {
+  await failingNode('ghost');
+  const before = await runId();
+  await deleteNode(harness.world.kubernetes, node.name);
+  await reconcileIn(0);
+  expect(await harness.waitForEnd(node)).toBe('COMPLETED');
+  const after = await runId();
+  expect(after).not.toBe(before);
+  await reconcileIn(0);
+  expect(await runId()).toBe(after);
+});
+
 test('another Node under the name is tried at once', async () => {
   await failingNode('reborn');
   const before = await runId();

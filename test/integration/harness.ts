@@ -167,6 +167,12 @@ export class Harness {
     if (!(await this.#workflowsOf(node).nudge(node))) throw new Error(`no workflow of ${node.name} runs`);
   }
 
+  /** The watcher finds that the Node of a run that failed is gone. */
+  async closeFailed(node: TestNode): Promise<void> {
+    if (!(await this.#workflowsOf(node).closeFailed(node, this.#poolOf(node).retries)))
+      throw new Error(`the latest run of ${node.name} did not fail`);
+  }
+
   /** The watcher starts a node with the first pool of its configuration's retries: the pool itself is found out later. */
   #poolOf(node: TestNode): PoolConfig {
     const pool = this.pools.find(({ name }) => name === node.pool) ?? this.pools[0];

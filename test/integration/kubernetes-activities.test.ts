@@ -10,7 +10,7 @@ import { MockActivityEnvironment } from '@temporalio/testing';
 import { pino } from 'pino';
 import { createClusterActivities } from '../../activities/cluster-activities.ts';
 import type { ClusterActivities, Discovery, PublishInput } from '../../activities/contract.ts';
-import { openProvider } from '../../clouds/open-provider.ts';
+import { openProvider } from '../../clouds/registry.ts';
 import type { CloudProvider } from '../../clouds/provider.ts';
 import { type Config, loadConfig } from '../../config/config.ts';
 import { connectKubernetes } from '../../kubernetes/client.ts';

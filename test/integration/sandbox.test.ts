@@ -8,7 +8,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 import { DescribeAddressesCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { Client, Connection } from '@temporalio/client';
-import { openProvider } from '../../clouds/open-provider.ts';
+import { openProvider } from '../../clouds/registry.ts';
 import { searchAttributes } from '../../workflows/messages.ts';
 import { createNode, deleteNode } from '../../sandbox/nodes.ts';
 import { ProcessStartError, type ManagedProcess } from '../../sandbox/processes/child-process.ts';

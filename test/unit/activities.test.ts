@@ -6,7 +6,7 @@ import { pino } from 'pino';
 import type { ScopeActivities } from '../../activities/contract.ts';
 import { createScopeActivities } from '../../activities/scope-activities.ts';
 import type { CloudProvider } from '../../clouds/provider.ts';
-import { openProvider } from '../../clouds/open-provider.ts';
+import { openProvider } from '../../clouds/registry.ts';
 import type { AddressQuery, InstanceRef } from '../../model/address.ts';
 import { type Ec2Emulator, startEc2Emulator } from '../../sandbox/ec2/emulator.ts';
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globa
 import { toCloudError } from '../../clouds/aws/errors.ts';
 import { createAwsProvider } from '../../clouds/aws/aws-provider.ts';
 import type { AwsCallEvent } from '../../clouds/aws/client.ts';
-import { openProvider } from '../../clouds/open-provider.ts';
+import { openProvider } from '../../clouds/registry.ts';
 import { CloudError, type CloudErrorKind, type CloudProvider } from '../../clouds/provider.ts';
 
 const query = { family: 'ipv4', filter: 'Name=tag:kubeip,Values=a', orderBy: '' } as const;

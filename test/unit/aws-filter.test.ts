@@ -48,6 +48,12 @@ describe('filters that KubeIP refuses or gets wrong', () => {
     expect(parseFilter('Name=tag:a=b,Values=c=d,=')).toEqual([{ name: 'tag:a=b', values: ['c=d', '='] }]);
   });
 
+  test('what only resembles syntax is a value', () => {
+    expect(parseFilter('Name=tag:a,Values=a=b,[x,x],my Name,"')).toEqual([
+      { name: 'tag:a', values: ['a=b', '[x', 'x]', 'my Name', '"'] },
+    ]);
+  });
+
   test('a repeated name keeps both filters', () => {
     expect(parseFilter('Name=tag:a,Values=x*;Name=tag:a,Values=*y')).toEqual([
       { name: 'tag:a', values: ['x*'] },
@@ -86,6 +92,25 @@ describe('wrong filters', () => {
     ['Name=colour,Values=b', /no filter of DescribeAddresses \(EC2 knows tag:<key>, allocation-id/],
     [`Name=tag:a,Values=b,${'x'.repeat(256)}`, /position 21: the value is longer than the 255/],
     [`Name=tag:a,Values=${Array(200).fill('v').join(',')}`, /has 200 values/],
+    // Syntax that was taken as a value: every address with the tag kubeip=reserved would have been in the pool.
+    [
+      'Name=tag:kubeip,Values=reserved,Name=tag:environment,Values=demo',
+      /position 33: "Name=tag:environment" would be a value.*semicolon/,
+    ],
+    ['Name=tag:a,Values=b Name=tag:c,Values=d', /"b Name=tag:c" would be a value/],
+    ['Name=tag:a,Values=b|Name=tag:c,Values=d', /"b\|Name=tag:c" would be a value/],
+    ['Name=tag:a,Values=b&Name=tag:c,Values=d', /"b&Name=tag:c" would be a value/],
+    ['Name=tag:a,Values=Values=b', /"Values=b" would be a value/],
+    ['Name=tag:a,Values=b,Values=c', /"Values=c" would be a value.*comma/],
+    ['Name=tag:kubeip,Values=[reserved]', /brackets are no part.*Values=reserved/],
+    ['Name=tag:kubeip,Values=[a, b]', /brackets are no part.*Values=a,b/],
+    ['Name=tag:kubeip,Values="reserved"', /quotation marks are no part.*Values=reserved/],
+    ["Name=tag:kubeip,Values='a','b'", /quotation marks are no part.*Values=a,b/],
+    // What an association changes.
+    ['Name=instance-id,Values=', /"instance-id" changes with every association/],
+    ['Name=association-id,Values=*', /"association-id" changes with every association/],
+    ['Name=network-interface-id,Values=eni-0a', /"network-interface-id" changes with every association/],
+    ['Name=private-ip-address,Values=10.0.0.1', /"private-ip-address" changes with every association/],
   ])('%j is refused, saying where and why', (filter, message) => {
     const error = errorOf(filter);
     expect(error.kind).toBe('Invalid');

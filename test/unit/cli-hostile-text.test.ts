@@ -51,7 +51,15 @@ const mutex: AddressPoolStatus = {
   pools: [{ name: 'public', family: 'ipv4', waiting: 1, size: 3, free: 0, lookedAt: since }],
   queueLength: 1,
   waiting: [
-    { position: 2, workflowId: 'assign-ip/prod/a', family: 'ipv4', pool: 'public', priority: 5, since },
+    {
+      position: 2,
+      place: 1,
+      workflowId: 'assign-ip/prod/a',
+      family: 'ipv4',
+      pool: 'public',
+      priority: 5,
+      since,
+    },
   ],
   claims: [
     {

@@ -42,6 +42,7 @@ const mutex: AddressPoolStatus = {
   waiting: [
     {
       position: 2,
+      place: 1,
       workflowId: 'assign-ip/prod/node-a',
       family: 'ipv4',
       pool: 'public',
@@ -125,13 +126,13 @@ test('describe tells why, the place with its pool’s counts, and what was tried
   const text = description(
     waiting,
     { id: 'assign-ip/prod/node-a', status: 'RUNNING' },
-    { ...mutex, claims: [], length: 7 },
+    { ...mutex, claims: [] },
     now,
   );
   for (const line of [
     /^Why:\s+Pool public has no free IPv4 address\.$/m,
     /^Phase:\s+waiting, since 5m \(2026-11-24T11:55:00\.000Z\)$/m,
-    /^ {2}IPv4: place 2 of 7, for pool public, priority 5, .* Pool public has 3 addresses, 0 of them free, as of 2026-11-24T11:59:00\.000Z\.$/m,
+    /^ {2}IPv4: place 1 of 1 in the queue of pool public, priority 5, .* Pool public has 3 addresses, 0 of them free, as of 2026-11-24T11:59:00\.000Z\.$/m,
     /waiting {2}claim an address: none is free$/m,
   ]) {
     expect(text).toMatch(line);

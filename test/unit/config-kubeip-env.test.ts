@@ -142,7 +142,7 @@ describe('KubeIP’s environment variables', () => {
       RETRY_INTERVAL: '1',
       RELEASE_ON_EXIT: 'maybe',
       TAINT_KEY: 'a b',
-      PROJECT: 'my-project',
+      PROJECT: 'My Project',
       IPV6: 'perhaps',
       LOG_LEVEL: 'loud',
       NODE_SELECTOR: 'a=b=c',
@@ -187,6 +187,61 @@ describe('KubeIP’s environment variables', () => {
           },
         ],
       },
+    ]);
+  });
+
+  test.each([
+    'address=192.0.2.1 OR address=192.0.2.2',
+    'NOT labels.env:prod',
+    'description="x"',
+    '-labels.env:prod',
+  ])('of Google Cloud are known by REGION and PROJECT, whatever the filter begins with: %s', (FILTER) => {
+    const env = { KUBEIP_CLUSTER: 'prod', FILTER };
+    for (const place of [
+      { REGION: 'europe-west1', PROJECT: 'project-1' },
+      { REGION: 'europe-west1' },
+      { PROVIDER: 'gcp', CLOUDSDK_COMPUTE_REGION: 'europe-west1' },
+    ]) {
+      expect(loadConfig({ env: { ...env, ...place } }).pools).toMatchObject([
+        { provider: 'gcp', region: 'europe-west1', queries: [{ filter: FILTER }] },
+      ]);
+    }
+    const { pools } = loadConfig({ env: { ...env, CLOUDSDK_COMPUTE_REGION: 'us-central1' } });
+    expect(pools).toMatchObject([{ provider: 'gcp', region: 'us-central1' }]);
+  });
+
+  test.each([
+    // What is named outweighs what the filter looks like: one error, about the filter.
+    [{ REGION: 'eu-west-1', FILTER: 'labels.a=b' }, ['FILTER'], /looks like a filter of Google Cloud/],
+    [{ REGION: 'europe-west1', FILTER: 'Name=tag:a,Values=b' }, ['FILTER'], /filter of AWS/],
+    [{ PROVIDER: 'azure', REGION: 'eu-west-1' }, ['PROVIDER'], /"azure" is not aws or gcp/],
+    [{ PROVIDER: 'aws', REGION: 'europe-west1' }, ['REGION'], /of Google Cloud: set provider to gcp/],
+  ])('%j is refused by what is wrong in it', (env, paths, message) => {
+    const { problems } = errorOf({ FILTER: least.FILTER, KUBEIP_CLUSTER: 'prod', ...env });
+    expect(problems.map(({ path }) => path)).toEqual(paths);
+    expect(problems[0]?.message).toMatch(message);
+  });
+
+  test('of KubeIP v1 are known, and the error says what to write instead', () => {
+    const { message } = errorOf({
+      KUBEIP_LABELKEY: 'kubeip',
+      KUBEIP_LABELVALUE: 'static-ingress',
+      KUBEIP_NODEPOOL: 'ingress-pool',
+      KUBEIP_ADDITIONALNODEPOOLS: 'web-pool,media',
+    });
+    expect(message).toContain('KUBEIP_LABELKEY, KUBEIP_LABELVALUE');
+    expect(message).toContain('KubeIP v1');
+    expect(message).toContain('FILTER="labels.kubeip=static-ingress"');
+    expect(message).toContain(
+      'NODE_SELECTOR="cloud.google.com/gke-nodepool in (ingress-pool,web-pool,media)"',
+    );
+  });
+
+  test('of KubeIP v1 beside FILTER get a notice each', () => {
+    const env = { ...least, NODE_SELECTOR: 'a', KUBEIP_NODEPOOL: 'ingress-pool', KUBEIP_DRYRUN: 'true' };
+    expect(loadConfig({ env }).notices).toEqual([
+      expect.stringMatching(/^KUBEIP_NODEPOOL is set but not used: .*NODE_SELECTOR/),
+      expect.stringMatching(/^KUBEIP_DRYRUN is set but not used: .*kubeip plan/),
     ]);
   });
 

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { operationError, toCloudError } from '../../clouds/gcp/errors.ts';
 import { createGcpProvider, type GcpProviderOptions } from '../../clouds/gcp/gcp-provider.ts';
 import { gcpPermissions, gcpStackTypePermissions, permissionsOf } from '../../clouds/gcp/permissions.ts';
-import { openProvider } from '../../clouds/open-provider.ts';
+import { openProvider } from '../../clouds/registry.ts';
 import type { CloudCallEvent, CloudProvider } from '../../clouds/provider.ts';
 
 const query = { family: 'ipv4', filter: 'labels.kubeip=reserved', orderBy: '' } as const;

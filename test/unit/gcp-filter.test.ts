@@ -1,7 +1,7 @@
 /** KubeIP's filter and order syntax for Google Cloud. */
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { parseFilter, toListFilter } from '../../clouds/gcp/filter.ts';
+import { beginsWithAddressField, parseFilter, toListFilter } from '../../clouds/gcp/filter.ts';
 import { parseOrder } from '../../clouds/gcp/order.ts';
 
 const problemOf = (act: () => unknown): unknown => {
@@ -25,7 +25,7 @@ describe('a filter', () => {
     ['creationTimestamp>"2026-01-01T00:00:00Z"', ['creationTimestamp>"2026-01-01T00:00:00Z"']],
     ['creationTimestamp>2026-01-01T00:00:00Z', ['creationTimestamp>2026-01-01T00:00:00Z']],
     ['network=https://example.com/a=b', ['network=https://example.com/a=b']],
-    ["name eq 'kubeip-.*'", ["name eq 'kubeip-.*'"]],
+    ['labels.a="x, y" AND name="a && b"', ['labels.a="x, y" AND name="a && b"']],
     ['labels.a="unclosed ( in quotes"', ['labels.a="unclosed ( in quotes"']],
   ])('%s is taken apart at its semicolons', (text, expressions) => {
     expect(parseFilter(text)).toEqual(expressions);
@@ -46,12 +46,41 @@ describe('a filter', () => {
     ['labels.a=b)', /closed that was not opened/],
     ['labels.a="b', /quotation mark is not closed/],
     ['region=a OR colour=b', /"colour" is no field/],
+    // Syntax that was taken as a value, or as a word to look for anywhere.
+    ['labels.a=b,labels.c=d', /"," joins nothing.*AND/],
+    ['labels.a=b,c', /"," joins nothing/],
+    ['labels.a=b && labels.c=d', /"&&" joins nothing.*AND/],
+    ['labels.a=b&labels.c=d', /"&" joins nothing/],
+    ['labels.a=b || labels.c=d', /"\|\|" joins nothing.*OR/],
+    ['labels.a=b|labels.c=d', /"\|" joins nothing.*OR/],
+    ['labels.a=b and labels.c=d', /"and" is compared with nothing.*AND, OR and NOT/],
+    ['labels.a=b or labels.c=d', /"or" is compared with nothing/],
+    ['description=my address', /"address" is compared with nothing.*quotation marks/],
+    ['labels.a=(b OR c)', /"b" is compared with nothing/],
+    ['labels.a=[b]', /"\[" .*is no part/],
+    // The older syntax, which Compute Engine refuses beside the conditions that go with every filter.
+    ["name eq 'kubeip-.*'", /"eq" is of the older syntax.*name=/],
+    ['(labels.a=b) (name ne x)', /"ne" is of the older syntax/],
   ])('%s is refused with what is wrong', (text, message) => {
     expect(problemOf(() => parseFilter(text))).toMatchObject({
       name: 'CloudError',
       kind: 'Invalid',
       message: expect.stringMatching(message),
     });
+  });
+
+  test.each([
+    'labels.a=b',
+    'address=192.0.2.1 OR name=b',
+    ' (NOT labels.env:prod)',
+    '-description="x"',
+    'status=RESERVED',
+  ])('%s looks like one of Compute Engine', (text) => {
+    expect(beginsWithAddressField(text)).toBe(true);
+  });
+
+  test.each(['Name=tag:a,Values=b', 'tag:kubeip=reserved', 'addresses=a', ''])('%s does not', (text) => {
+    expect(beginsWithAddressField(text)).toBe(false);
   });
 
   test("goes to Compute Engine with KubeIP's own conditions, each expression in parentheses", () => {

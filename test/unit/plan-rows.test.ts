@@ -6,6 +6,7 @@ import type { AddressRequest } from '../../workflows/messages.ts';
 import { asking, goneAmong, planRows, standing } from '../../workflows/plan-rows.ts';
 import { beginForecast, finishForecast } from '../../workflows/pool/forecast.ts';
 import { newPoolState, type PoolState, request } from '../../workflows/pool/state.ts';
+import { poolStatus } from '../../workflows/pool/status.ts';
 
 const scope: Scope = { provider: 'aws', account: '123456789012', region: 'eu-west-1' };
 const query = { family: 'ipv4', filter: 'Name=tag:kubeip,Values=use', orderBy: '' } as const;
@@ -59,6 +60,28 @@ function plan(state: PoolState, found: NodesInspection, free: number) {
   }));
   return planRows('prod', places, forecast.waited, finishForecast(forecast, { pools, claims: [] }, now));
 }
+
+test('a place in the queue is one among those of the same pool', () => {
+  const state = newPoolState({ burst: 1, perSecond: 1 }, now);
+  const other = { pool: 'other', query: { ...query, filter: 'Name=tag:kubeip,Values=other' } };
+  request(state, { ...asked('assign-ip/other/a'), ...other }, now);
+  request(state, { ...asked('assign-ip/other/b'), ...other }, now);
+  request(state, asked('assign-ip/prod/low'), now);
+  const places = poolStatus(state, scope).waiting.map(({ position, place, workflowId }) => [
+    workflowId,
+    position,
+    place,
+  ]);
+  expect(places).toEqual([
+    ['assign-ip/other/a', 1, 1],
+    ['assign-ip/other/b', 2, 2],
+    ['assign-ip/prod/low', 3, 1],
+  ]);
+  const { rows } = plan(state, inspection('low'), 0);
+  expect(rows).toMatchObject([
+    { node: 'low', why: 'no address of pool use is free; 0 before it in the queue' },
+  ]);
+});
 
 test('who waits is served by priority, then in turn; newcomers come after, in the order of their names', () => {
   const state = newPoolState({ burst: 1, perSecond: 1 }, now);

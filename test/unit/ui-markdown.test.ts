@@ -73,7 +73,15 @@ const pool: AddressPoolStatus = {
   ],
   queueLength: 1,
   waiting: [
-    { position: 2, workflowId: 'assign-ip/prod/a', family: 'ipv4', pool: 'p', priority: 5, since: 'noon' },
+    {
+      position: 2,
+      place: 1,
+      workflowId: 'assign-ip/prod/a',
+      family: 'ipv4',
+      pool: 'p',
+      priority: 5,
+      since: 'noon',
+    },
   ],
   claims: [
     {

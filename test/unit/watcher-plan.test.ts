@@ -44,6 +44,21 @@ function node(name: string, over: Partial<NodeView> = {}): NodeView {
 }
 
 describe('the plan of a reconcile', () => {
+  test('what failed for a Node that is gone is to be closed; what runs, or failed for one that is there, is not', () => {
+    const failed = (name: string): FailedRun => ({
+      node: name,
+      uid: `uid-${name}`,
+      poolHash: pool.hash,
+      failures: 1,
+      closedAt: now,
+    });
+    const plan = planReconcile([node('there')], [{ node: 'runs', uid: 'uid-runs' }], pools, {
+      ...noFailures,
+      runs: [failed('there'), failed('runs'), failed('gone'), { ...failed('by-hand'), uid: undefined }],
+    });
+    expect(plan.close.map((run) => run.node)).toEqual(['gone', 'by-hand']);
+  });
+
   test('a selected Node without a workflow gets one, a Node of no pool does not', () => {
     const plan = planReconcile([node('a'), node('b', { labels: {} })], [], pools, noFailures);
     expect(plan.start.map(({ node: { name } }) => name)).toEqual(['a']);
@@ -101,7 +116,13 @@ describe('the plan of a reconcile', () => {
     ],
   ])('a workflow %s', (_, present, run, expected) => {
     const plan = planReconcile([present], [run], pools, noFailures);
-    expect(plan).toEqual({ start: [], coolDown: [], nudge: expected ? [present] : [], orphans: [] });
+    expect(plan).toEqual({
+      start: [],
+      coolDown: [],
+      nudge: expected ? [present] : [],
+      orphans: [],
+      close: [],
+    });
   });
 
   const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'));

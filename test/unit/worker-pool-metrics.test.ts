@@ -37,6 +37,7 @@ describe('the addresses of a pool', () => {
 describe('who waits', () => {
   const waiter = (workflowId: string, pool: string, since: number, family: 'ipv4' | 'ipv6' = 'ipv4') => ({
     position: 1,
+    place: 1,
     workflowId,
     family,
     pool,

@@ -1,5 +1,6 @@
 /** What a look at the Node means for the addresses that it has and asks for. Pure. */
 import type { Discovery } from '../../activities/contract.ts';
+import { traitsOf } from '../../clouds/traits.ts';
 import { type AddressQuery, type Family, familyName, solePublicIp } from '../../model/address.ts';
 import { askOtherwise, isTheSameRequest, requestFor } from './ask.ts';
 import type { Failure } from './decide.ts';
@@ -437,8 +438,10 @@ function lost(step: Step, of: FamilyState): void {
   of.has = undefined;
   step.state.publishing.isStale = true;
   of.lost = address;
-  // Whoever took it may have left the instance with none. EC2 sees to it by itself.
-  if (of.hadEphemeral?.instance.provider === 'gcp') of.lacksEphemeral = { notBefore: step.now, tries: 0 };
+  // The instance may have no address now, and not every cloud gives it one.
+  if (of.hadEphemeral !== undefined && !traitsOf(of.hadEphemeral.instance.provider).restoresEphemeral) {
+    of.lacksEphemeral = { notBefore: step.now, tries: 0 };
+  }
 }
 
 /** The cloud says that the instance is gone, without its Node: what it lost by that is no longer the node's, and serves others. */

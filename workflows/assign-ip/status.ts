@@ -1,4 +1,5 @@
 /** What is shown of a node, as functions of its state: phase and message, the status, search attributes, and what its Node shows. Pure. */
+import { traitsOf } from '../../clouds/traits.ts';
 import { type Family, familyName, instanceKey } from '../../model/address.ts';
 import { type Phase, phases, phaseTraits } from '../../model/phase.ts';
 import { formatScope } from '../../model/scope.ts';
@@ -148,7 +149,8 @@ export function nodeMessage(
 ): string {
   const [first, second] = families;
   if (second === undefined || first?.message === second.message) return first?.message ?? '';
-  return families.map(({ family, message }) => `${familyName(family)}: ${message}`).join(' ');
+  const ofEach = families.map(({ family, message }) => `${familyName(family)}: ${message}`);
+  return [...ofEach.slice(0, -1).map(words.sentence), ...ofEach.slice(-1)].join(' ');
 }
 
 /** @returns the node's pool, as far as it is known; where the first look failed, as whoever started the run knows it */
@@ -269,10 +271,10 @@ export function memoOf(state: NodeState): {
   const ephemeral = state.families
     .filter(({ hadEphemeral }) => hadEphemeral !== undefined)
     .map(({ family }) => family);
+  const isRestored = state.instance !== undefined && traitsOf(state.instance.provider).restoresEphemeral;
   return {
     uid: state.node.uid,
     failures: state.failures === 0 ? null : state.failures,
-    // EC2 sees to it by itself.
-    ephemeral: ephemeral.length === 0 || state.instance?.provider === 'aws' ? null : ephemeral,
+    ephemeral: ephemeral.length === 0 || isRestored ? null : ephemeral,
   };
 }

@@ -13,6 +13,11 @@ type Pool = Pick<PoolSpec, 'name'>;
 /** As in kubernetes/keys.ts, of either family. */
 const PIN_LABEL = 'node-restriction.kubernetes.io/kubeip-pinned-ipv4 (or -ipv6)';
 
+/** @returns the text with a full stop, unless it ends as a sentence already: errors of clouds end in either way */
+export function sentence(text: string): string {
+  return /[.!?…][)"”]?\s*$/.test(text) ? text : `${text}.`;
+}
+
 export const looking = 'Looking for the Node, its instance and its pool.';
 
 // ---- waiting ----
@@ -78,7 +83,7 @@ export function taintGivenUp(
   { name, taintKey = '' }: Pick<PoolSpec, 'name' | 'taintKey'>,
   waiting: string,
 ): Notice {
-  const message = `${waiting} It has waited for as long as pool ${name} retries: its taint ${taintKey} is removed meanwhile.`;
+  const message = `${sentence(waiting)} It has waited for as long as pool ${name} retries: its taint ${taintKey} is removed meanwhile.`;
   return { type: 'Warning', reason: 'WaitingForAddress', message };
 }
 
@@ -128,11 +133,11 @@ export function assigned({ address, instance, pool }: Assignment): Notice {
 export function driftHealed(assignment: Assignment, lost: string): Notice {
   const { message } = assigned(assignment);
   const isSame = assignment.address.ip === lost;
-  const how = isSame ? 'it has it again' : `${lost} is not to be had any more, so it has another`;
+  const how = isSame ? 'it has it again' : 'that is taken, so it has another';
   return {
     type: 'Normal',
     reason: 'DriftHealed',
-    message: `${message} The instance had lost ${lost} to somebody else's doing; ${how}.`,
+    message: `${message} The instance was found without ${lost}; ${how}.`,
   };
 }
 
@@ -152,7 +157,7 @@ export function notMoved(node: string, to: string, why: string, kept: Assignment
 }
 
 export function lost(ip: string): string {
-  return `${ip} was taken from the instance by somebody else`;
+  return `The instance was found without ${ip}: it was disassociated by hand, or the instance was preempted or recreated`;
 }
 
 /** The configuration changed: the filter of the node's pool, or the pool that selects the node. */
@@ -273,7 +278,7 @@ export function failedForGood(node: string, type: string, error: string): Notice
   const again =
     'It is tried again after a pause, and at once when the Node or its pool is changed. ' +
     `To try now: ${retryCommand(node)}`;
-  return { ...notice, message: `${notice.message} ${again}` };
+  return { ...notice, message: `${sentence(notice.message)} ${again}` };
 }
 
 /** A change of the Node is a new beginning for one that failed for good. */

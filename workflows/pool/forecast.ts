@@ -40,7 +40,7 @@ export function beginForecast(
 export interface Forecasted {
   /** By {@link keyOf}. Who is not in it is told nothing, and waits. */
   readonly answers: ReadonlyMap<string, Grant>;
-  /** Who still waits then, and how many are served before it; undefined if it does not wait. */
+  /** Who still waits then, and how many are served from its pool before it; undefined if it does not wait. */
   waiting(id: WaiterId): { readonly before: number; readonly pinned?: string } | undefined;
 }
 
@@ -60,7 +60,8 @@ export function finishForecast({ state, look }: Forecast, found: Found, now: num
       const waiter = find(state.queue, id);
       if (waiter === undefined) return undefined;
       const { pinned } = waiter;
-      const before = state.queue.indexOf(waiter);
+      const earlier = state.queue.slice(0, state.queue.indexOf(waiter));
+      const before = earlier.filter(({ poolKey }) => poolKey === waiter.poolKey).length;
       return { before, ...(pinned === undefined ? {} : { pinned }) };
     },
   };

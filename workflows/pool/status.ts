@@ -12,12 +12,19 @@ const LISTED = 5_000;
 
 export function poolStatus(state: PoolState, scope: Scope, lastError?: string): AddressPoolStatus {
   const shown = (time: number): string => new Date(time - state.clock.ahead).toISOString();
+  const places = new Map<string, number>();
+  const nextPlace = (poolKey: string): number => {
+    const place = (places.get(poolKey) ?? 0) + 1;
+    places.set(poolKey, place);
+    return place;
+  };
   return {
     scope: formatScope(scope),
     pools: poolFigures(state, shown),
     queueLength: state.queue.length,
     waiting: state.queue.slice(0, LISTED).map((waiter, index) => ({
       position: index + 1,
+      place: nextPlace(waiter.poolKey),
       workflowId: waiter.workflowId,
       family: waiter.family,
       pool: state.pools[waiter.poolKey]?.name ?? waiter.poolKey,
