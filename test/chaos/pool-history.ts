@@ -78,7 +78,7 @@ export function doubleGrants(events: readonly PoolEvent[], hasEnded: HasEnded): 
 
 /** The mutex says again what it said: its node has asked for the same again. */
 function isRepeated(
-  { token, requestId, addressId }: Granted,
+  { token, requestId, addressId, workflowId }: Granted,
   granted: ReadonlyMap<number, Granted>,
 ): boolean {
   const before = granted.get(token);
