@@ -110,7 +110,12 @@ class GcpProvider implements CloudProvider {
       const { ip } = config;
       if (!reserved.has(ip)) return [{ ip, family, kind: 'ephemeral' }];
       return [
-        { ip, family, kind: 'static', ...(isInPlaceOfEphemeral(config) && { inPlaceOfEphemeral: true }) },
+        {
+          ip,
+          family,
+          kind: 'static',
+          ...(isInPlaceOfEphemeral(family, config) && { inPlaceOfEphemeral: true }),
+        },
       ];
     });
     return {
@@ -160,31 +165,37 @@ class GcpProvider implements CloudProvider {
     address: AddressRef,
     options: AssociateOptions = {},
   ): Promise<Association> {
-    return await onPresentState(() => this.#associate(ref, address, options));
+    const progress: Progress = { hadEphemeral: options.hadEphemeral === true, isCleared: false };
+    return await onPresentState(() => this.#associate(ref, address, options, progress));
   }
 
-  async #associate(ref: InstanceRef, address: AddressRef, options: AssociateOptions): Promise<Association> {
+  async #associate(
+    ref: InstanceRef,
+    address: AddressRef,
+    options: AssociateOptions,
+    progress: Progress,
+  ): Promise<Association> {
     const family = familyOf(address.ip);
     const target = livingTarget(await this.#instances.read(ref), ref);
     const present = target.nic.accessConfigs[family];
-    let { hadEphemeral = false } = options;
     if (present !== undefined) {
       if (sameIp(present.ip, address.ip)) return associationOf(target);
       const isReplaced = options.replaces !== undefined && sameIp(present.ip, options.replaces.ip);
       if (!isReplaced) await this.#refuseForeign(target.found, present.ip);
-      hadEphemeral ||= !isReplaced || isInPlaceOfEphemeral(present);
+      progress.hadEphemeral ||= !isReplaced || isInPlaceOfEphemeral(family, present);
     }
     const reserved = await this.#addresses.get(address.id);
     // As it is now: only an address that can be given is worth the loss of the present one.
     checkFree(reserved, address, target);
     checkFits(target, reserved);
+    progress.isCleared ||= present !== undefined;
     try {
-      const cleared = present === undefined ? target : await this.#clear(ref, target, family, options);
-      await this.#configs.addStatic(cleared, reserved, { ...options, hadEphemeral });
+      const cleared = isClear(target, family) ? target : await this.#clear(ref, target, family, options);
+      await this.#configs.addStatic(cleared, reserved, { ...options, hadEphemeral: progress.hadEphemeral });
       return associationOf(cleared);
     } catch (error) {
       if (!(error instanceof CloudError)) throw error;
-      return await this.#afterFailure(ref, address, error, present !== undefined, options);
+      return await this.#afterFailure(ref, address, error, progress.isCleared, options);
     }
   }
 
@@ -199,10 +210,9 @@ class GcpProvider implements CloudProvider {
 
   /** Removes the present address, and reads the interface anew: a deletion under a wrong name is answered like a right one. */
   async #clear(ref: InstanceRef, target: Target, family: Family, options: ChangeOptions): Promise<Target> {
-    const config = target.nic.accessConfigs[family];
-    if (config !== undefined) await this.#configs.remove(target, family, config, options);
+    await this.#configs.remove(target, family, options);
     const cleared = livingTarget(await this.#instances.read(ref), ref);
-    if (cleared.nic.accessConfigs[family] === undefined) return cleared;
+    if (isClear(cleared, family)) return cleared;
     throw new CloudError(
       'Unavailable',
       `The external address of instance ${ref.id} was changed by somebody else.`,
@@ -265,7 +275,7 @@ class GcpProvider implements CloudProvider {
     if (found === undefined || nic === undefined) return isOthers ? 'heldByOther' : 'alreadyFree';
     const config = nic.accessConfigs[query.family];
     if (nic.name !== found.primary?.name || config === undefined) return 'heldByOther';
-    await this.#configs.remove({ found, nic }, query.family, config, options);
+    await this.#configs.remove({ found, nic }, query.family, options);
     return 'released';
   }
 
@@ -274,18 +284,18 @@ class GcpProvider implements CloudProvider {
     family: Family,
     options: ChangeOptions = {},
   ): Promise<RestoreOutcome> {
-    return await this.#restore(ref, family, options);
+    return await onPresentState(() => this.#restore(ref, family, options));
   }
 
   async #restore(ref: InstanceRef, family: Family, options: ChangeOptions): Promise<RestoreOutcome> {
     const found = await this.#readIfThere(ref);
     const nic = found?.primary;
     if (!found?.alive || nic === undefined || nic.accessConfigs[family] !== undefined) return 'notNeeded';
-    const impossible =
-      family === 'ipv6' ? nic.stackType === 'IPV4_ONLY' || nic.internalIpv6 : nic.stackType === 'IPV6_ONLY';
-    if (impossible) return 'notNeeded';
+    if (nic.stackType === 'IPV6_ONLY' || (family === 'ipv6' && nic.internalIpv6)) return 'notNeeded';
     try {
-      await this.#configs.addEphemeral({ found, nic }, family, options);
+      const target = { found, nic };
+      const cleared = isClear(target, family) ? target : await this.#clear(ref, target, family, options);
+      await this.#configs.addEphemeral(cleared, family, options);
       return 'restored';
     } catch (error) {
       const settled =
@@ -322,6 +332,13 @@ class GcpProvider implements CloudProvider {
   }
 }
 
+/** What one call of `associate` has learned and done so far, over all of its decisions. */
+interface Progress {
+  hadEphemeral: boolean;
+  /** The present address was removed, or its removal was tried. */
+  isCleared: boolean;
+}
+
 /** Decides once more, on what is now, if the interface changed between its reading and a request with its fingerprint. */
 async function onPresentState<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
@@ -331,6 +348,12 @@ async function onPresentState<T>(work: () => Promise<T>): Promise<T> {
       if (attempt === 3 || !isOutdated(error)) throw error;
     }
   }
+}
+
+/** An external IPv6 address comes with a dual stack only: an interface that has one without an address is made IPv4 only first. */
+function isClear({ nic }: Target, family: Family): boolean {
+  if (nic.accessConfigs[family] !== undefined) return false;
+  return family === 'ipv4' || nic.stackType === 'IPV4_ONLY';
 }
 
 function associationOf({ found, nic }: Target): Association {

@@ -4,11 +4,12 @@ import type { ControlEndpoint } from '../cloud/control-api.ts';
 import { faultSchema, operationFaultSchema } from '../cloud/faults.ts';
 import type { GceEmulatorCore } from './emulator.ts';
 import { gceSwitchPatchSchema } from './gce-switches.ts';
+import { stackTypes } from './project-state.ts';
 
 const text = z.string().optional();
 const labels = z.record(z.string(), z.string()).optional();
 const tier = z.enum(['PREMIUM', 'STANDARD']).optional();
-const stackType = z.enum(['IPV4_ONLY', 'IPV4_IPV6']);
+const stackType = z.enum(stackTypes);
 const fault = z.discriminatedUnion('kind', [faultSchema, operationFaultSchema]);
 
 const bodies = {

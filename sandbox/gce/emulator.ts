@@ -43,6 +43,8 @@ export interface GceEmulatorOptions {
   /** @default off */
   readonly limits?: LimitsSetting;
   readonly staleListsMs?: number;
+  /** @default refused */
+  readonly ipv6AccessConfigCalls?: 'refused' | 'served';
   /** null: no quota. @default null */
   readonly addressQuota?: number | null;
   readonly clock?: Clock;
@@ -105,6 +107,7 @@ export async function startGceEmulator(options: GceEmulatorOptions = {}): Promis
     operationJitterMs: options.operationJitterMs,
     waitLimitMs: options.waitLimitMs,
     staleListsMs: options.staleListsMs,
+    ipv6AccessConfigCalls: options.ipv6AccessConfigCalls,
     addressQuota: options.addressQuota,
     limits: options.limits,
   });

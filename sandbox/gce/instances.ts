@@ -5,7 +5,7 @@ import {
   dropConfig,
   type AccessConfigRequest,
 } from './access-configs.ts';
-import { alreadyExists, notReady, resourceNotFound } from './gce-error.ts';
+import { alreadyExists, invalidValue, notReady, resourceNotFound } from './gce-error.ts';
 import type { ChangedBy, GceProject } from './gce-project.ts';
 import { findInterface, replaceInterface } from './network-interfaces.ts';
 import { checkLabels, checkName } from './places.ts';
@@ -116,7 +116,7 @@ export function removeInstance(project: GceProject, instance: InstanceRecord, by
 /**
  * Gives an interface IPv6 beside IPv4, with an external address, or takes it away with the address.
  *
- * @param ipv6 the config of the external address. Without it: an ephemeral one for an interface that was IPv4 only
+ * @param ipv6 the config of the external address. Without it an interface that becomes dual-stack has none
  * @throws GceError as {@link addAccessConfig}; then nothing has changed
  */
 export function setStackType(
@@ -131,15 +131,24 @@ export function setStackType(
   const changes = networkInterface.stackType !== stackType;
   if (stackType === 'IPV4_ONLY')
     return changes ? removeIpv6(project, instance, networkInterface, by) : instance;
-  const wanted = ipv6 ?? (changes ? ({ type: 'DIRECT_IPV6' } as const) : undefined);
-  if (wanted === undefined) return instance;
+  if (!changes && ipv6 === undefined) return instance;
   const dual = replaceInterface(project, instance, { ...networkInterface, stackType });
+  if (ipv6 === undefined) return dual;
   try {
-    return addAccessConfig(project, dual, interfaceName, wanted, by);
+    return addAccessConfig(project, dual, interfaceName, ipv6, by);
   } catch (error) {
     project.state.putInstance(instance);
     throw error;
   }
+}
+
+/** Between IPV4_ONLY and IPV4_IPV6 only. @throws GceError `invalid` */
+export function checkStackTypeChange(
+  { stackType }: Pick<NetworkInterfaceRecord, 'stackType'>,
+  wanted: StackType,
+): void {
+  if (stackType === wanted || (stackType !== 'IPV6_ONLY' && wanted !== 'IPV6_ONLY')) return;
+  throw invalidValue('resource.stackType', wanted, `The stack type cannot be changed from ${stackType}.`);
 }
 
 function removeIpv6(

@@ -35,10 +35,10 @@ export class ProjectOwner {
     const zone = options.zone ?? `${this.#region}-b`;
     checkZone(zone);
     const accessConfigs: AccessConfigRequest[] = [
-      ...(externalIp
+      ...(externalIp && stackType !== 'IPV6_ONLY'
         ? [{ type: 'ONE_TO_ONE_NAT' as const, name: options.accessConfigName ?? 'external-nat', networkTier }]
         : []),
-      ...(stackType === 'IPV4_IPV6' ? [{ type: 'DIRECT_IPV6' as const, name: 'external-ipv6' }] : []),
+      ...(stackType !== 'IPV4_ONLY' ? [{ type: 'DIRECT_IPV6' as const, name: 'external-ipv6' }] : []),
     ];
     const instance = createInstance(
       this.#project,
@@ -138,7 +138,10 @@ export class ProjectOwner {
 
   /** Gives an instance's nic0 a dual stack, with an ephemeral IPv6 address, or takes it. */
   setStackTypeByHand(options: InstanceName & { readonly stackType: StackType }): void {
-    setStackType(this.#project, this.#find(options), 'nic0', options.stackType, undefined, 'hand');
+    const instance = this.#find(options);
+    const isNew = options.stackType !== findInterface(instance, 'nic0').stackType;
+    const ipv6 = isNew && options.stackType !== 'IPV4_ONLY' ? ({ type: 'DIRECT_IPV6' } as const) : undefined;
+    setStackType(this.#project, instance, 'nic0', options.stackType, ipv6, 'hand');
   }
 
   /** All addresses as they are now, in the order of reservation. */
