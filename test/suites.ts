@@ -64,6 +64,14 @@ export const suites: readonly Suite[] = [
     borrows: [],
   },
   {
+    name: 'conformance',
+    proves:
+      'Each cloud provider keeps the contract with every answer that the cloud could give where no document says which.',
+    tools: [],
+    plays: ['clouds/', 'model/', ...world],
+    borrows: ['contract'],
+  },
+  {
     name: 'integration',
     proves:
       'The programs and workflows against a real Temporal server, a real Kubernetes API and the emulators; the emulators against real clients.',

@@ -146,7 +146,7 @@ export function createAccessConfigs(
       const config = target.nic.accessConfigs[family];
       if (family === 'ipv4') {
         if (config !== undefined) await removeIpv4(target, config, options);
-      } else if (target.nic.stackType !== 'IPV4_ONLY') {
+      } else if (config !== undefined || target.nic.stackType !== 'IPV4_ONLY') {
         await updateInterface(target, { stackType: 'IPV4_ONLY' }, options);
       }
     },

@@ -48,6 +48,7 @@ import {
   type InstanceReader,
 } from './instances.ts';
 import { sameIp } from '../ip.ts';
+import { isRefusal, unexplained } from '../refusal.ts';
 import { createChangeMaker } from './operations.ts';
 import { parseOrder } from './order.ts';
 import { checkFits, checkFree, livingTarget } from './preconditions.ts';
@@ -210,9 +211,17 @@ class GcpProvider implements CloudProvider {
 
   /** Removes the present address, and reads the interface anew: a deletion under a wrong name is answered like a right one. */
   async #clear(ref: InstanceRef, target: Target, family: Family, options: ChangeOptions): Promise<Target> {
-    await this.#configs.remove(target, family, options);
+    let refusal: CloudError | undefined;
+    try {
+      await this.#configs.remove(target, family, options);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      // It may be gone all the same.
+      refusal = error;
+    }
     const cleared = livingTarget(await this.#instances.read(ref), ref);
     if (isClear(cleared, family)) return cleared;
+    if (refusal !== undefined) throw refusal;
     throw new CloudError(
       'Unavailable',
       `The external address of instance ${ref.id} was changed by somebody else.`,
@@ -223,10 +232,11 @@ class GcpProvider implements CloudProvider {
   }
 
   /**
-   * The address may be there all the same, by an earlier call whose answer was lost. If it surely is not, and cannot be by
-   * trying again, the instance gets an ephemeral address in place of the one it lost.
+   * The address may be there all the same, by an earlier call whose answer was lost. If it is not, and cannot be by
+   * trying again at once, the instance gets an ephemeral address in place of the one it lost.
    *
-   * @throws CloudError the error, unless the instance has the address
+   * @returns the association, if the instance has the address
+   * @throws CloudError what the failure comes to by what is there now
    */
   async #afterFailure(
     ref: InstanceRef,
@@ -235,17 +245,36 @@ class GcpProvider implements CloudProvider {
     cleared: boolean,
     options: ChangeOptions,
   ): Promise<Association> {
-    if (error.kind === 'InUse' || error.code === accessConfigExists) {
-      const found = await this.#readIfThere(ref);
-      const holding = found?.primary?.accessConfigs[familyOf(address.ip)];
-      if (found?.primary && holding && sameIp(holding.ip, address.ip)) {
-        return associationOf({ found, nic: found.primary });
-      }
+    const family = familyOf(address.ip);
+    const isJudged = error.code === accessConfigExists || isRefusal(error);
+    if (!isJudged) throw error;
+    const found = await this.#readIfThere(ref);
+    const holding = found?.primary?.accessConfigs[family];
+    if (found?.primary && holding && sameIp(holding.ip, address.ip)) {
+      return associationOf({ found, nic: found.primary });
     }
-    const passing = error.kind === 'Unavailable' || error.kind === 'Throttled';
+    const judged = await this.#judge(ref, address, error, found);
     // If this fails too, restoreEphemeral is still to be called for the instance: its failure would hide the reason.
-    if (cleared && !passing) await this.#restore(ref, familyOf(address.ip), options).catch(() => undefined);
-    throw error;
+    if (cleared && isRefusal(error)) await this.#restore(ref, family, options).catch(() => undefined);
+    throw judged;
+  }
+
+  /** @returns what a refused association comes to, by the address and the instance as they are now */
+  async #judge(
+    ref: InstanceRef,
+    address: AddressRef,
+    error: CloudError,
+    found: FoundInstance | undefined,
+  ): Promise<CloudError> {
+    if (!isRefusal(error) || error.kind === 'InUse') return error;
+    try {
+      const target = livingTarget(found ?? (await this.#instances.read(ref)), ref);
+      checkFree(await this.#addresses.get(address.id), address, target);
+    } catch (reason) {
+      if (reason instanceof CloudError) return reason;
+      throw reason;
+    }
+    return unexplained(error);
   }
 
   async release(
@@ -275,8 +304,15 @@ class GcpProvider implements CloudProvider {
     if (found === undefined || nic === undefined) return isOthers ? 'heldByOther' : 'alreadyFree';
     const config = nic.accessConfigs[query.family];
     if (nic.name !== found.primary?.name || config === undefined) return 'heldByOther';
-    await this.#configs.remove({ found, nic }, query.family, options);
-    return 'released';
+    try {
+      await this.#configs.remove({ found, nic }, query.family, options);
+      return 'released';
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const now = await this.#readIfThere(ref);
+      if (now === undefined || interfaceWith(now, reserved.address.ip) === undefined) return 'alreadyFree';
+      throw unexplained(error);
+    }
   }
 
   async restoreEphemeral(
@@ -298,10 +334,11 @@ class GcpProvider implements CloudProvider {
       await this.#configs.addEphemeral(cleared, family, options);
       return 'restored';
     } catch (error) {
-      const settled =
-        error instanceof CloudError && (error.code === accessConfigExists || error.kind === 'NotFound');
-      if (settled) return 'notNeeded';
-      throw error;
+      const isExisting = error instanceof CloudError && error.code === accessConfigExists;
+      if (!isExisting && !isRefusal(error)) throw error;
+      const now = await this.#readIfThere(ref);
+      if (!now?.alive || now.primary?.accessConfigs[family] !== undefined) return 'notNeeded';
+      throw unexplained(error);
     }
   }
 
