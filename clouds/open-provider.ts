@@ -1,6 +1,6 @@
 /** Opens the provider of a scope: the one place that knows every cloud. */
 import type { ProviderName } from '../model/scope.ts';
-import { CloudError, type CloudCallEvent, type CloudProvider } from './provider.ts';
+import { CloudError, type CloudCallEvent, type CloudProvider, type LeftOut } from './provider.ts';
 
 export interface OpenProviderOptions {
   readonly provider: ProviderName;
@@ -13,6 +13,8 @@ export interface OpenProviderOptions {
   readonly requestTimeoutMs?: number | undefined;
   /** How long a lookup waits for others to share its request, in milliseconds. @default 20 */
   readonly batchWindowMs?: number | undefined;
+  /** Told once about each address that matches a filter and can be given to no node. Must not throw. */
+  readonly onLeftOut?: ((left: LeftOut) => void) | undefined;
   /** Told about every finished call. Must not throw. */
   readonly onCall?: ((event: CloudCallEvent) => void) | undefined;
 }

@@ -25,3 +25,16 @@ export function unexplained(error: CloudError): CloudError {
     cause: error,
   });
 }
+
+/**
+ * @param look reads what is there now: answers what the change came to, or throws what the refusal comes to
+ * @throws CloudError what `look` throws; a refusal that says for itself what is to be done is not hidden by a look that fails
+ */
+export async function lookAgain<T>(refusal: CloudError, look: () => Promise<T>): Promise<T> {
+  try {
+    return await look();
+  } catch (error) {
+    const isBlind = error instanceof CloudError && passing.includes(error.kind);
+    throw isBlind && plain.includes(refusal.kind) ? refusal : error;
+  }
+}

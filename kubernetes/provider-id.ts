@@ -4,12 +4,13 @@ import type { InstanceRef } from '../model/address.ts';
 const LONGEST_SHOWN = 200;
 
 /**
- * Parses `aws:///eu-west-1a/i-0123456789abcdef0` and `gce://project/europe-west1-b/name`.
+ * Parses `aws:///eu-west-1a/i-0123456789abcdef0` and `gce://project/europe-west1-b/name`. Of AWS also `aws:////i-…` and the bare id, as its
+ * cloud controller manager does: then the zone is empty, and the instance tells it.
  *
  * @returns the instance, or in `error` why this is none, as a sentence for a person
  */
 export function parseProviderId(providerID: string): { instance: InstanceRef } | { error: string } {
-  const aws = /^aws:\/\/[^/]*\/(?<zone>[a-z0-9-]+)\/(?<id>i-[0-9a-f]+)$/.exec(providerID)?.groups;
+  const aws = /^(?:aws:\/\/[^/]*\/(?<zone>[a-z0-9-]*)\/)?(?<id>i-[0-9a-f]+)$/.exec(providerID)?.groups;
   if (aws) return instance('aws', aws['id'], aws['zone']);
 
   const gce = /^gce:\/\/(?<project>[^/]+)\/(?<zone>[a-z0-9-]+)\/(?<id>[a-z0-9-]+)$/.exec(providerID)?.groups;

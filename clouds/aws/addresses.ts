@@ -1,7 +1,7 @@
 /** Reads Elastic IPs from EC2: a whole pool, or one address of it. */
 import { DescribeAddressesCommand, type Address as Ec2Address, type EC2Client } from '@aws-sdk/client-ec2';
 import type { Address, Association } from '../../model/address.ts';
-import { CloudError } from '../provider.ts';
+import { CloudError, type LeftOut } from '../provider.ts';
 import { batchLookups } from '../batch.ts';
 import { cannotBeSeen, halfAnswer, present, type AwsCall } from './client.ts';
 import { groupByDistinctNames, maxFilterValues, parseFilter, type AddressFilter } from './filter.ts';
@@ -31,8 +31,23 @@ interface Key {
 
 const keyOf = ({ filter, id }: Key) => `${id} ${filter}`;
 
-export function createAddressReader(client: EC2Client, call: AwsCall, windowMs: number): AddressReader {
-  const describe = (filters: readonly AddressFilter[]) => describeAddresses(client, call, filters);
+export function createAddressReader(
+  client: EC2Client,
+  call: AwsCall,
+  windowMs: number,
+  onLeftOut: (left: LeftOut) => void = () => {},
+): AddressReader {
+  const said = new Set<string>();
+  const describe = async (filters: readonly AddressFilter[]) => {
+    const all = await describeAddresses(client, call, filters);
+    const ids = all.flatMap((raw) => (isPrivateOnly(raw) ? (raw.AllocationId ?? []) : []));
+    const unsaid = ids.filter((id) => !said.has(id));
+    for (const id of unsaid) said.add(id);
+    if (unsaid.length > 0) {
+      onLeftOut({ ids: unsaid, why: 'they have no public IP: they are customer-owned or carrier addresses' });
+    }
+    return all.flatMap((raw) => toFoundAddress(raw) ?? []);
+  };
   const lookup = batchLookups<Key, FoundAddress>({
     windowMs,
     maxKeys: maxFilterValues,
@@ -106,7 +121,7 @@ async function describeAddresses(
   client: EC2Client,
   call: AwsCall,
   filters: readonly AddressFilter[],
-): Promise<FoundAddress[]> {
+): Promise<Ec2Address[]> {
   const answers = await Promise.all(
     groupByDistinctNames(filters).map((group) =>
       call('ec2:DescribeAddresses', () =>
@@ -120,19 +135,23 @@ async function describeAddresses(
   );
   const [first, ...others] = answers.map((answer) => present(answer.Addresses, 'ec2:DescribeAddresses'));
   const inAll = others.map((addresses) => new Set(addresses.map((address) => address.AllocationId)));
-  return (first ?? [])
-    .filter((raw) => inAll.every((ids) => ids.has(raw.AllocationId)))
-    .flatMap((raw) => toFoundAddress(raw) ?? []);
+  return (first ?? []).filter((raw) => inAll.every((ids) => ids.has(raw.AllocationId)));
+}
+
+/** Of an Outpost, or of a carrier's network: no address of the internet. One such record must not fail the list. */
+function isPrivateOnly({ PublicIp, CustomerOwnedIp, CarrierIp }: Ec2Address): boolean {
+  return !PublicIp && Boolean(CustomerOwnedIp || CarrierIp);
 }
 
 /**
- * @returns undefined for what cannot be given to a node: EC2-Classic's, and those that AWS services hold for themselves
+ * @returns undefined for what cannot be given to a node: EC2-Classic's, those that AWS services hold for themselves, and those without a
+ * public IP
  * @throws CloudError `Unavailable` if something is missing that EC2 always says: held, it would be taken for free
  */
 function toFoundAddress(raw: Ec2Address): FoundAddress | undefined {
   const { AllocationId: id, Domain: domain = 'vpc', ServiceManaged: service } = raw;
-  if (domain === 'standard' || service !== undefined) return undefined;
-  const ip = raw.PublicIp || raw.CarrierIp;
+  if (domain === 'standard' || service !== undefined || isPrivateOnly(raw)) return undefined;
+  const ip = raw.PublicIp;
   const isHeld = Boolean(raw.InstanceId || raw.NetworkInterfaceId);
   const isWhole = !isHeld || (raw.AssociationId && raw.NetworkInterfaceId);
   if (!id || !ip || !isWhole) throw halfAnswer('ec2:DescribeAddresses');

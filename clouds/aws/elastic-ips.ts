@@ -10,8 +10,8 @@ import {
   type ReleaseOutcome,
   solePublicIp,
 } from '../../model/address.ts';
-import { type AssociateOptions, CloudError, type ReleaseOptions } from '../provider.ts';
-import { isRefusal, unexplained } from '../refusal.ts';
+import { type AssociateOptions, CloudError, type LeftOut, type ReleaseOptions } from '../provider.ts';
+import { isRefusal, lookAgain, unexplained } from '../refusal.ts';
 import { createAddressReader, type AddressReader, type FoundAddress } from './addresses.ts';
 import { halfAnswer } from './client.ts';
 import { explainDenial } from './errors.ts';
@@ -22,9 +22,9 @@ export class ElasticIps implements AddressFamily {
   readonly #ec2: Ec2Access;
   readonly #addresses: AddressReader;
 
-  constructor(ec2: Ec2Access) {
+  constructor(ec2: Ec2Access, onLeftOut?: (left: LeftOut) => void) {
     this.#ec2 = ec2;
-    this.#addresses = createAddressReader(ec2.client, ec2.call, ec2.windowMs);
+    this.#addresses = createAddressReader(ec2.client, ec2.call, ec2.windowMs, onLeftOut);
   }
 
   async list(query: AddressQuery): Promise<Address[]> {
@@ -70,7 +70,7 @@ export class ElasticIps implements AddressFamily {
     } catch (error) {
       const explained = explainDenial(error, operator);
       if (!isRefusal(explained)) throw explained;
-      return await this.#judge(ref, instance, address, explained, replaces);
+      return await lookAgain(explained, () => this.#judge(ref, instance, address, explained, replaces));
     }
   }
 
@@ -192,7 +192,8 @@ export class ElasticIps implements AddressFamily {
     } catch (error) {
       if (!isRefusal(error)) throw error;
       if (error.kind === 'NotFound') return 'alreadyFree';
-      const now = (await this.#addresses.readAny(addressId))?.address.association;
+      const found = await lookAgain(error, () => this.#addresses.readAny(addressId));
+      const now = found?.address.association;
       if (isShown && now === undefined) return 'alreadyFree';
       if (now !== undefined && now.id !== associationId) return 'heldByOther';
       throw unexplained(error);

@@ -129,7 +129,8 @@ function checkRef(ref: InstanceRef, scope: Scope): void {
       `"${ref.id}" is no EC2 instance id. Fargate and hybrid nodes have no instance and cannot have an Elastic IP.`,
     );
   }
-  const region = regionOfZone(ref.zone);
+  // A providerID may name no zone. Then EC2, which is asked in the region of the pool alone, finds no such instance.
+  const region = ref.zone === '' ? scope.region : regionOfZone(ref.zone);
   if (region !== scope.region) {
     throw new CloudError(
       'Invalid',
@@ -152,7 +153,7 @@ function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope
   }
   const state = instance.State?.Name;
   const alive = state !== 'shutting-down' && state !== 'terminated';
-  const primary = instance.NetworkInterfaces?.find((nic) => nic.Attachment?.DeviceIndex === 0);
+  const primary = instance.NetworkInterfaces?.find(isPrimary);
   const networkInterfaceId = primary?.NetworkInterfaceId;
   if (state === undefined) throw halfAnswer('ec2:DescribeInstances');
   if (alive && (primary === undefined || !networkInterfaceId)) {
@@ -181,6 +182,11 @@ function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope
       identity: instanceIdentity(instance),
     },
   };
+}
+
+/** Each network card has a device 0 ("Multiple network cards", Amazon EC2 User Guide); an EFA-only interface has no IP address. */
+function isPrimary({ Attachment: attachment, InterfaceType: type }: InstanceNetworkInterface): boolean {
+  return attachment?.DeviceIndex === 0 && (attachment.NetworkCardIndex ?? 0) === 0 && type !== 'efa-only';
 }
 
 /** The public IPv4 address of the interface's primary private address, others do not count; and all its IPv6 addresses. */

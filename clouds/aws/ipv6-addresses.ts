@@ -26,7 +26,7 @@ import { explainDenial } from './errors.ts';
 import { createIpv6HolderReader, ipv6Association, type Ipv6HolderReader } from './ipv6-holders.ts';
 import { createIpv6PoolReader, isInPool, type Ipv6PoolReader } from './ipv6-pools.ts';
 import { canonicalIpv6, contains, firstAddresses, formatIpv6, parseIpv6 } from './ipv6-range.ts';
-import { isRefusal, unexplained } from '../refusal.ts';
+import { isRefusal, lookAgain, unexplained } from '../refusal.ts';
 
 export class Ipv6Addresses implements AddressFamily {
   readonly #ec2: Ec2Access;
@@ -97,7 +97,7 @@ export class Ipv6Addresses implements AddressFamily {
     } catch (error) {
       const explained = explainDenial(error, operator);
       if (!isRefusal(explained)) throw explained;
-      return await this.#judge(ref, instance, ip, explained);
+      return await lookAgain(explained, () => this.#judge(ref, instance, ip, explained));
     }
   }
 
@@ -190,7 +190,7 @@ export class Ipv6Addresses implements AddressFamily {
     } catch (error) {
       if (!isRefusal(error)) throw error;
       // Refused because the interface does not have it any more, or is no more?
-      const present = await this.#holders.ofInterface(networkInterfaceId);
+      const present = await lookAgain(error, () => this.#holders.ofInterface(networkInterfaceId));
       if (present === undefined && error.kind !== 'NotFound') throw unexplained(error);
       if (present?.includes(ip) === true) throw unexplained(error);
       const holder = await this.#holders.holderOf(ip);

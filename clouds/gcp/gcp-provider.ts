@@ -48,7 +48,7 @@ import {
   type InstanceReader,
 } from './instances.ts';
 import { sameIp } from '../ip.ts';
-import { isRefusal, unexplained } from '../refusal.ts';
+import { isRefusal, lookAgain, unexplained } from '../refusal.ts';
 import { createChangeMaker } from './operations.ts';
 import { parseOrder } from './order.ts';
 import { checkFits, checkFree, livingTarget } from './preconditions.ts';
@@ -248,7 +248,7 @@ class GcpProvider implements CloudProvider {
     const family = familyOf(address.ip);
     const isJudged = error.code === accessConfigExists || isRefusal(error);
     if (!isJudged) throw error;
-    const found = await this.#readIfThere(ref);
+    const found = await lookAgain(error, () => this.#readIfThere(ref));
     const holding = found?.primary?.accessConfigs[family];
     if (found?.primary && holding && sameIp(holding.ip, address.ip)) {
       return associationOf({ found, nic: found.primary });
@@ -267,6 +267,8 @@ class GcpProvider implements CloudProvider {
     found: FoundInstance | undefined,
   ): Promise<CloudError> {
     if (!isRefusal(error) || error.kind === 'InUse') return error;
+    // They say for themselves what is to be done.
+    if (error.kind === 'Denied' || error.kind === 'Exhausted') return error;
     try {
       const target = livingTarget(found ?? (await this.#instances.read(ref)), ref);
       checkFree(await this.#addresses.get(address.id), address, target);
@@ -309,7 +311,7 @@ class GcpProvider implements CloudProvider {
       return 'released';
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      const now = await this.#readIfThere(ref);
+      const now = await lookAgain(error, () => this.#readIfThere(ref));
       if (now === undefined || interfaceWith(now, reserved.address.ip) === undefined) return 'alreadyFree';
       throw unexplained(error);
     }
@@ -336,7 +338,7 @@ class GcpProvider implements CloudProvider {
     } catch (error) {
       const isExisting = error instanceof CloudError && error.code === accessConfigExists;
       if (!isExisting && !isRefusal(error)) throw error;
-      const now = await this.#readIfThere(ref);
+      const now = await lookAgain(error, () => this.#readIfThere(ref));
       if (!now?.alive || now.primary?.accessConfigs[family] !== undefined) return 'notNeeded';
       throw unexplained(error);
     }

@@ -118,6 +118,15 @@ export const gceCases: readonly ContractCase<GceBackend>[] = [
 ];
 
 export const gceIpv4Cases: readonly ContractCase<GceBackend>[] = [
+  {
+    name: 'a node in a zone whose name ends otherwise than in one letter is served',
+    async run({ provider, emulator, refOf, createPool, reserve, externalOf }) {
+      const ref = refOf(emulator.insertInstance({ zone: `${emulator.region}-ai1a` }));
+      const address = await reserve(createPool());
+      await provider.associate(ref, address);
+      expect(externalOf(ref)).toEqual([address.id]);
+    },
+  },
   ...['External NAT', 'external-nat', "the admin's own & only"].map(
     (accessConfigName): ContractCase<GceBackend> => ({
       name: `an ephemeral access config named "${accessConfigName}" gives way`,

@@ -28,7 +28,7 @@ test.each([
   [
     'a provider',
     'clouds/aws/associate.ts',
-    ['unit', 'contract', 'integration', 'crash', 'chaos', 'cli', 'image'],
+    ['unit', 'contract', 'conformance', 'integration', 'crash', 'chaos', 'cli', 'image'],
   ],
   [
     'an alert rule',
