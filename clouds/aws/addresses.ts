@@ -35,6 +35,7 @@ export function createAddressReader(
   client: EC2Client,
   call: AwsCall,
   windowMs: number,
+  region: string,
   onLeftOut: (left: LeftOut) => void = () => {},
 ): AddressReader {
   const said = new Set<string>();
@@ -46,13 +47,13 @@ export function createAddressReader(
     if (unsaid.length > 0) {
       onLeftOut({ ids: unsaid, why: 'they have no public IP: they are customer-owned or carrier addresses' });
     }
-    return all.flatMap((raw) => toFoundAddress(raw) ?? []);
+    return all.flatMap((raw) => toFoundAddress(raw, region) ?? []);
   };
   const lookup = batchLookups<Key, FoundAddress>({
     windowMs,
     maxKeys: maxFilterValues,
     keyOf,
-    read: (keys) => readByFilter(describe, (id) => describeById(client, call, id), keys),
+    read: (keys) => readByFilter(describe, (id) => describeById(client, call, id, region), keys),
   });
   return {
     list: (filter) => describe(parseFilter(filter)),
@@ -101,14 +102,19 @@ async function readByFilter(
  * @returns undefined if EC2 says that there is no such address, or it is not one for nodes
  * @throws CloudError `Unavailable` if it says neither
  */
-async function describeById(client: EC2Client, call: AwsCall, id: string): Promise<FoundAddress | undefined> {
+async function describeById(
+  client: EC2Client,
+  call: AwsCall,
+  id: string,
+  region: string,
+): Promise<FoundAddress | undefined> {
   const action = 'ec2:DescribeAddresses';
   try {
     const answer = await call(action, () =>
       client.send(new DescribeAddressesCommand({ AllocationIds: [id] })),
     );
     const raw = present(answer.Addresses, action).find(({ AllocationId }) => AllocationId === id);
-    if (raw !== undefined) return toFoundAddress(raw);
+    if (raw !== undefined) return toFoundAddress(raw, region);
   } catch (error) {
     if (error instanceof CloudError && error.kind === 'NotFound') return undefined;
     throw error;
@@ -148,7 +154,7 @@ function isPrivateOnly({ PublicIp, CustomerOwnedIp, CarrierIp }: Ec2Address): bo
  * public IP
  * @throws CloudError `Unavailable` if something is missing that EC2 always says: held, it would be taken for free
  */
-function toFoundAddress(raw: Ec2Address): FoundAddress | undefined {
+function toFoundAddress(raw: Ec2Address, region: string): FoundAddress | undefined {
   const { AllocationId: id, Domain: domain = 'vpc', ServiceManaged: service } = raw;
   if (domain === 'standard' || service !== undefined || isPrivateOnly(raw)) return undefined;
   const ip = raw.PublicIp;
@@ -158,7 +164,9 @@ function toFoundAddress(raw: Ec2Address): FoundAddress | undefined {
   const association = associationOf(raw);
   const named = (raw.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value] as const);
   const tags = named.length > 0 && { tags: Object.fromEntries(named) };
-  return { raw, address: { id, ip, family: 'ipv4', ...tags, ...(association && { association }) } };
+  const { NetworkBorderGroup: group = region } = raw;
+  const place = group !== region && { networkBorderGroup: group };
+  return { raw, address: { id, ip, family: 'ipv4', ...tags, ...place, ...(association && { association }) } };
 }
 
 /** An address is free if it has no association id; an interface without an instance may hold it. */

@@ -54,7 +54,7 @@ class AwsProvider implements CloudProvider {
     const findInstance = createInstanceReader(client, call, this.scope, windowMs);
     this.#ec2 = { client, call, findInstance, windowMs };
     this.#families = {
-      ipv4: new ElasticIps(this.#ec2, options.onLeftOut),
+      ipv4: new ElasticIps(this.#ec2, options.region, options.onLeftOut),
       ipv6: new Ipv6Addresses(this.#ec2),
     };
   }

@@ -22,9 +22,9 @@ export class ElasticIps implements AddressFamily {
   readonly #ec2: Ec2Access;
   readonly #addresses: AddressReader;
 
-  constructor(ec2: Ec2Access, onLeftOut?: (left: LeftOut) => void) {
+  constructor(ec2: Ec2Access, region: string, onLeftOut?: (left: LeftOut) => void) {
     this.#ec2 = ec2;
-    this.#addresses = createAddressReader(ec2.client, ec2.call, ec2.windowMs, onLeftOut);
+    this.#addresses = createAddressReader(ec2.client, ec2.call, ec2.windowMs, region, onLeftOut);
   }
 
   async list(query: AddressQuery): Promise<Address[]> {
@@ -136,6 +136,15 @@ export class ElasticIps implements AddressFamily {
     }
     const { instance } = await this.#ec2.findInstance(ref);
     if (!instance.alive) throw new CloudError('NotFound', `Instance ${ref.id} is terminated.`, { code });
+    const [wanted, place] = [holder.address.networkBorderGroup, instance.networkBorderGroup];
+    if (wanted !== place) {
+      const of = (group: string | undefined) => group ?? "the region's own";
+      throw new CloudError(
+        'Invalid',
+        `${address.ip} (${address.id}) is of network border group ${of(wanted)}, instance ${ref.id} of ${of(place)}. An Elastic IP serves its own group only. ${refusal.message}`,
+        { code, cause: refusal },
+      );
+    }
     const present = solePublicIp(instance, 'ipv4');
     if (present?.kind === 'static' && present.ip !== address.ip) {
       if (present.ip !== replaces?.ip) throw await this.#refusal(instance, present.ip);

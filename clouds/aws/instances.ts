@@ -144,6 +144,11 @@ export function regionOfZone(zone: string): string {
   return /^[a-z]+(?:-[a-z]+)+-\d+/.exec(zone)?.[0] ?? zone;
 }
 
+/** A zone's network border group is called as the zone without its letter: `eu-west-1`, of a Local Zone `eu-west-1-lon-1`. */
+function borderGroupOf(zone: string): string {
+  return zone.replace(/(?<=\d)[a-z]$/, '');
+}
+
 function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope: Scope): FoundInstance {
   if (owner !== scope.account) {
     throw new CloudError(
@@ -164,19 +169,22 @@ function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope
   }
   const tags = (instance.Tags ?? []).map(({ Key, Value }) => [Key ?? '', Value ?? ''] as const);
   const cluster = kubernetesClusterOf(Object.fromEntries(tags));
+  const zone = instance.Placement?.AvailabilityZone ?? ref.zone;
+  const group = borderGroupOf(zone);
   const operator = [instance.Operator, primary?.Operator].find((operator) => operator?.Managed);
   return {
     operator: operator && (operator.Principal ?? 'an AWS service'),
     instance: {
       provider: 'aws',
       id: ref.id,
-      zone: instance.Placement?.AvailabilityZone ?? ref.zone,
+      zone,
       account: owner,
       region: scope.region,
       alive,
       networkInterfaceId: networkInterfaceId ?? '',
       privateIp: primary?.PrivateIpAddress ?? '',
       subnet: primary?.SubnetId ?? '',
+      ...(group === '' || group === scope.region ? {} : { networkBorderGroup: group }),
       publicIps: publicIpsOf(primary),
       ...(cluster === undefined ? {} : { kubernetesCluster: cluster }),
       identity: instanceIdentity(instance),

@@ -11,6 +11,8 @@ export interface AddressRecord {
   readonly sequence: number;
   readonly allocationId: string;
   readonly publicIp: string;
+  /** Of a Local Zone. Absent: the region's. */
+  readonly networkBorderGroup?: string;
   readonly tags: Tags;
   readonly association?: AssociationRecord;
 }
@@ -161,7 +163,10 @@ export class RegionState {
 
   /** The subnet of a zone where a request names none. */
   defaultSubnet(zone: string): string {
-    const letter = zone.charCodeAt(zone.length - 1);
+    const isLocal = zone.length > this.region.length + 1;
+    const letter = isLocal
+      ? 0x80 + ([...zone].reduce((sum, one) => sum + one.charCodeAt(0), 0) % 0x7f)
+      : zone.charCodeAt(zone.length - 1);
     const subnetId = `subnet-${this.vpcId.slice('vpc-'.length).slice(0, 15)}${letter.toString(16)}`;
     this.addSubnet(subnetId, zone, ipv6SubnetCidr(this.vpcId, letter));
     return subnetId;
@@ -216,4 +221,12 @@ export function elasticIpOn(
 ): AddressRecord | undefined {
   const allocationId = view.allocationByPrivateAddress.get(privateAddressKey(networkInterfaceId, privateIp));
   return allocationId === undefined ? undefined : view.addresses.get(allocationId);
+}
+
+/**
+ * The network border group of a zone: the region's, or that of a Local Zone, as `eu-west-1-lon-1` of `eu-west-1-lon-1a` ("Local Zones
+ * concepts", AWS documentation).
+ */
+export function borderGroupOf(zone: string): string {
+  return zone.replace(/(?<=\d)[a-z]$/, '');
 }

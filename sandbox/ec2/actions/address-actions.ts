@@ -31,17 +31,17 @@ const allocate: Ec2Action = {
     const domain = parameters.string('Domain') ?? 'vpc';
     if (domain !== 'vpc') throw invalidValue('domain', domain, 'The domain must be vpc.');
     const group = parameters.string('NetworkBorderGroup') ?? region.region;
-    if (group !== region.region) {
-      throw invalidValue('networkBorderGroup', group, `The emulator has ${region.region} only.`);
+    if (!/^(?:-[a-z]{3}-\d)?$/.test(group.slice(region.region.length)) || !group.startsWith(region.region)) {
+      throw invalidValue('networkBorderGroup', group, `It is none of region ${region.region}.`);
     }
     const tags = readTagSpecifications(parameters, ['elastic-ip'])('elastic-ip');
-    const { publicIp, allocationId } = allocateAddress(account, region, tags, 'api');
+    const { publicIp, allocationId } = allocateAddress(account, region, tags, 'api', group);
     return {
       publicIp,
       allocationId,
       domain,
       publicIpv4Pool: 'amazon',
-      networkBorderGroup: region.region,
+      networkBorderGroup: group,
     };
   },
 };
@@ -57,7 +57,7 @@ const release: Ec2Action = {
     );
     const group = parameters.string('NetworkBorderGroup') ?? region.region;
     const address = findAddress(region, allocationId);
-    if (group !== region.region) {
+    if (group !== (address.networkBorderGroup ?? region.region)) {
       throw new Ec2Error('InvalidAddress.NotFound', `Address '${address.publicIp}' not found in ${group}.`);
     }
     releaseAddress(account, region, address, 'api');
