@@ -193,7 +193,7 @@ function checkAttachedInstance(
   const instance = attachment === undefined ? undefined : region.instances.get(attachment.instanceId);
   if (instance === undefined) return;
   const state = stateOf(instance, account.clock.now());
-  if (state === 'running') return;
+  if (state === 'running' || state === 'stopping' || state === 'stopped') return;
   throw new Ec2Error(
     'IncorrectInstanceState',
     `The ${state} instance '${instance.instanceId}' that network interface '${networkInterfaceId}' is attached to ` +

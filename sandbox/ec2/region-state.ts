@@ -67,6 +67,9 @@ export interface InstanceRecord {
   readonly runningAt: number;
   readonly shutdownAt?: number;
   readonly terminatedAt?: number;
+  /** It is stopping from `stopAt`, stopped from `stoppedAt`, until it is started again. */
+  readonly stopAt?: number;
+  readonly stoppedAt?: number;
   /** By device index. */
   readonly networkInterfaceIds: readonly string[];
 }
@@ -91,18 +94,21 @@ export interface CidrReservationRecord {
   readonly tags: Tags;
 }
 
-export type InstanceState = 'pending' | 'running' | 'shutting-down' | 'terminated';
+export type InstanceState = 'pending' | 'running' | 'shutting-down' | 'terminated' | 'stopping' | 'stopped';
 
 export const instanceStateCodes: Readonly<Record<InstanceState, number>> = {
   pending: 0,
   running: 16,
   'shutting-down': 32,
   terminated: 48,
+  stopping: 64,
+  stopped: 80,
 };
 
 export function stateOf(instance: InstanceRecord, now: number): InstanceState {
   if (instance.terminatedAt !== undefined && instance.terminatedAt <= now) return 'terminated';
   if (instance.shutdownAt !== undefined) return 'shutting-down';
+  if (instance.stopAt !== undefined) return now < (instance.stoppedAt ?? now) ? 'stopping' : 'stopped';
   return now < instance.runningAt ? 'pending' : 'running';
 }
 
@@ -163,10 +169,14 @@ export class RegionState {
 
   /** The subnet of a zone where a request names none. */
   defaultSubnet(zone: string): string {
-    const isLocal = zone.length > this.region.length + 1;
-    const letter = isLocal
-      ? 0x80 + ([...zone].reduce((sum, one) => sum + one.charCodeAt(0), 0) % 0x7f)
-      : zone.charCodeAt(zone.length - 1);
+    const place = zone.slice(this.region.length);
+    // A Local Zone has no IPv6 block and number of its own: its subnet is told apart by its name.
+    const letter =
+      place.length === 1
+        ? place.charCodeAt(0)
+        : 0x80 +
+          ((Buffer.byteLength(place) + place.charCodeAt(1) + place.charCodeAt(2) + place.charCodeAt(3)) %
+            0x7f);
     const subnetId = `subnet-${this.vpcId.slice('vpc-'.length).slice(0, 15)}${letter.toString(16)}`;
     this.addSubnet(subnetId, zone, ipv6SubnetCidr(this.vpcId, letter));
     return subnetId;

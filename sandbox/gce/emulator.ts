@@ -62,6 +62,7 @@ export interface GceEmulator extends Pick<
   | 'attachByHand'
   | 'detachByHand'
   | 'setStackTypeByHand'
+  | 'setStatusByHand'
   | 'addresses'
   | 'instances'
 > {
@@ -172,6 +173,7 @@ function buildCore(
     attachByHand: (options) => now().attachByHand(options),
     detachByHand: (name, options) => now().detachByHand(name, options),
     setStackTypeByHand: (options) => now().setStackTypeByHand(options),
+    setStatusByHand: (options) => now().setStatusByHand(options),
     addresses: (where) => now().addresses(where),
     instances: (where) => now().instances(where),
     journal: () => {

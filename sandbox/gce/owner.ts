@@ -6,7 +6,14 @@ import { addAccessConfig, dropConfig, type AccessConfigRequest } from './access-
 import { deleteAddress, findAddress, reserveAddress, setAddressLabels } from './addresses.ts';
 import { resourceNotFound } from './gce-error.ts';
 import type { GceProject } from './gce-project.ts';
-import { createInstance, findInstance, instancePath, removeInstance, setStackType } from './instances.ts';
+import {
+  createInstance,
+  findInstance,
+  instancePath,
+  removeInstance,
+  setStackType,
+  setStatus,
+} from './instances.ts';
 import { findInterface } from './network-interfaces.ts';
 import { checkRegion, checkZone } from './places.ts';
 import type {
@@ -17,7 +24,13 @@ import type {
   InstanceName,
   ReserveAddressOptions,
 } from './owner-types.ts';
-import type { AccessConfigType, AddressRecord, InstanceRecord, StackType } from './project-state.ts';
+import type {
+  AccessConfigType,
+  AddressRecord,
+  InstanceRecord,
+  InstanceStatus,
+  StackType,
+} from './project-state.ts';
 
 /** The owner's hands. All methods throw GceError with Compute Engine's reasons. */
 export class ProjectOwner {
@@ -61,6 +74,11 @@ export class ProjectOwner {
 
   deleteInstance(name: string, zone?: string): void {
     removeInstance(this.#project, this.#find({ instance: name, zone }), 'hand');
+  }
+
+  /** Stops, suspends or resumes an instance, or shows it on the way. */
+  setStatusByHand({ status, ...name }: InstanceName & { readonly status: InstanceStatus }): void {
+    setStatus(this.#project, this.#find(name), status);
   }
 
   reserveAddress(options: ReserveAddressOptions = {}): GceAddressInfo {

@@ -60,7 +60,18 @@ export interface NetworkInterfaceRecord {
   readonly revision: number;
 }
 
-export type InstanceStatus = 'RUNNING' | 'STOPPING';
+/** "VM instance lifecycle" (Compute Engine documentation). A stopped instance is TERMINATED. */
+export const instanceStatuses = [
+  'PROVISIONING',
+  'STAGING',
+  'RUNNING',
+  'STOPPING',
+  'SUSPENDING',
+  'SUSPENDED',
+  'REPAIRING',
+  'TERMINATED',
+] as const;
+export type InstanceStatus = (typeof instanceStatuses)[number];
 
 export interface InstanceRecord {
   readonly sequence: number;

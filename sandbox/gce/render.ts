@@ -109,7 +109,10 @@ function renderAccessConfig({ type, name, ip, networkTier, publicPtrDomainName }
     kind: 'compute#accessConfig',
     type,
     name,
-    ...(type === 'ONE_TO_ONE_NAT' ? { natIP: ip } : { externalIpv6: ip, externalIpv6PrefixLength: 96 }),
+    // Empty: an ephemeral one, of an instance that does not run.
+    ...(type === 'ONE_TO_ONE_NAT'
+      ? { natIP: ip || undefined }
+      : { externalIpv6: ip || undefined, externalIpv6PrefixLength: 96 }),
     networkTier,
     ...(publicPtrDomainName === undefined ? {} : { publicPtrDomainName }),
   };

@@ -173,6 +173,47 @@ export const gceIpv4Cases: readonly ContractCase<GceBackend>[] = [
   },
 ];
 
+/** What runs again, or soon, is a node's instance still. One that is stopped has no address to be given. */
+export const gceStatusCases: readonly ContractCase<GceBackend>[] = [
+  ...(['PROVISIONING', 'STAGING', 'SUSPENDING', 'SUSPENDED', 'REPAIRING'] as const).map(
+    (status): ContractCase<GceBackend> => ({
+      name: `an instance that is ${status} is alive: its change waits, and succeeds once it runs`,
+      async run({ provider, emulator, createInstance, createPool, reserve, externalOf }) {
+        const pool = createPool();
+        const [ref, held, other] = [
+          await createInstance({ autoAssignedIp: true }),
+          await reserve(pool),
+          await createInstance({ autoAssignedIp: true }),
+        ];
+        const free = await reserve(pool);
+        await provider.associate(ref, held);
+        for (const instance of [ref.id, other.id]) emulator.setStatusByHand({ instance, status });
+        expect((await provider.findInstance(ref)).alive).toBe(true);
+        await expect(provider.release(ref, held, pool)).rejects.toMatchObject({ kind: 'Unavailable' });
+        await expect(provider.associate(other, free)).rejects.toMatchObject({ kind: 'Unavailable' });
+        expect([externalOf(ref), externalOf(other)]).toEqual([[held.id], ['ephemeral']]);
+        for (const instance of [ref.id, other.id]) emulator.setStatusByHand({ instance, status: 'RUNNING' });
+        expect(await provider.release(ref, held, pool)).toBe('released');
+        await provider.associate(other, free);
+        expect(externalOf(other)).toEqual([free.id]);
+      },
+    }),
+  ),
+  {
+    name: 'an instance that is stopped gets no address, and gives back the one that it has',
+    async run({ provider, emulator, createInstance, createPool, reserve, holderOf }) {
+      const pool = createPool();
+      const [ref, held, free] = [await createInstance(), await reserve(pool), await reserve(pool)];
+      await provider.associate(ref, held);
+      emulator.setStatusByHand({ instance: ref.id, status: 'TERMINATED' });
+      expect((await provider.findInstance(ref)).alive).toBe(false);
+      await expect(provider.associate(ref, free)).rejects.toMatchObject({ kind: 'NotFound' });
+      expect(await provider.release(ref, held, pool)).toBe('released');
+      expect(await holderOf(held)).toBeUndefined();
+    },
+  },
+];
+
 export const gceIpv6Cases: readonly ContractCase<GceBackend>[] = [
   {
     name: 'an address is given, moved, taken and made good by changes of the stack type alone',

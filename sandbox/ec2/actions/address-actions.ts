@@ -116,6 +116,12 @@ const disassociate: Ec2Action = {
       if (region.formerAssociations.has(associationId)) return done;
       throw notFound('association', [associationId]);
     }
+    if (account.switches.publicDnsNames) {
+      throw new Ec2Error(
+        'OperationNotPermitted',
+        'The last public IPv4 address of a network interface with a public DNS name cannot be disassociated.',
+      );
+    }
     disassociateAddress(account, region, findAddress(region, allocationId), 'disassociated', 'api');
     return done;
   },
