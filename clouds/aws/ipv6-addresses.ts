@@ -189,10 +189,10 @@ export class Ipv6Addresses implements AddressFamily {
       return 'released';
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      // Refused because the interface does not have it any more, or is no more?
+      if (error.kind === 'NotFound') return 'alreadyFree';
+      // Refused because the interface does not have it any more?
       const present = await lookAgain(error, () => this.#holders.ofInterface(networkInterfaceId));
-      if (present === undefined && error.kind !== 'NotFound') throw unexplained(error);
-      if (present?.includes(ip) === true) throw unexplained(error);
+      if (present?.includes(ip) ?? true) throw unexplained(error);
       const holder = await this.#holders.holderOf(ip);
       return holder === undefined ? 'alreadyFree' : 'heldByOther';
     }

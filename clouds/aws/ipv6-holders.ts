@@ -72,7 +72,8 @@ export function createIpv6HolderReader(client: EC2Client, call: AwsCall, windowM
       return use?.addresses.get(parseIpv6(ip) ?? -1n);
     },
     async ofInterface(networkInterfaceId) {
-      const [nic] = await describe('network-interface-id', [networkInterfaceId]);
+      const found = await describe('network-interface-id', [networkInterfaceId]);
+      const nic = found.find((one) => one.NetworkInterfaceId === networkInterfaceId);
       return nic && associationsOf(nic).map(([address]) => formatIpv6(address));
     },
   };
