@@ -1,7 +1,7 @@
 /** What the mutex asks for by `select`: one list for each pool, and what it says about those who wait. Reads only. */
 import { canonicalIp } from '../clouds/ip.ts';
 import { CloudError, type CloudProvider } from '../clouds/provider.ts';
-import type { Address, AddressRef } from '../model/address.ts';
+import { type Address, type AddressRef, canServe } from '../model/address.ts';
 import type { ListedPool, ListInput, ListResult } from './contract.ts';
 
 type AskedPool = ListInput['pools'][number];
@@ -49,7 +49,9 @@ async function listPool(provider: CloudProvider, pool: AskedPool, claims: number
   return [...listed, ...read.filter((address) => address !== undefined)];
 }
 
-function listedPool(pool: AskedPool, addresses: readonly Address[], claimed: Set<string>): ListedPool {
+function listedPool(pool: AskedPool, all: readonly Address[], claimed: Set<string>): ListedPool {
+  // One that cannot serve the pool's nodes here is none of theirs, whoever has it.
+  const addresses = all.filter((address) => canServe(pool.query, address));
   const byName = new Map(addresses.flatMap((address) => namesOf(address).map((name) => [name, address])));
   const find = (name: string): Address | undefined => byName.get(name) ?? byName.get(canonicalIp(name));
   const wantedBy = new Map(pool.pinned.map(({ workflowId, wanted }) => [workflowId, find(wanted)]));

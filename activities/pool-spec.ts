@@ -5,12 +5,16 @@ import type { Scope } from '../model/scope.ts';
 import type { PoolSpec } from '../model/settings.ts';
 
 /** @returns the pool for a node on this instance */
-export function specOf(pool: PoolConfig, scope: Scope, { subnet }: Pick<Instance, 'subnet'>): PoolSpec {
+export function specOf(
+  pool: PoolConfig,
+  scope: Scope,
+  { subnet, networkBorderGroup }: Pick<Instance, 'subnet' | 'networkBorderGroup'>,
+): PoolSpec {
   const { name, queries, require, hash, priority, retries, release, taintKey, taintPolicy } = pool;
   return {
     name,
     scope,
-    queries: queries.map((query) => queryOn(query, subnet)),
+    queries: queries.map((query) => queryOn(query, subnet, networkBorderGroup)),
     require,
     hash,
     priority,

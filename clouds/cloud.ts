@@ -1,7 +1,7 @@
 /** What a row of the registry says of its cloud. */
 import type { Association, Family, InstanceRef } from '../model/address.ts';
 import type { RateLimit } from '../model/settings.ts';
-import type { CloudCallEvent, CloudProvider } from './provider.ts';
+import type { CloudCallEvent, CloudProvider, LeftOut } from './provider.ts';
 
 /** One cloud, as far as it can be described without its client. Nothing here makes a call but `open`. */
 export interface Cloud {
@@ -97,6 +97,8 @@ export interface OpenOptions {
   readonly requestTimeoutMs?: number | undefined;
   /** How long a lookup waits for others to share its request, in milliseconds. @default 20 */
   readonly batchWindowMs?: number | undefined;
+  /** Told once about each address that matches a filter and can be given to no node. Must not throw. */
+  readonly onLeftOut?: ((left: LeftOut) => void) | undefined;
   /** Told about every finished call. Must not throw. */
   readonly onCall?: ((event: CloudCallEvent) => void) | undefined;
 }

@@ -152,6 +152,13 @@ export interface ReleaseOptions extends ChangeOptions {
 
 export type RestoreOutcome = 'restored' | 'notNeeded';
 
+/** Addresses that match a pool's filter and can be given to no node. */
+export interface LeftOut {
+  readonly ids: readonly string[];
+  /** As the end of a sentence: "left out, because …". */
+  readonly why: string;
+}
+
 /** One finished call to a cloud, for metrics. */
 export interface CloudCallEvent {
   /** As the cloud's permission for it is called: `ec2:AssociateAddress`, `compute.instances.get`. */

@@ -5,7 +5,8 @@ import type { InstanceRef } from '../model/address.ts';
 const LONGEST_SHOWN = 200;
 
 /**
- * Parses `aws:///eu-west-1a/i-0123456789abcdef0` and `gce://project/europe-west1-b/name`.
+ * Parses `aws:///eu-west-1a/i-0123456789abcdef0` and `gce://project/europe-west1-b/name`. Of AWS also `aws:////i-…` and the bare id, as its
+ * cloud controller manager does: then the zone is empty, and the instance tells it.
  *
  * @returns the instance, or in `error` why this is none, as a sentence for a person
  */

@@ -37,18 +37,29 @@ export interface AddressQuery {
    */
   readonly orderBy: string;
   /**
-   * Only addresses of this subnet (EC2 subnet id, name of a GCE subnetwork). Of no use for IPv4. An IPv6 address serves its
-   * own subnet only, so a node's query names the subnet of its instance.
+   * Only addresses of this subnet (EC2 subnet id, name of a GCE subnetwork). An IPv6 address serves its own subnet only, so a
+   * node's query names the subnet of its instance. Of IPv4 on EC2: of this network border group, where the node is not of the region's own.
    */
   readonly subnet?: string;
 }
 
 /**
  * @param subnet of the instance; empty if it is not known
- * @returns what of a pool can serve an instance there: an IPv6 address serves its own subnet only
+ * @param networkBorderGroup of the instance, if it is not the region's own
+ * @returns what of a pool can serve an instance there: an IPv6 address serves its own subnet only, an Elastic IP its own network
+ * border group
  */
-export function queryOn(query: AddressQuery, subnet: string): AddressQuery {
-  return query.family === 'ipv6' && subnet !== '' ? { ...query, subnet } : query;
+export function queryOn(query: AddressQuery, subnet: string, networkBorderGroup?: string): AddressQuery {
+  if (query.family === 'ipv6') return subnet === '' ? query : { ...query, subnet };
+  return networkBorderGroup === undefined ? query : { ...query, subnet: networkBorderGroup };
+}
+
+/** @returns whether an address that matches the query can serve the node whose query it is */
+export function canServe(
+  { family, subnet }: AddressQuery,
+  { networkBorderGroup }: Pick<Address, 'networkBorderGroup'>,
+): boolean {
+  return family === 'ipv6' || networkBorderGroup === subnet;
 }
 
 /** One reserved static address: an EIP by its allocation id, a GCE address by its name. */
@@ -74,6 +85,8 @@ export interface Address extends AddressRef {
   readonly family: Family;
   /** Its tags (EC2) or labels (Compute Engine). Absent if it has none, as IPv6 on EC2 never has. */
   readonly tags?: Readonly<Record<string, string>>;
+  /** EC2's network border group, if it is not the region's own: the address serves instances of that group only. */
+  readonly networkBorderGroup?: string;
   /** Absent: the address is free. */
   readonly association?: Association;
 }
@@ -109,6 +122,8 @@ export interface Instance extends InstanceRef {
   readonly privateIp: string;
   /** The subnet of the primary interface (EC2 subnet id, name of a GCE subnetwork). Empty if it is not known. */
   readonly subnet: string;
+  /** EC2's network border group, if it is not the region's own, as of an instance in a Local Zone. */
+  readonly networkBorderGroup?: string;
   /** The public addresses of the primary interface: of IPv4 that of its primary private address. */
   readonly publicIps: readonly PublicIp[];
   /** The cloud's name of the Kubernetes cluster that it is a node of, by its tags. Absent: they do not tell. */

@@ -1,6 +1,6 @@
 /** The emulators' IAM with the documented permissions and no others. */
 import { awsIpv6Permissions, awsPermissions } from '../clouds/aws/permissions.ts';
-import { gcpPermissions, gcpStackTypePermissions } from '../clouds/gcp/permissions.ts';
+import { gcpPermissions, gcpIpv6Permissions } from '../clouds/gcp/permissions.ts';
 
 /** For `configure({ allowed })` of the EC2 emulator. GetCallerIdentity takes no permission ("GetCallerIdentity", STS API reference). */
 export const leastOnEc2: readonly string[] = [
@@ -13,9 +13,7 @@ export const leastOnEc2: readonly string[] = [
  * may ask what it may do.
  */
 export const leastOnGce: readonly string[] = [
-  ...Object.keys({ ...gcpPermissions, ...gcpStackTypePermissions }).map((name) =>
-    name.replace(/^compute\./, ''),
-  ),
+  ...Object.keys({ ...gcpPermissions, ...gcpIpv6Permissions }).map((name) => name.replace(/^compute\./, '')),
   'zoneOperations.wait',
   'instances.testIamPermissions',
   'addresses.testIamPermissions',

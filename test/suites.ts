@@ -66,7 +66,7 @@ export const suites: readonly Suite[] = [
   {
     name: 'conformance',
     proves:
-      "What providers and emulators say to each other has the form of the vendors' own models: botocore's of EC2, Google's discovery document.",
+      "Each cloud provider keeps the contract with every answer that the cloud could give where no document says which. What is said has the form of the vendors' own models.",
     tools: ['moto'],
     plays: ['clouds/', 'model/', ...world],
     borrows: ['contract'],

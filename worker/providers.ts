@@ -1,5 +1,5 @@
 /** The clouds that this worker's pools need: one provider for each scope. */
-import { CloudError, type CloudProvider } from '../clouds/provider.ts';
+import { CloudError, type CloudProvider, type LeftOut } from '../clouds/provider.ts';
 import { cloudOf, openProvider, type ProviderCallEvent } from '../clouds/registry.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { workflowIdProblem } from '../model/limits.ts';
@@ -13,6 +13,9 @@ export interface Providers {
   /** By the pool's name. */
   readonly byPool: ReadonlyMap<string, CloudProvider>;
 }
+
+/** So many ids of addresses a line of the log names. */
+const MOST_NAMED = 20;
 
 /**
  * Opens them, and makes a first cheap call for each pool, so that bad credentials, a missing permission or a wrong
@@ -31,7 +34,11 @@ export async function openProviders(
   for (const pool of config.pools) {
     await inPool(pool, async () => {
       const { provider, region, account, endpoint } = pool;
-      const opened = await openProvider({ provider, region, account, endpoint, onCall });
+      const onLeftOut = ({ ids, why }: LeftOut) => {
+        const facts = { provider, region, addresses: ids.length, ids: ids.slice(0, MOST_NAMED) };
+        logger.warn(facts, `addresses that match a filter are left out, because ${why}`);
+      };
+      const opened = await openProvider({ provider, region, account, endpoint, onCall, onLeftOut });
       const scope = formatScope(opened.scope);
       checkIds(config.cluster, opened.scope);
       const known = byScope.get(scope);

@@ -1,7 +1,7 @@
 /** Reads Elastic IPs from EC2: a whole pool, or one address of it. */
 import { DescribeAddressesCommand, type Address as Ec2Address, type EC2Client } from '@aws-sdk/client-ec2';
 import type { Address, Association } from '../../model/address.ts';
-import { CloudError } from '../provider.ts';
+import { CloudError, type LeftOut } from '../provider.ts';
 import { batchLookups } from '../batch.ts';
 import { cannotBeSeen, halfAnswer, present, type AwsCall } from './client.ts';
 import { groupByDistinctNames, maxFilterValues, parseFilter, type AddressFilter } from './filter.ts';
@@ -31,13 +31,29 @@ interface Key {
 
 const keyOf = ({ filter, id }: Key) => `${id} ${filter}`;
 
-export function createAddressReader(client: EC2Client, call: AwsCall, windowMs: number): AddressReader {
-  const describe = (filters: readonly AddressFilter[]) => describeAddresses(client, call, filters);
+export function createAddressReader(
+  client: EC2Client,
+  call: AwsCall,
+  windowMs: number,
+  region: string,
+  onLeftOut: (left: LeftOut) => void = () => {},
+): AddressReader {
+  const said = new Set<string>();
+  const describe = async (filters: readonly AddressFilter[]) => {
+    const all = await describeAddresses(client, call, filters);
+    const ids = all.flatMap((raw) => (isPrivateOnly(raw) ? (raw.AllocationId ?? []) : []));
+    const unsaid = ids.filter((id) => !said.has(id));
+    for (const id of unsaid) said.add(id);
+    if (unsaid.length > 0) {
+      onLeftOut({ ids: unsaid, why: 'they have no public IP: they are customer-owned or carrier addresses' });
+    }
+    return all.flatMap((raw) => toFoundAddress(raw, region) ?? []);
+  };
   const lookup = batchLookups<Key, FoundAddress>({
     windowMs,
     maxKeys: maxFilterValues,
     keyOf,
-    read: (keys) => readByFilter(describe, (id) => describeById(client, call, id), keys),
+    read: (keys) => readByFilter(describe, (id) => describeById(client, call, id, region), keys),
   });
   return {
     list: (filter) => describe(parseFilter(filter)),
@@ -86,14 +102,19 @@ async function readByFilter(
  * @returns undefined if EC2 says that there is no such address, or it is not one for nodes
  * @throws CloudError `Unavailable` if it says neither
  */
-async function describeById(client: EC2Client, call: AwsCall, id: string): Promise<FoundAddress | undefined> {
+async function describeById(
+  client: EC2Client,
+  call: AwsCall,
+  id: string,
+  region: string,
+): Promise<FoundAddress | undefined> {
   const action = 'ec2:DescribeAddresses';
   try {
     const answer = await call(action, () =>
       client.send(new DescribeAddressesCommand({ AllocationIds: [id] })),
     );
     const raw = present(answer.Addresses, action).find(({ AllocationId }) => AllocationId === id);
-    if (raw !== undefined) return toFoundAddress(raw);
+    if (raw !== undefined) return toFoundAddress(raw, region);
   } catch (error) {
     if (error instanceof CloudError && error.kind === 'NotFound') return undefined;
     throw error;
@@ -106,7 +127,7 @@ async function describeAddresses(
   client: EC2Client,
   call: AwsCall,
   filters: readonly AddressFilter[],
-): Promise<FoundAddress[]> {
+): Promise<Ec2Address[]> {
   const answers = await Promise.all(
     groupByDistinctNames(filters).map((group) =>
       call('ec2:DescribeAddresses', () =>
@@ -120,26 +141,32 @@ async function describeAddresses(
   );
   const [first, ...others] = answers.map((answer) => present(answer.Addresses, 'ec2:DescribeAddresses'));
   const inAll = others.map((addresses) => new Set(addresses.map((address) => address.AllocationId)));
-  return (first ?? [])
-    .filter((raw) => inAll.every((ids) => ids.has(raw.AllocationId)))
-    .flatMap((raw) => toFoundAddress(raw) ?? []);
+  return (first ?? []).filter((raw) => inAll.every((ids) => ids.has(raw.AllocationId)));
+}
+
+/** Of an Outpost, or of a carrier's network: no address of the internet. One such record must not fail the list. */
+function isPrivateOnly({ PublicIp, CustomerOwnedIp, CarrierIp }: Ec2Address): boolean {
+  return !PublicIp && Boolean(CustomerOwnedIp || CarrierIp);
 }
 
 /**
- * @returns undefined for what cannot be given to a node: EC2-Classic's, and those that AWS services hold for themselves
+ * @returns undefined for what cannot be given to a node: EC2-Classic's, those that AWS services hold for themselves, and those without a
+ * public IP
  * @throws CloudError `Unavailable` if something is missing that EC2 always says: held, it would be taken for free
  */
-function toFoundAddress(raw: Ec2Address): FoundAddress | undefined {
+function toFoundAddress(raw: Ec2Address, region: string): FoundAddress | undefined {
   const { AllocationId: id, Domain: domain = 'vpc', ServiceManaged: service } = raw;
-  if (domain === 'standard' || service !== undefined) return undefined;
-  const ip = raw.PublicIp || raw.CarrierIp;
+  if (domain === 'standard' || service !== undefined || isPrivateOnly(raw)) return undefined;
+  const ip = raw.PublicIp;
   const isHeld = Boolean(raw.InstanceId || raw.NetworkInterfaceId);
   const isWhole = !isHeld || (raw.AssociationId && raw.NetworkInterfaceId);
   if (!id || !ip || !isWhole) throw halfAnswer('ec2:DescribeAddresses');
   const association = associationOf(raw);
   const named = (raw.Tags ?? []).map(({ Key = '', Value = '' }) => [Key, Value] as const);
   const tags = named.length > 0 && { tags: Object.fromEntries(named) };
-  return { raw, address: { id, ip, family: 'ipv4', ...tags, ...(association && { association }) } };
+  const { NetworkBorderGroup: group = region } = raw;
+  const place = group !== region && { networkBorderGroup: group };
+  return { raw, address: { id, ip, family: 'ipv4', ...tags, ...place, ...(association && { association }) } };
 }
 
 /** An address is free if it has no association id; an interface without an instance may hold it. */

@@ -7,9 +7,9 @@ export const awsCloud: Cloud = {
   title: 'AWS',
   providerId: {
     scheme: 'aws',
-    // `aws:///eu-west-1a/i-0123456789abcdef0`
+    // `aws:///eu-west-1a/i-0123456789abcdef0`; also `aws:////i-…` and the bare id, as its cloud controller manager takes them.
     parse: (providerID) => {
-      const found = /^aws:\/\/[^/]*\/(?<zone>[a-z0-9-]+)\/(?<id>i-[0-9a-f]+)$/.exec(providerID)?.groups;
+      const found = /^(?:aws:\/\/[^/]*\/(?<zone>[a-z0-9-]*)\/)?(?<id>i-[0-9a-f]+)$/.exec(providerID)?.groups;
       return found && { id: found['id'] ?? '', zone: found['zone'] ?? '' };
     },
     advice: 'is not an EC2 instance (aws:///<zone>/i-…): it has no Elastic IP',

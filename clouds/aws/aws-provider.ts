@@ -13,6 +13,7 @@ import type { Scope } from '../../model/scope.ts';
 import type {
   AssociateOptions,
   CloudProvider,
+  LeftOut,
   ListOptions,
   PermissionProbe,
   ReleaseOptions,
@@ -31,6 +32,8 @@ export interface AwsProviderOptions extends AwsClientOptions {
   readonly account: string;
   /** How long a lookup waits for others to share its request. @default 20 */
   readonly batchWindowMs?: number | undefined;
+  /** Told once about each address that matches a filter and can be given to no node. Must not throw. */
+  readonly onLeftOut?: ((left: LeftOut) => void) | undefined;
 }
 
 /** @returns the provider of one account and region. Makes no call yet. */
@@ -50,7 +53,10 @@ class AwsProvider implements CloudProvider {
     const call = createAwsCall(options);
     const findInstance = createInstanceReader(client, call, this.scope, windowMs);
     this.#ec2 = { client, call, findInstance, windowMs };
-    this.#families = { ipv4: new ElasticIps(this.#ec2), ipv6: new Ipv6Addresses(this.#ec2) };
+    this.#families = {
+      ipv4: new ElasticIps(this.#ec2, options.region, options.onLeftOut),
+      ipv6: new Ipv6Addresses(this.#ec2),
+    };
   }
 
   validateQuery({ filter, orderBy, family }: AddressQuery): void {

@@ -10,8 +10,10 @@ import {
   type ReleaseOutcome,
   solePublicIp,
 } from '../../model/address.ts';
-import { type AssociateOptions, CloudError, type ReleaseOptions } from '../provider.ts';
+import { type AssociateOptions, CloudError, type LeftOut, type ReleaseOptions } from '../provider.ts';
+import { isRefusal, lookAgain, unexplained } from '../refusal.ts';
 import { createAddressReader, type AddressReader, type FoundAddress } from './addresses.ts';
+import { halfAnswer } from './client.ts';
 import { explainDenial } from './errors.ts';
 import type { AddressFamily, Ec2Access } from './address-family.ts';
 import { parseOrder } from './order.ts';
@@ -20,9 +22,9 @@ export class ElasticIps implements AddressFamily {
   readonly #ec2: Ec2Access;
   readonly #addresses: AddressReader;
 
-  constructor(ec2: Ec2Access) {
+  constructor(ec2: Ec2Access, region: string, onLeftOut?: (left: LeftOut) => void) {
     this.#ec2 = ec2;
-    this.#addresses = createAddressReader(ec2.client, ec2.call, ec2.windowMs);
+    this.#addresses = createAddressReader(ec2.client, ec2.call, ec2.windowMs, region, onLeftOut);
   }
 
   async list(query: AddressQuery): Promise<Address[]> {
@@ -36,12 +38,16 @@ export class ElasticIps implements AddressFamily {
     return (await this.#addresses.read(query.filter, addressId))?.address;
   }
 
-  /** What is to be replaced needs no call: EC2 ends its association when the instance is given another address. */
+  /**
+   * What is to be replaced needs no call: EC2 ends its association when the instance is given another address. If EC2 refuses that,
+   * the old association is ended first, and the instance has no Elastic IP for as long as a call takes.
+   */
   async associate(
     ref: InstanceRef,
     address: AddressRef,
-    { replaces }: AssociateOptions = {},
+    options: AssociateOptions = {},
   ): Promise<Association> {
+    const { replaces } = options;
     const { instance, operator } = await this.#ec2.findInstance(ref);
     if (!instance.alive) {
       throw new CloudError('NotFound', `Instance ${ref.id} is terminated, so it gets no address.`);
@@ -60,9 +66,11 @@ export class ElasticIps implements AddressFamily {
       );
     }
     try {
-      return await this.#associate(instance, address);
+      return await this.#send(instance, address);
     } catch (error) {
-      throw explainDenial(error, operator);
+      const explained = explainDenial(error, operator);
+      if (!isRefusal(explained)) throw explained;
+      return await lookAgain(explained, () => this.#judge(ref, instance, address, explained, replaces));
     }
   }
 
@@ -84,36 +92,78 @@ export class ElasticIps implements AddressFamily {
     );
   }
 
-  async #associate(instance: Instance, address: AddressRef): Promise<Association> {
-    try {
-      const answer = await this.#ec2.call('ec2:AssociateAddress', () =>
-        this.#ec2.client.send(
-          new AssociateAddressCommand({
-            AllocationId: address.id,
-            // Not InstanceId, which EC2 refuses for an instance with more than one interface.
-            NetworkInterfaceId: instance.networkInterfaceId,
-            PrivateIpAddress: instance.privateIp,
-            // Without it EC2 takes the address from whoever has it.
-            AllowReassociation: false,
-          }),
-        ),
-      );
-      if (answer.AssociationId) {
-        return {
-          id: answer.AssociationId,
-          instanceId: instance.id,
-          networkInterfaceId: instance.networkInterfaceId,
-        };
-      }
-    } catch (error) {
-      if (!(error instanceof CloudError) || error.kind !== 'InUse') throw error;
-    }
-    // Taken. By this very instance, if an earlier call was applied and its answer lost.
+  async #send({ id, networkInterfaceId, privateIp }: Instance, address: AddressRef): Promise<Association> {
+    const answer = await this.#ec2.call('ec2:AssociateAddress', () =>
+      this.#ec2.client.send(
+        new AssociateAddressCommand({
+          AllocationId: address.id,
+          // Not InstanceId, which EC2 refuses for an instance with more than one interface.
+          NetworkInterfaceId: networkInterfaceId,
+          PrivateIpAddress: privateIp,
+          // Without it EC2 takes the address from whoever has it.
+          AllowReassociation: false,
+        }),
+      ),
+    );
+    if (!answer.AssociationId) throw halfAnswer('ec2:AssociateAddress');
+    return { id: answer.AssociationId, instanceId: id, networkInterfaceId };
+  }
+
+  /**
+   * @param before the instance as it was before the call
+   * @returns the association, if this very instance has the address: an earlier call was applied and its answer lost
+   * @throws CloudError what the refusal comes to by what is there now
+   */
+  async #judge(
+    ref: InstanceRef,
+    before: Instance,
+    address: AddressRef,
+    refusal: CloudError,
+    replaces: AddressRef | undefined,
+  ): Promise<Association> {
     const holder = await this.#addresses.readAny(address.id);
-    if (holder && isHeldBy(holder, instance)) return associationOf(holder);
-    throw new CloudError('InUse', `${address.ip} (${address.id}) is held by ${holderOf(holder)}.`, {
-      code: 'Resource.AlreadyAssociated',
-    });
+    if (holder && isHeldBy(holder, before)) return associationOf(holder);
+    const { code, kind } = refusal;
+    const inUse = () =>
+      new CloudError('InUse', `${address.ip} (${address.id}) is held by ${holderOf(holder)}.`, {
+        code,
+        cause: refusal,
+      });
+    if (holder?.address.association !== undefined) throw inUse();
+    if (holder === undefined) {
+      const message = `${address.ip} (${address.id}) is no address of this account (any more). ${refusal.message}`;
+      throw new CloudError('NotFound', message, { code, cause: refusal });
+    }
+    const { instance } = await this.#ec2.findInstance(ref);
+    if (!instance.alive) throw new CloudError('NotFound', `Instance ${ref.id} is terminated.`, { code });
+    const [wanted, place] = [holder.address.networkBorderGroup, instance.networkBorderGroup];
+    if (wanted !== place) {
+      const of = (group: string | undefined) => group ?? "the region's own";
+      throw new CloudError(
+        'Invalid',
+        `${address.ip} (${address.id}) is of network border group ${of(wanted)}, instance ${ref.id} of ${of(place)}. An Elastic IP serves its own group only. ${refusal.message}`,
+        { code, cause: refusal },
+      );
+    }
+    const present = solePublicIp(instance, 'ipv4');
+    if (present?.kind === 'static' && present.ip !== address.ip) {
+      if (present.ip !== replaces?.ip) throw await this.#refusal(instance, present.ip);
+      if (kind !== 'Denied') return await this.#replace(instance, address, replaces);
+    }
+    throw kind === 'InUse' ? inUse() : unexplained(refusal);
+  }
+
+  /** The way of an EC2 that gives an interface no second Elastic IP: the old one goes first, and comes back if the new one is refused. */
+  async #replace(instance: Instance, address: AddressRef, replaced: AddressRef): Promise<Association> {
+    const held = await this.#addresses.readAny(replaced.id);
+    if (held && isHeldBy(held, instance)) await this.#disassociate(replaced.id, associationOf(held).id, true);
+    try {
+      return await this.#send(instance, address);
+    } catch (error) {
+      // If this fails too, the caller's way back is a call for the old address: its failure would hide the reason.
+      if (isRefusal(error)) await this.#send(instance, replaced).catch(() => undefined);
+      throw isRefusal(error) ? unexplained(error) : error;
+    }
   }
 
   /**
@@ -129,21 +179,33 @@ export class ElasticIps implements AddressFamily {
     const found = await this.#addresses.read(query.filter, address.id);
     if (!found) return 'notInPool';
     const { association: seen } = found.address;
-    if (!seen) return made && (await this.#isAlive(ref)) ? this.#disassociate(made.id) : 'alreadyFree';
-    if (await this.#isHolder(ref, found)) return this.#disassociate(seen.id);
+    if (!seen) {
+      if (made === undefined || !(await this.#isAlive(ref))) return 'alreadyFree';
+      return this.#disassociate(address.id, made.id, false);
+    }
+    if (await this.#isHolder(ref, found)) return this.#disassociate(address.id, seen.id, true);
     return 'heldByOther';
   }
 
-  /** An association's id is new each time, so this cannot touch one made since for another instance. */
-  async #disassociate(associationId: string): Promise<ReleaseOutcome> {
+  /**
+   * An association's id is new each time, so this cannot touch one made since for another instance.
+   *
+   * @param isShown whether EC2's list has shown the association: then one that it does not show any more is over
+   */
+  async #disassociate(addressId: string, associationId: string, isShown: boolean): Promise<ReleaseOutcome> {
     try {
       await this.#ec2.call('ec2:DisassociateAddress', () =>
         this.#ec2.client.send(new DisassociateAddressCommand({ AssociationId: associationId })),
       );
       return 'released';
     } catch (error) {
-      if (error instanceof CloudError && error.kind === 'NotFound') return 'alreadyFree';
-      throw error;
+      if (!isRefusal(error)) throw error;
+      if (error.kind === 'NotFound') return 'alreadyFree';
+      const found = await lookAgain(error, () => this.#addresses.readAny(addressId));
+      const now = found?.address.association;
+      if (isShown && now === undefined) return 'alreadyFree';
+      if (now !== undefined && now.id !== associationId) return 'heldByOther';
+      throw unexplained(error);
     }
   }
 

@@ -188,10 +188,15 @@ function credentialAdvice(code: string): string {
 }
 
 function denialAdvice({ code, message }: ErrorFacts, { action }: AwsCallContext): string {
+  if (code === 'AuthFailure' && /does not belong to you/i.test(message)) {
+    return 'it is of another AWS account; the credentials are fine';
+  }
   if (/^(AuthFailure|InvalidClientTokenId|UnrecognizedClientException|SignatureDoesNotMatch)$/.test(code)) {
     return 'AWS does not accept the credentials; check AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
   }
   if (isManagedDenial(code, message)) return managedResourceAdvice;
+  if (code === 'OperationNotPermitted')
+    return 'EC2 does not permit it in this state, whatever the permissions are';
   return `the permission "${action}" is missing; add it to the policy of the worker's IAM role`;
 }
 
@@ -201,9 +206,13 @@ export function lacksPermission(error: CloudError): boolean {
   return /^(UnauthorizedOperation|AccessDenied(Exception)?)$/.test(code) && !isManagedDenial(code, message);
 }
 
-/** EC2's denial on a managed interface reads as a missing permission, which would send the reader the wrong way. */
+/**
+ * EC2's denial on a managed interface reads as a missing permission, which would send the reader the wrong way. Which code comes is in
+ * no document, so of an instance that an AWS service operates any refusal of the request itself is taken for it.
+ */
 export function explainDenial(error: unknown, operator: string | undefined): unknown {
-  if (!(error instanceof CloudError) || error.kind !== 'Denied' || operator === undefined) return error;
+  if (!(error instanceof CloudError) || operator === undefined) return error;
+  if (error.kind !== 'Denied' && error.kind !== 'Invalid') return error;
   return new CloudError('Denied', `${managedResourceAdvice}. Operator: ${operator}. ${error.message}`, {
     code: error.code,
     cause: error,

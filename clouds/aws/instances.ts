@@ -129,7 +129,8 @@ function checkRef(ref: InstanceRef, scope: Scope): void {
       `"${ref.id}" is no EC2 instance id. Fargate and hybrid nodes have no instance and cannot have an Elastic IP.`,
     );
   }
-  const region = regionOfZone(ref.zone);
+  // A providerID may name no zone. Then EC2, which is asked in the region of the pool alone, finds no such instance.
+  const region = ref.zone === '' ? scope.region : regionOfZone(ref.zone);
   if (region !== scope.region) {
     throw new CloudError(
       'Invalid',
@@ -143,6 +144,11 @@ export function regionOfZone(zone: string): string {
   return /^[a-z]+(?:-[a-z]+)+-\d+/.exec(zone)?.[0] ?? zone;
 }
 
+/** A zone's network border group is called as the zone without its letter: `eu-west-1`, of a Local Zone `eu-west-1-lon-1`. */
+function borderGroupOf(zone: string): string {
+  return zone.replace(/(?<=\d)[a-z]$/, '');
+}
+
 function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope: Scope): FoundInstance {
   if (owner !== scope.account) {
     throw new CloudError(
@@ -152,7 +158,7 @@ function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope
   }
   const state = instance.State?.Name;
   const alive = state !== 'shutting-down' && state !== 'terminated';
-  const primary = instance.NetworkInterfaces?.find((nic) => nic.Attachment?.DeviceIndex === 0);
+  const primary = instance.NetworkInterfaces?.find(isPrimary);
   const networkInterfaceId = primary?.NetworkInterfaceId;
   if (state === undefined) throw halfAnswer('ec2:DescribeInstances');
   if (alive && (primary === undefined || !networkInterfaceId)) {
@@ -163,24 +169,32 @@ function toFoundInstance(ref: InstanceRef, { owner, instance }: Described, scope
   }
   const tags = (instance.Tags ?? []).map(({ Key, Value }) => [Key ?? '', Value ?? ''] as const);
   const cluster = kubernetesClusterOf(Object.fromEntries(tags));
+  const zone = instance.Placement?.AvailabilityZone ?? ref.zone;
+  const group = borderGroupOf(zone);
   const operator = [instance.Operator, primary?.Operator].find((operator) => operator?.Managed);
   return {
     operator: operator && (operator.Principal ?? 'an AWS service'),
     instance: {
       provider: 'aws',
       id: ref.id,
-      zone: instance.Placement?.AvailabilityZone ?? ref.zone,
+      zone,
       account: owner,
       region: scope.region,
       alive,
       networkInterfaceId: networkInterfaceId ?? '',
       privateIp: primary?.PrivateIpAddress ?? '',
       subnet: primary?.SubnetId ?? '',
+      ...(group === '' || group === scope.region ? {} : { networkBorderGroup: group }),
       publicIps: publicIpsOf(primary),
       ...(cluster === undefined ? {} : { kubernetesCluster: cluster }),
       identity: instanceIdentity(instance),
     },
   };
+}
+
+/** Each network card has a device 0 ("Multiple network cards", Amazon EC2 User Guide); an EFA-only interface has no IP address. */
+function isPrimary({ Attachment: attachment, InterfaceType: type }: InstanceNetworkInterface): boolean {
+  return attachment?.DeviceIndex === 0 && (attachment.NetworkCardIndex ?? 0) === 0 && type !== 'efa-only';
 }
 
 /** The public IPv4 address of the interface's primary private address, others do not count; and all its IPv6 addresses. */

@@ -25,7 +25,8 @@ import { halfAnswer } from './client.ts';
 import { explainDenial } from './errors.ts';
 import { createIpv6HolderReader, ipv6Association, type Ipv6HolderReader } from './ipv6-holders.ts';
 import { createIpv6PoolReader, isInPool, type Ipv6PoolReader } from './ipv6-pools.ts';
-import { contains, firstAddresses, formatIpv6, parseIpv6 } from './ipv6-range.ts';
+import { canonicalIpv6, contains, firstAddresses, formatIpv6, parseIpv6 } from './ipv6-range.ts';
+import { isRefusal, lookAgain, unexplained } from '../refusal.ts';
 
 export class Ipv6Addresses implements AddressFamily {
   readonly #ec2: Ec2Access;
@@ -56,11 +57,9 @@ export class Ipv6Addresses implements AddressFamily {
     const address = parseIpv6(addressId);
     if (address === undefined) return undefined;
     const ip = formatIpv6(address);
-    const [pool, holder] = await Promise.all([
-      this.#pools.pool({ filter: query.filter, subnet: query.subnet }),
-      this.#holders.holderOf(ip),
-    ]);
-    return isInPool(pool, address) ? toAddress(ip, holder) : undefined;
+    const pool = await this.#pools.pool({ filter: query.filter, subnet: query.subnet });
+    if (!isInPool(pool, address)) return undefined;
+    return toAddress(ip, await this.#holders.holderOf(ip, pool.subnets));
   }
 
   /** What is to be replaced goes once the new one is there: an interface may have both. */
@@ -74,10 +73,10 @@ export class Ipv6Addresses implements AddressFamily {
     return association;
   }
 
-  async #removeReplaced({ networkInterfaceId = '' }: Association, { id, ip }: AddressRef): Promise<void> {
-    const association = await this.#holders.holderOf(formatIpv6(parseIpv6(id) ?? 0n));
-    if (association?.networkInterfaceId !== networkInterfaceId) return;
-    await this.#unassign(networkInterfaceId, { id, ip, family: 'ipv6', association });
+  async #removeReplaced({ networkInterfaceId = '' }: Association, { id }: AddressRef): Promise<void> {
+    const ip = formatIpv6(parseIpv6(id) ?? 0n);
+    const present = await this.#holders.ofInterface(networkInterfaceId);
+    if (present?.includes(ip) === true) await this.#unassign(networkInterfaceId, ip);
   }
 
   async #associate(ref: InstanceRef, { id }: AddressRef): Promise<Association> {
@@ -88,40 +87,46 @@ export class Ipv6Addresses implements AddressFamily {
     const address = parseIpv6(id);
     if (address === undefined) throw new CloudError('Invalid', `"${id}" is no IPv6 address.`);
     const ip = formatIpv6(address);
+    const own = ipv6Association(instance.networkInterfaceId, ip, instance.id);
+    if (instance.publicIps.some((it) => it.ip === ip)) return own;
     const [holder] = await Promise.all([this.#holders.holderOf(ip), this.#checkSubnet(instance, address)]);
     if (holder) return ownOrInUse(instance, ip, holder);
     try {
-      return await this.#assign(instance, ip);
+      await this.#assign(instance, ip);
+      return own;
     } catch (error) {
-      throw explainDenial(error, operator);
+      const explained = explainDenial(error, operator);
+      if (!isRefusal(explained)) throw explained;
+      return await lookAgain(explained, () => this.#judge(ref, instance, ip, explained));
     }
   }
 
-  async #assign(instance: Instance, ip: string): Promise<Association> {
-    const { networkInterfaceId } = instance;
-    try {
-      await this.#ec2.call('ec2:AssignIpv6Addresses', () =>
-        this.#ec2.client.send(
-          new AssignIpv6AddressesCommand({ NetworkInterfaceId: networkInterfaceId, Ipv6Addresses: [ip] }),
-        ),
-      );
-      return ipv6Association(networkInterfaceId, ip, instance.id);
-    } catch (error) {
-      return this.#explainRefusal(error, instance, ip);
-    }
+  /** EC2's answer names what was assigned, which is proof. One that does not is held against what the interface has. */
+  async #assign({ networkInterfaceId }: Instance, ip: string): Promise<void> {
+    const action = 'ec2:AssignIpv6Addresses';
+    const { AssignedIpv6Addresses: assigned = [] } = await this.#ec2.call(action, () =>
+      this.#ec2.client.send(
+        new AssignIpv6AddressesCommand({ NetworkInterfaceId: networkInterfaceId, Ipv6Addresses: [ip] }),
+      ),
+    );
+    if (assigned.some((it) => canonicalIpv6(it) === ip)) return;
+    const present = await this.#holders.ofInterface(networkInterfaceId);
+    if (present?.includes(ip) !== true) throw halfAnswer(action);
   }
 
-  /** Another may have been faster; or this very instance has it, if an earlier call was applied and its answer lost. */
-  async #explainRefusal(error: unknown, instance: Instance, ip: string): Promise<Association> {
-    if (!(error instanceof CloudError) || (error.kind !== 'InUse' && error.kind !== 'Invalid')) throw error;
-    const holder = await this.#holders.holderOf(ip);
-    if (holder) return ownOrInUse(instance, ip, holder, error);
-    if (error.kind === 'Invalid') throw error;
-    // EC2's lists are some seconds old.
-    throw new CloudError('Unavailable', `EC2 says that ${ip} is in use, and does not show yet by whom.`, {
-      code: error.code,
-      cause: error,
-    });
+  /**
+   * @returns the association, if this very instance has the address: an earlier call was applied and its answer lost
+   * @throws CloudError what the refusal comes to by what is there now
+   */
+  async #judge(ref: InstanceRef, instance: Instance, ip: string, refusal: CloudError): Promise<Association> {
+    const { networkInterfaceId, subnet } = instance;
+    const present = await this.#holders.ofInterface(networkInterfaceId);
+    if (present?.includes(ip) === true) return ipv6Association(networkInterfaceId, ip, instance.id);
+    const holder = await this.#holders.holderOf(ip, [subnet]);
+    if (holder) return ownOrInUse(instance, ip, holder, refusal);
+    const now = await this.#ec2.findInstance(ref);
+    if (!now.instance.alive) throw new CloudError('NotFound', `Instance ${ref.id} is terminated.`);
+    throw unexplained(refusal);
   }
 
   async #checkSubnet({ id, subnet }: Instance, address: bigint): Promise<void> {
@@ -155,12 +160,12 @@ export class Ipv6Addresses implements AddressFamily {
     const primary = await this.#primaryInterface(ref);
     if (!holder) {
       const isMade = primary !== undefined && made?.networkInterfaceId === primary;
-      return isMade ? this.#unassign(primary, found) : 'alreadyFree';
+      return isMade ? this.#unassign(primary, found.ip) : 'alreadyFree';
     }
     // An instance that is gone has no interfaces any more to compare.
     const isHolder =
       primary === undefined ? holder.instanceId === ref.id : holder.networkInterfaceId === primary;
-    return isHolder ? this.#unassign(holder.networkInterfaceId ?? '', found) : 'heldByOther';
+    return isHolder ? this.#unassign(holder.networkInterfaceId ?? '', found.ip) : 'heldByOther';
   }
 
   /** @returns undefined for an instance that is gone */
@@ -174,7 +179,7 @@ export class Ipv6Addresses implements AddressFamily {
     }
   }
 
-  async #unassign(networkInterfaceId: string, { ip, association: seen }: Address): Promise<ReleaseOutcome> {
+  async #unassign(networkInterfaceId: string, ip: string): Promise<ReleaseOutcome> {
     try {
       await this.#ec2.call('ec2:UnassignIpv6Addresses', () =>
         this.#ec2.client.send(
@@ -183,18 +188,13 @@ export class Ipv6Addresses implements AddressFamily {
       );
       return 'released';
     } catch (error) {
-      if (!(error instanceof CloudError)) throw error;
+      if (!isRefusal(error)) throw error;
       if (error.kind === 'NotFound') return 'alreadyFree';
       // Refused because the interface does not have it any more?
-      if (error.kind !== 'Invalid') throw error;
-      const holder = seen && (await this.#holders.holderOf(ip));
-      if (!holder) return 'alreadyFree';
-      if (holder.networkInterfaceId !== networkInterfaceId) return 'heldByOther';
-      throw new CloudError(
-        'Unavailable',
-        `EC2's answers do not agree yet on whether ${networkInterfaceId} has ${ip}. ${error.message}`,
-        { code: error.code, cause: error },
-      );
+      const present = await lookAgain(error, () => this.#holders.ofInterface(networkInterfaceId));
+      if (present?.includes(ip) ?? true) throw unexplained(error);
+      const holder = await this.#holders.holderOf(ip);
+      return holder === undefined ? 'alreadyFree' : 'heldByOther';
     }
   }
 }

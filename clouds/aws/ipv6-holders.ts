@@ -21,33 +21,61 @@ export interface Ipv6Use {
 export interface Ipv6HolderReader {
   /** Everything that the interfaces in these subnets have. */
   inSubnets(subnetIds: readonly string[]): Promise<Ipv6Use>;
-  /** Who has the address (in canonical form); undefined if nobody does. Calls within the window share a request. */
-  holderOf(ip: string): Promise<Association | undefined>;
+  /**
+   * Who has the address (in canonical form); undefined if nobody does. Calls within the window share a request.
+   *
+   * Which text form EC2's filter compares is in no document, so one that finds nothing is no proof.
+   *
+   * @param subnets where the address can be: what a filter does not find is looked for among all that their interfaces have
+   */
+  holderOf(ip: string, subnets?: readonly string[]): Promise<Association | undefined>;
+  /** The addresses that an interface has, in canonical form. Undefined if there is no such interface. */
+  ofInterface(networkInterfaceId: string): Promise<readonly string[] | undefined>;
 }
 
 export function createIpv6HolderReader(client: EC2Client, call: AwsCall, windowMs: number): Ipv6HolderReader {
   const describe = (name: string, values: readonly string[]) =>
     describeInterfaces(client, call, { Name: name, Values: [...values] });
-  return {
-    inSubnets: async (subnetIds) => {
-      const interfaces: NetworkInterface[] = [];
-      for (let i = 0; i < subnetIds.length; i += maxFilterValues) {
-        interfaces.push(...(await describe('subnet-id', subnetIds.slice(i, i + maxFilterValues))));
-      }
-      return {
-        addresses: new Map(interfaces.flatMap(associationsOf)),
-        prefixes: interfaces.flatMap(prefixesOf),
-      };
+  const inSubnets: Ipv6HolderReader['inSubnets'] = async (subnetIds) => {
+    const interfaces: NetworkInterface[] = [];
+    for (let i = 0; i < subnetIds.length; i += maxFilterValues) {
+      interfaces.push(...(await describe('subnet-id', subnetIds.slice(i, i + maxFilterValues))));
+    }
+    return {
+      addresses: new Map(interfaces.flatMap(associationsOf)),
+      prefixes: interfaces.flatMap(prefixesOf),
+    };
+  };
+  const byFilter = batchLookups<string, Association>({
+    windowMs,
+    maxKeys: maxFilterValues,
+    keyOf: (ip) => ip,
+    read: async (ips) => {
+      const interfaces = await describe('ipv6-addresses.ipv6-address', ips);
+      return new Map(interfaces.flatMap(associationsOf).map(([ip, found]) => [formatIpv6(ip), found]));
     },
-    holderOf: batchLookups<string, Association>({
-      windowMs,
-      maxKeys: maxFilterValues,
-      keyOf: (ip) => ip,
-      read: async (ips) => {
-        const interfaces = await describe('ipv6-addresses.ipv6-address', ips);
-        return new Map(interfaces.flatMap(associationsOf).map(([ip, found]) => [formatIpv6(ip), found]));
-      },
-    }),
+  });
+  /** Callers within the window share the list of a subnet, which may be long. */
+  const bySubnets = batchLookups<string, Ipv6Use>({
+    windowMs,
+    maxKeys: maxFilterValues,
+    keyOf: (subnets) => subnets,
+    read: async (keys) =>
+      new Map(await Promise.all(keys.map(async (key) => [key, await inSubnets(key.split(' '))] as const))),
+  });
+  return {
+    inSubnets,
+    async holderOf(ip, subnets = []) {
+      const found = await byFilter(ip);
+      if (found !== undefined || subnets.length === 0) return found;
+      const use = await bySubnets(subnets.toSorted().join(' '));
+      return use?.addresses.get(parseIpv6(ip) ?? -1n);
+    },
+    async ofInterface(networkInterfaceId) {
+      const found = await describe('network-interface-id', [networkInterfaceId]);
+      const nic = found.find((one) => one.NetworkInterfaceId === networkInterfaceId);
+      return nic && associationsOf(nic).map(([address]) => formatIpv6(address));
+    },
   };
 }
 

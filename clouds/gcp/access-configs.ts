@@ -15,28 +15,40 @@ export interface Target {
 }
 
 /**
- * Access configs have no ids, and are deleted by their name. Those that are made here have a name that no other has: so a
- * deletion that comes late, by a process that was thought dead, hits nothing.
+ * The two ways in which an external address comes and goes:
+ *
+ * - IPv4 by addAccessConfig and deleteAccessConfig. Access configs have no ids, and are deleted by their name. Those that are made
+ *   here have a name that no other has: so a deletion that comes late, by a process that was thought dead, hits nothing.
+ * - IPv6 by updateNetworkInterface: IPV4_ONLY removes it, IPV4_IPV6 with `ipv6AccessConfigs` adds one ("Configure IPv6 addresses for
+ *   instances", Compute Engine documentation). The interface's fingerprint is the fence: a request that was decided on an older state
+ *   fails.
  */
 export interface AccessConfigs {
-  /** The interface must have none of the family. */
+  /** The interface must have none of the family; for IPv6 its stack type must be IPV4_ONLY. */
   addStatic(target: Target, address: FoundAddress, options: AssociateOptions): Promise<void>;
-  /** The interface must have none of the family. The cloud chooses the address. */
+  /** As `addStatic`. The cloud chooses the address. */
   addEphemeral(target: Target, family: Family, options: ChangeOptions): Promise<void>;
-  /** @param config as it was read; one that is not there any more is no error */
-  remove(target: Target, family: Family, config: AccessConfig, options: ChangeOptions): Promise<void>;
+  /**
+   * Does nothing to an interface that has none of the family.
+   *
+   * @throws CloudError `Unavailable` with the code of a stale fingerprint, if an interface with IPv6 was changed since it was read
+   */
+  remove(target: Target, family: Family, options: ChangeOptions): Promise<void>;
 }
 
-const types = { ipv4: 'ONE_TO_ONE_NAT', ipv6: 'DIRECT_IPV6' } as const;
-
-/** On a config of this name, the interface was IPv4 only before it got the address. */
-export const stackChangedPrefix = 'kubeip-dual-';
+/** All names that are given here begin so. */
+const ownPrefix = 'kubeip-';
 /** On a config of this name, the interface had an ephemeral address before. Known as long as the static one is there, whoever asks. */
-const ephemeralReplacedPrefix = 'kubeip-for-ephemeral-';
+const ephemeralReplacedPrefix = `${ownPrefix}for-ephemeral-`;
 
-/** @returns whether the static address of this config was added in place of an ephemeral one */
-export function isInPlaceOfEphemeral({ name }: AccessConfig): boolean {
-  return name.startsWith(ephemeralReplacedPrefix);
+/**
+ * @returns whether the static address of this config was added in place of an ephemeral one. Of an IPv6 config whose name is not one
+ * of ours that is not known: no document says that Compute Engine keeps the name. Then yes, because an ephemeral address too many
+ * does no harm, and a node that lost its only one is worse off than before
+ */
+export function isInPlaceOfEphemeral(family: Family, { name }: AccessConfig): boolean {
+  if (name.startsWith(ephemeralReplacedPrefix)) return true;
+  return family === 'ipv6' && !name.startsWith(ownPrefix);
 }
 
 export function createAccessConfigs(
@@ -60,19 +72,28 @@ export function createAccessConfigs(
     heartbeat: options.heartbeat,
   });
 
-  const add = (
-    target: Target,
-    family: Family,
-    config: Readonly<Record<string, unknown>>,
-    options: ChangeOptions,
-  ) =>
+  type Config = Readonly<Record<string, unknown>>;
+  const addIpv4 = (target: Target, config: Config, options: ChangeOptions) =>
     change({
       ...common(target, options, [JSON.stringify(config)]),
       action: 'compute.instances.addAccessConfig',
       send: async (requestId, callOptions) =>
         operationOf(
           await instances.addAccessConfig(
-            { ...place(target), requestId, accessConfigResource: { type: types[family], ...config } },
+            { ...place(target), requestId, accessConfigResource: { type: 'ONE_TO_ONE_NAT', ...config } },
+            callOptions,
+          ),
+        ),
+    });
+
+  const removeIpv4 = (target: Target, { name }: AccessConfig, options: ChangeOptions) =>
+    change({
+      ...common(target, options, [name]),
+      action: 'compute.instances.deleteAccessConfig',
+      send: async (requestId, callOptions) =>
+        operationOf(
+          await instances.deleteAccessConfig(
+            { ...place(target), requestId, accessConfig: name },
             callOptions,
           ),
         ),
@@ -100,44 +121,34 @@ export function createAccessConfigs(
         ),
     });
 
+  const addIpv6 = (target: Target, config: Config, options: ChangeOptions) => {
+    const ipv6AccessConfigs = [{ type: 'DIRECT_IPV6', ...config }];
+    return updateInterface(target, { stackType: 'IPV4_IPV6', ipv6AccessConfigs }, options);
+  };
+
   return {
-    async addStatic(target, address, options) {
-      const { ip, family } = address.address;
-      const tier = address.networkTier === '' ? {} : { networkTier: address.networkTier };
-      const name = nameFor(options.hadEphemeral === true ? ephemeralReplacedPrefix : 'kubeip-', options, ip);
-      if (family === 'ipv4') {
-        return await add(target, family, { name, natIP: ip, ...tier }, options);
-      }
-      const ipv6 = { externalIpv6: ip, externalIpv6PrefixLength: address.prefixLength ?? 96, ...tier };
-      if (target.nic.stackType !== 'IPV4_ONLY') {
-        return await add(target, family, { name, ...ipv6 }, options);
-      }
-      const config = { type: types[family], name: nameFor(stackChangedPrefix, options, ip), ...ipv6 };
-      await updateInterface(target, { stackType: 'IPV4_IPV6', ipv6AccessConfigs: [config] }, options);
+    async addStatic(target, { address: { ip, family }, networkTier, prefixLength }, options) {
+      const prefix = options.hadEphemeral === true ? ephemeralReplacedPrefix : ownPrefix;
+      const config = { name: nameFor(prefix, options, ip), ...(networkTier === '' ? {} : { networkTier }) };
+      if (family === 'ipv4') return await addIpv4(target, { ...config, natIP: ip }, options);
+      const range = { externalIpv6: ip, externalIpv6PrefixLength: prefixLength ?? 96 };
+      await addIpv6(target, { ...config, ...range }, options);
     },
 
     async addEphemeral(target, family, options) {
-      const name = nameFor('kubeip-ephemeral-', options);
+      const name = nameFor(`${ownPrefix}ephemeral-`, options);
+      if (family === 'ipv4') return await addIpv4(target, { name }, options);
       // IPv6 exists in one tier only, and the call wants it said.
-      const tier = family === 'ipv6' ? { networkTier: 'PREMIUM', externalIpv6PrefixLength: 96 } : {};
-      await add(target, family, { name, ...tier }, options);
+      await addIpv6(target, { name, networkTier: 'PREMIUM', externalIpv6PrefixLength: 96 }, options);
     },
 
-    async remove(target, family, config, options) {
-      if (family === 'ipv6' && config.name.startsWith(stackChangedPrefix)) {
-        return await updateInterface(target, { stackType: 'IPV4_ONLY' }, options);
+    async remove(target, family, options) {
+      const config = target.nic.accessConfigs[family];
+      if (family === 'ipv4') {
+        if (config !== undefined) await removeIpv4(target, config, options);
+      } else if (config !== undefined || target.nic.stackType !== 'IPV4_ONLY') {
+        await updateInterface(target, { stackType: 'IPV4_ONLY' }, options);
       }
-      await change({
-        ...common(target, options, [config.name]),
-        action: 'compute.instances.deleteAccessConfig',
-        send: async (requestId, callOptions) =>
-          operationOf(
-            await instances.deleteAccessConfig(
-              { ...place(target), requestId, accessConfig: config.name },
-              callOptions,
-            ),
-          ),
-      });
     },
   };
 }

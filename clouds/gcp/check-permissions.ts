@@ -7,11 +7,10 @@ import type { PermissionCheck } from '../../model/permission-check.ts';
 import type { Scope } from '../../model/scope.ts';
 import { worstOfEach } from '../permission-checks.ts';
 import { CloudError, type PermissionProbe } from '../provider.ts';
-import { stackChangedPrefix } from './access-configs.ts';
 import type { AddressReader } from './addresses.ts';
 import type { CallOptions, GcpCall, GcpClients } from './client.ts';
 import type { FoundInstance, InstanceReader } from './instances.ts';
-import { gcpStackTypePermissions, type GcpAction, type GcpPermission } from './permissions.ts';
+import { gcpIpv6Permissions, type GcpAction, type GcpPermission } from './permissions.ts';
 
 export interface GcpAccess {
   readonly clients: GcpClients;
@@ -29,12 +28,12 @@ export async function checkGcpPermissions(
   { queries, instances }: PermissionProbe,
 ): Promise<PermissionCheck[]> {
   const { check, ref, target } = await findTarget(gcp, instances);
-  const withStackType = needsStackType(queries, target);
+  const withIpv6 = queries.some(({ family }) => family === 'ipv6');
   const checks = [
     check,
-    ...(await instanceChecks(gcp, ref, withStackType)),
+    ...(await instanceChecks(gcp, ref, withIpv6)),
     ...(await addressChecks(gcp, queries)),
-    ...(await subnetworkChecks(gcp, target, withStackType)),
+    ...(await subnetworkChecks(gcp, target, withIpv6)),
     await operationCheck(gcp, ref),
   ];
   return worstOfEach(checks);
@@ -60,23 +59,15 @@ async function findTarget(gcp: GcpAccess, instances: readonly InstanceRef[]): Pr
   return last;
 }
 
-/** Dual-stack nodes need none of these permissions. Before a node is seen, it is not known. */
-function needsStackType(queries: readonly AddressQuery[], target: FoundInstance | undefined): boolean {
-  if (!queries.some(({ family }) => family === 'ipv6')) return false;
-  const { stackType, accessConfigs } = target?.primary ?? {};
-  // One that was made dual-stack for its address is changed back when it is released.
-  return stackType !== 'IPV4_IPV6' || accessConfigs?.ipv6?.name.startsWith(stackChangedPrefix) === true;
-}
-
 async function instanceChecks(
   { clients, call, scope }: GcpAccess,
   ref: InstanceRef | undefined,
-  withStackType: boolean,
+  withIpv6: boolean,
 ): Promise<PermissionCheck[]> {
   const permissions: GcpPermission[] = [
     'compute.instances.addAccessConfig',
     'compute.instances.deleteAccessConfig',
-    ...(withStackType ? (['compute.instances.updateNetworkInterface'] as const) : []),
+    ...(withIpv6 ? (['compute.instances.updateNetworkInterface'] as const) : []),
   ];
   if (ref === undefined) return permissions.map((one) => untried(one, 'a node with an instance'));
   const request = { project: scope.account, zone: ref.zone, resource: ref.id, ...asked(permissions) };
@@ -115,11 +106,11 @@ async function addressChecks(
 async function subnetworkChecks(
   { clients, call, scope }: GcpAccess,
   target: FoundInstance | undefined,
-  withStackType: boolean,
+  withIpv6: boolean,
 ): Promise<PermissionCheck[]> {
   const permissions: GcpPermission[] = [
     'compute.subnetworks.useExternalIp',
-    ...(withStackType ? (['compute.subnetworks.use'] as const) : []),
+    ...(withIpv6 ? (['compute.subnetworks.use'] as const) : []),
   ];
   const resource = target?.primary?.subnetwork;
   if (resource === undefined) return permissions.map((one) => untried(one, 'a node with a subnetwork'));
@@ -170,8 +161,7 @@ async function ask(
 }
 
 function adviceOn(permission: string): string {
-  const isOfStackType = Object.hasOwn(gcpStackTypePermissions, permission);
-  const forWhat = isOfStackType ? ', which IPv6 on nodes that are IPv4 only takes' : '';
+  const forWhat = Object.hasOwn(gcpIpv6Permissions, permission) ? ', which IPv6 pools take' : '';
   return `the permission "${permission}" is missing${forWhat}; add it to the role of the worker's service account`;
 }
 

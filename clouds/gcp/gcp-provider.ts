@@ -48,6 +48,7 @@ import {
   type InstanceReader,
 } from './instances.ts';
 import { sameIp } from '../ip.ts';
+import { isRefusal, lookAgain, unexplained } from '../refusal.ts';
 import { createChangeMaker } from './operations.ts';
 import { parseOrder } from './order.ts';
 import { checkFits, checkFree, livingTarget } from './preconditions.ts';
@@ -110,7 +111,12 @@ class GcpProvider implements CloudProvider {
       const { ip } = config;
       if (!reserved.has(ip)) return [{ ip, family, kind: 'ephemeral' }];
       return [
-        { ip, family, kind: 'static', ...(isInPlaceOfEphemeral(config) && { inPlaceOfEphemeral: true }) },
+        {
+          ip,
+          family,
+          kind: 'static',
+          ...(isInPlaceOfEphemeral(family, config) && { inPlaceOfEphemeral: true }),
+        },
       ];
     });
     return {
@@ -160,31 +166,37 @@ class GcpProvider implements CloudProvider {
     address: AddressRef,
     options: AssociateOptions = {},
   ): Promise<Association> {
-    return await onPresentState(() => this.#associate(ref, address, options));
+    const progress: Progress = { hadEphemeral: options.hadEphemeral === true, isCleared: false };
+    return await onPresentState(() => this.#associate(ref, address, options, progress));
   }
 
-  async #associate(ref: InstanceRef, address: AddressRef, options: AssociateOptions): Promise<Association> {
+  async #associate(
+    ref: InstanceRef,
+    address: AddressRef,
+    options: AssociateOptions,
+    progress: Progress,
+  ): Promise<Association> {
     const family = familyOf(address.ip);
     const target = livingTarget(await this.#instances.read(ref), ref);
     const present = target.nic.accessConfigs[family];
-    let { hadEphemeral = false } = options;
     if (present !== undefined) {
       if (sameIp(present.ip, address.ip)) return associationOf(target);
       const isReplaced = options.replaces !== undefined && sameIp(present.ip, options.replaces.ip);
       if (!isReplaced) await this.#refuseForeign(target.found, present.ip);
-      hadEphemeral ||= !isReplaced || isInPlaceOfEphemeral(present);
+      progress.hadEphemeral ||= !isReplaced || isInPlaceOfEphemeral(family, present);
     }
     const reserved = await this.#addresses.get(address.id);
     // As it is now: only an address that can be given is worth the loss of the present one.
     checkFree(reserved, address, target);
     checkFits(target, reserved);
+    progress.isCleared ||= present !== undefined;
     try {
-      const cleared = present === undefined ? target : await this.#clear(ref, target, family, options);
-      await this.#configs.addStatic(cleared, reserved, { ...options, hadEphemeral });
+      const cleared = isClear(target, family) ? target : await this.#clear(ref, target, family, options);
+      await this.#configs.addStatic(cleared, reserved, { ...options, hadEphemeral: progress.hadEphemeral });
       return associationOf(cleared);
     } catch (error) {
       if (!(error instanceof CloudError)) throw error;
-      return await this.#afterFailure(ref, address, error, present !== undefined, options);
+      return await this.#afterFailure(ref, address, error, progress.isCleared, options);
     }
   }
 
@@ -199,10 +211,17 @@ class GcpProvider implements CloudProvider {
 
   /** Removes the present address, and reads the interface anew: a deletion under a wrong name is answered like a right one. */
   async #clear(ref: InstanceRef, target: Target, family: Family, options: ChangeOptions): Promise<Target> {
-    const config = target.nic.accessConfigs[family];
-    if (config !== undefined) await this.#configs.remove(target, family, config, options);
+    let refusal: CloudError | undefined;
+    try {
+      await this.#configs.remove(target, family, options);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      // It may be gone all the same.
+      refusal = error;
+    }
     const cleared = livingTarget(await this.#instances.read(ref), ref);
-    if (cleared.nic.accessConfigs[family] === undefined) return cleared;
+    if (isClear(cleared, family)) return cleared;
+    if (refusal !== undefined) throw refusal;
     throw new CloudError(
       'Unavailable',
       `The external address of instance ${ref.id} was changed by somebody else.`,
@@ -213,10 +232,11 @@ class GcpProvider implements CloudProvider {
   }
 
   /**
-   * The address may be there all the same, by an earlier call whose answer was lost. If it surely is not, and cannot be by
-   * trying again, the instance gets an ephemeral address in place of the one it lost.
+   * The address may be there all the same, by an earlier call whose answer was lost. If it is not, and cannot be by
+   * trying again at once, the instance gets an ephemeral address in place of the one it lost.
    *
-   * @throws CloudError the error, unless the instance has the address
+   * @returns the association, if the instance has the address
+   * @throws CloudError what the failure comes to by what is there now
    */
   async #afterFailure(
     ref: InstanceRef,
@@ -225,17 +245,38 @@ class GcpProvider implements CloudProvider {
     cleared: boolean,
     options: ChangeOptions,
   ): Promise<Association> {
-    if (error.kind === 'InUse' || error.code === accessConfigExists) {
-      const found = await this.#readIfThere(ref);
-      const holding = found?.primary?.accessConfigs[familyOf(address.ip)];
-      if (found?.primary && holding && sameIp(holding.ip, address.ip)) {
-        return associationOf({ found, nic: found.primary });
-      }
+    const family = familyOf(address.ip);
+    const isJudged = error.code === accessConfigExists || isRefusal(error);
+    if (!isJudged) throw error;
+    const found = await lookAgain(error, () => this.#readIfThere(ref));
+    const holding = found?.primary?.accessConfigs[family];
+    if (found?.primary && holding && sameIp(holding.ip, address.ip)) {
+      return associationOf({ found, nic: found.primary });
     }
-    const passing = error.kind === 'Unavailable' || error.kind === 'Throttled';
+    const judged = await this.#judge(ref, address, error, found);
     // If this fails too, restoreEphemeral is still to be called for the instance: its failure would hide the reason.
-    if (cleared && !passing) await this.#restore(ref, familyOf(address.ip), options).catch(() => undefined);
-    throw error;
+    if (cleared && isRefusal(error)) await this.#restore(ref, family, options).catch(() => undefined);
+    throw judged;
+  }
+
+  /** @returns what a refused association comes to, by the address and the instance as they are now */
+  async #judge(
+    ref: InstanceRef,
+    address: AddressRef,
+    error: CloudError,
+    found: FoundInstance | undefined,
+  ): Promise<CloudError> {
+    if (!isRefusal(error) || error.kind === 'InUse') return error;
+    // They say for themselves what is to be done.
+    if (error.kind === 'Denied' || error.kind === 'Exhausted') return error;
+    try {
+      const target = livingTarget(found ?? (await this.#instances.read(ref)), ref);
+      checkFree(await this.#addresses.get(address.id), address, target);
+    } catch (reason) {
+      if (reason instanceof CloudError) return reason;
+      throw reason;
+    }
+    return unexplained(error);
   }
 
   async release(
@@ -265,8 +306,15 @@ class GcpProvider implements CloudProvider {
     if (found === undefined || nic === undefined) return isOthers ? 'heldByOther' : 'alreadyFree';
     const config = nic.accessConfigs[query.family];
     if (nic.name !== found.primary?.name || config === undefined) return 'heldByOther';
-    await this.#configs.remove({ found, nic }, query.family, config, options);
-    return 'released';
+    try {
+      await this.#configs.remove({ found, nic }, query.family, options);
+      return 'released';
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      const now = await lookAgain(error, () => this.#readIfThere(ref));
+      if (now === undefined || interfaceWith(now, reserved.address.ip) === undefined) return 'alreadyFree';
+      throw unexplained(error);
+    }
   }
 
   async restoreEphemeral(
@@ -274,24 +322,25 @@ class GcpProvider implements CloudProvider {
     family: Family,
     options: ChangeOptions = {},
   ): Promise<RestoreOutcome> {
-    return await this.#restore(ref, family, options);
+    return await onPresentState(() => this.#restore(ref, family, options));
   }
 
   async #restore(ref: InstanceRef, family: Family, options: ChangeOptions): Promise<RestoreOutcome> {
     const found = await this.#readIfThere(ref);
     const nic = found?.primary;
     if (!found?.alive || nic === undefined || nic.accessConfigs[family] !== undefined) return 'notNeeded';
-    const impossible =
-      family === 'ipv6' ? nic.stackType === 'IPV4_ONLY' || nic.internalIpv6 : nic.stackType === 'IPV6_ONLY';
-    if (impossible) return 'notNeeded';
+    if (nic.stackType === 'IPV6_ONLY' || (family === 'ipv6' && nic.internalIpv6)) return 'notNeeded';
     try {
-      await this.#configs.addEphemeral({ found, nic }, family, options);
+      const target = { found, nic };
+      const cleared = isClear(target, family) ? target : await this.#clear(ref, target, family, options);
+      await this.#configs.addEphemeral(cleared, family, options);
       return 'restored';
     } catch (error) {
-      const settled =
-        error instanceof CloudError && (error.code === accessConfigExists || error.kind === 'NotFound');
-      if (settled) return 'notNeeded';
-      throw error;
+      const isExisting = error instanceof CloudError && error.code === accessConfigExists;
+      if (!isExisting && !isRefusal(error)) throw error;
+      const now = await lookAgain(error, () => this.#readIfThere(ref));
+      if (!now?.alive || now.primary?.accessConfigs[family] !== undefined) return 'notNeeded';
+      throw unexplained(error);
     }
   }
 
@@ -322,6 +371,13 @@ class GcpProvider implements CloudProvider {
   }
 }
 
+/** What one call of `associate` has learned and done so far, over all of its decisions. */
+interface Progress {
+  hadEphemeral: boolean;
+  /** The present address was removed, or its removal was tried. */
+  isCleared: boolean;
+}
+
 /** Decides once more, on what is now, if the interface changed between its reading and a request with its fingerprint. */
 async function onPresentState<T>(work: () => Promise<T>): Promise<T> {
   for (let attempt = 1; ; attempt++) {
@@ -331,6 +387,12 @@ async function onPresentState<T>(work: () => Promise<T>): Promise<T> {
       if (attempt === 3 || !isOutdated(error)) throw error;
     }
   }
+}
+
+/** An external IPv6 address comes with a dual stack only: an interface that has one without an address is made IPv4 only first. */
+function isClear({ nic }: Target, family: Family): boolean {
+  if (nic.accessConfigs[family] !== undefined) return false;
+  return family === 'ipv4' || nic.stackType === 'IPV4_ONLY';
 }
 
 function associationOf({ found, nic }: Target): Association {

@@ -127,16 +127,12 @@ function checkRef(ref: InstanceRef, scope: Scope): void {
       `Instance ${ref.id} is of project ${ref.account}, its pool of ${scope.account}. An address serves instances of its own project only; give these nodes a pool of project ${ref.account}.`,
     );
   }
-  if (regionOfZone(ref.zone) !== scope.region) {
+  // Zones of a region begin with its name, and end in a letter, or otherwise: europe-west1-b, europe-west1-ai1a.
+  if (!ref.zone.startsWith(`${scope.region}-`)) {
     throw invalid(
       `Instance ${ref.id} is in zone ${ref.zone}, but its pool is of region ${scope.region}. An address serves its own region only.`,
     );
   }
-}
-
-/** `europe-west1-b` to `europe-west1`. */
-export function regionOfZone(zone: string): string {
-  return zone.replace(/-[a-z]$/, '');
 }
 
 function toFoundInstance(ref: InstanceRef, raw: GceInstance): FoundInstance | CloudError {

@@ -6,6 +6,7 @@ import { CloudError } from '../provider.ts';
 import type { CallOptions, GcpCall, GcpClients } from './client.ts';
 import { operationError } from './errors.ts';
 import type { GcpAction } from './permissions.ts';
+import { isRefusal } from '../refusal.ts';
 import { requestIdOf } from './request-id.ts';
 
 type GceOperation = protos.google.cloud.compute.v1.IOperation;
@@ -53,14 +54,36 @@ export function createChangeMaker(
   return async (change) => {
     for (let nth = 0; ; nth++) {
       change.heartbeat?.();
-      const started = await call(change.action, (options) => change.send(idOf(change, nth), options));
+      const isLast = change.requestKey === undefined || nth >= rememberedFailures;
+      const started = await start(call, change, nth, isLast);
+      if (started === undefined) continue;
       const failure = operationError(started, { ...settings, action: change.action });
       if (failure === undefined) return await finish(clients, call, settings, change, started);
       // An operation that has failed before it can have begun is that of an earlier try: under its id the failure
       // would be answered for ever, also when what hindered it has passed.
-      if (change.requestKey === undefined || nth >= rememberedFailures) throw failure;
+      if (isLast) throw failure;
     }
   };
+}
+
+/**
+ * @param isLast whether another id is of no use
+ * @returns undefined if the id is refused because it was used before. No document says whether a repeated request is answered with its
+ * operation, or refused. A request under another id does no harm: if the first one was applied, the state refuses the second
+ */
+async function start(
+  call: GcpCall,
+  change: Change,
+  nth: number,
+  isLast: boolean,
+): Promise<GceOperation | undefined> {
+  try {
+    return await call(change.action, (options) => change.send(idOf(change, nth), options));
+  } catch (error) {
+    const isOfId = isRefusal(error) && /request[ _]?id/i.test(error.message);
+    if (isOfId && !isLast) return undefined;
+    throw error;
+  }
 }
 
 function idOf({ requestKey, action }: Change, nth: number): string {

@@ -17,16 +17,13 @@ export const gcpPermissions = {
   'compute.zoneOperations.get': 'zoneOperations.wait',
 } as const;
 
-/**
- * Needed in addition by IPv6 pools that serve nodes whose interface is IPv4 only: its stack type is changed.
- * Dual-stack nodes need none of these.
- */
-export const gcpStackTypePermissions = {
+/** Needed in addition by IPv6 pools: an external IPv6 address comes and goes with the interface's stack type. */
+export const gcpIpv6Permissions = {
   'compute.instances.updateNetworkInterface': 'instances.updateNetworkInterface',
   'compute.subnetworks.use': 'instances.updateNetworkInterface',
 } as const;
 
-type Permissions = typeof gcpPermissions & typeof gcpStackTypePermissions;
+type Permissions = typeof gcpPermissions & typeof gcpIpv6Permissions;
 
 /** A permission by its name. */
 export type GcpPermission = keyof Permissions;
@@ -42,7 +39,7 @@ export type GcpAction =
 
 /** @returns the permissions that a call cannot do without, in the order of the lists above */
 export function permissionsOf(action: GcpAction): string[] {
-  return Object.entries({ ...gcpPermissions, ...gcpStackTypePermissions })
+  return Object.entries({ ...gcpPermissions, ...gcpIpv6Permissions })
     .filter(([, method]) => `compute.${method}` === action)
     .map(([permission]) => permission);
 }

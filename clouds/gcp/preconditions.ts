@@ -41,6 +41,11 @@ export function checkFits({ found, nic }: Target, { address, subnetwork }: Found
     if (nic.stackType === 'IPV6_ONLY') refuse('its interface is IPv6 only.');
     return;
   }
+  if (nic.stackType === 'IPV6_ONLY') {
+    refuse(
+      'its interface is IPv6 only. Its address comes and goes with the stack type, which is changed between IPV4_ONLY and IPV4_IPV6 only.',
+    );
+  }
   if (nic.internalIpv6) {
     refuse("its subnetwork's IPv6 access type is INTERNAL, which allows no external addresses.");
   }

@@ -4,6 +4,7 @@ import type { ChangedBy, Ec2Account } from './account.ts';
 import { Ec2Error, invalidValue } from './ec2-error.ts';
 import { newId, notFound } from './resource-ids.ts';
 import {
+  borderGroupOf,
   privateAddressKey,
   stateOf,
   type AddressRecord,
@@ -18,6 +19,7 @@ export function allocateAddress(
   region: RegionState,
   tags: Tags,
   by: ChangedBy,
+  networkBorderGroup = region.region,
 ): AddressRecord {
   const { addressQuota } = account.switches;
   if (addressQuota !== null && region.addresses.size >= addressQuota) {
@@ -25,7 +27,8 @@ export function allocateAddress(
   }
   const publicIp = account.elasticIps.next((ip) => region.allocationByPublicIp.has(ip));
   const sequence = region.nextSequence();
-  const address = { sequence, allocationId: newId('eipalloc'), publicIp, tags };
+  const ofLocalZone = networkBorderGroup === region.region ? {} : { networkBorderGroup };
+  const address = { sequence, allocationId: newId('eipalloc'), publicIp, tags, ...ofLocalZone };
   region.addresses.set(address.allocationId, address);
   region.allocationByPublicIp.set(publicIp, address.allocationId);
   account.note(region, address, 'allocated', by);
@@ -64,7 +67,7 @@ export interface AssociationRequest {
  * concepts and rules", Amazon VPC User Guide).
  *
  * @returns the association id
- * @throws Ec2Error `Resource.AlreadyAssociated`, `InvalidParameterValue`, `IncorrectInstanceState`
+ * @throws Ec2Error `Resource.AlreadyAssociated`, `InvalidParameterValue`, `InvalidParameterCombination`, `IncorrectInstanceState`
  */
 export function associateAddress(
   account: Ec2Account,
@@ -82,6 +85,7 @@ export function associateAddress(
     );
   }
   checkAttachedInstance(account, region, networkInterface);
+  checkBorderGroup(region, address, networkInterface);
   const present = address.association;
   if (present?.networkInterfaceId === networkInterfaceId && present.privateIp === privateIp) {
     return present.associationId;
@@ -102,6 +106,19 @@ export function associateAddress(
     account.note(region, associated, cause, by, previousInstanceId);
   }
   return associationId;
+}
+
+/** "An address of another network border group cannot be associated" (AssociateAddress); the code is in no document. */
+function checkBorderGroup(
+  region: RegionState,
+  { allocationId, networkBorderGroup = region.region }: AddressRecord,
+  { networkInterfaceId, zone }: NetworkInterfaceRecord,
+): void {
+  if (networkBorderGroup === borderGroupOf(zone)) return;
+  throw new Ec2Error(
+    'InvalidParameterCombination',
+    `The address ${allocationId} is in network border group ${networkBorderGroup}, the interface ${networkInterfaceId} in ${borderGroupOf(zone)}.`,
+  );
 }
 
 /** Ends an association; the address stays allocated. A free address stays as it is. */
@@ -176,7 +193,7 @@ function checkAttachedInstance(
   const instance = attachment === undefined ? undefined : region.instances.get(attachment.instanceId);
   if (instance === undefined) return;
   const state = stateOf(instance, account.clock.now());
-  if (state === 'running') return;
+  if (state === 'running' || state === 'stopping' || state === 'stopped') return;
   throw new Ec2Error(
     'IncorrectInstanceState',
     `The ${state} instance '${instance.instanceId}' that network interface '${networkInterfaceId}' is attached to ` +

@@ -15,7 +15,11 @@ const bodies = {
     ipv6: z.boolean().optional(),
     interfaces: z.int().min(1).max(15).optional(),
   }),
-  allocateAddress: z.strictObject({ tags, region: z.string().optional() }),
+  allocateAddress: z.strictObject({
+    tags,
+    region: z.string().optional(),
+    networkBorderGroup: z.string().optional(),
+  }),
   associate: z.strictObject({
     allocationId: z.string(),
     instanceId: z.string().optional(),
@@ -143,7 +147,7 @@ function hands(core: EmulatorCore): ControlEndpoint[] {
     {
       method: 'POST',
       path: 'allocate-address',
-      summary: 'allocates an address: tags, region',
+      summary: 'allocates an address: tags, region, networkBorderGroup',
       run: (body) => core.allocateAddress(bodies.allocateAddress.parse(body)),
     },
     {

@@ -5,6 +5,8 @@ import { cloudSwitchesOff, cloudSwitchFields, type CloudSwitches } from '../clou
 export interface Ec2Switches extends CloudSwitches {
   /** Elastic IPs that a region may have; null: no quota (AWS: 5 unless raised). */
   readonly addressQuota: number | null;
+  /** Interfaces have a public DNS name: their last public IPv4 is not disassociated ("DisassociateAddress", botocore's text of 2026). */
+  readonly publicDnsNames: boolean;
   /** How long a new instance is pending, in milliseconds. */
   readonly bootMs: number;
   /** How long a terminated instance is shutting down and keeps its interfaces and addresses, in milliseconds. */
@@ -16,6 +18,7 @@ export interface Ec2Switches extends CloudSwitches {
 export const ec2SwitchesOff: Ec2Switches = {
   ...cloudSwitchesOff,
   addressQuota: null,
+  publicDnsNames: false,
   bootMs: 0,
   shutdownMs: 0,
   terminatedVisibleMs: 60 * 60_000,
@@ -24,6 +27,7 @@ export const ec2SwitchesOff: Ec2Switches = {
 export const switchPatchSchema = z.strictObject({
   ...cloudSwitchFields,
   addressQuota: z.int().nonnegative().nullable().optional(),
+  publicDnsNames: z.boolean().optional(),
   bootMs: z.number().nonnegative().optional(),
   shutdownMs: z.number().nonnegative().optional(),
   terminatedVisibleMs: z.number().nonnegative().optional(),

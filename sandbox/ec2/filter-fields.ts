@@ -25,7 +25,7 @@ export function addressFilters(view: RegionView, accountId: string): FilterSpec<
       'association-id': (address) => [address.association?.associationId],
       domain: () => ['vpc'],
       'instance-id': (address) => [holder(address)?.attachment?.instanceId],
-      'network-border-group': () => [view.region],
+      'network-border-group': (address) => [address.networkBorderGroup ?? view.region],
       'network-interface-id': (address) => [address.association?.networkInterfaceId],
       'network-interface-owner-id': (address) => [address.association && accountId],
       'private-ip-address': (address) => [address.association?.privateIp],

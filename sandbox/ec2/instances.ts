@@ -1,5 +1,6 @@
 /** Instances from launch to termination. */
 import type { ChangedBy, Ec2Account } from './account.ts';
+import { restoreAutoAssignedIp } from './associations.ts';
 import { Ec2Error } from './ec2-error.ts';
 import {
   attachNetworkInterface,
@@ -10,7 +11,13 @@ import {
   type NetworkInterfaceRequest,
 } from './network-interfaces.ts';
 import { newId, notFound } from './resource-ids.ts';
-import type { InstanceRecord, NetworkInterfaceRecord, RegionState, Tags } from './region-state.ts';
+import {
+  privateAddressKey,
+  type InstanceRecord,
+  type NetworkInterfaceRecord,
+  type RegionState,
+  type Tags,
+} from './region-state.ts';
 
 export interface LaunchRequest {
   readonly count: number;
@@ -82,6 +89,52 @@ export function terminateInstance(
   region.instances.set(instanceId, { ...instance, shutdownAt: now, terminatedAt });
   region.leaving.add(instanceId);
   advanceInstances(account, region, by);
+}
+
+/**
+ * Stops an instance, which keeps its interfaces and Elastic IPs, and loses its auto-assigned public address ("Stop and start Amazon EC2
+ * instances", Amazon EC2 User Guide). One that is stopped stays so.
+ *
+ * @throws Ec2Error `IncorrectInstanceState` for one that ends
+ */
+export function stopInstance(account: Ec2Account, region: RegionState, instanceId: string): void {
+  const instance = findInstance(region, instanceId);
+  checkNotEnding(instance);
+  if (instance.stopAt !== undefined) return;
+  const now = account.clock.now();
+  region.instances.set(instanceId, {
+    ...instance,
+    stopAt: now,
+    stoppedAt: now + account.switches.shutdownMs,
+  });
+  for (const id of instance.networkInterfaceIds) {
+    const { autoAssignedIp: _gone, ...rest } = findNetworkInterface(region, id);
+    region.networkInterfaces.set(id, rest);
+  }
+}
+
+/**
+ * Starts a stopped instance; it has a new auto-assigned address where EC2 gives one and no Elastic IP is there.
+ *
+ * @throws Ec2Error `IncorrectInstanceState` for one that ends, or is stopping
+ */
+export function startInstance(account: Ec2Account, region: RegionState, instanceId: string): void {
+  const { stopAt, stoppedAt = 0, ...instance } = findInstance(region, instanceId);
+  checkNotEnding(instance);
+  if (stopAt === undefined) return;
+  const now = account.clock.now();
+  if (now < stoppedAt) throw new Ec2Error('IncorrectInstanceState', `Instance '${instanceId}' is stopping.`);
+  region.instances.set(instanceId, { ...instance, runningAt: now + account.switches.bootMs });
+  const [primary] = instance.networkInterfaceIds;
+  if (primary === undefined) return;
+  const { privateIps } = findNetworkInterface(region, primary);
+  const isTaken = region.allocationByPrivateAddress.has(privateAddressKey(primary, privateIps[0]));
+  if (!isTaken) restoreAutoAssignedIp(account, region, primary);
+}
+
+function checkNotEnding({ instanceId, shutdownAt }: Pick<InstanceRecord, 'instanceId' | 'shutdownAt'>): void {
+  if (shutdownAt === undefined) return;
+  throw new Ec2Error('IncorrectInstanceState', `Instance '${instanceId}' is shutting down or terminated.`);
 }
 
 /** Does what time brings: takes the interfaces of the terminated, and forgets those terminated long ago. */

@@ -48,7 +48,7 @@ export function subnetFor(
   subnetId: string | undefined,
   zone: string | undefined,
 ): { readonly subnetId: string; readonly zone: string } {
-  if (zone !== undefined && !new RegExp(`^${region.region}[a-f]$`).test(zone)) {
+  if (zone !== undefined && !new RegExp(`^${region.region}(?:-[a-z]{3}-\\d)?[a-f]$`).test(zone)) {
     throw invalidValue('availabilityZone', zone, `Subnets can be in the zones of ${region.region}.`);
   }
   const known = subnetId === undefined ? undefined : region.subnets.get(subnetId)?.zone;

@@ -83,7 +83,7 @@ export class AccountOwner {
 
   runInstance(options: RunInstanceOptions = {}): InstanceInfo {
     const zone = options.zone ?? `${this.#defaultRegion}a`;
-    const region = this.#account.region(zone.replace(/[a-z]$/, ''));
+    const region = this.#account.region(/^[a-z]{2}(?:-[a-z]+)+-\d/.exec(zone)?.[0] ?? zone);
     const place = subnetFor(region, undefined, zone);
     const primary = {
       deviceIndex: 0,
@@ -123,11 +123,13 @@ export class AccountOwner {
     options: {
       readonly tags?: Readonly<Record<string, string>> | undefined;
       readonly region?: string | undefined;
+      /** Of a Local Zone, as `eu-west-1-lon-1`. Without it: the region's. */
+      readonly networkBorderGroup?: string | undefined;
     } = {},
   ): AddressInfo {
     const region = this.#account.region(options.region ?? this.#defaultRegion);
     const tags = new Map(Object.entries(options.tags ?? {}));
-    const { allocationId } = allocateAddress(this.#account, region, tags, 'hand');
+    const { allocationId } = allocateAddress(this.#account, region, tags, 'hand', options.networkBorderGroup);
     return addressInfo(region, allocationId);
   }
 

@@ -11,6 +11,8 @@ export interface AddressRecord {
   readonly sequence: number;
   readonly allocationId: string;
   readonly publicIp: string;
+  /** Of a Local Zone. Absent: the region's. */
+  readonly networkBorderGroup?: string;
   readonly tags: Tags;
   readonly association?: AssociationRecord;
 }
@@ -65,6 +67,9 @@ export interface InstanceRecord {
   readonly runningAt: number;
   readonly shutdownAt?: number;
   readonly terminatedAt?: number;
+  /** It is stopping from `stopAt`, stopped from `stoppedAt`, until it is started again. */
+  readonly stopAt?: number;
+  readonly stoppedAt?: number;
   /** By device index. */
   readonly networkInterfaceIds: readonly string[];
 }
@@ -89,18 +94,21 @@ export interface CidrReservationRecord {
   readonly tags: Tags;
 }
 
-export type InstanceState = 'pending' | 'running' | 'shutting-down' | 'terminated';
+export type InstanceState = 'pending' | 'running' | 'shutting-down' | 'terminated' | 'stopping' | 'stopped';
 
 export const instanceStateCodes: Readonly<Record<InstanceState, number>> = {
   pending: 0,
   running: 16,
   'shutting-down': 32,
   terminated: 48,
+  stopping: 64,
+  stopped: 80,
 };
 
 export function stateOf(instance: InstanceRecord, now: number): InstanceState {
   if (instance.terminatedAt !== undefined && instance.terminatedAt <= now) return 'terminated';
   if (instance.shutdownAt !== undefined) return 'shutting-down';
+  if (instance.stopAt !== undefined) return now < (instance.stoppedAt ?? now) ? 'stopping' : 'stopped';
   return now < instance.runningAt ? 'pending' : 'running';
 }
 
@@ -161,7 +169,14 @@ export class RegionState {
 
   /** The subnet of a zone where a request names none. */
   defaultSubnet(zone: string): string {
-    const letter = zone.charCodeAt(zone.length - 1);
+    const place = zone.slice(this.region.length);
+    // A Local Zone has no IPv6 block and number of its own: its subnet is told apart by its name.
+    const letter =
+      place.length === 1
+        ? place.charCodeAt(0)
+        : 0x80 +
+          ((Buffer.byteLength(place) + place.charCodeAt(1) + place.charCodeAt(2) + place.charCodeAt(3)) %
+            0x7f);
     const subnetId = `subnet-${this.vpcId.slice('vpc-'.length).slice(0, 15)}${letter.toString(16)}`;
     this.addSubnet(subnetId, zone, ipv6SubnetCidr(this.vpcId, letter));
     return subnetId;
@@ -216,4 +231,12 @@ export function elasticIpOn(
 ): AddressRecord | undefined {
   const allocationId = view.allocationByPrivateAddress.get(privateAddressKey(networkInterfaceId, privateIp));
   return allocationId === undefined ? undefined : view.addresses.get(allocationId);
+}
+
+/**
+ * The network border group of a zone: the region's, or that of a Local Zone, as `eu-west-1-lon-1` of `eu-west-1-lon-1a` ("Local Zones
+ * concepts", AWS documentation).
+ */
+export function borderGroupOf(zone: string): string {
+  return zone.replace(/(?<=\d)[a-z]$/, '');
 }

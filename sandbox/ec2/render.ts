@@ -42,7 +42,7 @@ export function renderAddress(context: RenderContext, address: AddressRecord): X
     privateIpAddress: association?.privateIp,
     tagSet: optionalTags(tags),
     publicIpv4Pool: 'amazon',
-    networkBorderGroup: view.region,
+    networkBorderGroup: address.networkBorderGroup ?? view.region,
   };
 }
 

@@ -8,6 +8,8 @@ interface IdKind {
   readonly prefix: string;
   /** The stem of the error codes: `InvalidInstanceID` has `.Malformed` and `.NotFound`. */
   readonly errorStem: string;
+  /** How the code for a malformed id begins, where it is spelt otherwise. */
+  readonly malformedStem?: string;
   /** As the messages call it. */
   readonly label: string;
 }
@@ -17,6 +19,7 @@ export const idKinds = {
   'network-interface': {
     prefix: 'eni',
     errorStem: 'InvalidNetworkInterfaceID',
+    malformedStem: 'InvalidNetworkInterfaceId',
     label: 'networkInterface ID',
   },
   'elastic-ip': { prefix: 'eipalloc', errorStem: 'InvalidAllocationID', label: 'allocation ID' },
@@ -39,9 +42,9 @@ export function newId(prefix: string): string {
 
 /** Ids have 8 (until 2016) or 17 hexadecimal digits. @throws Ec2Error `…ID.Malformed` */
 export function checkId(kind: IdKindName, id: string): void {
-  const { prefix, errorStem } = idKinds[kind];
+  const { prefix, errorStem, malformedStem = errorStem }: IdKind = idKinds[kind];
   if (new RegExp(`^${prefix}-[0-9a-f]{8}(?:[0-9a-f]{9})?$`).test(id)) return;
-  throw new Ec2Error(`${errorStem}.Malformed`, `Invalid id: "${id}" (expecting "${prefix}-...")`);
+  throw new Ec2Error(`${malformedStem}.Malformed`, `Invalid id: "${id}" (expecting "${prefix}-...")`);
 }
 
 /** The `…NotFound` error for one id or several. */

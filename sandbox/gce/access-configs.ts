@@ -3,6 +3,7 @@
  * Compute Engine API Reference). A static address goes with the config that names it; without one, an ephemeral
  * address is given out and gone with its config.
  */
+import { isIPv6 } from 'node:net';
 import type { AssociationCause } from '../cloud/association-journal.ts';
 import { GceError, invalidValue } from './gce-error.ts';
 import type { ChangedBy, GceProject } from './gce-project.ts';
@@ -22,7 +23,7 @@ import {
 export interface AccessConfigRequest {
   readonly type: AccessConfigType;
   readonly name?: string | undefined;
-  /** A static address; without it an ephemeral one is given. */
+  /** A static address: its IP, or of IPv6 also its URL. Without it an ephemeral one is given. */
   readonly ip?: string | undefined;
   readonly networkTier?: NetworkTier | undefined;
   readonly publicPtrDomainName?: string | undefined;
@@ -49,16 +50,19 @@ export function checkAccessConfig(
 ): void {
   const { type, networkTier = 'PREMIUM' } = request;
   if (type === 'DIRECT_IPV6') {
-    if (networkInterface.stackType !== 'IPV4_IPV6') {
+    if (networkInterface.stackType === 'IPV4_ONLY') {
       throw invalidValue(
         `${field}.type`,
         type,
-        'An external IPv6 access config needs a network interface with the stack type IPV4_IPV6.',
+        'An external IPv6 access config needs a network interface with the stack type IPV4_IPV6 or IPV6_ONLY.',
       );
     }
     if (networkTier !== 'PREMIUM') {
       throw invalidValue(`${field}.networkTier`, networkTier, 'External IPv6 is of the premium tier.');
     }
+  }
+  if (type === 'ONE_TO_ONE_NAT' && networkInterface.stackType === 'IPV6_ONLY') {
+    throw invalidValue(`${field}.type`, type, 'The network interface has the stack type IPV6_ONLY.');
   }
   if (networkInterface.accessConfigs.some((one) => one.type === type)) {
     throw new GceError('badRequest', 'At most one access config currently supported.');
@@ -77,7 +81,7 @@ function checkStaticAddress(
   field: string,
 ): AddressRecord {
   const region = regionOf(zone);
-  const address = project.state.addressByIp(region, ip);
+  const address = addressNamed(project, region, ip);
   if (address?.addressType !== 'EXTERNAL' || address.ipVersion !== kinds[type].version) {
     throw invalidValue(
       field,
@@ -95,6 +99,18 @@ function checkStaticAddress(
     throw invalidValue(field, ip, `The address is of subnetwork '${address.subnetwork}'.`);
   }
   return address;
+}
+
+/** @param ip in any form, or the URL of the address */
+function addressNamed(project: GceProject, region: string, ip: string): AddressRecord | undefined {
+  const url = /(?:^|\/)regions\/([^/]+)\/addresses\/([^/]+)$/.exec(ip);
+  if (url === null) return project.state.addressByIp(region, canonicalIp(ip));
+  return url[1] === region ? project.state.addresses.get(addressKey(region, url[2] ?? '')) : undefined;
+}
+
+/** @returns an IPv6 address as RFC 5952 writes it; other text as it is */
+function canonicalIp(ip: string): string {
+  return isIPv6(ip) ? new URL(`http://[${ip}]`).hostname.slice(1, -1) : ip;
 }
 
 /**
@@ -115,10 +131,13 @@ export function addAccessConfig(
   const networkInterface = findInterface(instance, interfaceName);
   checkAccessConfig(project, instance.zone, networkInterface, request);
   const { type, networkTier = 'PREMIUM', publicPtrDomainName } = request;
-  const ip = request.ip ?? project.ips.ephemeral[kinds[type].version].next();
-  if (request.ip !== undefined) {
+  let ip: string;
+  if (request.ip === undefined) {
+    ip = project.ips.ephemeral[kinds[type].version].next();
+  } else {
     const address = checkStaticAddress(project, instance.zone, networkInterface.subnetwork, request, 'natIP');
     bind(project, address, instance, interfaceName, by, cause);
+    ip = address.address;
   }
   const config: AccessConfigRecord = {
     type,
@@ -131,6 +150,21 @@ export function addAccessConfig(
     ...networkInterface,
     accessConfigs: [...networkInterface.accessConfigs, config],
   });
+}
+
+/**
+ * addAccessConfig and deleteAccessConfig are for IPv4: an external IPv6 address comes and goes with the stack type.
+ *
+ * @throws GceError `invalid` for one of IPv6, unless the switch says that the calls serve it
+ */
+export function checkIsIpv4(
+  { switches }: GceProject,
+  config: Pick<AccessConfigRecord, 'type'> | undefined,
+  field: string,
+  value: string,
+): void {
+  if (config?.type !== 'DIRECT_IPV6' || switches.ipv6AccessConfigCalls === 'served') return;
+  throw invalidValue(field, value, 'The only supported type of access config is ONE_TO_ONE_NAT.');
 }
 
 /** Takes the config of this name away; one that does not exist is no error, and nothing happens. */

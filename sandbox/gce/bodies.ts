@@ -5,6 +5,7 @@ import type { AddressRequest } from './addresses.ts';
 import { GceError, invalidValue, requiredField } from './gce-error.ts';
 import type { InstanceRequest, InterfaceRequest } from './instances.ts';
 import { lastPart } from './places.ts';
+import { stackTypes, type StackType } from './project-state.ts';
 
 const text = z.string().optional();
 const tier = z.enum(['PREMIUM', 'STANDARD']).optional();
@@ -22,7 +23,7 @@ const accessConfigSchema = z.strictObject({
   publicPtrDomainName: text,
 });
 
-const stackType = z.enum(['IPV4_ONLY', 'IPV4_IPV6']).optional();
+const stackType = z.enum(stackTypes).optional();
 
 const interfaceSchema = z.strictObject({
   kind: text,
@@ -124,7 +125,7 @@ export function readInstance(body: unknown, zone: string): InstanceRequest {
 /** What updateNetworkInterface is asked for. */
 export interface InterfaceUpdate {
   readonly fingerprint?: string | undefined;
-  readonly stackType?: 'IPV4_ONLY' | 'IPV4_IPV6' | undefined;
+  readonly stackType?: StackType | undefined;
   /** The external IPv6 that comes with a dual stack. */
   readonly ipv6?: AccessConfigRequest | undefined;
 }
@@ -169,8 +170,8 @@ function toInterface(one: z.infer<typeof interfaceSchema>, index: number): Inter
     stackType: stack,
     accessConfigs: [
       ...(one.accessConfigs ?? []).map((config) => toAccessConfig(config, 'ONE_TO_ONE_NAT', at)),
-      // A subnet with external IPv6 gives each dual-stack interface a range, asked for or not.
-      ...(stack === 'IPV4_IPV6' && ipv6.length === 0 ? [{ type: 'DIRECT_IPV6' as const }] : ipv6),
+      // Without one the interface has no external IPv6, whatever its stack type (discovery document, `ipv6AccessConfigs`).
+      ...ipv6,
     ],
   };
 }

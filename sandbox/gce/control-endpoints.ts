@@ -4,11 +4,12 @@ import type { ControlEndpoint } from '../cloud/control-api.ts';
 import { faultSchema, operationFaultSchema } from '../cloud/faults.ts';
 import type { GceEmulatorCore } from './emulator.ts';
 import { gceSwitchPatchSchema } from './gce-switches.ts';
+import { instanceStatuses, stackTypes } from './project-state.ts';
 
 const text = z.string().optional();
 const labels = z.record(z.string(), z.string()).optional();
 const tier = z.enum(['PREMIUM', 'STANDARD']).optional();
-const stackType = z.enum(['IPV4_ONLY', 'IPV4_IPV6']);
+const stackType = z.enum(stackTypes);
 const fault = z.discriminatedUnion('kind', [faultSchema, operationFaultSchema]);
 
 const bodies = {
@@ -23,6 +24,7 @@ const bodies = {
     subnetwork: text,
     interfaces: z.int().min(1).max(8).optional(),
   }),
+  status: z.strictObject({ instance: z.string(), zone: text, status: z.enum(instanceStatuses) }),
   deleteInstance: z.strictObject({ instance: z.string(), zone: text }),
   reserveAddress: z.strictObject({
     name: text,
@@ -120,6 +122,12 @@ function hands(core: Core): ControlEndpoint[] {
       path: 'insert-instance',
       summary: 'creates an instance: name, zone, labels, externalIp, accessConfigName, stackType, interfaces',
       run: (body) => core.insertInstance(bodies.insertInstance.parse(body)),
+    },
+    {
+      method: 'POST',
+      path: 'set-status',
+      summary: 'stops, suspends or resumes an instance: instance, zone, status',
+      run: (body) => core.setStatusByHand(bodies.status.parse(body)),
     },
     {
       method: 'POST',

@@ -43,6 +43,8 @@ export interface GceEmulatorOptions {
   /** @default off */
   readonly limits?: LimitsSetting;
   readonly staleListsMs?: number;
+  /** @default refused */
+  readonly ipv6AccessConfigCalls?: 'refused' | 'served';
   /** null: no quota. @default null */
   readonly addressQuota?: number | null;
   readonly clock?: Clock;
@@ -62,6 +64,7 @@ export interface GceEmulator extends Pick<
   | 'attachByHand'
   | 'detachByHand'
   | 'setStackTypeByHand'
+  | 'setStatusByHand'
   | 'addresses'
   | 'instances'
 > {
@@ -107,6 +110,7 @@ export async function startGceEmulator(options: GceEmulatorOptions = {}): Promis
     operationJitterMs: options.operationJitterMs,
     waitLimitMs: options.waitLimitMs,
     staleListsMs: options.staleListsMs,
+    ipv6AccessConfigCalls: options.ipv6AccessConfigCalls,
     addressQuota: options.addressQuota,
     limits: options.limits,
   });
@@ -172,6 +176,7 @@ function buildCore(
     attachByHand: (options) => now().attachByHand(options),
     detachByHand: (name, options) => now().detachByHand(name, options),
     setStackTypeByHand: (options) => now().setStackTypeByHand(options),
+    setStatusByHand: (options) => now().setStatusByHand(options),
     addresses: (where) => now().addresses(where),
     instances: (where) => now().instances(where),
     journal: () => {

@@ -8,6 +8,11 @@ export interface GceSwitches extends CloudSwitches {
   readonly operationJitterMs: number;
   /** How long a call of `wait` blocks at most, in milliseconds (Compute Engine: two minutes). */
   readonly waitLimitMs: number;
+  /**
+   * Whether addAccessConfig and deleteAccessConfig take configs of type DIRECT_IPV6. gcloud knows the type ONE_TO_ONE_NAT alone for them;
+   * the discovery document does not forbid the other.
+   */
+  readonly ipv6AccessConfigCalls: 'refused' | 'served';
   /** Static addresses that a region may have; null: no quota. */
   readonly addressQuota: number | null;
 }
@@ -17,6 +22,7 @@ export const gceSwitchesOff: GceSwitches = {
   operationMs: 0,
   operationJitterMs: 0,
   waitLimitMs: 120_000,
+  ipv6AccessConfigCalls: 'refused',
   addressQuota: null,
 };
 
@@ -25,6 +31,7 @@ export const gceSwitchPatchSchema = z.strictObject({
   operationMs: z.number().nonnegative().optional(),
   operationJitterMs: z.number().nonnegative().optional(),
   waitLimitMs: z.number().nonnegative().optional(),
+  ipv6AccessConfigCalls: z.enum(['refused', 'served']).optional(),
   addressQuota: z.int().nonnegative().nullable().optional(),
 });
 

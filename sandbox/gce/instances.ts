@@ -5,14 +5,15 @@ import {
   dropConfig,
   type AccessConfigRequest,
 } from './access-configs.ts';
-import { alreadyExists, notReady, resourceNotFound } from './gce-error.ts';
+import { alreadyExists, invalidValue, notReady, resourceNotFound } from './gce-error.ts';
 import type { ChangedBy, GceProject } from './gce-project.ts';
 import { findInterface, replaceInterface } from './network-interfaces.ts';
-import { checkLabels, checkName } from './places.ts';
+import { checkLabels, checkName, regionOf } from './places.ts';
 import {
   byId,
   instanceKey,
   type InstanceRecord,
+  type InstanceStatus,
   type Labels,
   type NetworkInterfaceRecord,
   type StackType,
@@ -102,6 +103,24 @@ export function markStopping(project: GceProject, instance: InstanceRecord): voi
   project.state.putInstance({ ...instance, status: 'STOPPING' });
 }
 
+/** Whatever its status, an instance keeps its static addresses. A stopped or suspended one has no ephemeral address, and gets another when it runs again. */
+export function setStatus(project: GceProject, instance: InstanceRecord, status: InstanceStatus): void {
+  const isOff = status === 'TERMINATED' || status === 'SUSPENDED';
+  const { ephemeral } = project.ips;
+  const region = regionOf(instance.zone);
+  const networkInterfaces = instance.networkInterfaces.map((one) => ({
+    ...one,
+    revision: one.revision + 1,
+    accessConfigs: one.accessConfigs.map((config) => {
+      const isStatic = config.ip !== '' && project.state.addressByIp(region, config.ip) !== undefined;
+      if (isStatic || isOff === (config.ip === '')) return config;
+      const version = config.type === 'DIRECT_IPV6' ? 'IPV6' : 'IPV4';
+      return { ...config, ip: isOff ? '' : ephemeral[version].next() };
+    }),
+  }));
+  project.state.putInstance({ ...instance, status, networkInterfaces });
+}
+
 /** Ends an instance; its static addresses are RESERVED again, its ephemeral ones gone. */
 export function removeInstance(project: GceProject, instance: InstanceRecord, by: ChangedBy): void {
   for (const { name, accessConfigs } of instance.networkInterfaces) {
@@ -116,7 +135,7 @@ export function removeInstance(project: GceProject, instance: InstanceRecord, by
 /**
  * Gives an interface IPv6 beside IPv4, with an external address, or takes it away with the address.
  *
- * @param ipv6 the config of the external address. Without it: an ephemeral one for an interface that was IPv4 only
+ * @param ipv6 the config of the external address. Without it an interface that becomes dual-stack has none
  * @throws GceError as {@link addAccessConfig}; then nothing has changed
  */
 export function setStackType(
@@ -131,15 +150,24 @@ export function setStackType(
   const changes = networkInterface.stackType !== stackType;
   if (stackType === 'IPV4_ONLY')
     return changes ? removeIpv6(project, instance, networkInterface, by) : instance;
-  const wanted = ipv6 ?? (changes ? ({ type: 'DIRECT_IPV6' } as const) : undefined);
-  if (wanted === undefined) return instance;
+  if (!changes && ipv6 === undefined) return instance;
   const dual = replaceInterface(project, instance, { ...networkInterface, stackType });
+  if (ipv6 === undefined) return dual;
   try {
-    return addAccessConfig(project, dual, interfaceName, wanted, by);
+    return addAccessConfig(project, dual, interfaceName, ipv6, by);
   } catch (error) {
     project.state.putInstance(instance);
     throw error;
   }
+}
+
+/** Between IPV4_ONLY and IPV4_IPV6 only. @throws GceError `invalid` */
+export function checkStackTypeChange(
+  { stackType }: Pick<NetworkInterfaceRecord, 'stackType'>,
+  wanted: StackType,
+): void {
+  if (stackType === wanted || (stackType !== 'IPV6_ONLY' && wanted !== 'IPV6_ONLY')) return;
+  throw invalidValue('resource.stackType', wanted, `The stack type cannot be changed from ${stackType}.`);
 }
 
 function removeIpv6(
@@ -169,5 +197,7 @@ export function findInstance(project: GceProject, zone: string, nameOrId: string
 /** @throws GceError `resourceNotReady` while the instance is being changed or deleted */
 export function checkReady(project: GceProject, { zone, name, status }: InstanceRecord): void {
   const path = instancePath(project, zone, name);
-  if (status !== 'RUNNING' || project.operations.isBusy(path)) throw notReady(path);
+  // The network of an instance that runs, or is stopped, can be changed. Of those in between no document says that it can.
+  const isSettled = status === 'RUNNING' || status === 'TERMINATED';
+  if (!isSettled || project.operations.isBusy(path)) throw notReady(path);
 }

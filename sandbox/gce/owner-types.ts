@@ -12,7 +12,7 @@ export interface InsertInstanceOptions {
   /** The name of its IPv4 access config. @default external-nat */
   readonly accessConfigName?: string | undefined;
   readonly networkTier?: NetworkTier | undefined;
-  /** IPV4_IPV6: with an ephemeral IPv6 address too. @default IPV4_ONLY */
+  /** IPV4_IPV6: with an ephemeral IPv6 address too; IPV6_ONLY: with that alone. @default IPV4_ONLY */
   readonly stackType?: StackType | undefined;
   readonly subnetwork?: string | undefined;
   /** Network interfaces in all; those after nic0 have no external address. @default 1 */

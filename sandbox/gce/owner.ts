@@ -6,7 +6,14 @@ import { addAccessConfig, dropConfig, type AccessConfigRequest } from './access-
 import { deleteAddress, findAddress, reserveAddress, setAddressLabels } from './addresses.ts';
 import { resourceNotFound } from './gce-error.ts';
 import type { GceProject } from './gce-project.ts';
-import { createInstance, findInstance, instancePath, removeInstance, setStackType } from './instances.ts';
+import {
+  createInstance,
+  findInstance,
+  instancePath,
+  removeInstance,
+  setStackType,
+  setStatus,
+} from './instances.ts';
 import { findInterface } from './network-interfaces.ts';
 import { checkRegion, checkZone } from './places.ts';
 import type {
@@ -17,7 +24,13 @@ import type {
   InstanceName,
   ReserveAddressOptions,
 } from './owner-types.ts';
-import type { AccessConfigType, AddressRecord, InstanceRecord, StackType } from './project-state.ts';
+import type {
+  AccessConfigType,
+  AddressRecord,
+  InstanceRecord,
+  InstanceStatus,
+  StackType,
+} from './project-state.ts';
 
 /** The owner's hands. All methods throw GceError with Compute Engine's reasons. */
 export class ProjectOwner {
@@ -35,10 +48,10 @@ export class ProjectOwner {
     const zone = options.zone ?? `${this.#region}-b`;
     checkZone(zone);
     const accessConfigs: AccessConfigRequest[] = [
-      ...(externalIp
+      ...(externalIp && stackType !== 'IPV6_ONLY'
         ? [{ type: 'ONE_TO_ONE_NAT' as const, name: options.accessConfigName ?? 'external-nat', networkTier }]
         : []),
-      ...(stackType === 'IPV4_IPV6' ? [{ type: 'DIRECT_IPV6' as const, name: 'external-ipv6' }] : []),
+      ...(stackType !== 'IPV4_ONLY' ? [{ type: 'DIRECT_IPV6' as const, name: 'external-ipv6' }] : []),
     ];
     const instance = createInstance(
       this.#project,
@@ -61,6 +74,11 @@ export class ProjectOwner {
 
   deleteInstance(name: string, zone?: string): void {
     removeInstance(this.#project, this.#find({ instance: name, zone }), 'hand');
+  }
+
+  /** Stops, suspends or resumes an instance, or shows it on the way. */
+  setStatusByHand({ status, ...name }: InstanceName & { readonly status: InstanceStatus }): void {
+    setStatus(this.#project, this.#find(name), status);
   }
 
   reserveAddress(options: ReserveAddressOptions = {}): GceAddressInfo {
@@ -138,7 +156,10 @@ export class ProjectOwner {
 
   /** Gives an instance's nic0 a dual stack, with an ephemeral IPv6 address, or takes it. */
   setStackTypeByHand(options: InstanceName & { readonly stackType: StackType }): void {
-    setStackType(this.#project, this.#find(options), 'nic0', options.stackType, undefined, 'hand');
+    const instance = this.#find(options);
+    const isNew = options.stackType !== findInterface(instance, 'nic0').stackType;
+    const ipv6 = isNew && options.stackType !== 'IPV4_ONLY' ? ({ type: 'DIRECT_IPV6' } as const) : undefined;
+    setStackType(this.#project, instance, 'nic0', options.stackType, ipv6, 'hand');
   }
 
   /** All addresses as they are now, in the order of reservation. */

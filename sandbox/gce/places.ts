@@ -22,12 +22,13 @@ export function checkRegion(region: string): void {
 
 /** @throws GceError `invalid` */
 export function checkZone(zone: string): void {
-  if (!/^[a-z]+-[a-z]+\d+-[a-f]$/.test(zone)) throw invalidValue('zone', zone, 'Unknown zone.');
+  if (!/^[a-z]+-[a-z]+\d+-(?:[a-f]|ai\d+[a-f])$/.test(zone))
+    throw invalidValue('zone', zone, 'Unknown zone.');
 }
 
 /** @returns the region of a zone */
 export function regionOf(zone: string): string {
-  return zone.replace(/-[a-z]$/, '');
+  return zone.replace(/-[a-z0-9]+$/, '');
 }
 
 /** @throws GceError `invalid` for a name that is not RFC 1035's */

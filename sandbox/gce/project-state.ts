@@ -6,7 +6,8 @@ import { createHash } from 'node:crypto';
 export type Labels = ReadonlyMap<string, string>;
 export type IpVersion = 'IPV4' | 'IPV6';
 export type NetworkTier = 'PREMIUM' | 'STANDARD';
-export type StackType = 'IPV4_ONLY' | 'IPV4_IPV6';
+export const stackTypes = ['IPV4_ONLY', 'IPV4_IPV6', 'IPV6_ONLY'] as const;
+export type StackType = (typeof stackTypes)[number];
 export type AccessConfigType = 'ONE_TO_ONE_NAT' | 'DIRECT_IPV6';
 
 /** A static address: regional, EXTERNAL or INTERNAL. */
@@ -59,7 +60,18 @@ export interface NetworkInterfaceRecord {
   readonly revision: number;
 }
 
-export type InstanceStatus = 'RUNNING' | 'STOPPING';
+/** "VM instance lifecycle" (Compute Engine documentation). A stopped instance is TERMINATED. */
+export const instanceStatuses = [
+  'PROVISIONING',
+  'STAGING',
+  'RUNNING',
+  'STOPPING',
+  'SUSPENDING',
+  'SUSPENDED',
+  'REPAIRING',
+  'TERMINATED',
+] as const;
+export type InstanceStatus = (typeof instanceStatuses)[number];
 
 export interface InstanceRecord {
   readonly sequence: number;

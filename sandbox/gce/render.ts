@@ -95,9 +95,9 @@ function renderInterface(project: GceProject, zone: string, one: NetworkInterfac
     name: one.name,
     network: link(project, `global/networks/${one.network}`),
     subnetwork: link(project, `regions/${regionOf(zone)}/subnetworks/${one.subnetwork}`),
-    networkIP: one.networkIp,
+    ...(one.stackType === 'IPV6_ONLY' ? {} : { networkIP: one.networkIp }),
     stackType: one.stackType,
-    ...(one.stackType === 'IPV4_IPV6' ? { ipv6AccessType: 'EXTERNAL' } : {}),
+    ...(one.stackType !== 'IPV4_ONLY' ? { ipv6AccessType: 'EXTERNAL' } : {}),
     fingerprint: fingerprintOf(one),
     ...(ipv4.length === 0 ? {} : { accessConfigs: ipv4.map(renderAccessConfig) }),
     ...(ipv6.length === 0 ? {} : { ipv6AccessConfigs: ipv6.map(renderAccessConfig) }),
@@ -109,7 +109,10 @@ function renderAccessConfig({ type, name, ip, networkTier, publicPtrDomainName }
     kind: 'compute#accessConfig',
     type,
     name,
-    ...(type === 'ONE_TO_ONE_NAT' ? { natIP: ip } : { externalIpv6: ip, externalIpv6PrefixLength: 96 }),
+    // Empty: an ephemeral one, of an instance that does not run.
+    ...(type === 'ONE_TO_ONE_NAT'
+      ? { natIP: ip || undefined }
+      : { externalIpv6: ip || undefined, externalIpv6PrefixLength: 96 }),
     networkTier,
     ...(publicPtrDomainName === undefined ? {} : { publicPtrDomainName }),
   };

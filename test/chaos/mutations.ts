@@ -34,8 +34,8 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     replacements: [
       {
         file: 'clouds/aws/elastic-ips.ts',
-        from: 'if (await this.#isHolder(ref, found)) return this.#disassociate(seen.id);',
-        to: 'if (ref.id !== "") return this.#disassociate(seen.id);',
+        from: 'if (await this.#isHolder(ref, found)) return this.#disassociate(address.id, seen.id, true);',
+        to: 'if (ref.id !== "") return this.#disassociate(address.id, seen.id, true);',
       },
     ],
   },

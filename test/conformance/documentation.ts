@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { awsIpv6Permissions, awsPermissions } from '../../clouds/aws/permissions.ts';
-import { gcpPermissions, gcpStackTypePermissions } from '../../clouds/gcp/permissions.ts';
+import { gcpPermissions, gcpIpv6Permissions } from '../../clouds/gcp/permissions.ts';
 import { ensureVendorModels, type VendorModels } from '../../sandbox/tools/vendor-models.ts';
 import { type DiscoveryDocument, methodsOf } from './compute-model.ts';
 import type { ServiceModel } from './ec2-model.ts';
@@ -16,7 +16,7 @@ const file = fileURLToPath(new URL('documentation.json', import.meta.url));
 /** The calls that change something, or whose answer decides whether something is changed. */
 const calls = {
   ec2: Object.keys({ ...awsPermissions, ...awsIpv6Permissions }).map((action) => action.replace(/^ec2:/, '')),
-  compute: [...new Set(Object.values({ ...gcpPermissions, ...gcpStackTypePermissions }))],
+  compute: [...new Set(Object.values({ ...gcpPermissions, ...gcpIpv6Permissions }))],
 };
 
 export type Hashes = Readonly<Record<keyof typeof calls, Readonly<Record<string, string>>>>;

@@ -1,5 +1,6 @@
 /** The AWS provider on the project's own EC2 emulator, the strict one, which can also be told to fail. */
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { StartInstancesCommand, StopInstancesCommand } from '@aws-sdk/client-ec2';
 import { startEc2Emulator, type Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
 import { associatingCases } from './associating-cases.ts';
 import { awsCases } from './aws-cases.ts';
@@ -120,6 +121,67 @@ describe("EC2's lists are some seconds old", () => {
     });
     expect(await holderOf(address)).toBe((await provider.findInstance(second)).networkInterfaceId);
   });
+});
+
+describe('a node whose instance is stopped', () => {
+  let backend: EmulatorBackend;
+  beforeAll(async () => {
+    backend = await openEmulator();
+  });
+  afterAll(() => backend.close());
+
+  test.each([0, 60_000])(
+    'keeps its Elastic IP and starts with it, %d ms after the stop',
+    async (shutdownMs) => {
+      const { provider, client, emulator, createInstance, createPool, reserve, holderOf } = backend;
+      const pool = createPool();
+      const [ref, address, other] = [await createInstance(), await reserve(pool), await reserve(pool)];
+      const { networkInterfaceId } = await provider.associate(ref, address);
+      emulator.configure({ shutdownMs });
+      const ids = { InstanceIds: [ref.id] };
+      const { StoppingInstances: stopped = [] } = await client.send(new StopInstancesCommand(ids));
+      emulator.configure({ shutdownMs: 0 });
+      expect(stopped[0]?.CurrentState?.Name).toBe(shutdownMs === 0 ? 'stopped' : 'stopping');
+      expect(await provider.findInstance(ref)).toMatchObject({
+        alive: true,
+        publicIps: [{ ip: address.ip }],
+      });
+      expect((await provider.readAddress(pool, address.id))?.association).toMatchObject({
+        networkInterfaceId,
+      });
+      await expect(provider.associate(ref, other)).rejects.toMatchObject({ kind: 'ForeignAddress' });
+      if (shutdownMs === 0) await client.send(new StartInstancesCommand(ids));
+      expect(await holderOf(address)).toBe(networkInterfaceId);
+      expect(await provider.release(ref, address, pool)).toBe('released');
+    },
+  );
+
+  test('can be given an Elastic IP', async () => {
+    const { provider, client, createInstance, createPool, reserve, holderOf } = backend;
+    const [ref, address] = [await createInstance({ autoAssignedIp: true }), await reserve(createPool())];
+    await client.send(new StopInstancesCommand({ InstanceIds: [ref.id] }));
+    expect((await provider.findInstance(ref)).publicIps).toEqual([]);
+    const { networkInterfaceId } = await provider.associate(ref, address);
+    await client.send(new StartInstancesCommand({ InstanceIds: [ref.id] }));
+    expect(await holderOf(address)).toBe(networkInterfaceId);
+    expect((await provider.findInstance(ref)).publicIps).toMatchObject([{ ip: address.ip, kind: 'static' }]);
+  });
+});
+
+test('an Elastic IP that EC2 does not disassociate, for the public DNS name of its interface, stays and says so', async () => {
+  const backend = await openEmulator();
+  const { provider, emulator, createInstance, createPool, reserve, holderOf } = backend;
+  const pool = createPool();
+  const [ref, address] = [await createInstance(), await reserve(pool)];
+  const { networkInterfaceId } = await provider.associate(ref, address);
+  emulator.configure({ publicDnsNames: true });
+  await expect(provider.release(ref, address, pool)).rejects.toMatchObject({
+    message: expect.stringMatching(/EC2 does not permit it.*public DNS name/),
+  });
+  expect(await holderOf(address)).toBe(networkInterfaceId);
+  emulator.configure({ publicDnsNames: false });
+  expect(await provider.release(ref, address, pool)).toBe('released');
+  await backend.close();
 });
 
 describe('permissions', () => {

@@ -217,6 +217,8 @@ export const awsIpv6Cases: readonly ContractCase<Ec2Ipv6Backend>[] = [
       );
       expect(found.map((address) => address?.ip)).toEqual(ips);
       expect(calls.toSorted()).toEqual([
+        // By the addresses; then, as nobody has them, by the subnet.
+        'ec2:DescribeNetworkInterfaces',
         'ec2:DescribeNetworkInterfaces',
         'ec2:DescribeSubnets',
         'ec2:GetSubnetCidrReservations',

@@ -3,12 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { createGcpProvider, type GcpProviderOptions } from '../../clouds/gcp/gcp-provider.ts';
 import type { CloudCallEvent, CloudProvider } from '../../clouds/provider.ts';
 import type { AddressQuery, AddressRef, Family, InstanceRef } from '../../model/address.ts';
+import type { AnyFault } from '../../sandbox/cloud/faults.ts';
 import { startGceEmulator, type GceEmulator, type GceEmulatorOptions } from '../../sandbox/gce/emulator.ts';
 import type { ChangingCall, FaultyCloudBackend } from './cloud-backend.ts';
 
 export interface GceBackend extends FaultyCloudBackend {
   readonly emulator: GceEmulator;
   readonly family: Family;
+  /** The two changes of an interface, for faults. */
+  readonly changes: Readonly<Record<'add' | 'remove', Struck>>;
   /** Calls of all providers that were opened, finished ones. */
   readonly calls: CloudCallEvent[];
   readonly openProvider: (options?: Partial<GcpProviderOptions>) => CloudProvider;
@@ -24,11 +27,24 @@ const failures = {
   unavailable: { code: 'backendError', status: 503 },
 } as const;
 
-/** An IPv6 address that goes to an interface without IPv6 comes with the change of its stack type. */
-const actions: Readonly<Record<Family, Readonly<Record<ChangingCall, string>>>> = {
-  ipv4: { associate: 'instances.addAccessConfig', release: 'instances.deleteAccessConfig' },
-  ipv6: { associate: 'instances.updateNetworkInterface', release: 'instances.updateNetworkInterface' },
+/** Which calls a fault strikes. */
+export type Struck = Pick<AnyFault, 'action' | 'match'>;
+
+/** The call that adds an external address, and the one that removes it. One of IPv6 comes and goes with the stack type. */
+const changes: Readonly<Record<Family, Readonly<Record<'add' | 'remove', Struck>>>> = {
+  ipv4: {
+    add: { action: 'instances.addAccessConfig' },
+    remove: { action: 'instances.deleteAccessConfig' },
+  },
+  ipv6: {
+    add: { action: 'instances.updateNetworkInterface', match: { stackType: 'IPV4_IPV6' } },
+    remove: { action: 'instances.updateNetworkInterface', match: { stackType: 'IPV4_ONLY' } },
+  },
 };
+const changeOf = { associate: 'add', release: 'remove' } as const satisfies Record<
+  ChangingCall,
+  'add' | 'remove'
+>;
 
 export async function openGceBackend(family: Family, options: GceEmulatorOptions = {}): Promise<GceBackend> {
   const emulator = await startGceEmulator(options);
@@ -46,6 +62,7 @@ export async function openGceBackend(family: Family, options: GceEmulatorOptions
     ...hands(emulator, family),
     emulator,
     family,
+    changes: changes[family],
     calls,
     provider: openProvider(),
     openProvider,
@@ -53,9 +70,9 @@ export async function openGceBackend(family: Family, options: GceEmulatorOptions
     unknownAddress: { id: 'no-such-address', ip: family === 'ipv4' ? '198.51.100.1' : '2001:db8::' },
     createPool: () => ({ family, filter: `labels.pool=${randomUUID()}`, orderBy: '' }),
     loseNextAnswer: (call) =>
-      emulator.addFaults({ kind: 'lostAnswer', action: actions[family][call], times: 1 }),
+      emulator.addFaults({ kind: 'lostAnswer', ...changes[family][changeOf[call]], times: 1 }),
     failNext: (call, how) =>
-      emulator.addFaults({ kind: 'error', action: actions[family][call], times: 1, ...failures[how] }),
+      emulator.addFaults({ kind: 'error', ...changes[family][changeOf[call]], times: 1, ...failures[how] }),
     async close() {
       for (const provider of opened) provider.close();
       await emulator.close();

@@ -1,6 +1,7 @@
 /** What only the GCP provider promises: names, tiers and stacks, KubeIP's filter and order syntax, shared requests, projects. */
 import { randomUUID } from 'node:crypto';
 import { expect } from '@jest/globals';
+import type { GcpProviderOptions } from '../../clouds/gcp/gcp-provider.ts';
 import type { GceBackend } from './gce-backend.ts';
 import type { ContractCase } from './provider-contract.ts';
 
@@ -117,6 +118,15 @@ export const gceCases: readonly ContractCase<GceBackend>[] = [
 ];
 
 export const gceIpv4Cases: readonly ContractCase<GceBackend>[] = [
+  {
+    name: 'a node in a zone whose name ends otherwise than in one letter is served',
+    async run({ provider, emulator, refOf, createPool, reserve, externalOf }) {
+      const ref = refOf(emulator.insertInstance({ zone: `${emulator.region}-ai1a` }));
+      const address = await reserve(createPool());
+      await provider.associate(ref, address);
+      expect(externalOf(ref)).toEqual([address.id]);
+    },
+  },
   ...['External NAT', 'external-nat', "the admin's own & only"].map(
     (accessConfigName): ContractCase<GceBackend> => ({
       name: `an ephemeral access config named "${accessConfigName}" gives way`,
@@ -163,7 +173,128 @@ export const gceIpv4Cases: readonly ContractCase<GceBackend>[] = [
   },
 ];
 
+/** What runs again, or soon, is a node's instance still. One that is stopped has no address to be given. */
+export const gceStatusCases: readonly ContractCase<GceBackend>[] = [
+  ...(['PROVISIONING', 'STAGING', 'SUSPENDING', 'SUSPENDED', 'REPAIRING'] as const).map(
+    (status): ContractCase<GceBackend> => ({
+      name: `an instance that is ${status} is alive: its change waits, and succeeds once it runs`,
+      async run({ provider, emulator, createInstance, createPool, reserve, externalOf }) {
+        const pool = createPool();
+        const [ref, held, other] = [
+          await createInstance({ autoAssignedIp: true }),
+          await reserve(pool),
+          await createInstance({ autoAssignedIp: true }),
+        ];
+        const free = await reserve(pool);
+        await provider.associate(ref, held);
+        for (const instance of [ref.id, other.id]) emulator.setStatusByHand({ instance, status });
+        expect((await provider.findInstance(ref)).alive).toBe(true);
+        await expect(provider.release(ref, held, pool)).rejects.toMatchObject({ kind: 'Unavailable' });
+        await expect(provider.associate(other, free)).rejects.toMatchObject({ kind: 'Unavailable' });
+        expect([externalOf(ref), externalOf(other)]).toEqual([[held.id], ['ephemeral']]);
+        for (const instance of [ref.id, other.id]) emulator.setStatusByHand({ instance, status: 'RUNNING' });
+        expect(await provider.release(ref, held, pool)).toBe('released');
+        await provider.associate(other, free);
+        expect(externalOf(other)).toEqual([free.id]);
+      },
+    }),
+  ),
+  {
+    name: 'an instance that is stopped gets no address, and gives back the one that it has',
+    async run({ provider, emulator, createInstance, createPool, reserve, holderOf }) {
+      const pool = createPool();
+      const [ref, held, free] = [await createInstance(), await reserve(pool), await reserve(pool)];
+      await provider.associate(ref, held);
+      emulator.setStatusByHand({ instance: ref.id, status: 'TERMINATED' });
+      expect((await provider.findInstance(ref)).alive).toBe(false);
+      await expect(provider.associate(ref, free)).rejects.toMatchObject({ kind: 'NotFound' });
+      expect(await provider.release(ref, held, pool)).toBe('released');
+      expect(await holderOf(held)).toBeUndefined();
+    },
+  },
+];
+
 export const gceIpv6Cases: readonly ContractCase<GceBackend>[] = [
+  {
+    name: 'an address is given, moved, taken and made good by changes of the stack type alone',
+    async run(backend) {
+      const { provider, createInstance, createPool, reserve, externalOf } = backend;
+      const pool = createPool();
+      const [ref, one, other] = [
+        await createInstance({ autoAssignedIp: true }),
+        await reserve(pool),
+        await reserve(pool),
+      ];
+      const [, calls] = await callsDuring(backend, async () => {
+        await provider.associate(ref, one);
+        await provider.associate(ref, other, { replaces: one });
+        await provider.release(ref, other, pool);
+        await provider.restoreEphemeral(ref, 'ipv6');
+      });
+      expect(externalOf(ref)).toEqual(['ephemeral']);
+      expect(calls.filter((it) => it.endsWith('AccessConfig'))).toEqual([]);
+      expect(calls.filter((it) => it === 'compute.instances.updateNetworkInterface')).toHaveLength(6);
+    },
+  },
+  {
+    name: 'an interface that is changed between the two steps is read again, and what was there before is not forgotten',
+    async run({ openProvider, emulator, createInstance, createPool, reserve, externalOf }) {
+      const pool = createPool();
+      const [ref, address] = [await createInstance({ autoAssignedIp: true }), await reserve(pool)];
+      const v4 = emulator.reserveAddress();
+      let isAttached = false;
+      const onCall: GcpProviderOptions['onCall'] = ({ action }) => {
+        if (isAttached || action !== 'compute.instances.get' || externalOf(ref).length > 0) return;
+        isAttached = true;
+        emulator.attachByHand({ instance: ref.id, zone: ref.zone, address: v4.name });
+      };
+      const provider = openProvider({ onCall });
+      await provider.associate(ref, address);
+      expect(isAttached).toBe(true);
+      expect(await provider.findInstance(ref)).toMatchObject({
+        publicIps: [{ ip: v4.address }, { ip: address.ip, kind: 'static', inPlaceOfEphemeral: true }],
+      });
+    },
+  },
+  {
+    name: 'a dual-stack interface without an external address gets one',
+    async run({ provider, createInstance, createPool, reserve, attachByHand, detachByHand, externalOf }) {
+      const [ref, address] = [await createInstance({ autoAssignedIp: true }), await reserve(createPool())];
+      await attachByHand(address, ref);
+      await detachByHand(address);
+      expect(externalOf(ref)).toEqual([]);
+      await provider.associate(ref, address);
+      expect(externalOf(ref)).toEqual([address.id]);
+    },
+  },
+  {
+    name: 'an interface that is IPv6 only is refused before its ephemeral address is touched',
+    async run({ provider, emulator, refOf, createPool, reserve, externalOf }) {
+      const ref = refOf(emulator.insertInstance({ stackType: 'IPV6_ONLY' }));
+      await expect(provider.associate(ref, await reserve(createPool()))).rejects.toMatchObject({
+        kind: 'Invalid',
+        message: expect.stringMatching(/IPv6 only/),
+      });
+      expect(externalOf(ref)).toEqual(['ephemeral']);
+    },
+  },
+  {
+    name: 'a release that decided on an interface as it was before is decided anew',
+    async run({ provider, openProvider, emulator, createInstance, createPool, reserve, externalOf }) {
+      const pool = createPool();
+      const [ref, one, other] = [await createInstance(), await reserve(pool), await reserve(pool)];
+      await provider.associate(ref, one);
+      // After the release has read the interface, and before it changes it.
+      let isAttached = false;
+      const onCall: GcpProviderOptions['onCall'] = ({ action }) => {
+        if (isAttached || action !== 'compute.instances.get') return;
+        isAttached = true;
+        emulator.attachByHand({ instance: ref.id, zone: ref.zone, address: other.id });
+      };
+      expect(await openProvider({ onCall }).release(ref, one, pool)).toBe('alreadyFree');
+      expect(externalOf(ref)).toEqual([other.id]);
+    },
+  },
   {
     name: 'an IPv4-only interface becomes dual-stack for its address, and is IPv4-only again after the release',
     async run({ provider, emulator, createInstance, createPool, reserve }) {
@@ -178,12 +309,13 @@ export const gceIpv6Cases: readonly ContractCase<GceBackend>[] = [
     },
   },
   {
-    name: 'a dual-stack interface stays dual-stack after the release',
+    name: 'a dual-stack interface is dual-stack again once its ephemeral address is back',
     async run({ provider, emulator, createInstance, createPool, reserve }) {
       const pool = createPool();
       const [ref, address] = [await createInstance({ autoAssignedIp: true }), await reserve(pool)];
       await provider.associate(ref, address);
       expect(await provider.release(ref, address, pool)).toBe('released');
+      expect(await provider.restoreEphemeral(ref, 'ipv6')).toBe('restored');
       expect(emulator.instances(ref.zone).find(({ name }) => name === ref.id)?.stackType).toBe('IPV4_IPV6');
     },
   },

@@ -4,7 +4,7 @@ import type { Family } from '../../model/address.ts';
 import { associatingCases } from './associating-cases.ts';
 import { faultCases } from './fault-cases.ts';
 import { openGceBackend, type GceBackend } from './gce-backend.ts';
-import { gceCases, gceIpv4Cases, gceIpv6Cases } from './gce-cases.ts';
+import { gceCases, gceIpv4Cases, gceIpv6Cases, gceStatusCases } from './gce-cases.ts';
 import { gceEphemeralCases } from './gce-ephemeral-cases.ts';
 import { runProviderContract, type ContractCase } from './provider-contract.ts';
 import { readingCases } from './reading-cases.ts';
@@ -15,6 +15,7 @@ const shared: readonly ContractCase<GceBackend>[] = [
   ...associatingCases,
   ...releasingCases,
   ...faultCases,
+  ...gceStatusCases,
   ...gceCases,
   ...gceEphemeralCases,
 ];

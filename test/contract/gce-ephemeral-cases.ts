@@ -3,22 +3,22 @@ import { expect } from '@jest/globals';
 import type { AddressRef, InstanceRef } from '../../model/address.ts';
 import type { AssociationEvent } from '../../sandbox/cloud/association-journal.ts';
 import type { AnyFault } from '../../sandbox/cloud/faults.ts';
-import type { GceBackend } from './gce-backend.ts';
+import type { GceBackend, Struck } from './gce-backend.ts';
 import type { ContractCase } from './provider-contract.ts';
 
 const withEphemeral = { autoAssignedIp: true };
 
 /** What may become of a call: not applied, applied and the answer lost, accepted and failed. */
-const accidents: readonly { readonly what: string; readonly fault: (action: string) => AnyFault }[] = [
-  { what: 'is dropped', fault: (action) => ({ kind: 'dropRequest', action, times: 1 }) },
-  { what: 'is applied and its answer lost', fault: (action) => ({ kind: 'lostAnswer', action, times: 1 }) },
+const accidents: readonly { readonly what: string; readonly fault: (call: Struck) => AnyFault }[] = [
+  { what: 'is dropped', fault: (call) => ({ kind: 'dropRequest', ...call, times: 1 }) },
+  { what: 'is applied and its answer lost', fault: (call) => ({ kind: 'lostAnswer', ...call, times: 1 }) },
   {
     what: 'ends in an operation that fails for now',
-    fault: (action) => ({ kind: 'operationError', action, code: 'RESOURCE_NOT_READY', times: 10 }),
+    fault: (call) => ({ kind: 'operationError', ...call, code: 'RESOURCE_NOT_READY', times: 10 }),
   },
   {
     what: 'ends in an operation that fails for good',
-    fault: (action) => ({ kind: 'operationError', action, code: 'QUOTA_EXCEEDED', times: 10 }),
+    fault: (call) => ({ kind: 'operationError', ...call, code: 'QUOTA_EXCEEDED', times: 10 }),
   },
 ];
 
@@ -26,7 +26,10 @@ function isAssociationOf({ id }: AddressRef) {
   return ({ allocationId, cause }: AssociationEvent) => allocationId === id && cause === 'associated';
 }
 
-const steps = ['instances.deleteAccessConfig', 'instances.addAccessConfig'];
+const steps = [
+  ['the removal', 'remove'],
+  ['the addition', 'add'],
+] as const;
 
 export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
   {
@@ -48,7 +51,7 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
       expect(emulator.instances(ref.zone).find(({ name }) => name === ref.id)).toEqual(before);
     },
   },
-  ...steps.flatMap((step) =>
+  ...steps.flatMap(([step, change]) =>
     accidents.map(({ what, fault }): ContractCase<GceBackend> => ({
       name: `where ${step} ${what}, the next try or the compensation leaves the node with an address`,
       async run({
@@ -60,12 +63,13 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
         reserve,
         externalOf,
         family,
+        changes,
       }) {
         const pool = createPool();
         for (const next of ['associate', 'restoreEphemeral'] as const) {
           const [ref, address] = [await createInstance(withEphemeral), await reserve(pool)];
           const options = { requestKey: `${ref.id}/1` };
-          emulator.addFaults(fault(step));
+          emulator.addFaults(fault(changes[change]));
           await expect(provider.associate(ref, address, options)).rejects.toMatchObject({
             name: 'CloudError',
           });
@@ -85,10 +89,19 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
       },
     })),
   ),
-  ...steps.flatMap((step) =>
+  ...steps.flatMap(([step, change]) =>
     accidents.map(({ what, fault }): ContractCase<GceBackend> => ({
       name: `where ${step} ${what} while one static address replaces another, the next try or the way back succeeds`,
-      async run({ provider, openProvider, emulator, createInstance, createPool, reserve, externalOf }) {
+      async run({
+        provider,
+        openProvider,
+        emulator,
+        createInstance,
+        createPool,
+        reserve,
+        externalOf,
+        changes,
+      }) {
         const pool = createPool();
         for (const next of ['onward', 'back'] as const) {
           const [ref, before, after] = [
@@ -98,7 +111,7 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
           ];
           await provider.associate(ref, before, { requestKey: `${ref.id}/1` });
           const options = { requestKey: `${ref.id}/2`, replaces: before };
-          emulator.addFaults(fault(step));
+          emulator.addFaults(fault(changes[change]));
           await expect(provider.associate(ref, after, options)).rejects.toMatchObject({ name: 'CloudError' });
           emulator.clearFaults();
           const another = openProvider();
@@ -116,7 +129,7 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
   ),
   {
     name: 'the cloud itself shows that a static address came in place of an ephemeral one, and only then',
-    async run({ provider, openProvider, emulator, createInstance, createPool, reserve }) {
+    async run({ provider, openProvider, emulator, createInstance, createPool, reserve, changes }) {
       const pool = createPool();
       const shownOn = async (ref: InstanceRef) => (await openProvider().findInstance(ref)).publicIps;
       const [had, address] = [await createInstance(withEphemeral), await reserve(pool)];
@@ -125,8 +138,8 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
 
       // A try that died after the removal: the next one finds none, and the workflow knows that there was one.
       const [cut, next] = [await createInstance(withEphemeral), await reserve(pool)];
-      const [action, code] = ['instances.addAccessConfig', 'RESOURCE_NOT_READY'];
-      emulator.addFaults({ kind: 'operationError', action, code, times: 10 });
+      const code = 'RESOURCE_NOT_READY';
+      emulator.addFaults({ kind: 'operationError', ...changes.add, code, times: 10 });
       await expect(provider.associate(cut, next)).rejects.toMatchObject({ kind: 'Unavailable' });
       emulator.clearFaults();
       await openProvider().associate(cut, next, { hadEphemeral: true });
@@ -141,22 +154,22 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
   },
   {
     name: 'an association that fails for good after the deletion puts an ephemeral address back at once',
-    async run({ provider, emulator, createInstance, createPool, reserve, externalOf }) {
+    async run({ provider, emulator, createInstance, createPool, reserve, externalOf, changes }) {
       const [ref, address] = [await createInstance(withEphemeral), await reserve(createPool())];
       const code = 'IP_IN_USE_BY_ANOTHER_RESOURCE';
-      emulator.addFaults({ kind: 'operationError', action: 'instances.addAccessConfig', code, times: 1 });
+      emulator.addFaults({ kind: 'operationError', ...changes.add, code, times: 1 });
       await expect(provider.associate(ref, address)).rejects.toMatchObject({ kind: 'InUse', code });
       expect(externalOf(ref)).toEqual(['ephemeral']);
     },
   },
   {
     name: 'a failure that passes is not answered for ever to the repeated request',
-    async run({ provider, emulator, createInstance, createPool, reserve, externalOf }) {
+    async run({ provider, emulator, createInstance, createPool, reserve, externalOf, changes }) {
       const [ref, address] = [await createInstance(withEphemeral), await reserve(createPool())];
       const options = { requestKey: `${ref.id}/1` };
-      const [action, code] = ['instances.addAccessConfig', 'RESOURCE_NOT_READY'];
+      const code = 'RESOURCE_NOT_READY';
       emulator.configure({ operationMs: 20 });
-      emulator.addFaults({ kind: 'operationError', action, code, times: 6 });
+      emulator.addFaults({ kind: 'operationError', ...changes.add, code, times: 6 });
       for (let tries = 1; tries <= 6; tries++) {
         await provider.associate(ref, address, options).catch((error: unknown) => {
           expect(error).toMatchObject({ kind: 'Unavailable', code });
@@ -217,7 +230,16 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
   },
   ...accidents.map(({ what, fault }): ContractCase<GceBackend> => ({
     name: `where the ephemeral address after a release ${what}, a second call sees to it, also when another has the address`,
-    async run({ provider, openProvider, emulator, createInstance, createPool, reserve, externalOf }) {
+    async run({
+      provider,
+      openProvider,
+      emulator,
+      createInstance,
+      createPool,
+      reserve,
+      externalOf,
+      changes,
+    }) {
       const pool = createPool();
       const [ref, second, address] = [
         await createInstance(withEphemeral),
@@ -225,7 +247,7 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
         await reserve(pool),
       ];
       await provider.associate(ref, address);
-      emulator.addFaults(fault('instances.addAccessConfig'));
+      emulator.addFaults(fault(changes.add));
       expect(await provider.release(ref, address, pool)).toBe('released');
       await expect(provider.restoreEphemeral(ref, pool.family)).rejects.toMatchObject({ name: 'CloudError' });
       emulator.clearFaults();

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { createAwsProvider } from '../../clouds/aws/aws-provider.ts';
 import { awsIpv6Permissions, awsPermissions } from '../../clouds/aws/permissions.ts';
 import { createGcpProvider } from '../../clouds/gcp/gcp-provider.ts';
-import { gcpPermissions, gcpStackTypePermissions } from '../../clouds/gcp/permissions.ts';
+import { gcpPermissions, gcpIpv6Permissions } from '../../clouds/gcp/permissions.ts';
 import { CloudError, type CloudProvider, type PermissionProbe } from '../../clouds/provider.ts';
 import type { AddressQuery, Family, InstanceRef } from '../../model/address.ts';
 import { type Ec2Emulator, startEc2Emulator } from '../../sandbox/ec2/emulator.ts';
@@ -103,7 +103,7 @@ describe.each([
   ['aws', 'ipv4', Object.keys(awsPermissions)],
   ['aws', 'ipv6', ['ec2:DescribeInstances', ...Object.keys(awsIpv6Permissions)]],
   ['gcp', 'ipv4', Object.keys(gcpPermissions)],
-  ['gcp', 'ipv6', Object.keys({ ...gcpPermissions, ...gcpStackTypePermissions })],
+  ['gcp', 'ipv6', Object.keys({ ...gcpPermissions, ...gcpIpv6Permissions })],
 ] as const)('the check of permissions on %s, %s', (name, family, permissions) => {
   let probe: PermissionProbe;
   beforeAll(async () => {
@@ -164,7 +164,7 @@ describe.each([
   ['aws', 'ipv4', Object.keys(awsPermissions)],
   ['aws', 'ipv6', Object.keys(awsIpv6Permissions)],
   ['gcp', 'ipv4', Object.keys(gcpPermissions)],
-  ['gcp', 'ipv6', Object.keys(gcpStackTypePermissions)],
+  ['gcp', 'ipv6', Object.keys(gcpIpv6Permissions)],
 ] as const)('on %s, %s', (name, family, permissions) => {
   test('a node gets its address and gives it back with the documented permissions alone', async () => {
     clouds[name].allow(least[name]);

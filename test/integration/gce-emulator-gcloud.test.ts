@@ -54,6 +54,23 @@ if (installed) {
       });
     }, 180_000);
 
+    test('gives an IPv6 address by the stack type, and takes it', async () => {
+      emulator.insertInstance({ name: 'six', stackType: 'IPV4_IPV6' });
+      const { address } = emulator.reserveAddress({ name: 'v6', ipVersion: 'IPV6' });
+      const update = 'instances network-interfaces update six --network-interface=nic0';
+      await gcloud(`${update} --stack-type=IPV4_ONLY`);
+      await gcloud(
+        `${update} --stack-type=IPV4_IPV6 --ipv6-network-tier=PREMIUM --external-ipv6-address=${address} --external-ipv6-prefix-length=96`,
+      );
+      expect(emulator.addresses()).toContainEqual(
+        expect.objectContaining({ name: 'v6', status: 'IN_USE', instance: 'six' }),
+      );
+      await gcloud(`${update} --stack-type=IPV4_ONLY`);
+      expect(emulator.addresses()).toContainEqual(
+        expect.objectContaining({ name: 'v6', status: 'RESERVED' }),
+      );
+    }, 180_000);
+
     test('shows an error as it shows those of Google', async () => {
       await expect(gcloud('addresses describe none --region=europe-west1')).rejects.toThrow(
         "The resource 'projects/sandbox-project/regions/europe-west1/addresses/none' was not found",

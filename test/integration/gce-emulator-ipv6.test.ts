@@ -61,7 +61,36 @@ describe('an external IPv6 address', () => {
     expect(address.subnetwork).toMatch(/\/subnetworks\/default$/);
   });
 
-  test('takes the place of an ephemeral one beside an IPv4 that stays', async () => {
+  test('takes the place of an ephemeral one beside an IPv4 that stays, by the stack type', async () => {
+    gce.emulator.insertInstance({ name: 'node', stackType: 'IPV4_IPV6' });
+    const { address } = gce.emulator.reserveAddress({ name: 'a', ipVersion: 'IPV6' });
+    const before = await read('node');
+    expect(await outcomeOf(gce.add('node', six(address)))).toBe('400 invalid');
+    expect(await outcomeOf(gce.remove('node', 'external-ipv6'))).toBe('400 invalid');
+    const { fingerprint } = before;
+    const added = { stackType: 'IPV4_IPV6', ipv6AccessConfigs: [six(address)] };
+    expect(await outcomeOf(update('node', { fingerprint, ...added }))).toBe('400 badRequest');
+    expect(stateOf(await update('node', { fingerprint, stackType: 'IPV4_ONLY' }))).toBe('DONE');
+    const removed = await read('node');
+    expect(removed.ipv6AccessConfigs ?? []).toEqual([]);
+    expect(stateOf(await update('node', { fingerprint: removed.fingerprint, ...added }))).toBe('DONE');
+    const after = await read('node');
+    expect(after.accessConfigs).toEqual(before.accessConfigs);
+    expect(after.ipv6AccessConfigs).toMatchObject([{ externalIpv6: address, type: 'DIRECT_IPV6' }]);
+  });
+
+  test('may be named by its URL', async () => {
+    gce.emulator.insertInstance({ name: 'node' });
+    const { address } = gce.emulator.reserveAddress({ name: 'a', ipVersion: 'IPV6' });
+    const { fingerprint } = await read('node');
+    const url = `https://www.googleapis.com/compute/v1/projects/${project}/regions/${region}/addresses/a`;
+    await update('node', { fingerprint, stackType: 'IPV4_IPV6', ipv6AccessConfigs: [six(url)] });
+    expect(await read('node')).toMatchObject({ ipv6AccessConfigs: [{ externalIpv6: address }] });
+    expect(staticOnes('node')).toContainEqual(['DIRECT_IPV6', 'a']);
+  });
+
+  test('with the switch, takes the place of an ephemeral one by access configs', async () => {
+    gce.emulator.configure({ ipv6AccessConfigCalls: 'served' });
     gce.emulator.insertInstance({ name: 'node', stackType: 'IPV4_IPV6' });
     const { address } = gce.emulator.reserveAddress({ name: 'a', ipVersion: 'IPV6' });
     const before = await read('node');
@@ -82,6 +111,7 @@ describe('an external IPv6 address', () => {
   });
 
   test('needs a dual stack, its own subnetwork, a /96 and the premium tier', async () => {
+    gce.emulator.configure({ ipv6AccessConfigCalls: 'served' });
     gce.emulator.insertInstance({ name: 'four' });
     gce.emulator.insertInstance({ name: 'dual', stackType: 'IPV4_IPV6' });
     await gce.remove('dual', 'external-ipv6');
@@ -113,10 +143,9 @@ describe('the stack type', () => {
     );
     const { fingerprint: fresh } = await read('node');
     expect(stateOf(await update('node', { stackType: 'IPV4_IPV6', fingerprint: fresh }))).toBe('DONE');
-    expect(await read('node')).toMatchObject({
-      stackType: 'IPV4_IPV6',
-      ipv6AccessConfigs: [{ type: 'DIRECT_IPV6', name: 'External IPv6' }],
-    });
+    const dual = await read('node');
+    // No access config was asked for, so there is no external IPv6.
+    expect([dual.stackType, dual.ipv6AccessConfigs ?? []]).toEqual(['IPV4_IPV6', []]);
   });
 
   test('can come with a static address, and goes with it', async () => {
@@ -144,6 +173,20 @@ describe('the stack type', () => {
     });
     expect(stateOf(refused)).toBe('IP_IN_USE_BY_ANOTHER_RESOURCE');
     expect(await read('node')).toMatchObject({ stackType: 'IPV4_ONLY', fingerprint });
+  });
+
+  test('of an IPv6-only interface stays, and such a one has no IPv4', async () => {
+    gce.emulator.insertInstance({ name: 'node', stackType: 'IPV6_ONLY' });
+    gce.emulator.insertInstance({ name: 'four' });
+    const { fingerprint, ...six } = await read('node');
+    expect(six).toMatchObject({ stackType: 'IPV6_ONLY', ipv6AccessConfigs: [{ name: 'external-ipv6' }] });
+    expect(six.accessConfigs ?? []).toEqual([]);
+    expect(await outcomeOf(update('node', { fingerprint, stackType: 'IPV4_IPV6' }))).toBe('400 invalid');
+    expect(await outcomeOf(gce.add('node', {}))).toBe('400 invalid');
+    const { fingerprint: other } = await read('four');
+    expect(await outcomeOf(update('four', { fingerprint: other, stackType: 'IPV6_ONLY' }))).toBe(
+      '400 invalid',
+    );
   });
 
   test('is all that this method changes', async () => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { awsIpv6Permissions, awsPermissions } from '../../clouds/aws/permissions.ts';
-import { gcpPermissions, gcpStackTypePermissions } from '../../clouds/gcp/permissions.ts';
+import { gcpPermissions, gcpIpv6Permissions } from '../../clouds/gcp/permissions.ts';
 import { findOnPath } from '../../sandbox/tools/command.ts';
 import { type HclBlock, readHcl } from '../../sandbox/tools/hcl-reader.ts';
 import { blocksOf, findMistakes, type TerraformModule } from './terraform-modules.ts';
@@ -138,7 +138,7 @@ describe('the permissions are those of the calls', () => {
 
   test.each([
     ['permissions', gcpPermissions],
-    ['stack_type_permissions', gcpStackTypePermissions],
+    ['ipv6_permissions', gcpIpv6Permissions],
   ])('Google Cloud: %s', (name, permissions) => {
     const [locals] = blocksOf(moduleIn(gcpIam), 'locals');
     expect(locals?.body.attributes[name]?.value).toEqual(Object.keys(permissions));
@@ -147,9 +147,9 @@ describe('the permissions are those of the calls', () => {
   test('Google Cloud: the role has these and no others', () => {
     const role = blockOf(gcpIam, 'resource', 'google_project_iam_custom_role', 'worker');
     expect(role.body.attributes['permissions']?.references).toEqual([
+      'local.ipv6_permissions',
       'local.permissions',
-      'local.stack_type_permissions',
-      'var.ipv6_on_ipv4_nodes',
+      'var.ipv6',
     ]);
     const members = blocksOf(moduleIn(gcpIam), 'resource').filter(({ labels }) =>
       /_iam_/.test(labels[0] ?? ''),

@@ -115,7 +115,7 @@ describe('listAddresses', () => {
 describe('associate', () => {
   test('names the address and the primary interface', async () => {
     answers['AssignIpv6Addresses'] = () =>
-      '<AssignIpv6AddressesResponse><networkInterfaceId>eni-0</networkInterfaceId></AssignIpv6AddressesResponse>';
+      `<AssignIpv6AddressesResponse><networkInterfaceId>eni-0</networkInterfaceId><assignedIpv6Addresses><item>${ip}</item></assignedIpv6Addresses></AssignIpv6AddressesResponse>`;
     expect(await provider.associate(ref, address)).toEqual({
       id: `eni-0/${ip}`,
       instanceId: ref.id,
@@ -147,10 +147,10 @@ describe('associate', () => {
     },
   );
 
-  test('another refusal stays what it is where nobody has the address', async () => {
+  test('another refusal is tried again where nobody has the address, with EC2’s code', async () => {
     answers['AssignIpv6Addresses'] = () => refusal('InvalidParameterValue');
     await expect(provider.associate(ref, address)).rejects.toMatchObject({
-      kind: 'Invalid',
+      kind: 'Unavailable',
       code: 'InvalidParameterValue',
     });
   });

@@ -77,6 +77,26 @@ describe('findInstance', () => {
     });
   });
 
+  test('the primary interface is that of network card 0, and none that is for EFA alone', async () => {
+    const card = (index: number, networkCard: number, type = 'interface') =>
+      networkInterface(index, `<interfaceType>${type}</interfaceType>`).replace(
+        /<deviceIndex>\d+<\/deviceIndex>/,
+        `<deviceIndex>0</deviceIndex><networkCardIndex>${networkCard}</networkCardIndex>`,
+      );
+    answers = {
+      DescribeInstances: () => reservations(instance(card(2, 0, 'efa-only') + card(1, 1) + card(0, 0))),
+    };
+    expect(await provider.findInstance(ref)).toMatchObject({ networkInterfaceId: 'eni-0' });
+  });
+
+  test('an instance that its providerID names without a zone is found, and its zone told', async () => {
+    answers = { DescribeInstances: () => reservations(instance(networkInterface(0))) };
+    expect(await provider.findInstance({ ...ref, zone: '' })).toMatchObject({
+      id: ref.id,
+      zone: 'eu-west-1a',
+    });
+  });
+
   test('all pages are read', async () => {
     answers = {
       DescribeInstances: (request) =>
@@ -94,6 +114,30 @@ describe('findInstance', () => {
     answers = { DescribeInstances: () => reservations(instance('', 'terminated')) };
     expect(await provider.findInstance(ref)).toMatchObject({ alive: false, networkInterfaceId: '' });
   });
+});
+
+describe('listAddresses', () => {
+  test.each(['customerOwnedIp', 'carrierIp'])(
+    'an address with a %s and no public IP is left out and told once; the others are served',
+    async (field) => {
+      const left: unknown[] = [];
+      const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      const account = '123456789012';
+      const odd = createAwsProvider({
+        region: 'eu-west-1',
+        account,
+        endpoint,
+        batchWindowMs: 0,
+        onLeftOut: (it) => left.push(it),
+      });
+      const item = `<item><allocationId>eipalloc-0dd</allocationId><domain>vpc</domain><${field}>10.1.0.1</${field}></item>`;
+      answers = { DescribeAddresses: () => addresses(item + elasticIp('')) };
+      expect((await odd.listAddresses(query)).map(({ id }) => id)).toEqual([address.id]);
+      expect((await odd.listAddresses(query)).map(({ id }) => id)).toEqual([address.id]);
+      expect(left).toEqual([{ ids: ['eipalloc-0dd'], why: expect.stringMatching(/no public/) }]);
+      odd.close();
+    },
+  );
 });
 
 describe('associate', () => {

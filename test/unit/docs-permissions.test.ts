@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { awsIpv6Permissions, awsPermissions } from '../../clouds/aws/permissions.ts';
-import { gcpPermissions, gcpStackTypePermissions } from '../../clouds/gcp/permissions.ts';
+import { gcpPermissions, gcpIpv6Permissions } from '../../clouds/gcp/permissions.ts';
 
 const page = readFileSync(fileURLToPath(new URL('../../docs/permissions.md', import.meta.url)), 'utf8');
 
@@ -90,7 +90,7 @@ describe('AWS', () => {
 describe('Google Cloud', () => {
   test.each([
     ['## Google Cloud', gcpPermissions],
-    ['### IPv6 on nodes that are IPv4 only', gcpStackTypePermissions],
+    ['### IPv6 pools on Google Cloud', gcpIpv6Permissions],
   ])(
     'the role under "%s" includes exactly the permissions of the calls, and explains each',
     (heading, permissions) => {

@@ -6,6 +6,7 @@ import { ManualClock } from '../../sandbox/cloud/clock.ts';
 import { GceError } from '../../sandbox/gce/gce-error.ts';
 import { GceProject } from '../../sandbox/gce/gce-project.ts';
 import { gceSwitchesOff } from '../../sandbox/gce/gce-switches.ts';
+import { fingerprintOf } from '../../sandbox/gce/project-state.ts';
 import { ProjectOwner } from '../../sandbox/gce/owner.ts';
 import { isCall, readCall } from '../../sandbox/gce/rest-service.ts';
 
@@ -27,7 +28,12 @@ function newWorld(operationMs: number): World {
     clock,
     random: () => 0.5,
     journal: new AssociationJournal(),
-    switches: { ...gceSwitchesOff, operationMs, operationJitterMs: operationMs },
+    switches: {
+      ...gceSwitchesOff,
+      ipv6AccessConfigCalls: 'served',
+      operationMs,
+      operationJitterMs: operationMs,
+    },
   });
   const owner = new ProjectOwner(project, 'europe-west1');
   owner.insertInstance({ name: 'one' });
@@ -77,7 +83,17 @@ const step: fc.Arbitrary<(world: World) => void> = fc.oneof(
     const stackType = dual ? 'IPV4_IPV6' : 'IPV4_ONLY';
     send(world, 'POST', `${ZONE}/instances`, {
       name,
-      networkInterfaces: [{ stackType, accessConfigs: [{}] }],
+      networkInterfaces: [{ stackType, accessConfigs: [{}], ...(dual ? { ipv6AccessConfigs: [{}] } : {}) }],
+    });
+  }),
+  fc.record({ node, dual: fc.boolean(), address }).map((wanted) => (world: World) => {
+    const nic = world.project.state.instances.get(`europe-west1-b/${wanted.node}`)?.networkInterfaces[0];
+    const ip = world.owner.addresses().find(({ name }) => name === wanted.address)?.address;
+    const ipv6AccessConfigs = wanted.address === 'six' ? [{ externalIpv6: ip }] : [{}];
+    const path = `${ZONE}/instances/${wanted.node}/updateNetworkInterface?networkInterface=nic0`;
+    send(world, 'PATCH', path, {
+      fingerprint: nic === undefined ? 'x' : fingerprintOf(nic),
+      ...(wanted.dual ? { stackType: 'IPV4_IPV6', ipv6AccessConfigs } : { stackType: 'IPV4_ONLY' }),
     });
   }),
   fc.record({ node, address }).map((wanted) => (world: World) => {

@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { operationError, toCloudError } from '../../clouds/gcp/errors.ts';
 import { createGcpProvider, type GcpProviderOptions } from '../../clouds/gcp/gcp-provider.ts';
-import { gcpPermissions, gcpStackTypePermissions, permissionsOf } from '../../clouds/gcp/permissions.ts';
+import { gcpPermissions, gcpIpv6Permissions, permissionsOf } from '../../clouds/gcp/permissions.ts';
 import { openProvider } from '../../clouds/registry.ts';
 import type { CloudCallEvent, CloudProvider } from '../../clouds/provider.ts';
 
@@ -283,6 +283,6 @@ test('each permission is known by the call that needs it', () => {
     'compute.subnetworks.useExternalIp',
   ]);
   expect(permissionsOf('compute.zoneOperations.wait')).toEqual(['compute.zoneOperations.get']);
-  const all = Object.keys({ ...gcpPermissions, ...gcpStackTypePermissions });
+  const all = Object.keys({ ...gcpPermissions, ...gcpIpv6Permissions });
   expect(new Set(all).size).toBe(all.length);
 });

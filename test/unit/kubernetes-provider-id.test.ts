@@ -6,6 +6,10 @@ test.each([
     'aws:///eu-west-1a/i-0123456789abcdef0',
     { provider: 'aws', id: 'i-0123456789abcdef0', zone: 'eu-west-1a' },
   ],
+  // The cloud controller managers accept these too.
+  ['aws:////i-0123456789abcdef0', { provider: 'aws', id: 'i-0123456789abcdef0', zone: '' }],
+  ['i-0123456789abcdef0', { provider: 'aws', id: 'i-0123456789abcdef0', zone: '' }],
+  ['gce://p/europe-west1-ai1a/n', { provider: 'gcp', id: 'n', zone: 'europe-west1-ai1a', account: 'p' }],
   ['aws://x/us-west-2-lax-1a/i-0a', { provider: 'aws', id: 'i-0a', zone: 'us-west-2-lax-1a' }],
   [
     'gce://project/europe-west1-b/node-1',

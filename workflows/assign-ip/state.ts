@@ -7,7 +7,14 @@
  * family's address.
  */
 import type { NodeRequest } from '../../activities/contract.ts';
-import type { AddressQuery, AddressRef, Family, Instance, InstanceRef } from '../../model/address.ts';
+import {
+  type AddressQuery,
+  type AddressRef,
+  type Family,
+  type Instance,
+  type InstanceRef,
+  instanceKey,
+} from '../../model/address.ts';
 import { formatScope, type Scope } from '../../model/scope.ts';
 import type { Selection } from '../../model/selection.ts';
 import type { PoolSpec } from '../../model/settings.ts';
@@ -426,9 +433,9 @@ export function wishOf({ wanted, pins, nodePins }: NodeState, family: Family): s
   return wanted[family] ?? pins[family] ?? nodePins[family];
 }
 
-/** The name of a GCE instance is unique in its zone only. */
+/** By what is unique in the scope: a Node of AWS may name its instance without the zone. */
 export function isSameInstance(a: InstanceRef, b: InstanceRef): boolean {
-  return a.id === b.id && a.zone === b.zone;
+  return a.provider === b.provider && instanceKey(a) === instanceKey(b);
 }
 
 export function refOf({ provider, id, zone }: InstanceRef): InstanceRef {

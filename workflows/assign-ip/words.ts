@@ -32,7 +32,8 @@ export function throttled({ name }: Pool, error: string | undefined): string {
 }
 
 export function poolEmpty({ name }: Pool, { family, filter, subnet }: AddressQuery, size: number): Notice {
-  const where = subnet === undefined ? '' : ` in subnet ${subnet}, which alone can serve this node`;
+  const place = family === 'ipv6' ? 'subnet' : 'network border group';
+  const where = subnet === undefined ? '' : ` in ${place} ${subnet}, which alone can serve this node`;
   const found = size === 0 ? `nothing matches its filter${where}` : `${size} of ${size} are in use${where}`;
   return {
     type: 'Warning',

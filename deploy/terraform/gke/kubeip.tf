@@ -25,12 +25,11 @@ locals {
 module "worker_role" {
   source = "../modules/gcp-iam"
 
-  project_id = var.project_id
-  role_id    = replace("${var.cluster_name}_kubeip", "-", "_")
-  # The nodes of an IPv4 cluster are IPv4 only, also in a dual-stack subnetwork.
-  ipv6_on_ipv4_nodes = var.ipv6_support
-  namespace          = local.namespace
-  service_account    = local.service_account
+  project_id      = var.project_id
+  role_id         = replace("${var.cluster_name}_kubeip", "-", "_")
+  ipv6            = var.ipv6_support
+  namespace       = local.namespace
+  service_account = local.service_account
 }
 
 resource "helm_release" "kubeip" {

@@ -31,17 +31,17 @@ const allocate: Ec2Action = {
     const domain = parameters.string('Domain') ?? 'vpc';
     if (domain !== 'vpc') throw invalidValue('domain', domain, 'The domain must be vpc.');
     const group = parameters.string('NetworkBorderGroup') ?? region.region;
-    if (group !== region.region) {
-      throw invalidValue('networkBorderGroup', group, `The emulator has ${region.region} only.`);
+    if (!/^(?:-[a-z]{3}-\d)?$/.test(group.slice(region.region.length)) || !group.startsWith(region.region)) {
+      throw invalidValue('networkBorderGroup', group, `It is none of region ${region.region}.`);
     }
     const tags = readTagSpecifications(parameters, ['elastic-ip'])('elastic-ip');
-    const { publicIp, allocationId } = allocateAddress(account, region, tags, 'api');
+    const { publicIp, allocationId } = allocateAddress(account, region, tags, 'api', group);
     return {
       publicIp,
       allocationId,
       domain,
       publicIpv4Pool: 'amazon',
-      networkBorderGroup: region.region,
+      networkBorderGroup: group,
     };
   },
 };
@@ -57,7 +57,7 @@ const release: Ec2Action = {
     );
     const group = parameters.string('NetworkBorderGroup') ?? region.region;
     const address = findAddress(region, allocationId);
-    if (group !== region.region) {
+    if (group !== (address.networkBorderGroup ?? region.region)) {
       throw new Ec2Error('InvalidAddress.NotFound', `Address '${address.publicIp}' not found in ${group}.`);
     }
     releaseAddress(account, region, address, 'api');
@@ -115,6 +115,12 @@ const disassociate: Ec2Action = {
       // "This is an idempotent operation" (DisassociateAddress, Amazon EC2 API Reference): once more is no error.
       if (region.formerAssociations.has(associationId)) return done;
       throw notFound('association', [associationId]);
+    }
+    if (account.switches.publicDnsNames) {
+      throw new Ec2Error(
+        'OperationNotPermitted',
+        'The last public IPv4 address of a network interface with a public DNS name cannot be disassociated.',
+      );
     }
     disassociateAddress(account, region, findAddress(region, allocationId), 'disassociated', 'api');
     return done;

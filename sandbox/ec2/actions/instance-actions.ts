@@ -1,8 +1,8 @@
-/** DescribeInstances and TerminateInstances; RunInstances has a file of its own. */
+/** DescribeInstances, StartInstances, StopInstances and TerminateInstances; RunInstances has a file of its own. */
 import { Ec2Error, missingParameter } from '../ec2-error.ts';
 import { instanceFilters } from '../filter-fields.ts';
 import { compileFilters, FILTER_PARAMETERS, hasFilters } from '../filters.ts';
-import { findInstance, terminateInstance } from '../instances.ts';
+import { findInstance, startInstance, stopInstance, terminateInstance } from '../instances.ts';
 import { cutPage, PAGE_PARAMETERS } from '../pages.ts';
 import type { Parameters } from '../parameters.ts';
 import { items } from '../query-xml.ts';
@@ -59,9 +59,36 @@ const terminate: Ec2Action = {
   },
 };
 
+/** @param change stops or starts one instance, and throws Ec2Error where it cannot be */
+function stateAction(parameters: readonly string[], change: typeof stopInstance): Ec2Action {
+  return {
+    mutating: true,
+    parameters: ['InstanceId.N', ...parameters],
+    run({ account, region, parameters: given }) {
+      const ids = [...new Set(given.list('InstanceId'))];
+      if (ids.length === 0) throw missingParameter('InstanceId');
+      for (const id of ids) checkId('instance', id);
+      const missing = ids.filter((id) => !region.instances.has(id));
+      if (missing.length > 0) throw notFound('instance', missing);
+      const changes = ids.map((instanceId) => {
+        const before = stateOf(findInstance(region, instanceId), account.clock.now());
+        change(account, region, instanceId);
+        return {
+          instanceId,
+          currentState: renderInstanceState(stateOf(findInstance(region, instanceId), account.clock.now())),
+          previousState: renderInstanceState(before),
+        };
+      });
+      return { instancesSet: items(changes) };
+    },
+  };
+}
+
 export const instanceActions: Readonly<Record<string, Ec2Action>> = {
   DescribeInstances: describe,
   RunInstances: runInstances,
+  StartInstances: stateAction([], startInstance),
+  StopInstances: stateAction(['Force', 'Hibernate', 'SkipOsShutdown'], stopInstance),
   TerminateInstances: terminate,
 };
 

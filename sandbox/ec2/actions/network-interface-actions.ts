@@ -152,6 +152,12 @@ function readInterface(region: RegionState, parameters: Parameters): NetworkInte
 function namedInterfaces(view: RegionView, parameters: Parameters): NetworkInterfaceRecord[] {
   const ids = [...new Set(parameters.list('NetworkInterfaceId'))];
   if (ids.length === 0) return [...view.networkInterfaces.values()];
+  if (parameters.string('MaxResults') !== undefined) {
+    throw new Ec2Error(
+      'InvalidParameterCombination',
+      'The parameter networkInterfaceIds cannot be used with the parameter maxResults',
+    );
+  }
   for (const id of ids) checkId('network-interface', id);
   const missing = ids.filter((id) => !view.networkInterfaces.has(id));
   if (missing.length > 0) throw notFound('network-interface', missing);

@@ -3,6 +3,7 @@ import {
   addAccessConfig,
   checkAccessConfig,
   checkAccessConfigUpdate,
+  checkIsIpv4,
   deleteAccessConfig,
   updateAccessConfig,
 } from '../access-configs.ts';
@@ -10,6 +11,7 @@ import { readAccessConfig, readInstance, readInterfaceUpdate } from '../bodies.t
 import {
   checkInstanceRequest,
   checkReady,
+  checkStackTypeChange,
   createInstance,
   findInstance,
   instancePath,
@@ -123,6 +125,7 @@ export const instanceMethods: Readonly<Record<string, GceMethod>> = {
       changeInterface(call, (instance, nic) => {
         const { project } = call;
         const request = readAccessConfig(call.body);
+        checkIsIpv4(project, request, 'resource.type', request.type);
         checkAccessConfig(project, instance.zone, findInterface(instance, nic), request);
         return (present) => addAccessConfig(project, present, nic, request, 'api');
       }),
@@ -134,8 +137,10 @@ export const instanceMethods: Readonly<Record<string, GceMethod>> = {
     query: ['accessConfig', 'networkInterface', 'requestId'],
     mutating: true,
     run: (call) =>
-      changeInterface(call, (_, nic) => {
+      changeInterface(call, (instance, nic) => {
         const name = requiredParameter('accessConfig', call.query.get('accessConfig'));
+        const config = findInterface(instance, nic).accessConfigs.find((one) => one.name === name);
+        checkIsIpv4(call.project, config, 'accessConfig', name);
         return (present) => deleteAccessConfig(call.project, present, nic, name, 'api');
       }),
   },
@@ -158,21 +163,30 @@ export const instanceMethods: Readonly<Record<string, GceMethod>> = {
     path: `${ITEM}/updateNetworkInterface`,
     query: ['networkInterface', 'requestId'],
     mutating: true,
-    permissions: () => ['subnetworks.use'],
+    permissions: ({ body }) => ['subnetworks.use', ...ipv6Permissions(body)],
     run: (call) =>
       changeInterface(call, (instance, nic) => {
         const { project } = call;
         const { fingerprint, stackType, ipv6 } = readInterfaceUpdate(call.body);
-        checkFingerprint(findInterface(instance, nic), fingerprint);
+        const present = findInterface(instance, nic);
+        checkFingerprint(present, fingerprint);
+        if (stackType !== undefined) checkStackTypeChange(present, stackType);
         if (ipv6 !== undefined && stackType !== undefined) {
-          checkAccessConfig(project, instance.zone, { ...findInterface(instance, nic), stackType }, ipv6);
+          checkAccessConfig(project, instance.zone, { ...present, stackType }, ipv6);
         }
-        return (present) => {
-          if (stackType !== undefined) setStackType(project, present, nic, stackType, ipv6, 'api');
+        return (later) => {
+          if (stackType !== undefined) setStackType(project, later, nic, stackType, ipv6, 'api');
         };
       }),
   },
 };
+
+/** An external address of an interface takes the same permissions by whichever call it comes. */
+function ipv6Permissions(body: unknown): string[] {
+  const { ipv6AccessConfigs } = (body ?? {}) as { ipv6AccessConfigs?: unknown };
+  if (!Array.isArray(ipv6AccessConfigs) || ipv6AccessConfigs.length === 0) return [];
+  return ['subnetworks.useExternalIp', ...(ipv6AccessConfigs.some(namesAddress) ? ['addresses.use'] : [])];
+}
 
 function namesAddress(body: unknown): boolean {
   const { natIP, externalIpv6 } = (body ?? {}) as { natIP?: unknown; externalIpv6?: unknown };

@@ -11,7 +11,7 @@ locals {
     "compute.subnetworks.useExternalIp",
     "compute.zoneOperations.get",
   ]
-  stack_type_permissions = [
+  ipv6_permissions = [
     "compute.instances.updateNetworkInterface",
     "compute.subnetworks.use",
   ]
@@ -29,7 +29,7 @@ resource "google_project_iam_custom_role" "worker" {
   title       = "kubeip-temporal"
   description = "Gives reserved external addresses to the nodes of a cluster, and takes them back."
   stage       = "GA"
-  permissions = concat(local.permissions, var.ipv6_on_ipv4_nodes ? local.stack_type_permissions : [])
+  permissions = concat(local.permissions, var.ipv6 ? local.ipv6_permissions : [])
 }
 
 # Workload Identity Federation for GKE: the Kubernetes ServiceAccount itself has the role, without a key and without a Google one.

@@ -19,8 +19,8 @@ variable "role_id" {
   }
 }
 
-variable "ipv6_on_ipv4_nodes" {
-  description = "Whether IPv6 pools serve nodes whose interface is IPv4 only: their stack type is changed then. Dual-stack nodes need nothing more."
+variable "ipv6" {
+  description = "Whether there are IPv6 pools: an external IPv6 address comes and goes with the stack type of the node's interface."
   type        = bool
   default     = false
 }
