@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createCommand } from '../program/run-program.ts';
 import {
   addressName,
+  allowlistFormats,
   duration,
   type GlobalOptions,
   outputFormats,
@@ -130,6 +131,32 @@ function addLooking(program: Command, inSession: InSession): void {
     )
     .addHelpText('after', examples('kubeip pools', 'kubeip pools --price 0.0036 -o json'))
     .action(inSession(async () => (await import('./commands/pools.ts')).pools));
+
+  withTimeout(
+    program
+      .command('allowlist')
+      .description('Every address of a pool, free or not, for whoever must let its nodes in.'),
+    '2m',
+  )
+    .argument('[pool]', 'name of the pool; without it all pools', poolName)
+    .addOption(
+      new Option('-o, --output <format>', 'how the answer is written')
+        .choices(allowlistFormats)
+        .default('text'),
+    )
+    .option('-w, --watch', 'write what comes and what goes, until Ctrl-C (text, json)')
+    .addOption(
+      new Option('--interval <duration>', 'how often with --watch').argParser(duration).default(60_000, '1m'),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'kubeip allowlist public',
+        'kubeip allowlist -o terraform > kubeip-allowlist.tf',
+        'kubeip allowlist public --watch',
+      ),
+    )
+    .action(inSession(async () => (await import('./commands/allowlist.ts')).allowlist));
 
   withTimeout(
     withOutput(
