@@ -19,12 +19,12 @@ import { auditScopes } from './audit.ts';
 const ASKED_AT_ONCE = 20;
 
 /** As the clouds' price lists count a month. */
-const HOURS_A_MONTH = 730;
+export const HOURS_A_MONTH = 730;
 /**
  * Dollars an hour for a public IPv4 address that nobody uses: "Amazon VPC pricing", public IPv4 addresses; "VPC network pricing",
  * static external addresses that are not used. Both clouds give IPv6 addresses for nothing.
  */
-const IDLE_PRICE = { aws: 0.005, gcp: 0.01 } as const;
+export const IDLE_PRICE = { aws: 0.005, gcp: 0.01 } as const;
 
 export interface PoolsOptions {
   readonly output: OutputFormat;

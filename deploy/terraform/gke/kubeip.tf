@@ -27,6 +27,10 @@ module "worker_role" {
 
   project_id = var.project_id
   role_id    = replace("${var.cluster_name}_kubeip", "-", "_")
+  # GKE names instances after cluster and pool.
+  instance_name_prefix = "gke-${substr(var.cluster_name, 0, 20)}"
+  # Its workload identity pool comes with the cluster.
+  cluster_id = google_container_cluster.this.id
   # The nodes of an IPv4 cluster are IPv4 only, also in a dual-stack subnetwork.
   ipv6_on_ipv4_nodes = var.ipv6_support
   namespace          = local.namespace
