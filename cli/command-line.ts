@@ -14,6 +14,7 @@ import {
   withOutput,
   withTimeout,
 } from './options.ts';
+import type { MigrateOptions } from './commands/migrate.ts';
 import type { Session } from './session.ts';
 
 const phases = [
@@ -38,7 +39,7 @@ Exit codes:
                                          130  interrupted by Ctrl-C or SIGTERM
 
 The connection to Temporal comes from TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* or a profile of
-temporal.toml, as for every Temporal program. Nothing else is needed: no credentials of a cloud, no kubeconfig.`;
+temporal.toml, as for every Temporal program. Nothing else is needed: no credentials of a cloud, and a kubeconfig only by \`migrate check\`.`;
 
 type NodeCommand = 'assign' | 'move' | 'pin' | 'unpin';
 
@@ -74,6 +75,7 @@ export function createCommandLine(signal: AbortSignal): Command {
   addLock(program, inSession);
   addCluster(program, inSession);
   addConfig(program);
+  addMigrate(program);
   return program;
 }
 
@@ -325,6 +327,25 @@ function addConfig(program: Command): void {
     .description('Print the JSON Schema of the file, for editors.')
     .addHelpText('after', examples('kubeip config schema > kubeip.schema.json'))
     .action(async () => (await import('./commands/config.ts')).printSchema());
+}
+
+function addMigrate(program: Command): void {
+  const migrate = program.command('migrate').description('Come from KubeIP v2.');
+  migrate
+    .command('check')
+    .description(
+      'Read KubeIP’s DaemonSet by your kubeconfig: the equal configuration, and what differs. Changes nothing.',
+    )
+    .addOption(
+      new Option('-o, --output <format>', 'yaml: the configuration; json: all of it')
+        .choices(['yaml', 'json'])
+        .default('yaml'),
+    )
+    .addHelpText('after', examples('kubeip migrate check --cluster prod > kubeip.yaml'))
+    .action(async (_options: unknown, command: Command) => {
+      const { checkMigration } = await import('./commands/migrate.ts');
+      await checkMigration(command.optsWithGlobals<MigrateOptions>());
+    });
 }
 
 function examples(...lines: readonly string[]): string {

@@ -69,7 +69,7 @@ export const suites: readonly Suite[] = [
       'The programs and workflows against a real Temporal server, a real Kubernetes API and the emulators; the emulators against real clients.',
     tools: [...servers, 'temporal-oldest'],
     plays: [...programs, ...world, 'demo/', 'bench/', 'deploy/', 'docs/'],
-    borrows: ['alerts', 'cli', 'crash'],
+    borrows: ['alerts', 'cli', 'crash', 'unit'],
   },
   {
     name: 'crash',
