@@ -97,8 +97,8 @@ export const suites: readonly Suite[] = [
     name: 'helm',
     proves: 'The chart renders, is refused when it is wrong, and installs on a real Kubernetes API.',
     tools: [...servers, 'helm'],
-    plays: ['deploy/', 'config/', ...world],
-    borrows: [],
+    plays: ['deploy/', 'config/', 'docs/', ...world],
+    borrows: ['integration'],
   },
   {
     name: 'image',
