@@ -17,6 +17,7 @@ import { discover } from './discover.ts';
 import { ALSO_DENIED, withFailures } from './failures.ts';
 import { heirsOf } from './instance-claims.ts';
 import { inspectNodes } from './inspect-nodes.ts';
+import { listNetworks } from './list-networks.ts';
 import { publishOnNode } from './publish.ts';
 import { survey } from './survey.ts';
 import { weighRelease } from './weigh-release.ts';
@@ -84,6 +85,9 @@ export function createClusterActivities(options: ClusterActivityDependencies): C
           'published on the Node',
         );
       }, ALSO_DENIED),
+
+    // Reads only.
+    listNetworks: ({ pool }) => withFailures(() => listNetworks(dependencies, pool)),
 
     // Reads only.
     survey: ({ scope }) =>

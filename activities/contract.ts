@@ -24,6 +24,7 @@ import type {
   PoolSize,
   PublishedState,
 } from '../workflows/messages.ts';
+import type { PoolNetworks } from '../workflows/reports.ts';
 import type { ClusterInspections, ScopeInspections } from './inspect-contract.ts';
 
 /** What `discover` found out about a Node. `node.uid` is the uid it has now. */
@@ -158,6 +159,13 @@ export interface ClusterActivities extends ClusterInspections {
    * @throws ApplicationFailure `WrongCluster` if the worker's cluster is not the one that the name stands for
    */
   survey(input: { scope: Scope }): Promise<Survey>;
+
+  /**
+   * Lists the networks that hold every address of the cluster's pools, or of one of them. Reads only, so a second run is harmless.
+   *
+   * @param input `pool`: absent: all
+   */
+  listNetworks(input: { pool?: string }): Promise<PoolNetworks[]>;
 }
 
 /** What an audit saw. */

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander';
 import { createCommand } from '../program/run-program.ts';
 import {
   addressName,
+  allowlistFormats,
   duration,
   type GlobalOptions,
   outputFormats,
@@ -13,6 +14,7 @@ import {
   withOutput,
   withTimeout,
 } from './options.ts';
+import type { MigrateOptions } from './commands/migrate.ts';
 import type { Session } from './session.ts';
 
 const phases = [
@@ -37,7 +39,7 @@ Exit codes:
                                          130  interrupted by Ctrl-C or SIGTERM
 
 The connection to Temporal comes from TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE, TEMPORAL_API_KEY, TEMPORAL_TLS_* or a profile of
-temporal.toml, as for every Temporal program. Nothing else is needed: no credentials of a cloud, no kubeconfig.`;
+temporal.toml, as for every Temporal program. Nothing else is needed: no credentials of a cloud, and a kubeconfig only by \`migrate check\`.`;
 
 type NodeCommand = 'assign' | 'move' | 'pin' | 'unpin';
 
@@ -73,6 +75,7 @@ export function createCommandLine(signal: AbortSignal): Command {
   addLock(program, inSession);
   addCluster(program, inSession);
   addConfig(program);
+  addMigrate(program);
   return program;
 }
 
@@ -131,6 +134,32 @@ function addLooking(program: Command, inSession: InSession): void {
     )
     .addHelpText('after', examples('kubeip pools', 'kubeip pools --price 0.0036 -o json'))
     .action(inSession(async () => (await import('./commands/pools.ts')).pools));
+
+  withTimeout(
+    program
+      .command('allowlist')
+      .description('Every address of a pool, free or not, for whoever must let its nodes in.'),
+    '2m',
+  )
+    .argument('[pool]', 'name of the pool; without it all pools', poolName)
+    .addOption(
+      new Option('-o, --output <format>', 'how the answer is written')
+        .choices(allowlistFormats)
+        .default('text'),
+    )
+    .option('-w, --watch', 'write what comes and what goes, until Ctrl-C (text, json)')
+    .addOption(
+      new Option('--interval <duration>', 'how often with --watch').argParser(duration).default(60_000, '1m'),
+    )
+    .addHelpText(
+      'after',
+      examples(
+        'kubeip allowlist public',
+        'kubeip allowlist -o terraform > kubeip-allowlist.tf',
+        'kubeip allowlist public --watch',
+      ),
+    )
+    .action(inSession(async () => (await import('./commands/allowlist.ts')).allowlist));
 
   withTimeout(
     withOutput(
@@ -299,6 +328,25 @@ function addConfig(program: Command): void {
     .description('Print the JSON Schema of the file, for editors.')
     .addHelpText('after', examples('kubeip config schema > kubeip.schema.json'))
     .action(async () => (await import('./commands/config.ts')).printSchema());
+}
+
+function addMigrate(program: Command): void {
+  const migrate = program.command('migrate').description('Come from KubeIP v2.');
+  migrate
+    .command('check')
+    .description(
+      'Read KubeIP’s DaemonSet by your kubeconfig: the equal configuration, and what differs. Changes nothing.',
+    )
+    .addOption(
+      new Option('-o, --output <format>', 'yaml: the configuration; json: all of it')
+        .choices(['yaml', 'json'])
+        .default('yaml'),
+    )
+    .addHelpText('after', examples('kubeip migrate check --cluster prod > kubeip.yaml'))
+    .action(async (_options: unknown, command: Command) => {
+      const { checkMigration } = await import('./commands/migrate.ts');
+      await checkMigration(command.optsWithGlobals<MigrateOptions>());
+    });
 }
 
 function examples(...lines: readonly string[]): string {

@@ -19,6 +19,9 @@ export interface TimeoutOption {
 export const outputFormats = ['table', 'wide', 'json', 'yaml'] as const;
 export type OutputFormat = (typeof outputFormats)[number];
 
+export const allowlistFormats = ['text', 'json', 'csv', 'terraform'] as const;
+export type AllowlistFormat = (typeof allowlistFormats)[number];
+
 export interface OutputOption {
   readonly output: OutputFormat;
 }

@@ -44,6 +44,13 @@ export interface CloudProvider {
   listAddresses(query: AddressQuery, options?: ListOptions): Promise<Address[]>;
 
   /**
+   * The networks, in CIDR notation, that together hold every address of a pool and nothing else: what a firewall must let in for
+   * its nodes to be known by their addresses. Of a large range (IPv6 on EC2) it is the range, which {@link listAddresses} cuts.
+   * Reads only.
+   */
+  listNetworks(query: AddressQuery): Promise<string[]>;
+
+  /**
    * Associates the address with the instance's primary interface.
    *
    * Reads the instance first: returns the present association if the instance already holds this address (so a

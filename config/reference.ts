@@ -22,8 +22,8 @@ const moreAbout: Readonly<Record<string, string>> = {
   'pools[].orderBy': '#filter-and-order',
   'pools[].addresses': '#ipv4-and-ipv6',
   'pools[].require': 'ipv6.md#both-families',
-  'pools[].taintPolicy': 'failures.md',
-  'watcher.failureCooldown.initialInterval': 'failures.md#when-it-is-tried-again',
+  'pools[].taintPolicy': 'operations.md#a-node-failed',
+  'watcher.failureCooldown.initialInterval': 'operations.md#when-it-is-tried-again',
   'audit.enabled': 'audit.md',
 };
 

@@ -23,6 +23,9 @@ const kinds: Readonly<Record<KubernetesAction['resource'], string>> = {
   events: 'Event',
   namespaces: 'Namespace',
   selfsubjectaccessreviews: 'SelfSubjectAccessReview',
+  daemonsets: 'DaemonSet',
+  clusterroles: 'ClusterRole',
+  clusterrolebindings: 'ClusterRoleBinding',
 };
 /** They are answered and not stored: they have neither name nor uid. */
 const notStored: readonly KubernetesAction['resource'][] = ['selfsubjectaccessreviews'];

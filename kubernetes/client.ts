@@ -17,6 +17,7 @@ import {
   noAnswer,
   rootMessage,
 } from './errors.ts';
+import { runsFromSources } from '../program/origin.ts';
 
 /** The longest that one call may take, its answer included. Watches have their own limit. */
 const requestTimeoutMs = 15_000;
@@ -105,8 +106,8 @@ function loadKubeConfig(): KubeConfig {
   // What the client falls back to when it finds nothing at all.
   if (kubeConfig.getCurrentCluster()?.server === 'http://localhost:8080' && !process.env['KUBECONFIG']) {
     throw new KubernetesUnavailableError(
-      'No Kubernetes cluster is configured: set KUBECONFIG to a kubeconfig file, or run in a pod with a ServiceAccount.\n' +
-        'npm run sandbox starts a cluster to try with and prints its KUBECONFIG.',
+      'No Kubernetes cluster is configured: set KUBECONFIG to a kubeconfig file, or run in a pod with a ServiceAccount.' +
+        (runsFromSources ? '\nnpm run sandbox starts a cluster to try with and prints its KUBECONFIG.' : ''),
     );
   }
   return kubeConfig;

@@ -35,7 +35,14 @@ export class KubernetesUnavailableError extends Error {
 /** What was tried, in RBAC's words: `patch` on `nodes`. */
 export interface KubernetesAction {
   readonly verb: 'get' | 'list' | 'watch' | 'patch' | 'create';
-  readonly resource: 'nodes' | 'events' | 'namespaces' | 'selfsubjectaccessreviews';
+  readonly resource:
+    | 'nodes'
+    | 'events'
+    | 'namespaces'
+    | 'selfsubjectaccessreviews'
+    | 'daemonsets'
+    | 'clusterroles'
+    | 'clusterrolebindings';
   /** The object, where it is one. */
   readonly name?: string;
 }

@@ -126,3 +126,17 @@ export function viewNode(node: V1Node): NodeView {
 function viewTaint({ key, value, effect }: V1Taint): NodeTaint {
   return { key, effect, ...(value === undefined ? {} : { value }) };
 }
+
+/** A Node with the external addresses that the cloud controller wrote into its status. */
+export type NodeWithAddresses = NodeView & { readonly externalIps: readonly string[] };
+
+/** As {@link listNodes}, with addresses. */
+export async function listNodesWithAddresses(client: KubernetesClient): Promise<NodeWithAddresses[]> {
+  const keep = (node: V1Node): NodeWithAddresses => ({
+    ...viewNode(node),
+    externalIps: (node.status?.addresses ?? [])
+      .filter(({ type }) => type === 'ExternalIP')
+      .map(({ address }) => address),
+  });
+  return (await readPages(client, keep)).items;
+}

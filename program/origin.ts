@@ -4,6 +4,9 @@ import { basename } from 'node:path';
 /** False in the npm package and in the image: Node.js strips no types below node_modules. */
 export const runsFromSources = import.meta.filename.endsWith('.ts');
 
+/** What to start where there is no server: only a clone has a sandbox. */
+export const sandboxAdvice = runsFromSources ? 'npm run sandbox, or ' : '';
+
 /**
  * @param program `worker`, `watcher`
  * @returns how a person starts it, as help texts call it: `npm run worker --`, `kubeip-worker` where npm installed it,

@@ -5,6 +5,7 @@ import type { Logger } from './logger.ts';
 import { presentError } from './present-error.ts';
 import { listenForShutdown } from './shutdown.ts';
 import { visibleLines } from '../model/visible-text.ts';
+import { programVersion } from './version.ts';
 
 export interface ProgramContext {
   /** Aborted by SIGTERM or SIGINT. `main` is to return soon after; a second signal ends the process at once. */
@@ -75,6 +76,7 @@ export function createCommand(name: string, description: string): Command {
       'configuration file (default: KUBEIP_CONFIG, then the variables of KubeIP)',
     )
     .option('--debug', 'show stack traces')
+    .version(programVersion(), '-V, --version', 'print the version, and end')
     .configureOutput({ writeErr: (text) => void process.stderr.write(visibleLines(text)) })
     .showHelpAfterError('(--help shows what there is)')
     .exitOverride((error: CommanderError) => {

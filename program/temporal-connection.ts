@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, isGrpcServiceError, ServiceError, type ClientOptions } from '@temporalio/client';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnection } from '@temporalio/worker';
+import { sandboxAdvice } from './origin.ts';
 
 const defaultAddress = 'localhost:7233';
 const defaultNamespace = 'default';
@@ -217,7 +218,7 @@ function unreachable(
       `The address comes from ${target.addressSetting}.`,
       target.tls
         ? 'Start a server there or set TEMPORAL_ADDRESS. TLS is on (by TEMPORAL_TLS, TEMPORAL_API_KEY or the profile): if the server has none, set TEMPORAL_TLS=false.'
-        : 'Start a server (npm run sandbox, or temporal server start-dev), or set TEMPORAL_ADDRESS. TLS is off: if the server has it, set TEMPORAL_TLS=true.',
+        : `Start a server (${sandboxAdvice}temporal server start-dev), or set TEMPORAL_ADDRESS. TLS is off: if the server has it, set TEMPORAL_TLS=true.`,
     ].join('\n'),
     { cause },
   );

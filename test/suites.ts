@@ -77,7 +77,7 @@ export const suites: readonly Suite[] = [
       'The programs and workflows against a real Temporal server, a real Kubernetes API and the emulators; the emulators against real clients.',
     tools: [...servers, 'temporal-oldest'],
     plays: [...programs, ...world, 'demo/', 'bench/', 'deploy/', 'docs/'],
-    borrows: ['alerts', 'cli', 'crash'],
+    borrows: ['alerts', 'cli', 'crash', 'unit'],
   },
   {
     name: 'crash',
@@ -105,8 +105,8 @@ export const suites: readonly Suite[] = [
     name: 'helm',
     proves: 'The chart renders, is refused when it is wrong, and installs on a real Kubernetes API.',
     tools: [...servers, 'helm'],
-    plays: ['deploy/', 'config/', ...world],
-    borrows: [],
+    plays: ['deploy/', 'config/', 'docs/', ...world],
+    borrows: ['integration'],
   },
   {
     name: 'image',

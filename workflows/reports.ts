@@ -1,9 +1,27 @@
 /**
- * What PlanWorkflow and DiagnoseWorkflow are started with and what they answer: with messages.ts the public contract. Both are
+ * What AllowlistWorkflow, PlanWorkflow and DiagnoseWorkflow are started with and what they answer: with messages.ts the public contract. All are
  * started on the cluster's task queue, change nothing, and end by themselves.
  */
 import type { PermissionCheck } from '../model/permission-check.ts';
 import type { AddressRef, Family } from '../model/address.ts';
+
+// ---- AllowlistWorkflow ----
+
+export interface AllowlistInput {
+  readonly cluster: string;
+  /** Only this pool. */
+  readonly pool?: string;
+}
+
+/** The networks that hold every address of a pool's family, free or not. */
+export interface PoolNetworks {
+  readonly pool: string;
+  readonly family: Family;
+  /** `aws/123456789012/eu-west-1` */
+  readonly scope: string;
+  /** In CIDR notation, in order, each once. */
+  readonly networks: readonly string[];
+}
 
 // ---- PlanWorkflow ----
 
@@ -11,8 +29,8 @@ export interface PlanInput {
   readonly cluster: string;
 }
 
-/** The workflow id of a plan or a diagnosis that somebody starts: `plan/<cluster>/<key>`. */
-export function inspectionId(kind: 'plan' | 'diagnose', cluster: string, key: string): string {
+/** The workflow id of an inspection that a person starts: `plan/<cluster>/<key>`. */
+export function inspectionId(kind: 'allowlist' | 'plan' | 'diagnose', cluster: string, key: string): string {
   return `${kind}/${cluster}/${key}`;
 }
 

@@ -21,7 +21,7 @@ import { auditScopes } from './audit.ts';
 const ASKED_AT_ONCE = 20;
 
 /** As the clouds' price lists count a month. */
-const HOURS_A_MONTH = 730;
+export const HOURS_A_MONTH = 730;
 
 export interface PoolsOptions {
   readonly output: OutputFormat;

@@ -15,6 +15,8 @@ import type { FoundInstance } from './instances.ts';
 /** One family's part of {@link CloudProvider}. Queries have been validated, and are of the family. */
 export interface AddressFamily {
   list(query: AddressQuery, options?: ListOptions): Promise<Address[]>;
+  /** As {@link CloudProvider.listNetworks}. */
+  networks(query: AddressQuery): Promise<string[]>;
   read(query: AddressQuery, addressId: string): Promise<Address | undefined>;
   associate(ref: InstanceRef, address: AddressRef, options?: AssociateOptions): Promise<Association>;
   release(

@@ -73,6 +73,11 @@ class AwsProvider implements CloudProvider {
     return this.#families[query.family].list(query, options);
   }
 
+  async listNetworks(query: AddressQuery) {
+    this.validateQuery(query);
+    return this.#families[query.family].networks(query);
+  }
+
   async readAddress(query: AddressQuery, addressId: string) {
     this.validateQuery(query);
     return this.#families[query.family].read(query, addressId);

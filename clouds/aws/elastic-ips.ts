@@ -34,6 +34,10 @@ export class ElasticIps implements AddressFamily {
     return found.map(({ address }) => address);
   }
 
+  async networks(query: AddressQuery): Promise<string[]> {
+    return (await this.list(query)).map(({ ip }) => `${ip}/32`);
+  }
+
   async read(query: AddressQuery, addressId: string): Promise<Address | undefined> {
     return (await this.#addresses.read(query.filter, addressId))?.address;
   }

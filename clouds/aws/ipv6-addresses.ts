@@ -25,7 +25,14 @@ import { halfAnswer } from './client.ts';
 import { explainDenial } from './errors.ts';
 import { createIpv6HolderReader, ipv6Association, type Ipv6HolderReader } from './ipv6-holders.ts';
 import { createIpv6PoolReader, isInPool, type Ipv6PoolReader } from './ipv6-pools.ts';
-import { canonicalIpv6, contains, firstAddresses, formatIpv6, parseIpv6 } from './ipv6-range.ts';
+import {
+  canonicalIpv6,
+  contains,
+  firstAddresses,
+  formatIpv6,
+  formatIpv6Cidr,
+  parseIpv6,
+} from './ipv6-range.ts';
 import { isRefusal, lookAgain, unexplained } from '../refusal.ts';
 
 export class Ipv6Addresses implements AddressFamily {
@@ -51,6 +58,10 @@ export class Ipv6Addresses implements AddressFamily {
     return [...held, ...free]
       .sort((a, b) => (a < b ? -1 : 1))
       .map((address) => toAddress(formatIpv6(address), addresses.get(address)));
+  }
+
+  async networks({ filter, subnet }: AddressQuery): Promise<string[]> {
+    return (await this.#pools.pool({ filter, subnet })).ranges.map(formatIpv6Cidr);
   }
 
   async read(query: AddressQuery, addressId: string): Promise<Address | undefined> {

@@ -41,6 +41,12 @@ export function parseIpv6Cidr(text: string): Ipv6Range | undefined {
   return { first, last: first + size - 1n };
 }
 
+/** @param range a whole CIDR block */
+export function formatIpv6Cidr({ first, last }: Ipv6Range): string {
+  const hostBits = (last - first + 1n).toString(2).length - 1;
+  return `${formatIpv6(first)}/${128 - hostBits}`;
+}
+
 export function contains(range: Ipv6Range, address: bigint): boolean {
   return range.first <= address && address <= range.last;
 }

@@ -139,6 +139,12 @@ class GcpProvider implements CloudProvider {
     return (await this.#addresses.list(query)).map(({ address }) => address);
   }
 
+  /** An IPv6 address of Compute Engine is a /96 ("Configure static external IP addresses"). */
+  async listNetworks(query: AddressQuery): Promise<string[]> {
+    const length = query.family === 'ipv6' ? 96 : 32;
+    return (await this.listAddresses(query)).map(({ ip }) => `${ip}/${length}`);
+  }
+
   async readAddress(query: AddressQuery, addressId: string): Promise<Address | undefined> {
     const found = await this.#addresses.read(query, addressId);
     if (found?.holder === undefined) return found?.address;

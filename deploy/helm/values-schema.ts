@@ -11,33 +11,72 @@ const kubernetesObject = z.record(z.string(), z.unknown());
 const kubernetesList = z.array(kubernetesObject);
 const labels = z.record(z.string(), z.string());
 const count = z.int().min(0);
-const switchable = z.strictObject({ enabled: z.boolean() });
+/** `IntOrString`: a number of pods, or a percentage. */
+const countOrPercent = z.union([count, z.string().regex(/^[0-9]+%$/)]);
+const dnsPolicy = z.enum(['', 'ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None']);
+
+/** What every pod may have. */
+const pod = {
+  podLabels: labels,
+  podAnnotations: labels,
+  extraEnv: kubernetesList,
+  envFrom: kubernetesList,
+  extraVolumes: kubernetesList,
+  extraVolumeMounts: kubernetesList,
+  resources: kubernetesObject,
+  priorityClassName: z.string(),
+  nodeSelector: labels,
+  tolerations: kubernetesList,
+  affinity: kubernetesObject,
+  dnsPolicy,
+  dnsConfig: kubernetesObject,
+  hostAliases: kubernetesList,
+};
 
 const serviceAccount = z.strictObject({ create: z.boolean(), name: z.string(), annotations: labels });
 
 /** What worker and watcher have in common. */
 const program = {
+  ...pod,
   replicas: count,
   terminationGracePeriodSeconds: z.int().min(1),
   serviceAccount,
-  podDisruptionBudget: switchable,
-  resources: kubernetesObject,
+  labels,
+  annotations: labels,
+  strategy: kubernetesObject,
+  podDisruptionBudget: z
+    .strictObject({
+      enabled: z.boolean(),
+      minAvailable: countOrPercent.nullable(),
+      maxUnavailable: countOrPercent,
+      unhealthyPodEvictionPolicy: z.enum(['AlwaysAllow', 'IfHealthyBudget']),
+    })
+    .partial(),
   nodeOptions: z.string(),
-  extraEnv: kubernetesList,
-  podLabels: labels,
-  podAnnotations: labels,
-  priorityClassName: z.string(),
-  nodeSelector: labels,
-  tolerations: kubernetesList,
-  affinity: kubernetesObject,
+  initContainers: kubernetesList,
+  extraContainers: kubernetesList,
+  lifecycle: kubernetesObject,
+  startupProbe: kubernetesObject,
+  livenessProbe: kubernetesObject,
+  readinessProbe: kubernetesObject,
+  extraEgress: kubernetesList,
   topologySpreadConstraints: kubernetesList,
 };
 
+/** As Prometheus writes a duration. */
+const prometheusDuration = z.string().regex(/^([0-9]+(ms|s|m|h))*$/);
 const monitor = z.strictObject({
   enabled: z.boolean(),
   labels,
-  interval: z.string().regex(/^([0-9]+(ms|s|m|h))*$/),
+  annotations: labels,
+  interval: prometheusDuration,
+  scrapeTimeout: prometheusDuration,
+  relabelings: kubernetesList,
+  metricRelabelings: kubernetesList,
 });
+
+/** Rules of egress. */
+const reachable = z.strictObject({ ports: z.array(z.int().min(1).max(65_535)), to: kubernetesList });
 
 const scaling = { enabled: z.boolean(), minReplicas: z.int().min(1), maxReplicas: z.int().min(1) };
 
@@ -45,6 +84,8 @@ export const valuesSchema = z
   .strictObject({
     /** Values that a parent chart shares; helm adds it to those of every subchart. */
     global: kubernetesObject,
+    /** For a parent chart's `condition`. */
+    enabled: z.boolean(),
     // In the chart the cluster cannot come from the environment of a shell.
     config: fileSchema.required({ cluster: true }).meta(fileSchema.meta() ?? {}),
     temporal: z
@@ -76,8 +117,22 @@ export const valuesSchema = z
     imagePullSecrets: kubernetesList,
     nameOverride: z.string(),
     fullnameOverride: z.string(),
+    namespaceOverride: z.string(),
     commonLabels: labels,
+    commonAnnotations: labels,
     podAnnotations: labels,
+    configAnnotations: labels,
+    revisionHistoryLimit: count,
+    hook: z
+      .strictObject({
+        ...pod,
+        enabled: z.boolean(),
+        annotations: labels,
+        backoffLimit: count,
+        activeDeadlineSeconds: z.int().min(1),
+      })
+      .partial(),
+    extraObjects: z.array(z.union([kubernetesObject, z.string()])),
     avoidPoolNodes: z.boolean(),
     rbac: z.strictObject({ create: z.boolean() }).partial(),
     worker: z
@@ -95,7 +150,14 @@ export const valuesSchema = z
           .partial(),
         autoscaling: z
           .strictObject({
-            hpa: z.strictObject({ ...scaling, targetCPUUtilizationPercentage: z.int().min(1) }).partial(),
+            hpa: z
+              .strictObject({
+                ...scaling,
+                targetCPUUtilizationPercentage: z.int().min(1),
+                extraMetrics: kubernetesList,
+                behavior: kubernetesObject,
+              })
+              .partial(),
             keda: z.strictObject({ ...scaling, targetQueueSize: z.int().min(1) }).partial(),
           })
           .partial(),
@@ -108,7 +170,9 @@ export const valuesSchema = z
       .strictObject({
         enabled: z.boolean(),
         metricsFrom: kubernetesList,
-        httpsPorts: z.array(z.int().min(1).max(65_535)),
+        temporal: z.strictObject({ to: kubernetesList }).partial(),
+        kubernetesApi: reachable.partial(),
+        cloudApi: reachable.partial(),
         extraEgress: kubernetesList,
       })
       .partial(),
@@ -116,8 +180,9 @@ export const valuesSchema = z
       .strictObject({
         serviceMonitor: monitor.partial(),
         podMonitor: monitor.partial(),
+        podMonitoring: monitor.omit({ scrapeTimeout: true, relabelings: true }).partial(),
         prometheusRule: z
-          .strictObject({ enabled: z.boolean(), labels, runbookUrl: z.string().min(1) })
+          .strictObject({ enabled: z.boolean(), labels, annotations: labels, runbookUrl: z.string().min(1) })
           .partial(),
         dashboards: z.strictObject({ enabled: z.boolean(), labels, annotations: labels }).partial(),
       })

@@ -3,6 +3,7 @@
  * sandbox has no controllers: what they would do for the chart's Job and Deployments is done here, against the real API.
  */
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,7 +21,7 @@ import {
 import { ensureTools } from '../tools/ensure-tools.ts';
 import { isolatedEnvironment } from './environment.ts';
 import type { KubernetesServer } from './kubernetes.ts';
-import { programOfPod, type PodProgram } from './pod-process.ts';
+import { type PodProgram, type PodPrograms, programsOfPod } from './pod-process.ts';
 import { startProgram } from './program.ts';
 
 /** Folder of the chart. */
@@ -77,11 +78,32 @@ export async function installChart(spec: ReleaseSpec): Promise<ChartRelease> {
   return { notes: installed.value, jobOutput: jobs.value };
 }
 
+/** `helm test`. @returns what its Pods printed. @throws Error with it, if one failed */
+export async function testChart(spec: Omit<ReleaseSpec, 'values'>): Promise<string> {
+  const helmEnded = new AbortController();
+  const [tested, pods] = await Promise.allSettled([
+    helm(spec.kubernetes, ['--namespace', spec.namespace, 'test', spec.name, '--timeout', '3m']).finally(() =>
+      helmEnded.abort(),
+    ),
+    runTestPods(spec, helmEnded.signal),
+  ]);
+  if (pods.status === 'rejected') throw pods.reason;
+  if (tested.status === 'rejected') {
+    throw new Error(`${String(tested.reason)}\n${pods.value}`, { cause: tested.reason });
+  }
+  return pods.value;
+}
+
 export async function uninstallChart(spec: Omit<ReleaseSpec, 'values' | 'dir'>): Promise<void> {
   await helm(spec.kubernetes, ['--namespace', spec.namespace, 'uninstall', spec.name]);
 }
 
-/** As the ReplicaSet controller would: one Pod of each Deployment. @returns what each Pod runs, by its component */
+/**
+ * As the ReplicaSet controller would: one Pod of each Deployment, whose init containers have run to their end.
+ *
+ * @returns what each Pod runs then, by its component
+ * @throws Error with what an init container printed that failed
+ */
 export async function startDeployments(
   spec: Omit<ReleaseSpec, 'values'>,
 ): Promise<Readonly<Record<string, PodProgram>>> {
@@ -93,7 +115,10 @@ export async function startDeployments(
     items.map(async (deployment) => {
       const component = deployment.metadata?.labels?.['app.kubernetes.io/component'] ?? '';
       const pod = await createPod(kubernetes, namespace, component, deployment.spec?.template);
-      return [component, await programOfPod(kubernetes, pod, dir)] as const;
+      const { init, main } = await programsOfPod(kubernetes, pod, dir);
+      const { code, output } = await runToEnd(init, dir);
+      if (code !== 0) throw new Error(`an init container of ${component} ended with ${code}:\n${output}`);
+      return [component, main] as const;
     }),
   );
   return Object.fromEntries(programs);
@@ -167,9 +192,7 @@ async function runJob({ kubernetes, namespace, dir }: ReleaseSpec, job: V1Job): 
   const name = job.metadata?.name ?? '';
   const startTime = new Date();
   const pod = await createPod(kubernetes, namespace, name, job.spec?.template);
-  const program = await programOfPod(kubernetes, pod, dir);
-  const child = await startProgram({ ...program, logFile: join(dir, `${pod.metadata?.name}.log`) });
-  const { code } = await child.exited;
+  const { code, output } = await runPod(await programsOfPod(kubernetes, pod, dir), dir);
   // What the API server checks of a Job that is over: these conditions, in this order.
   const now = new Date();
   const [types, reason] =
@@ -185,5 +208,51 @@ async function runJob({ kubernetes, namespace, dir }: ReleaseSpec, job: V1Job): 
   };
   const body = job;
   await kubernetes.kubeConfig.makeApiClient(BatchV1Api).replaceNamespacedJobStatus({ namespace, name, body });
-  return child.output();
+  return output;
+}
+
+interface EndedPod {
+  /** Of the program that failed, or of the last one. */
+  readonly code: number | null;
+  /** What its programs printed. */
+  readonly output: string;
+}
+
+function runPod({ init, main }: PodPrograms, dir: string): Promise<EndedPod> {
+  return runToEnd([...init, main], dir);
+}
+
+/** One after another, up to the first that fails. */
+async function runToEnd(podPrograms: readonly PodProgram[], dir: string): Promise<EndedPod> {
+  let output = '';
+  for (const program of podPrograms) {
+    const logFile = join(dir, `${program.name}-${randomUUID()}.log`);
+    const child = await startProgram({ ...program, logFile });
+    const { code } = await child.exited;
+    output += child.output();
+    if (code !== 0) return { code, output };
+  }
+  return { code: 0, output };
+}
+
+/** A kubelet's part, for the Pods of `helm test`: runs each and writes how it ended. @returns what they printed */
+async function runTestPods(spec: Omit<ReleaseSpec, 'values'>, ended: AbortSignal): Promise<string> {
+  const { kubernetes, namespace, dir } = spec;
+  const core = kubernetes.kubeConfig.makeApiClient(CoreV1Api);
+  const labelSelector = 'app.kubernetes.io/component=test';
+  const done = new Set<string>();
+  let output = '';
+  while (!ended.aborted) {
+    const { items } = await core.listNamespacedPod({ namespace, labelSelector });
+    for (const pod of items.filter(({ metadata }) => !done.has(metadata?.uid ?? ''))) {
+      done.add(pod.metadata?.uid ?? '');
+      const result = await runPod(await programsOfPod(kubernetes, pod, dir), dir);
+      output += result.output;
+      pod.status = { phase: result.code === 0 ? 'Succeeded' : 'Failed' };
+      const name = pod.metadata?.name ?? '';
+      await core.replaceNamespacedPodStatus({ namespace, name, body: pod });
+    }
+    await sleep(100);
+  }
+  return output;
 }

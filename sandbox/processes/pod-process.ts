@@ -18,23 +18,41 @@ import type { ProgramSpec } from './program.ts';
 const entryPoints: Readonly<Record<string, string>> = {
   worker: 'worker/main.ts',
   watcher: 'watcher/main.ts',
+  kubeip: 'cli/main.ts',
 };
 
 export type PodProgram = Pick<ProgramSpec, 'name' | 'script' | 'args' | 'env'>;
 
+/** What a Pod runs: its init containers to their end, one after another, and then its container. */
+export interface PodPrograms {
+  readonly init: readonly PodProgram[];
+  readonly main: PodProgram;
+}
+
 /**
- * @param pod as the API server has it, with one container of the project's image
+ * @param pod as the API server has it, with one container and any init containers of the project's image
  * @param dir gets a folder for each of its volumes
  * @throws Error if the Pod asks for something that is not there or that this cannot give, as a kubelet would not start it
  */
-export async function programOfPod(
+export async function programsOfPod(
   kubernetes: KubernetesServer,
   pod: V1Pod,
   dir: string,
-): Promise<PodProgram> {
-  const namespace = pod.metadata?.namespace ?? '';
+): Promise<PodPrograms> {
   const [container, ...others] = pod.spec?.containers ?? [];
   if (container === undefined || others.length > 0) throw new Error('a Pod with one container is needed');
+  const init: PodProgram[] = [];
+  for (const one of pod.spec?.initContainers ?? []) init.push(await programOf(kubernetes, pod, one, dir));
+  return { init, main: await programOf(kubernetes, pod, container, dir) };
+}
+
+async function programOf(
+  kubernetes: KubernetesServer,
+  pod: V1Pod,
+  container: V1Container,
+  dir: string,
+): Promise<PodProgram> {
+  const namespace = pod.metadata?.namespace ?? '';
   const [entryPoint = '', ...args] = container.args ?? [];
   const script = entryPoints[entryPoint];
   if (script === undefined) throw new Error(`the image has no entry point "${entryPoint}"`);

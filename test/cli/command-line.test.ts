@@ -1,6 +1,6 @@
 /** What the command line does without any server: help, exit codes, configuration, completion in a real bash. */
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -200,4 +200,11 @@ describe('completion', () => {
     expect(lines[2]).toMatch(/--output/);
     for (const format of ['table', 'wide', 'json', 'yaml']) expect(lines[3]).toContain(format);
   });
+});
+
+test.each(['--version', '-V'])('%s prints the version of the package', async (flag) => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  expect(await runKubeip([flag])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
 });

@@ -5,7 +5,7 @@ import type { NodeView } from '../../cli/node-status.ts';
 import { exitCodes } from '../../program/exit-codes.ts';
 import { deleteNode } from '../../sandbox/nodes.ts';
 import type { AuditReport } from '../../workflows/messages.ts';
-import type { PlanReport } from '../../workflows/reports.ts';
+import type { PlanReport, PoolNetworks } from '../../workflows/reports.ts';
 import { addressOf } from '../integration/assigned-address.ts';
 import { type Harness, openHarness } from '../integration/harness.ts';
 import type { TestNode } from '../integration/test-nodes.ts';
@@ -364,6 +364,45 @@ test('a claim that there is not is told, and nothing is done', async () => {
   const { code, stderr } = await kubeip('lock', 'release', '99999', '--yes');
   expect(code).toBe(exitCodes.notFound);
   expect(stderr).toContain('There is no claim 99999 in address-pool/aws/');
+});
+
+describe('allowlist', () => {
+  test('has every address of a pool, free or not, in each format, and no other pool’s', async () => {
+    h.reserve('idle');
+    h.reserveOnGce('gke');
+    const text = (await kubeip('allowlist', 'idle')).stdout.trimEnd().split('\n');
+    const { pools } = await json<{ pools: PoolNetworks[] }>('allowlist', 'idle');
+    expect(pools).toEqual([
+      {
+        pool: 'idle',
+        family: 'ipv4',
+        scope: expect.stringMatching(/^aws\//),
+        networks: text.map((ip) => `${ip}/32`),
+      },
+    ]);
+    const all = (await kubeip('allowlist', '-o', 'csv')).stdout;
+    expect(all).toContain(`${text[0]}/32,ipv4,idle,`);
+    expect(all).toContain(',gke,gcp/');
+    expect((await kubeip('allowlist', 'idle', '-o', 'terraform')).stdout).toContain(`"${text[0]}/32",`);
+    expect(await kubeip('allowlist', 'nothere')).toMatchObject({
+      code: exitCodes.notFound,
+      stdout: '',
+      stderr: expect.stringContaining('Cluster test has no pool "nothere"'),
+    });
+    expect(await kubeip('allowlist', '--watch', '-o', 'csv')).toMatchObject({
+      code: exitCodes.configuration,
+    });
+  });
+
+  test('watched, it writes what is there and what comes', async () => {
+    const [before = ''] = h.reserve('idle');
+    const watching = startKubeip(['allowlist', 'idle', '--watch', '--interval', '1s'], environment());
+    await untilItShows(watching, `+ ${h.ipOf(before)} idle\n`);
+    const [after = ''] = h.reserve('idle');
+    await untilItShows(watching, `+ ${h.ipOf(after)} idle\n`);
+    watching.interrupt();
+    await watching.ended;
+  });
 });
 
 test('audit reports what drifted and what was left behind, and ends with 8; --fix heals and gives back', async () => {

@@ -1,4 +1,5 @@
 /** Finding instances, listing and reading addresses. */
+import { BlockList } from 'node:net';
 import { expect } from '@jest/globals';
 import { CloudError } from '../../clouds/provider.ts';
 import { publicIpsOf } from './cloud-backend.ts';
@@ -93,9 +94,26 @@ export const readingCases: readonly ContractCase[] = [
     },
   },
   {
+    name: 'the networks of a pool hold each of its addresses, free or not, and none of another pool',
+    async run({ provider, createInstance, createPool, reserve }) {
+      const [pool, other] = [createPool(), createPool()];
+      const mine = [await reserve(pool), await reserve(pool)];
+      const foreign = await reserve(other);
+      await provider.associate(await createInstance(), mine[0]!);
+      const networks = new BlockList();
+      for (const network of await provider.listNetworks(pool)) {
+        const [ip = '', length] = network.split('/');
+        networks.addSubnet(ip, Number(length), pool.family);
+      }
+      const holds = ({ ip }: { ip: string }) => networks.check(ip, pool.family);
+      expect([...mine, foreign].map(holds)).toEqual([true, true, false]);
+    },
+  },
+  {
     name: 'an empty pool is an empty list, not an error',
     async run({ provider, createPool }) {
       expect(await provider.listAddresses(createPool())).toEqual([]);
+      expect(await provider.listNetworks(createPool())).toEqual([]);
     },
   },
   {

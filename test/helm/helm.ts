@@ -47,7 +47,16 @@ export async function helm(command: string[], values: readonly Values[]): Promis
 
 /** @returns the objects of a release named kubeip-temporal, hooks included */
 export async function render(values: readonly Values[], ...flags: string[]): Promise<Rendered[]> {
-  const command = ['template', 'kubeip-temporal', chartFolder, '--namespace', 'kubeip-temporal', ...flags];
+  return renderChart(chartFolder, values, ...flags);
+}
+
+/** The same of another chart. */
+export async function renderChart(
+  folder: string,
+  values: readonly Values[],
+  ...flags: string[]
+): Promise<Rendered[]> {
+  const command = ['template', 'kubeip-temporal', folder, '--namespace', 'kubeip-temporal', ...flags];
   return parseAllDocuments(await helm(command, values))
     .map((document) => document.toJS() as Rendered | null)
     .filter((object) => object !== null);
@@ -65,6 +74,17 @@ export function only(objects: readonly Rendered[], kind: string, name?: string):
 
 export function deployment(objects: readonly Rendered[], program: 'worker' | 'watcher'): Rendered {
   return only(objects, 'Deployment', `kubeip-temporal-${program}`);
+}
+
+/** The programs' configuration. */
+export function configMap(objects: readonly Rendered[]): Rendered {
+  const found = objects.filter(
+    ({ kind, metadata }) =>
+      kind === 'ConfigMap' && metadata?.labels?.['app.kubernetes.io/component'] === 'config',
+  );
+  const [object] = found;
+  if (object === undefined || found.length > 1) throw new Error(`${found.length} ConfigMaps`);
+  return object;
 }
 
 /** The one container of an object with a Pod template. */

@@ -5,16 +5,20 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   AppsV1Api,
+  BatchV1Api,
   CoreV1Api,
   RbacAuthorizationV1Api,
   type V1Deployment,
   type V1PodTemplateSpec,
 } from '@kubernetes/client-node';
+import { Connection } from '@temporalio/client';
+import { searchAttributeNumbers } from '../../program/search-attributes.ts';
 import {
   type ChartRelease,
   createPod,
   installChart,
   startDeployments,
+  testChart,
   uninstallChart,
 } from '../../sandbox/processes/chart-release.ts';
 import { createNode } from '../../sandbox/nodes.ts';
@@ -24,6 +28,7 @@ import { startTestWorld } from '../shared-kubernetes.ts';
 const namespace = 'kubeip-temporal';
 const name = 'kubeip-temporal';
 const labelSelector = `app.kubernetes.io/instance=${name}`;
+const configSelector = `${labelSelector},app.kubernetes.io/component=config`;
 
 let world: World;
 let release: ChartRelease;
@@ -63,7 +68,9 @@ async function deployments(): Promise<V1Deployment[]> {
 
 describe('helm install', () => {
   test('runs the Job first, and says what to do next', () => {
-    expect(release.jobOutput).toContain('Namespace "default" has all search attributes.');
+    expect(release.jobOutput).toMatch(
+      /The configuration of cluster prod is valid\. Pools: public\.\n[^]*Namespace "default" has all search attributes\./,
+    );
     expect(release.notes).toContain('kubectl get nodes -L kubeip-temporal.io/phase');
     expect(release.notes).toContain(
       `The worker's ServiceAccount ${namespace}/${name}-worker has no annotation`,
@@ -88,24 +95,52 @@ describe('helm install', () => {
   });
 });
 
+/** What an installation that is refused must leave alone. */
+async function untouched(work: () => Promise<void>): Promise<void> {
+  const core = world.kubernetes.kubeConfig.makeApiClient(CoreV1Api);
+  const state = async () => [
+    ...(await deployments()),
+    ...(await core.listNamespacedConfigMap({ namespace, labelSelector: configSelector })).items,
+  ];
+  const versions = async () =>
+    (await state()).map(({ metadata }) => [metadata?.name, metadata?.resourceVersion]);
+  const before = await versions();
+  expect(before).toHaveLength(3);
+  await work();
+  expect(await versions()).toEqual(before);
+}
+
 test('an installation for a Temporal namespace that is not there fails at its Job, which says so, and changes nothing', async () => {
-  const before = await deployments();
-  const wrong = { ...values('3m'), temporal: { address: world.temporal.address, namespace: 'nowhere' } };
-  await expect(installChart({ ...spec('3m'), values: wrong })).rejects.toThrow(
-    /BackoffLimitExceeded[^]*no namespace "nowhere"/,
-  );
-  const apps = (all: V1Deployment[]) =>
-    all.map(({ metadata }) => [metadata?.name, metadata?.resourceVersion]);
-  expect(apps(await deployments())).toEqual(apps(before));
+  await untouched(async () => {
+    const wrong = { ...values('3m'), temporal: { address: world.temporal.address, namespace: 'nowhere' } };
+    await expect(installChart({ ...spec('3m'), values: wrong })).rejects.toThrow(
+      /BackoffLimitExceeded[^]*no namespace "nowhere"/,
+    );
+  });
 }, 120_000);
 
-test('helm upgrade with a changed pool rolls both programs', async () => {
+test('so does one with a configuration that only the programs can judge', async () => {
+  await untouched(async () => {
+    const wrong = structuredClone(values('3m'));
+    for (const pool of wrong.config.pools) pool.filter = 'Name=tag:kubeip';
+    await expect(installChart({ ...spec('3m'), values: wrong })).rejects.toThrow(
+      /BackoffLimitExceeded[^]*pools\[0\]\.filter/,
+    );
+  });
+}, 120_000);
+
+test('helm upgrade with a changed pool rolls both programs, and pods of earlier revisions find their file', async () => {
+  const core = world.kubernetes.kubeConfig.makeApiClient(CoreV1Api);
   const state = async () =>
     (await deployments()).map(({ metadata, spec: deploymentSpec }) => ({
       name: metadata?.name,
       generation: metadata?.generation,
-      checksum: deploymentSpec?.template.metadata?.annotations?.['checksum/config'],
+      config: deploymentSpec?.template.spec?.volumes?.find((one) => one.name === 'config')?.configMap?.name,
     }));
+  const files = async () =>
+    (await core.listNamespacedConfigMap({ namespace, labelSelector: configSelector })).items.map(
+      ({ metadata }) => metadata?.name,
+    );
   const before = await state();
   expect(before).toHaveLength(2);
   await installChart(spec('1m'));
@@ -113,9 +148,49 @@ test('helm upgrade with a changed pool rolls both programs', async () => {
 
   await installChart(spec('2m'));
   for (const [index, after] of (await state()).entries()) {
-    expect(after.checksum).not.toBe(before[index]?.checksum);
+    expect(after.config).not.toBe(before[index]?.config);
     expect(after.generation).toBe((before[index]?.generation ?? 0) + 1);
   }
+  expect(await files()).toHaveLength(2);
+  expect(await files()).toContain(before[0]?.config);
+
+  // As many as the Deployments remember revisions (3), and the present one.
+  for (const interval of ['3m', '4m', '5m', '6m']) await installChart(spec(interval));
+  const kept = await files();
+  expect(kept).toHaveLength(4);
+  expect(kept).not.toContain(before[0]?.config);
+  expect(kept).toContain((await state())[0]?.config);
+}, 240_000);
+
+describe('helm test', () => {
+  test('fails while no worker polls, with what the doctor says', async () => {
+    await expect(testChart(spec('6m'))).rejects.toThrow(/PROBLEM .*kubeip\/cluster\/prod/);
+  }, 120_000);
+});
+
+test('without its hook each pod registers first, also where the namespace is new', async () => {
+  const { kubernetes, dir, temporal } = world;
+  const connection = await Connection.connect({ address: temporal.address });
+  await connection.workflowService.registerNamespace({
+    namespace: 'unhooked',
+    workflowExecutionRetentionPeriod: { seconds: 86_400 as never },
+  });
+  const other = { kubernetes, dir, namespace: 'unhooked', name: 'unhooked' };
+  const unhooked = {
+    ...values('1m'),
+    temporal: { address: temporal.address, namespace: 'unhooked' },
+    hook: { enabled: false },
+  };
+  expect(await installChart({ ...other, values: unhooked })).toMatchObject({ jobOutput: '' });
+  const { items } = await kubernetes.kubeConfig
+    .makeApiClient(BatchV1Api)
+    .listNamespacedJob({ namespace: 'unhooked' });
+  expect(items).toEqual([]);
+  expect(Object.keys(await startDeployments(other)).sort()).toEqual(['watcher', 'worker']);
+  const listed = await connection.operatorService.listSearchAttributes({ namespace: 'unhooked' });
+  await connection.close();
+  expect(listed.customAttributes).toMatchObject(searchAttributeNumbers);
+  await uninstallChart(other);
 }, 120_000);
 
 test('the demo passes with the programs, accounts and configuration that helm installs', async () => {
@@ -153,7 +228,8 @@ test('helm uninstall takes away what it brought, and touches no Node', async () 
     ]);
     return [...(await deployments()), ...lists.flatMap(({ items }): unknown[] => items)];
   };
-  expect(await own()).toHaveLength(11);
+  // Two Deployments, two accounts, three roles with their bindings, and the configurations of four revisions.
+  expect(await own()).toHaveLength(14);
   await uninstallChart({ kubernetes, namespace, name });
   expect(await own()).toEqual([]);
   expect((await core.readNode({ name: 'a' })).metadata?.resourceVersion).toBe(node.metadata?.resourceVersion);

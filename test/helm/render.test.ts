@@ -9,7 +9,7 @@ import { loadConfig } from '../../config/config.ts';
 import { defaults } from '../../config/defaults.ts';
 import { chartFolder } from '../../sandbox/processes/chart-release.ts';
 import { shippedObjects } from '../../sandbox/processes/shipped-accounts.ts';
-import { container, deployment, helm, only, render, type Rendered } from './helm.ts';
+import { configMap, container, deployment, helm, only, render, type Rendered } from './helm.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const eks = join(chartFolder, 'ci/eks-values.yaml');
@@ -156,7 +156,7 @@ describe('the configuration', () => {
   /** What a program reads of the rendered ConfigMap. */
   async function mounted(given: object): Promise<string> {
     const objects = await render([{ ...minimal, config: given, avoidPoolNodes: false }]);
-    return only(objects, 'ConfigMap', 'kubeip-temporal-config').data?.['kubeip.yaml'] ?? '';
+    return configMap(objects).data?.['kubeip.yaml'] ?? '';
   }
 
   test.each(examples)('of examples/%s reaches the programs as it is', async (name) => {
@@ -272,9 +272,10 @@ describe('with everything switched on', () => {
     expect(container(deployment(objects, 'watcher')).env?.map(({ name }) => name)).not.toContain(
       'TEMPORAL_DEPLOYMENT_NAME',
     );
-    for (const kind of ['HorizontalPodAutoscaler', 'ServiceMonitor', 'PodMonitor', 'NetworkPolicy'])
+    for (const kind of ['HorizontalPodAutoscaler', 'ServiceMonitor', 'PodMonitor', 'PodMonitoring'])
       only(objects, kind);
-    for (const object of objects) expect(object.metadata?.labels).toMatchObject({ team: 'network' });
+    const own = objects.filter(({ metadata }) => metadata?.name !== 'kubeip-temporal-more');
+    for (const object of own) expect(object.metadata?.labels).toMatchObject({ team: 'network' });
   });
 
   test('there is a rule and a dashboard for each file that the chart has of them', async () => {
@@ -315,25 +316,6 @@ describe('with everything switched on', () => {
       secretTargetRef: [{ parameter: 'apiKey', name: 'temporal-cloud', key: 'api-key' }],
     });
   });
-});
-
-test('the NetworkPolicy lets Temporal be reached at its port, and metrics be asked for', async () => {
-  const objects = await render([minimal, { temporal: { address: 'temporal.example.com:17233' } }]);
-  const { spec } = only(objects, 'NetworkPolicy') as Rendered & {
-    spec: Record<string, { ports: object[] }[]>;
-  };
-  expect(spec['egress']?.flatMap(({ ports }) => ports)).toContainEqual({ protocol: 'TCP', port: 17_233 });
-  expect(spec['ingress']).toEqual([
-    { ports: [{ protocol: 'TCP', port: 'http' }], from: [{ namespaceSelector: {} }] },
-  ]);
-});
-
-test('the search attributes are registered before anything else, unless that is switched off', async () => {
-  const job = only(await render([minimal]), 'Job');
-  expect(job.metadata?.annotations).toMatchObject({ 'helm.sh/hook': 'pre-install,pre-upgrade' });
-  expect(container(job).args).toEqual(['worker', '--register-search-attributes']);
-  const off = await render([minimal, { temporal: { registerSearchAttributes: false } }]);
-  expect(off.filter(({ kind }) => kind === 'Job')).toEqual([]);
 });
 
 describe('values that will not do are refused, and the message names them:', () => {

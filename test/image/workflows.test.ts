@@ -114,3 +114,15 @@ test('Dependabot looks in folders that are there', () => {
   expect(folders.length).toBeGreaterThan(0);
   expect(folders.filter((path) => globSync(join(path, '*'), { cwd: root }).length === 0)).toEqual([]);
 });
+
+test.each(['image', 'chart'])(
+  'the release signs the %s by its digest, with an identity and no key',
+  (job) => {
+    const { steps = [], permissions = {} } = release.jobs[job] ?? {};
+    const signs = steps.findIndex(({ run = '' }) => /^cosign sign --yes .*@\$DIGEST"$/.test(run));
+    const installs = steps.findIndex(({ uses = '' }) => uses.startsWith('sigstore/cosign-installer@'));
+    expect(installs).toBeGreaterThan(-1);
+    expect(signs).toBeGreaterThan(installs);
+    expect(permissions).toMatchObject({ 'id-token': 'write', packages: 'write' });
+  },
+);

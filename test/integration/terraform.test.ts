@@ -144,19 +144,30 @@ describe('the permissions are those of the calls', () => {
     expect(locals?.body.attributes[name]?.value).toEqual(Object.keys(permissions));
   });
 
-  test('Google Cloud: the role has these and no others', () => {
-    const role = blockOf(gcpIam, 'resource', 'google_project_iam_custom_role', 'worker');
-    expect(role.body.attributes['permissions']?.references).toEqual([
+  test('Google Cloud: the two roles have these and no others, and instances are bound under a condition', () => {
+    const [locals] = blocksOf(moduleIn(gcpIam), 'locals');
+    expect(locals?.body.attributes['granted']?.references).toEqual([
       'local.ipv6_permissions',
       'local.permissions',
       'var.ipv6',
+    ]);
+    for (const name of ['worker', 'addresses']) {
+      const role = blockOf(gcpIam, 'resource', 'google_project_iam_custom_role', name);
+      expect(role.body.attributes['permissions']?.references).toContain('local.granted');
+    }
+    const bound = blockOf(gcpIam, 'resource', 'google_project_iam_member', 'worker');
+    expect(bound.body.blocks.map(({ type, labels }) => [type, ...labels])).toContainEqual([
+      'dynamic',
+      'condition',
     ]);
     const members = blocksOf(moduleIn(gcpIam), 'resource').filter(({ labels }) =>
       /_iam_/.test(labels[0] ?? ''),
     );
     expect(members.map(({ labels }) => labels.join('.'))).toEqual([
       'google_project_iam_custom_role.worker',
+      'google_project_iam_custom_role.addresses',
       'google_project_iam_member.worker',
+      'google_project_iam_member.addresses',
     ]);
   });
 });

@@ -44,8 +44,15 @@ function blockIn(section: string, language: string): string {
   return block;
 }
 
+/** The file under deploy/iam to which a section links. */
+function linkedFrom(section: string, name: string): string {
+  expect(section).toContain(`(../deploy/iam/${name})`);
+  return readFileSync(fileURLToPath(new URL(`../../deploy/iam/${name}`, import.meta.url)), 'utf8');
+}
+
 function policyUnder(heading: string) {
-  return policySchema.parse(JSON.parse(blockIn(under(heading), 'json'))).Statement;
+  const name = `aws/policy-ipv${heading.includes('IPv4') ? 4 : 6}.json`;
+  return policySchema.parse(JSON.parse(linkedFrom(under(heading), name))).Statement;
 }
 
 function roleUnder(heading: string): string[] {
@@ -88,10 +95,20 @@ describe('AWS', () => {
 });
 
 describe('Google Cloud', () => {
-  test.each([
-    ['## Google Cloud', gcpPermissions],
-    ['### IPv6 pools on Google Cloud', gcpIpv6Permissions],
-  ])(
+  test('the two roles together include exactly the permissions of the calls; the page explains each', () => {
+    const [instances, addresses] = ['instances', 'addresses'].map((role) => {
+      const text = linkedFrom(under('## Google Cloud'), `gcp/${role}-role.yaml`);
+      return roleSchema.parse(parse(text)).includedPermissions;
+    });
+    const all = [...(instances ?? []), ...(addresses ?? [])];
+    expect(sorted(all)).toEqual(sorted(Object.keys(gcpPermissions)));
+    expect(sorted(rowsUnder('## Google Cloud'))).toEqual(sorted(all));
+    // The condition on names of instances fits these only.
+    expect(instances?.every((name) => name.startsWith('compute.instances.'))).toBe(true);
+    expect(addresses?.some((name) => name.startsWith('compute.instances.'))).toBe(false);
+  });
+
+  test.each([['### IPv6 pools on Google Cloud', gcpIpv6Permissions]])(
     'the role under "%s" includes exactly the permissions of the calls, and explains each',
     (heading, permissions) => {
       expect(sorted(roleUnder(heading))).toEqual(sorted(Object.keys(permissions)));

@@ -29,6 +29,7 @@ module "worker_role" {
   region          = var.region
   vpc_id          = aws_vpc.this.id
   address_tags    = { kubeip = ["reserved"], environment = [var.environment] }
+  instance_tags   = { "kubernetes.io/cluster/${var.cluster_name}" = ["owned"] }
   ipv6_support    = var.ipv6_support
   cluster_name    = aws_eks_cluster.this.name
   namespace       = local.namespace

@@ -19,6 +19,27 @@ resource "aws_launch_template" "nodes" {
     http_tokens                 = "required"
     http_put_response_hop_limit = 1
   }
+
+  # The provider's default tags do not reach what an Auto Scaling group makes.
+  dynamic "tag_specifications" {
+    for_each = toset(["instance", "network-interface", "volume"])
+
+    content {
+      resource_type = tag_specifications.value
+      tags          = { environment = var.environment, cluster = var.cluster_name }
+    }
+  }
+}
+
+# Managed node groups have the cluster's security group, which lets in the cluster alone.
+resource "aws_vpc_security_group_ingress_rule" "inbound" {
+  for_each = { for it in var.inbound_ports : "${it.protocol}-${it.port}-${it.cidr}" => it }
+
+  security_group_id = aws_eks_cluster.this.vpc_config[0].cluster_security_group_id
+  ip_protocol       = each.value.protocol
+  from_port         = each.value.port
+  to_port           = each.value.port
+  cidr_ipv4         = each.value.cidr
 }
 
 resource "aws_eks_node_group" "public" {

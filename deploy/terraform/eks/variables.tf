@@ -32,9 +32,20 @@ variable "environment" {
 }
 
 variable "kubernetes_version" {
-  description = "Kubernetes version of the cluster. Null: the newest that EKS has."
+  description = "Kubernetes version of the cluster. Pinned, so that a plan months later is the same."
   type        = string
-  default     = null
+  default     = "1.34"
+}
+
+variable "inbound_ports" {
+  description = "What may reach the public nodes from outside, such as the port of a game: `[{ protocol = \"udp\", port = 7777, cidr = \"0.0.0.0/0\" }]`. A static address alone opens nothing."
+  type        = list(object({ protocol = string, port = number, cidr = string }))
+  default     = []
+
+  validation {
+    condition     = alltrue([for it in var.inbound_ports : contains(["tcp", "udp"], it.protocol) && can(cidrhost(it.cidr, 0))])
+    error_message = "inbound_ports must have tcp or udp as the protocol, and a CIDR block."
+  }
 }
 
 variable "vpc_cidr" {

@@ -1,6 +1,31 @@
+resource "google_project_service" "used" {
+  for_each = toset(["compute.googleapis.com", "container.googleapis.com", "iam.googleapis.com"])
+
+  project            = var.project_id
+  service            = each.key
+  disable_on_destroy = false
+}
+
 resource "google_compute_network" "this" {
   name                    = var.cluster_name
   auto_create_subnetworks = false
+
+  depends_on = [google_project_service.used]
+}
+
+# A static address alone opens nothing: GKE lets in its own traffic.
+resource "google_compute_firewall" "inbound" {
+  for_each = { for it in var.inbound_ports : "${it.protocol}-${it.port}-${replace(it.cidr, "/[.:\\/]/", "-")}" => it }
+
+  name          = "${var.cluster_name}-${each.key}"
+  network       = google_compute_network.this.id
+  source_ranges = [each.value.cidr]
+  target_tags   = ["${var.cluster_name}-public"]
+
+  allow {
+    protocol = each.value.protocol
+    ports    = [each.value.port]
+  }
 }
 
 resource "google_compute_subnetwork" "nodes" {

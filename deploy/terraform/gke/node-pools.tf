@@ -27,6 +27,7 @@ resource "google_container_node_pool" "public" {
     service_account = google_service_account.nodes.email
     oauth_scopes    = ["https://www.googleapis.com/auth/cloud-platform"]
     labels          = { nodegroup = "public", kubeip = "use" }
+    tags            = ["${var.cluster_name}-public"]
 
     workload_metadata_config {
       mode = "GKE_METADATA"

@@ -101,6 +101,17 @@ variable "addresses" {
   }
 }
 
+variable "inbound_ports" {
+  description = "What may reach the public nodes from outside, such as the port of a game: `[{ protocol = \"udp\", port = 7777, cidr = \"0.0.0.0/0\" }]`. A static address alone opens nothing."
+  type        = list(object({ protocol = string, port = number, cidr = string }))
+  default     = []
+
+  validation {
+    condition     = alltrue([for it in var.inbound_ports : contains(["tcp", "udp"], it.protocol) && can(cidrhost(it.cidr, 0))])
+    error_message = "inbound_ports must have tcp or udp as the protocol, and a CIDR block."
+  }
+}
+
 variable "ipv6_support" {
   description = "Whether public nodes get a static external IPv6 address as well. The cluster's pods stay IPv4 only: theirs would be out of the node's range."
   type        = bool

@@ -1,5 +1,5 @@
 {{/* What values.schema.json cannot say, since it joins several values. */}}
-{{- define "kubeip.check" -}}
+{{- define "kubeip-temporal.check" -}}
 {{- if not .Values.temporal.address }}
 {{- fail "temporal.address is not set. Write host:port of Temporal's frontend, such as temporal-frontend.temporal.svc:7233." }}
 {{- end }}
@@ -7,7 +7,7 @@
 {{- fail "image.repository is not set. A released chart has it; with the chart from a clone, name the registry and the image that you built (docs/image.md), such as registry.example.com/kubeip-temporal." }}
 {{- end }}
 {{- range $component := list "worker" "watcher" }}
-{{- if eq (include "kubeip.port" (list $ $component)) "0" }}
+{{- if eq (include "kubeip-temporal.port" (list $ $component)) "0" }}
 {{- fail (printf "config.http.%sPort is 0, any free port: probes and metrics need one that is known. Leave it out, or set one." $component) }}
 {{- end }}
 {{- end }}
@@ -16,10 +16,19 @@
 {{- fail (printf "config.http.host is %s, where the kubelet's probes cannot reach a pod. Leave it out, or set \"::\" in a cluster of IPv6." $host) }}
 {{- end }}
 {{- $shutdown := dig "worker" "shutdownGraceTime" "20s" .Values.config }}
-{{- $needed := include "kubeip.seconds" $shutdown | int | add 10 }}
+{{- $needed := include "kubeip-temporal.seconds" $shutdown | int | add 10 }}
 {{- $grace := .Values.worker.terminationGracePeriodSeconds | int64 }}
 {{- if lt $grace $needed }}
 {{- fail (printf "worker.terminationGracePeriodSeconds is %d, too short for config.worker.shutdownGraceTime %s: the kubelet would kill the worker while calls to the cloud are under way. Set it to %d or more, or shutdownGraceTime to less." $grace $shutdown $needed) }}
+{{- end }}
+{{- range $component := list "worker" "watcher" }}
+{{- $values := index $.Values $component }}
+{{- $taken := list "config" "tmp" "temporal-client" "temporal-ca" }}
+{{- range $values.extraVolumes }}
+{{- if has .name $taken }}
+{{- fail (printf "%s.extraVolumes has a volume %q, a name that the chart uses itself. Choose another one." $component .name) }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- if and .Values.worker.autoscaling.hpa.enabled .Values.worker.autoscaling.keda.enabled }}
 {{- fail "worker.autoscaling.hpa.enabled and worker.autoscaling.keda.enabled are both true: two would set the replicas. Choose one." }}
@@ -27,7 +36,7 @@
 {{- if and .Values.temporal.apiKey.secretName .Values.temporal.tls.clientSecretName }}
 {{- fail "temporal.apiKey.secretName and temporal.tls.clientSecretName are both set: a Temporal namespace takes API keys or client certificates. Choose one." }}
 {{- end }}
-{{- if contains "." (include "kubeip.deploymentName" .) }}
-{{- fail (printf "worker.versioning.deploymentName is %q: the name of a Worker Deployment must not contain a dot." (include "kubeip.deploymentName" .)) }}
+{{- if contains "." (include "kubeip-temporal.deploymentName" .) }}
+{{- fail (printf "worker.versioning.deploymentName is %q: the name of a Worker Deployment must not contain a dot." (include "kubeip-temporal.deploymentName" .)) }}
 {{- end }}
 {{- end }}

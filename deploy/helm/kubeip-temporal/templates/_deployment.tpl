@@ -2,88 +2,84 @@
 The Deployment of one program.
 @param list of the root and the component: worker or watcher
 */}}
-{{- define "kubeip.deployment" -}}
+{{- define "kubeip-temporal.deployment" -}}
 {{- $root := index . 0 }}{{ $component := index . 1 }}
 {{- $values := index $root.Values $component }}
 {{- $scaled := and (eq $component "worker") (or $values.autoscaling.hpa.enabled $values.autoscaling.keda.enabled) -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
-  name: {{ include "kubeip.fullname" $root }}-{{ $component }}
-  namespace: {{ $root.Release.Namespace }}
+  name: {{ include "kubeip-temporal.fullname" $root }}-{{ $component }}
+  namespace: {{ include "kubeip-temporal.namespace" $root }}
   labels:
-    {{- include "kubeip.labels" $root | nindent 4 }}
+    {{- include "kubeip-temporal.labels" $root | nindent 4 }}
     app.kubernetes.io/component: {{ $component }}
+    {{- with $values.labels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- include "kubeip-temporal.annotations" (list $root $values.annotations) | nindent 2 }}
 spec:
   {{- if not $scaled }}
   replicas: {{ $values.replicas }}
   {{- end }}
-  # The old pods go on until the new ones are ready: with a configuration that a program refuses, nothing is interrupted.
+  revisionHistoryLimit: {{ $root.Values.revisionHistoryLimit }}
   strategy:
-    type: RollingUpdate
-    rollingUpdate: { maxUnavailable: 0, maxSurge: 1 }
+    {{- include "kubeip-temporal.strategy" $values.strategy | nindent 4 }}
   selector:
     matchLabels:
-      {{- include "kubeip.selectorLabels" $root | nindent 6 }}
+      {{- include "kubeip-temporal.selectorLabels" $root | nindent 6 }}
       app.kubernetes.io/component: {{ $component }}
   template:
     metadata:
       labels:
-        {{- include "kubeip.labels" $root | nindent 8 }}
+        {{- include "kubeip-temporal.labels" $root | nindent 8 }}
         app.kubernetes.io/component: {{ $component }}
         {{- with $values.podLabels }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
       annotations:
         kubectl.kubernetes.io/default-container: {{ $component }}
-        # The programs read their configuration at the start.
-        checksum/config: {{ include "kubeip.configFile" $root | sha256sum }}
         {{- with merge (deepCopy $values.podAnnotations) $root.Values.podAnnotations }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
     spec:
-      serviceAccountName: {{ include "kubeip.serviceAccountName" (list $root $component) }}
+      serviceAccountName: {{ include "kubeip-temporal.serviceAccountName" (list $root $component) }}
       automountServiceAccountToken: true
       # Variables of a Service named "temporal" would look like settings of the Temporal SDK.
       enableServiceLinks: false
       terminationGracePeriodSeconds: {{ $values.terminationGracePeriodSeconds }}
-      {{- with $root.Values.imagePullSecrets }}
-      imagePullSecrets:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with $values.priorityClassName }}
-      priorityClassName: {{ . }}
-      {{- end }}
-      {{- with $values.nodeSelector }}
-      nodeSelector:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
-      {{- with $values.tolerations }}
-      tolerations:
-        {{- toYaml . | nindent 8 }}
-      {{- end }}
+      {{- include "kubeip-temporal.podOptions" (list $root $values) | nindent 6 }}
       affinity:
-        {{- include "kubeip.affinity" (list $root $component) | nindent 8 }}
+        {{- include "kubeip-temporal.affinity" (list $root $component) | nindent 8 }}
       {{- if $values.topologySpreadConstraints }}
       topologySpreadConstraints:
-        {{- include "kubeip.topologySpreadConstraints" (list $root $component) | nindent 8 }}
+        {{- include "kubeip-temporal.topologySpreadConstraints" (list $root $component) | nindent 8 }}
       {{- end }}
-      securityContext:
-        {{- toYaml $root.Values.podSecurityContext | nindent 8 }}
+      {{- $registers := and $root.Values.temporal.registerSearchAttributes (not $root.Values.hook.enabled) }}
+      {{- if or $registers $values.initContainers }}
+      initContainers:
+        {{- if $registers }}
+        # In place of the hook.
+        {{- include "kubeip-temporal.registerContainer" (list $root $values) | nindent 8 }}
+        {{- end }}
+        {{- with $values.initContainers }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+      {{- end }}
       containers:
         - name: {{ $component }}
-          image: {{ include "kubeip.image" $root }}
+          image: {{ include "kubeip-temporal.image" $root }}
           imagePullPolicy: {{ $root.Values.image.pullPolicy }}
           args: [{{ $component }}, --config, /etc/kubeip/kubeip.yaml]
           env:
             # For `kubectl exec … -- kubeip`.
             - { name: KUBEIP_CONFIG, value: /etc/kubeip/kubeip.yaml }
-            {{- include "kubeip.temporalEnv" $root | nindent 12 }}
+            {{- include "kubeip-temporal.temporalEnv" $root | nindent 12 }}
             {{- if and (eq $component "worker") $values.versioning.enabled }}
             - name: TEMPORAL_DEPLOYMENT_NAME
-              value: {{ include "kubeip.deploymentName" $root | quote }}
+              value: {{ include "kubeip-temporal.deploymentName" $root | quote }}
             - name: TEMPORAL_WORKER_BUILD_ID
-              value: {{ include "kubeip.buildId" $root | quote }}
+              value: {{ include "kubeip-temporal.buildId" $root | quote }}
             {{- end }}
             {{- with $values.nodeOptions }}
             - name: NODE_OPTIONS
@@ -92,31 +88,58 @@ spec:
             {{- with $values.extraEnv }}
             {{- toYaml . | nindent 12 }}
             {{- end }}
+          {{- with $values.envFrom }}
+          envFrom:
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
           ports:
-            - { name: http, containerPort: {{ include "kubeip.port" (list $root $component) }} }
-          # Connections are made and checked before anything is served.
+            - { name: http, containerPort: {{ include "kubeip-temporal.port" (list $root $component) }} }
           startupProbe:
-            httpGet: { path: /healthz, port: http }
-            periodSeconds: 2
-            failureThreshold: 60
+            {{- include "kubeip-temporal.probe" (list $values.startupProbe "/healthz") | nindent 12 }}
           livenessProbe:
-            httpGet: { path: /healthz, port: http }
-            periodSeconds: 10
-            timeoutSeconds: 5
-            failureThreshold: 3
+            {{- include "kubeip-temporal.probe" (list $values.livenessProbe "/healthz") | nindent 12 }}
           readinessProbe:
-            httpGet: { path: /readyz, port: http }
-            periodSeconds: 5
-            timeoutSeconds: 5
+            {{- include "kubeip-temporal.probe" (list $values.readinessProbe "/readyz") | nindent 12 }}
+          {{- with $values.lifecycle }}
+          lifecycle:
+            {{- toYaml . | nindent 12 }}
+          {{- end }}
           resources:
             {{- toYaml $values.resources | nindent 12 }}
           securityContext:
             {{- toYaml $root.Values.securityContext | nindent 12 }}
           volumeMounts:
             - { name: config, mountPath: /etc/kubeip, readOnly: true }
-            {{- include "kubeip.temporalVolumeMounts" $root | nindent 12 }}
+            {{- include "kubeip-temporal.temporalVolumeMounts" $root | nindent 12 }}
+            {{- with $values.extraVolumeMounts }}
+            {{- toYaml . | nindent 12 }}
+            {{- end }}
+        {{- with $values.extraContainers }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
       volumes:
         - name: config
-          configMap: { name: {{ include "kubeip.fullname" $root }}-config }
-        {{- include "kubeip.temporalVolumes" $root | nindent 8 }}
+          configMap: { name: {{ include "kubeip-temporal.configName" $root }} }
+        {{- include "kubeip-temporal.temporalVolumes" $root | nindent 8 }}
+        {{- with $values.extraVolumes }}
+        {{- toYaml . | nindent 8 }}
+        {{- end }}
+{{- end }}
+
+{{/* @param strategy of the values. `Recreate` has no rollingUpdate, which the default would leave there. */}}
+{{- define "kubeip-temporal.strategy" -}}
+{{- if eq (.type | default "RollingUpdate") "Recreate" }}
+{{- toYaml (omit . "rollingUpdate") }}
+{{- else }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* @param list of a probe of the values and the path that is asked for, unless the probe has a handler of its own */}}
+{{- define "kubeip-temporal.probe" -}}
+{{- $probe := index . 0 }}
+{{- if not (or $probe.httpGet $probe.exec $probe.tcpSocket $probe.grpc) }}
+{{- $probe = merge (dict "httpGet" (dict "path" (index . 1) "port" "http")) $probe }}
+{{- end }}
+{{- toYaml $probe }}
 {{- end }}

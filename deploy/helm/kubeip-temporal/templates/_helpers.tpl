@@ -1,12 +1,12 @@
 {{/* Names and labels. */}}
 
-{{- define "kubeip.name" -}}
+{{- define "kubeip-temporal.name" -}}
 {{- default .Chart.Name .Values.nameOverride | trunc 63 | trimSuffix "-" }}
 {{- end }}
 
-{{/* Room is left for `-register-search-attributes`: a pod's name carries it as a label. */}}
-{{- define "kubeip.fullname" -}}
-{{- $name := include "kubeip.name" . }}
+{{/* Room is left for what Kubernetes adds to the name of a Deployment to name its pods. */}}
+{{- define "kubeip-temporal.fullname" -}}
+{{- $name := include "kubeip-temporal.name" . }}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 35 | trimSuffix "-" }}
 {{- else if contains $name .Release.Name }}
@@ -16,14 +16,35 @@
 {{- end }}
 {{- end }}
 
-{{- define "kubeip.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "kubeip.name" . }}
+{{- define "kubeip-temporal.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride }}
+{{- end }}
+
+{{- define "kubeip-temporal.configFile" -}}
+{{ toYaml .Values.config }}
+{{- end }}
+
+{{/* Named by its content: another configuration is another ConfigMap, and a pod never sees the file of another revision. */}}
+{{- define "kubeip-temporal.configName" -}}
+{{- printf "%s-config-%s" (include "kubeip-temporal.fullname" .) (include "kubeip-temporal.configFile" . | sha256sum | trunc 10) }}
+{{- end }}
+
+{{/* @param list of the root and annotations of one object. @returns the field `annotations`, or nothing */}}
+{{- define "kubeip-temporal.annotations" -}}
+{{- with merge (deepCopy (index . 1)) (index . 0).Values.commonAnnotations -}}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "kubeip-temporal.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "kubeip-temporal.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{- define "kubeip.labels" -}}
+{{- define "kubeip-temporal.labels" -}}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{ include "kubeip.selectorLabels" . }}
+{{ include "kubeip-temporal.selectorLabels" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- with .Values.commonLabels }}
@@ -31,18 +52,45 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- end }}
 
+{{/*
+Labels of pods that run to their end: never the selector labels, so that no NetworkPolicy, disruption budget or monitor of the
+programs is for them.
+@param list of the root and the component: prepare or test
+*/}}
+{{- define "kubeip-temporal.hookSelectorLabels" -}}
+app.kubernetes.io/part-of: {{ include "kubeip-temporal.fullname" (index . 0) }}
+app.kubernetes.io/component: {{ index . 1 }}
+{{- end }}
+
+{{- define "kubeip-temporal.hookLabels" -}}
+{{ include "kubeip-temporal.labels" . }}
+app.kubernetes.io/component: prepare
+{{- end }}
+
+{{/* @param list of the root and the weight: lower ones come first */}}
+{{- define "kubeip-temporal.hookAnnotations" -}}
+{{- $root := index . 0 -}}
+helm.sh/hook: pre-install,pre-upgrade
+helm.sh/hook-weight: {{ index . 1 | quote }}
+# One that failed stays, so that its log can be read.
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- with $root.Values.commonAnnotations }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
 {{/* @param list of the root and the component: worker or watcher */}}
-{{- define "kubeip.serviceAccountName" -}}
+{{- define "kubeip-temporal.serviceAccountName" -}}
 {{- $root := index . 0 }}{{ $component := index . 1 }}
 {{- $account := (index $root.Values $component).serviceAccount }}
 {{- if $account.create }}
-{{- default (printf "%s-%s" (include "kubeip.fullname" $root) $component) $account.name }}
+{{- default (printf "%s-%s" (include "kubeip-temporal.fullname" $root) $component) $account.name }}
 {{- else }}
 {{- default "default" $account.name }}
 {{- end }}
 {{- end }}
 
-{{- define "kubeip.image" -}}
+{{- define "kubeip-temporal.image" -}}
 {{- if .Values.image.digest }}
 {{- printf "%s@%s" .Values.image.repository .Values.image.digest }}
 {{- else }}
@@ -51,13 +99,13 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
 {{/* Whole seconds of a duration in Go's notation. */}}
-{{- define "kubeip.seconds" -}}
+{{- define "kubeip-temporal.seconds" -}}
 {{- $epoch := toDate "2006-01-02" "2000-01-01" }}
 {{- sub (mustDateModify . $epoch | unixEpoch) (unixEpoch $epoch) }}
 {{- end }}
 
 {{/* The programs' own default ports: config/defaults.ts. A test holds them together. */}}
-{{- define "kubeip.port" -}}
+{{- define "kubeip-temporal.port" -}}
 {{- $root := index . 0 }}{{ $component := index . 1 }}
 {{- $http := $root.Values.config.http | default dict }}
 {{- $key := printf "%sPort" $component }}

@@ -7,7 +7,7 @@ that it speaks through, or, on Compute Engine, remove it before it can ask for a
 What excludes the nodes of one pool: a JSON list of requirements of which any one is enough, each the opposite of one of the
 pool's. Where a label is no whole number, neither Gt nor Lt holds: such a node is avoided, too.
 */}}
-{{- define "kubeip.oppositesOf" -}}
+{{- define "kubeip-temporal.oppositesOf" -}}
 {{- $opposite := dict "In" "NotIn" "NotIn" "In" "Exists" "DoesNotExist" "DoesNotExist" "Exists" }}
 {{- $found := list }}
 {{- range $key, $value := .matchLabels }}
@@ -35,10 +35,10 @@ pool's. Where a label is no whole number, neither Gt nor Lt holds: such a node i
 The terms of the node affinity, as JSON: those of the user's own, each joined by what excludes every pool's nodes. Terms are
 alternatives, so a pool with several requirements makes several terms of each.
 */}}
-{{- define "kubeip.nodeSelectorTerms" -}}
+{{- define "kubeip-temporal.nodeSelectorTerms" -}}
 {{- $terms := default (list dict) .terms }}
 {{- range .pools }}
-{{- $ways := include "kubeip.oppositesOf" .nodeSelector | fromJsonArray }}
+{{- $ways := include "kubeip-temporal.oppositesOf" .nodeSelector | fromJsonArray }}
 {{- if not $ways }}
 {{- fail (printf "Pool %q selects every node of the cluster, so no node is left for worker and watcher to run on. Narrow its nodeSelector, or set avoidPoolNodes to false: docs/install.md says what that costs." .name) }}
 {{- end }}
@@ -47,7 +47,7 @@ alternatives, so a pool with several requirements makes several terms of each.
 {{- $expressions := $term.matchExpressions | default list }}
 {{- $done := false }}
 {{- range $ways }}
-{{- if has (toJson .) (splitList "\n" (include "kubeip.jsonLines" $expressions)) }}{{ $done = true }}{{ end }}
+{{- if has (toJson .) (splitList "\n" (include "kubeip-temporal.jsonLines" $expressions)) }}{{ $done = true }}{{ end }}
 {{- end }}
 {{- if $done }}
 {{- $next = append $next $term }}
@@ -65,22 +65,22 @@ alternatives, so a pool with several requirements makes several terms of each.
 {{- toJson $terms }}
 {{- end }}
 
-{{- define "kubeip.jsonLines" -}}
+{{- define "kubeip-temporal.jsonLines" -}}
 {{- range . }}{{ toJson . }}{{ "\n" }}{{ end }}
 {{- end }}
 
 {{/* @param list of the root and the component */}}
-{{- define "kubeip.affinity" -}}
+{{- define "kubeip-temporal.affinity" -}}
 {{- $root := index . 0 }}{{ $component := index . 1 }}
 {{- $own := (index $root.Values $component).affinity }}
-{{- $labels := merge (dict "app.kubernetes.io/component" $component) (include "kubeip.selectorLabels" $root | fromYaml) }}
+{{- $labels := merge (dict "app.kubernetes.io/component" $component) (include "kubeip-temporal.selectorLabels" $root | fromYaml) }}
 {{- $apart := dict "preferredDuringSchedulingIgnoredDuringExecution" (list (dict
   "weight" 100
   "podAffinityTerm" (dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" $labels)))) }}
 {{- $affinity := merge (deepCopy (omit $own "podAntiAffinity")) (dict "podAntiAffinity" (default $apart $own.podAntiAffinity)) }}
 {{- if $root.Values.avoidPoolNodes }}
 {{- $required := dig "nodeAffinity" "requiredDuringSchedulingIgnoredDuringExecution" "nodeSelectorTerms" list $own }}
-{{- $terms := include "kubeip.nodeSelectorTerms" (dict "terms" $required "pools" $root.Values.config.pools) | fromJsonArray }}
+{{- $terms := include "kubeip-temporal.nodeSelectorTerms" (dict "terms" $required "pools" $root.Values.config.pools) | fromJsonArray }}
 {{- $avoid := dict "requiredDuringSchedulingIgnoredDuringExecution" (dict "nodeSelectorTerms" $terms) }}
 {{- $affinity = set $affinity "nodeAffinity" (merge $avoid (default dict $affinity.nodeAffinity)) }}
 {{- end }}
@@ -88,9 +88,9 @@ alternatives, so a pool with several requirements makes several terms of each.
 {{- end }}
 
 {{/* @param list of the root and the component */}}
-{{- define "kubeip.topologySpreadConstraints" -}}
+{{- define "kubeip-temporal.topologySpreadConstraints" -}}
 {{- $root := index . 0 }}{{ $component := index . 1 }}
-{{- $labels := merge (dict "app.kubernetes.io/component" $component) (include "kubeip.selectorLabels" $root | fromYaml) }}
+{{- $labels := merge (dict "app.kubernetes.io/component" $component) (include "kubeip-temporal.selectorLabels" $root | fromYaml) }}
 {{- $found := list }}
 {{- range (index $root.Values $component).topologySpreadConstraints }}
 {{- $found = append $found (merge (deepCopy .) (dict "labelSelector" (dict "matchLabels" $labels))) }}

@@ -1,6 +1,6 @@
 {{/* The connection to Temporal, in the variables of its SDKs. Secrets are referred to, and never made by the chart. */}}
 
-{{- define "kubeip.temporalEnv" -}}
+{{- define "kubeip-temporal.temporalEnv" -}}
 - name: TEMPORAL_ADDRESS
   value: {{ .Values.temporal.address | quote }}
 - name: TEMPORAL_NAMESPACE
@@ -34,7 +34,7 @@
 {{- end }}
 {{- end }}
 
-{{- define "kubeip.temporalVolumeMounts" -}}
+{{- define "kubeip-temporal.temporalVolumeMounts" -}}
 - { name: tmp, mountPath: /tmp }
 {{- if .Values.temporal.tls.clientSecretName }}
 - { name: temporal-client, mountPath: /etc/kubeip-temporal-client, readOnly: true }
@@ -44,7 +44,7 @@
 {{- end }}
 {{- end }}
 
-{{- define "kubeip.temporalVolumes" -}}
+{{- define "kubeip-temporal.temporalVolumes" -}}
 - name: tmp
   emptyDir: { sizeLimit: 64Mi }
 {{- with .Values.temporal.tls }}
@@ -59,11 +59,11 @@
 {{- end }}
 {{- end }}
 
-{{- define "kubeip.deploymentName" -}}
-{{- default (include "kubeip.fullname" .) .Values.worker.versioning.deploymentName }}
+{{- define "kubeip-temporal.deploymentName" -}}
+{{- default (include "kubeip-temporal.fullname" .) .Values.worker.versioning.deploymentName }}
 {{- end }}
 
-{{- define "kubeip.buildId" -}}
+{{- define "kubeip-temporal.buildId" -}}
 {{- $image := .Values.image }}
 {{- $ofImage := default .Chart.AppVersion $image.tag }}
 {{- if $image.digest }}{{ $ofImage = trimPrefix "sha256:" $image.digest | trunc 12 }}{{ end }}

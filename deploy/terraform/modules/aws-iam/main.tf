@@ -53,9 +53,19 @@ data "aws_iam_policy_document" "permissions" {
   }
 
   statement {
-    sid       = "InstancesToAssociateWith"
+    sid       = "InstancesOfTheCluster"
     actions   = ["ec2:AssociateAddress"]
     resources = ["${local.ec2_arn}:instance/*"]
+
+    dynamic "condition" {
+      for_each = var.instance_tags
+
+      content {
+        test     = "StringEquals"
+        variable = "aws:ResourceTag/${condition.key}"
+        values   = condition.value
+      }
+    }
   }
 }
 
@@ -93,6 +103,25 @@ data "aws_iam_policy_document" "trust_pod_identity" {
     principals {
       type        = "Service"
       identifiers = ["pods.eks.amazonaws.com"]
+    }
+
+    # The session tags that EKS Pod Identity adds ("Enable or disable session tags", Amazon EKS User Guide).
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/kubernetes-namespace"
+      values   = [var.namespace]
+    }
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:RequestTag/kubernetes-service-account"
+      values   = [var.service_account]
+    }
+
+    condition {
+      test     = "ArnEquals"
+      variable = "aws:RequestTag/eks-cluster-arn"
+      values   = ["arn:${data.aws_partition.current.partition}:eks:${var.region}:${data.aws_caller_identity.current.account_id}:cluster/${coalesce(var.cluster_name, "none")}"]
     }
   }
 }

@@ -40,6 +40,12 @@ variable "address_tags" {
   }
 }
 
+variable "instance_tags" {
+  description = "Tags of the instances that the role may associate addresses with, each with the values that will do: `{ \"kubernetes.io/cluster/prod\" = [\"owned\"] }`. Empty: those of every instance whose interface is in the VPC."
+  type        = map(list(string))
+  default     = {}
+}
+
 variable "ipv6_support" {
   description = "Whether pools have IPv6 addresses (CIDR reservations) as well."
   type        = bool

@@ -9,14 +9,31 @@ variable "project_id" {
 }
 
 variable "role_id" {
-  description = "Id of the custom role. The id of a role that was deleted cannot be used again for some weeks."
+  description = "Begin of the ids of the two custom roles. The id of a role that was deleted cannot be used again for some weeks."
   type        = string
   default     = "kubeipTemporal"
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_.]{3,64}$", var.role_id))
-    error_message = "role_id must have 3 to 64 letters, digits, underscores and periods."
+    condition     = can(regex("^[A-Za-z0-9_.]{3,54}$", var.role_id))
+    error_message = "role_id must have 3 to 54 letters, digits, underscores and periods."
   }
+}
+
+variable "instance_name_prefix" {
+  description = "How the names of the nodes' instances begin, such as `gke-prod-`: the role may change no other instance. Without it the role can take the address of any VM of the project."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.instance_name_prefix == null || can(regex("^[a-z][a-z0-9-]*$", var.instance_name_prefix))
+    error_message = "instance_name_prefix must be the beginning of an instance's name, such as gke-prod-."
+  }
+}
+
+variable "cluster_id" {
+  description = "Id of the cluster, where it is created in the same run: the workload identity pool must exist before it is bound."
+  type        = string
+  default     = null
 }
 
 variable "ipv6" {
