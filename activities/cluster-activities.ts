@@ -1,4 +1,5 @@
 /** Activities on a cluster's task queue: they need its API server and its configuration. */
+import { Context } from '@temporalio/activity';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { CloudProvider } from '../clouds/provider.ts';
 import type { Config } from '../config/config.ts';
@@ -57,7 +58,8 @@ export function createClusterActivities(options: ClusterActivityDependencies): C
     // Reads, and tells workflows to look, which they may do at any time.
     findHeirs: ({ instance, uid, clusterUid }) =>
       withFailures(async () => {
-        const heirs = await heirsOf(dependencies, instance, uid);
+        const asker = Context.current().info.workflowExecution?.workflowId;
+        const heirs = await heirsOf(dependencies, instance, uid, asker);
         // Another cluster has none of the Nodes either.
         if (heirs.length === 0) await identity.confirm(clusterUid);
         else log().warn({ instance: instance.id, heirs }, 'another Node is of the same instance');

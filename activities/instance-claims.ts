@@ -119,6 +119,7 @@ async function holdsAddress(
  * The Nodes that an instance's address passes to when the Node with this uid is done with it. Their workflows are told to look, which
  * may be said twice.
  *
+ * @param asker the workflow that asks: a new Node of its own name is listed too
  * @returns their names; none: the address may be released
  * @throws KubernetesError, or an error of the Temporal client
  */
@@ -126,13 +127,16 @@ export async function heirsOf(
   { config, kubernetes, client, instanceNodes }: InstanceClaimDependencies,
   instance: InstanceRef,
   uid: string,
+  asker?: string,
 ): Promise<string[]> {
   const heirs: string[] = [];
   for (const name of await instanceNodes.namesOf(instance)) {
     const node = await readNode(kubernetes, name);
     if (node === undefined || node.uid === uid || !isOf(node, instance)) continue;
     heirs.push(name);
-    await tellChanged(client, assignIpWorkflowId(config.cluster, name), node.uid);
+    const workflowId = assignIpWorkflowId(config.cluster, name);
+    // The asker itself knows by the answer, and looks after a pause.
+    if (workflowId !== asker) await tellChanged(client, workflowId, node.uid);
   }
   return heirs;
 }

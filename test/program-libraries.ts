@@ -24,7 +24,17 @@ const ofTemporal: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Where the programs' sources are. */
-const folders = ['activities', 'clouds', 'config', 'kubernetes', 'model', 'program', 'watcher', 'worker'];
+const folders = [
+  'activities',
+  'cli',
+  'clouds',
+  'config',
+  'kubernetes',
+  'model',
+  'program',
+  'watcher',
+  'worker',
+];
 
 export interface ProgramLibraries {
   /** A program that is started with this as its `--require` takes its libraries from there. */

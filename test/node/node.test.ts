@@ -266,6 +266,26 @@ test('a node that waits and knows why has nothing to do until the mutex answers'
   expect(world.wakeAt).toBeUndefined();
 });
 
+test('a machine that registers again just as its address is to pass to another Node keeps it', () => {
+  const world = played([]);
+  settle(world);
+  expect(world.status().phase).toBe('assigned');
+  ops.delete()(world);
+  for (let rounds = 0; rounds < 20 && !world.underWay.has('giveBack'); rounds++) {
+    const busy = world.busy();
+    if (busy === undefined) ops.wake()(world);
+    else world.finish(busy);
+  }
+  // Asked for the other Nodes of the instance, it is told of its own new one, which it has not seen yet.
+  ops.register('one', true)(world);
+  ops.relabel('none')(world);
+  world.finish('giveBack');
+  settle(world);
+  expect(world.end).toBeUndefined();
+  expect(world.status()).toMatchObject({ phase: 'assigned', node: { uid: 'uid-1+' } });
+  expectSound(world);
+});
+
 test('who cancels it in the middle leaves nothing claimed', () => {
   fc.assert(
     fc.property(history, (calls) => {

@@ -270,7 +270,7 @@ export class NodeWorld {
       case 'weigh':
         return { held: false, gone: 1, of: 10 };
       case 'findHeirs':
-        return [];
+        return this.#heirs();
       case 'publish':
         return { notices: Math.min(1, this.state.publishing.notices.length) };
     }
@@ -315,6 +315,14 @@ export class NodeWorld {
       selectedBy: { pool },
       ...change,
     };
+  }
+
+  /** The Node of this name is another one by now, on the same machine. */
+  #heirs(): string[] {
+    const [has] = this.state.families.flatMap((of) => of.has ?? []);
+    const { node } = this;
+    if (node === undefined || node.uid === this.state.node.uid) return [];
+    return node.instance === has?.instance.id ? [node.name] : [];
   }
 
   #instance(id: string): Instance {

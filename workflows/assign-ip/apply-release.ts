@@ -4,7 +4,14 @@ import type { BrakeVerdict } from '../../model/release-brake.ts';
 import type { ReleaseReason, ReleaseResult } from '../measures.ts';
 import type { Failure } from './decide.ts';
 import { giveBackFor } from './apply-look.ts';
-import { assignmentsOf, type FamilyState, isChanging, isReleasedByHand, type NodeState } from './state.ts';
+import {
+  assignmentsOf,
+  type FamilyState,
+  isChanging,
+  isReleasedByHand,
+  lookAgain,
+  type NodeState,
+} from './state.ts';
 import {
   familyOf,
   note,
@@ -16,6 +23,9 @@ import {
   type Step,
 } from './step.ts';
 import * as words from './words.ts';
+
+/** A Node that has just registered may not be ready to be seen as the machine's: it is looked at after this long. */
+const REGISTERED_LOOK_MS = 2_000;
 
 // ---- one address ----
 
@@ -152,7 +162,10 @@ export function giveBackFailed(step: Step, { message }: Failure): void {
 export function heirsFound(step: Step, heirs: readonly string[]): void {
   const { state } = step;
   const { giveBack, deletion } = state;
-  if (giveBack !== undefined) {
+  const isSeen = (giveBack ?? deletion?.found)?.successor !== undefined;
+  if (deletion !== undefined && heirs.includes(state.node.name) && !isSeen) {
+    registeredAgain(step);
+  } else if (giveBack !== undefined) {
     giveBack.heirs = heirs;
     giveBack.tries = 0;
   } else if (deletion !== undefined && heirs.length > 0) {
@@ -163,6 +176,13 @@ export function heirsFound(step: Step, heirs: readonly string[]): void {
   } else if (deletion !== undefined) {
     deletion.hasNoHeirs = true;
   }
+}
+
+/** The machine has a new Node of the same name, which no look has seen yet: the next look decides. */
+function registeredAgain({ state, now }: Step): void {
+  state.giveBack = undefined;
+  if (state.deletion !== undefined) state.deletion = { ...state.deletion, found: undefined };
+  lookAgain(state, now + REGISTERED_LOOK_MS);
 }
 
 /** The Node is gone, the grace period over and the release not held. */

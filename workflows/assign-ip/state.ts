@@ -114,11 +114,13 @@ export interface Deletion {
    * What the last look found. `gone`: its instance may run and register again. `instanceGone`: there is nothing to wait for.
    * `replaced`: another machine has the name.
    */
-  found?: {
-    readonly kind: 'gone' | 'instanceGone' | 'replaced';
-    readonly at: Time;
-    readonly successor?: NodeRef;
-  };
+  found?:
+    | {
+        readonly kind: 'gone' | 'instanceGone' | 'replaced';
+        readonly at: Time;
+        readonly successor?: NodeRef;
+      }
+    | undefined;
   /** No other Node is of the instance. */
   hasNoHeirs?: boolean;
   /** The brake lets the release through. */
