@@ -30,10 +30,10 @@ module "worker_role" {
   # GKE names instances after cluster and pool.
   instance_name_prefix = "gke-${substr(var.cluster_name, 0, 20)}"
   # Its workload identity pool comes with the cluster.
-  cluster_id = google_container_cluster.this.id
+  cluster_id      = google_container_cluster.this.id
   ipv6            = var.ipv6_support
-  namespace          = local.namespace
-  service_account    = local.service_account
+  namespace       = local.namespace
+  service_account = local.service_account
 }
 
 resource "helm_release" "kubeip" {
