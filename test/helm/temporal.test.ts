@@ -90,7 +90,14 @@ describe('the small server', () => {
       values: {
         config: {
           cluster: 'a',
-          pools: [{ name: 'a', nodeSelector: { matchLabels: { kubeip: 'use' } }, filter: 'Name=a,Values=b' }],
+          pools: [
+            {
+              name: 'a',
+              region: 'eu-west-1',
+              nodeSelector: { matchLabels: { kubeip: 'use' } },
+              filter: 'Name=tag:a,Values=b',
+            },
+          ],
         },
         temporal: { address },
       },
