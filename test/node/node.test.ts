@@ -5,7 +5,7 @@
 import { expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Place } from '../../workflows/assign-ip/decide.ts';
-import { type Fault, NodeWorld, type PoolName } from './world.ts';
+import { type Fault, NodeWorld, type PoolName, scope } from './world.ts';
 
 const LEAST_STEPS = 100_000;
 const seed = Number(process.env['KUBEIP_TEST_SEED'] ?? 20_261_129);
@@ -264,6 +264,39 @@ test('a node that waits and knows why has nothing to do until the mutex answers'
   expect(world.status().phase).toBe('waiting');
   expect([...world.underWay.keys()]).toEqual(['select ipv4']);
   expect(world.wakeAt).toBeUndefined();
+});
+
+test('a node that no pool selects any more does not ask for an address once its ephemeral one is back', () => {
+  const world = played([]);
+  settle(world);
+  const [of] = world.state.families;
+  if (of?.has === undefined) throw new Error('it has no address');
+  // As its address was released for that, on a cloud that gives an ephemeral one back.
+  Object.assign(of, {
+    hadEphemeral: { instance: of.has.instance, scope },
+    lacksEphemeral: { notBefore: world.now, tries: 0 },
+    has: undefined,
+  });
+  for (const address of world.addresses) address.instance = undefined;
+  ops.relabel('none')(world);
+  world.finish('look');
+  settle(world);
+  expect(world.queue.size).toBe(0);
+  expect(world.end).toEqual({ kind: 'released' });
+});
+
+test('a node that no pool selects any more is looked at once its association is done', () => {
+  const world = played([]);
+  while (world.state.families[0]?.progress.kind !== 'claimed') {
+    const busy = world.busy();
+    if (busy === undefined) world.look();
+    else world.finish(busy);
+  }
+  ops.relabel('none')(world);
+  world.finish('look');
+  world.finish('ipv4');
+  world.finish('ipv4');
+  expect(world.underWay.has('look')).toBe(true);
 });
 
 test('a machine that registers again just as its address is to pass to another Node keeps it', () => {

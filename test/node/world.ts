@@ -294,7 +294,8 @@ export class NodeWorld {
     const { name, uid, pool, instance } = node;
     const ref = { name, uid };
     const { selection } = this.state;
-    const isOther = selection !== undefined && selection.pool !== pool;
+    // Why it is another pool is asked only for a node that has an address.
+    const isOther = has !== undefined && selection !== undefined && selection.pool !== pool;
     const change = isOther ? { change: 'labels' as const } : {};
     if (pool === 'none')
       return {

@@ -184,7 +184,9 @@ function notSelected(step: Step, found: NotSelected): void {
   const assignments = assignmentsOf(state);
   const isReleased =
     found.change === 'labels' && assignments.every(({ pool }) => pool.release.onDeselect === 'release');
-  if (!hasSomething(state) || (isReleased && !state.releasedByHand)) {
+  // An ephemeral address that is still to come back is no reason to go on: the run ends after it.
+  const hasNothing = assignments.length === 0 && !state.families.some(({ progress }) => isChanging(progress));
+  if ((hasNothing || isReleased) && !state.releasedByHand) {
     state.giveBack ??= giveBackFor(step, { why: 'no pool selects the Node any more', publish: true });
     return;
   }
@@ -193,7 +195,11 @@ function notSelected(step: Step, found: NotSelected): void {
   state.families = state.families.filter(
     (of) => of.has !== undefined || of.lacksEphemeral !== undefined || isChanging(of.progress),
   );
-  if (assignments.length === 0) return;
+  if (assignments.length === 0) {
+    // Nothing is asked for, whatever becomes of what is under way.
+    state.seen = { kind: 'notSelected', message: words.notSelected(state.node.name) };
+    return;
+  }
   const notice = words.deselected(state.node.name, assignments, found);
   const isNews = state.seen.kind !== 'notSelected' || state.seen.message !== notice.message;
   state.seen = { kind: 'notSelected', message: notice.message };

@@ -172,6 +172,11 @@ export function leftItsPool(node: string, ip: string, { name }: Pool): Notice {
   };
 }
 
+/** Of a node that has no address. */
+export function notSelected(node: string): string {
+  return `No pool selects node ${node}.`;
+}
+
 /** An operator's own change is told apart from a change of the Node: the remedy is another one. */
 export function deselected(
   node: string,
