@@ -9,7 +9,8 @@ import { deleteNode } from '../../sandbox/nodes.ts';
 import { logLevelSignal } from '../../program/log-level.ts';
 import { dashboardFile, metricsOf, promtool, readRules, root, rulesFile } from '../alerts/rules.ts';
 import { writeWorkflowBundle } from '../workflow-bundle.ts';
-import { logLine, type NodeWorld, startNodeWorld, until } from './node-world.ts';
+import { nodeStart } from '../../workflows/node-start.ts';
+import { cluster, logLine, type NodeWorld, startNodeWorld, until } from './node-world.ts';
 import { allSamples, familiesOf, type MetricFamily, sampleOf } from './prometheus-text.ts';
 
 jest.setTimeout(300_000);
@@ -137,7 +138,15 @@ describe('the words that a person reads', () => {
 describe('all metrics', () => {
   let families: MetricFamily[];
   beforeAll(async () => {
-    families = (await Promise.all([...workers, watcher].map(scrape))).flatMap(familiesOf);
+    // A series of the SDK's begins with the first workflow task that fails: of one that was started without its input.
+    const start = nodeStart(cluster, { name: 'broken', uid: 'uid-1' });
+    const broken = await here.client.workflow.start('AssignIpWorkflow', { ...start, args: [null] });
+    const scrapeAll = () => Promise.all([...workers, watcher].map(scrape));
+    await until('its task has failed', async () =>
+      (await scrapeAll()).some((text) => text.includes('temporal_workflow_task_execution_failed_total{')),
+    );
+    families = (await scrapeAll()).flatMap(familiesOf);
+    await broken.terminate('by a test');
   });
 
   test('are as Prometheus has them', async () => {

@@ -4,7 +4,17 @@ import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { importedNames } from '../program-libraries.ts';
 
-const folders = ['activities', 'clouds', 'config', 'kubernetes', 'model', 'program', 'watcher', 'worker'];
+const folders = [
+  'activities',
+  'cli',
+  'clouds',
+  'config',
+  'kubernetes',
+  'model',
+  'program',
+  'watcher',
+  'worker',
+];
 
 test('what the programs import of a library is found, without types', () => {
   const root = mkdtempSync(join(tmpdir(), 'kubeip-libraries-'));
