@@ -296,7 +296,7 @@ export interface ScopeActivities extends ScopeInspections {
   grant(input: { answers: readonly Answer[] }): Promise<string[]>;
 
   /**
-   * Tells all nodes that wait that the mutex of this scope was started and knows nobody who waits.
+   * Tells all waiting nodes that the mutex of this scope was started with an empty queue, so that they ask again.
    *
    * A second run tells them again: each asks by the request that it has.
    *

@@ -9,6 +9,7 @@ import { type NodeView, readNode } from '../kubernetes/nodes.ts';
 import { parseProviderId } from '../kubernetes/provider-id.ts';
 import { type Instance, type InstanceRef, instanceKey } from '../model/address.ts';
 import { assignIpWorkflowId, nodeChangedSignal, searchAttributes } from '../workflows/messages.ts';
+import { signalIfRunning } from './signal-if-running.ts';
 
 export interface InstanceClaimDependencies {
   readonly config: Config;
@@ -136,16 +137,8 @@ export async function heirsOf(
     heirs.push(name);
     const workflowId = assignIpWorkflowId(config.cluster, name);
     // The asker itself knows by the answer, and looks after a pause.
-    if (workflowId !== asker) await tellChanged(client, workflowId, node.uid);
+    // One that no pool selects has no workflow.
+    if (workflowId !== asker) await signalIfRunning(client, workflowId, nodeChangedSignal, { uid: node.uid });
   }
   return heirs;
-}
-
-/** One that no pool selects has no workflow. */
-async function tellChanged(client: Client, workflowId: string, uid: string): Promise<void> {
-  try {
-    await client.workflow.getHandle(workflowId).signal(nodeChangedSignal, { uid });
-  } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-  }
 }

@@ -50,7 +50,7 @@ async function listPool(provider: CloudProvider, pool: AskedPool, claims: number
 }
 
 function listedPool(pool: AskedPool, all: readonly Address[], claimed: Set<string>): ListedPool {
-  // One that cannot serve the pool's nodes here is none of theirs, whoever has it.
+  // An address of another network border group cannot serve these nodes. It does not count, whether it is free or in use.
   const addresses = all.filter((address) => canServe(pool.query, address));
   const byName = new Map(addresses.flatMap((address) => namesOf(address).map((name) => [name, address])));
   const find = (name: string): Address | undefined => byName.get(name) ?? byName.get(canonicalIp(name));

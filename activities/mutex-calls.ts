@@ -8,6 +8,7 @@ import {
 } from '@temporalio/client';
 import type { RateLimit } from '../model/settings.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
+import { mapLimited } from '../program/concurrency.ts';
 import { addressPoolStart } from '../workflows/address-pool-start.ts';
 import {
   type AddressRequest,
@@ -16,6 +17,7 @@ import {
   searchAttributes,
 } from '../workflows/messages.ts';
 import type { Answer } from './contract.ts';
+import { signalIfRunning } from './signal-if-running.ts';
 
 /** Temporal answers within milliseconds; the activity is tried again. */
 const SIGNAL_TIMEOUT_MS = 5_000;
@@ -47,13 +49,13 @@ export async function askMutex(
 export async function deliverAnswers(client: Client, answers: readonly Answer[]): Promise<string[]> {
   const closed: string[] = [];
   const errors: unknown[] = [];
-  for (let from = 0; from < answers.length; from += CALLS_AT_ONCE) {
-    const deliver = async (answer: Answer): Promise<void> => {
+  await mapLimited(answers, CALLS_AT_ONCE, async (answer) => {
+    try {
       if (!(await isDelivered(client, answer))) closed.push(answer.grant.requestId);
-    };
-    const some = await Promise.allSettled(answers.slice(from, from + CALLS_AT_ONCE).map(deliver));
-    errors.push(...some.flatMap((it) => (it.status === 'rejected' ? [it.reason as unknown] : [])));
-  }
+    } catch (error) {
+      errors.push(error);
+    }
+  });
   if (errors.length > 0) throw errors[0];
   return closed;
 }
@@ -68,18 +70,9 @@ export async function recallWaiting(client: Client, scope: Scope): Promise<numbe
   const query = `WorkflowType = 'AssignIpWorkflow' AND ExecutionStatus = 'Running' AND ${searchAttributes.KubeipPhase.name} = 'waiting'`;
   const waiting: string[] = [];
   for await (const { workflowId } of client.workflow.list({ query })) waiting.push(workflowId);
-  for (let from = 0; from < waiting.length; from += CALLS_AT_ONCE) {
-    await Promise.all(waiting.slice(from, from + CALLS_AT_ONCE).map((id) => tellStarted(client, id, scope)));
-  }
+  const input = { scope: formatScope(scope) };
+  await mapLimited(waiting, CALLS_AT_ONCE, (id) => signalIfRunning(client, id, mutexStartedSignal, input));
   return waiting.length;
-}
-
-async function tellStarted(client: Client, workflowId: string, scope: Scope): Promise<void> {
-  try {
-    await client.workflow.getHandle(workflowId).signal(mutexStartedSignal, { scope: formatScope(scope) });
-  } catch (error) {
-    if (!(error instanceof WorkflowNotFoundError)) throw error;
-  }
 }
 
 /** @returns false if the workflow runs no more, or was never there */

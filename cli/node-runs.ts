@@ -2,7 +2,7 @@
 import type { WorkflowExecutionInfo } from '@temporalio/client';
 import type { Phase } from '../model/phase.ts';
 import { assignIpWorkflowId, searchAttributes } from '../workflows/messages.ts';
-import { mapLimited } from './concurrency.ts';
+import { mapLimited } from '../program/concurrency.ts';
 import type { Session } from './session.ts';
 
 const DESCRIBED_AT_ONCE = 20;

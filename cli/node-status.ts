@@ -1,7 +1,7 @@
 /** What the nodes' workflows themselves say, asked only as far as it is needed: a fleet may have thousands. */
 import { type AssignIpStatus, statusQuery } from '../workflows/messages.ts';
 import { query, UnansweredError } from './asking.ts';
-import { mapLimited } from './concurrency.ts';
+import { mapLimited } from '../program/concurrency.ts';
 import { mutexStatusIfAny } from './mutexes.ts';
 import type { NodeRow } from './node-runs.ts';
 import { parseScope } from './scope-name.ts';

@@ -24,7 +24,7 @@ const ofTemporal: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Where the programs' sources are. */
-const folders = [
+export const programFolders = [
   'activities',
   'cli',
   'clouds',
@@ -82,7 +82,7 @@ export function importedNames(root = projectRoot): Map<string, Set<string>> {
     for (const name of names) known.add(name);
     imports.set(library, known);
   };
-  for (const file of folders.flatMap((folder) => sourcesOf(join(root, folder)))) {
+  for (const file of programFolders.flatMap((folder) => sourcesOf(join(root, folder)))) {
     const text = readFileSync(file, 'utf8');
     for (const [, clause = '', library = ''] of text.matchAll(/^import ([^;]*?) from '([^'.][^']*)';/gm)) {
       if (!clause.startsWith('type ')) note(library, namesOf(clause));

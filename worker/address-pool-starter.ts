@@ -1,6 +1,7 @@
 /** Starts the mutexes, and starts one again that somebody has terminated. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
+import { isOpen } from '../activities/mutex-calls.ts';
 import type { RateLimit } from '../model/settings.ts';
 import { formatScope, type Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
@@ -38,7 +39,7 @@ export async function keepAddressPools(
   while (!signal.aborted) {
     for (const { scope, pacing } of pools) {
       try {
-        if (await isRunning(client, scope)) continue;
+        if (await isOpen(client, { workflowId: addressPoolWorkflowId(scope) })) continue;
         logger.warn({ scope: formatScope(scope) }, 'the mutex does not run: it is started');
         await startAddressPool(client, scope, pacing);
       } catch (error) {
@@ -46,15 +47,5 @@ export async function keepAddressPools(
       }
     }
     await delay(checkMs, undefined, { signal, ref: false }).catch(() => undefined);
-  }
-}
-
-async function isRunning(client: Client, scope: Scope): Promise<boolean> {
-  try {
-    const { status } = await client.workflow.getHandle(addressPoolWorkflowId(scope)).describe();
-    return status.name === 'RUNNING' || status.name === 'PAUSED' || status.name === 'CONTINUED_AS_NEW';
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return false;
-    throw error;
   }
 }

@@ -15,7 +15,6 @@ import { createClusterActivities } from '../activities/cluster-activities.ts';
 import { createScopeActivities } from '../activities/scope-activities.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
-import type { Scope } from '../model/scope.ts';
 import type { ClusterIdentity } from '../program/cluster-identity.ts';
 import type { Logger } from '../program/logger.ts';
 import { runsFromSources } from '../program/origin.ts';
@@ -83,8 +82,6 @@ export async function bundleWorkflows(logger: Logger): Promise<WorkflowBundleWit
 /** Creates the Workers and starts each scope's mutex. They poll once they are run. */
 export async function createWorkers(options: WorkersOptions): Promise<Worker[]> {
   const { config, client, providers, logger } = options;
-  const startPool = (scope: Scope): Promise<void> =>
-    startAddressPool(client, scope, config.pacing[scope.provider]);
   const clusterActivities = createClusterActivities({
     config,
     kubernetes: options.kubernetes,
@@ -96,19 +93,12 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
   });
   const workers = [await createWorker(options, clusterTaskQueue(config.cluster), clusterActivities)];
   for (const provider of providers.byScope.values()) {
-    const activities = createScopeActivities({
-      provider,
-      pacing: config.pacing[provider.scope.provider],
-      client,
-      logger,
-    });
-    workers.push(await createWorker(options, scopeTaskQueue(provider.scope), activities));
-    await startPool(provider.scope);
-    await ensureAuditSchedule(client, {
-      cluster: config.cluster,
-      scope: provider.scope,
-      audit: config.audit,
-    });
+    const { scope } = provider;
+    const pacing = config.pacing[scope.provider];
+    const activities = createScopeActivities({ provider, pacing, client, logger });
+    workers.push(await createWorker(options, scopeTaskQueue(scope), activities));
+    await startAddressPool(client, scope, pacing);
+    await ensureAuditSchedule(client, { cluster: config.cluster, scope, audit: config.audit });
   }
   return workers;
 }

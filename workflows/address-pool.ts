@@ -227,10 +227,11 @@ async function serve(input: AddressPoolInput): Promise<void> {
 
   let isRecalling = input.state === undefined;
   if (isRecalling) void recallWaiting().then(() => (isRecalling = false));
+  const isLong = (): boolean => isToContinueAsNew(state) && !isRecalling;
 
   for (;;) {
     setCurrentDetails(poolDetails(poolStatus(state, scope, lastError)));
-    if (isToContinueAsNew(state) && !isRecalling) {
+    if (isLong()) {
       await continueAsNew<typeof AddressPoolWorkflow>({ scope, pacing, state: pack(state) });
     }
     const silent = overdueHolders(state, now());
@@ -241,7 +242,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
     else {
       signalled = false;
       // Signals that say nothing, by bad input or an unknown name, make the history longer all the same.
-      const isWoken = (): boolean => signalled || (isToContinueAsNew(state) && !isRecalling);
+      const isWoken = (): boolean => signalled || isLong();
       const wakeAt = nextWakeAt(state);
       if (wakeAt === undefined) await condition(isWoken);
       else if (!(await condition(isWoken, Math.max(1, wakeAt - now())))) now(wakeAt);

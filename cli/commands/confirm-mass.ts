@@ -2,7 +2,7 @@
 import { exitCodes, StartupError } from '../../program/exit-codes.ts';
 import { confirmRelease } from '../../workflows/assign-ip/commands/index.ts';
 import { update } from '../asking.ts';
-import { mapLimited } from '../concurrency.ts';
+import { mapLimited } from '../../program/concurrency.ts';
 import { confirmed } from '../confirm.ts';
 import { listNodeRuns, type NodeRow } from '../node-runs.ts';
 import type { ChangeOptions, OutputFormat } from '../options.ts';

@@ -10,7 +10,7 @@ import {
   statusQuery,
 } from '../../workflows/messages.ts';
 import { query } from '../asking.ts';
-import { mapLimited } from '../concurrency.ts';
+import { mapLimited } from '../../program/concurrency.ts';
 import { listScopes, mutexStatusIfAny } from '../mutexes.ts';
 import type { OutputFormat } from '../options.ts';
 import type { Session } from '../session.ts';

@@ -2,23 +2,11 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
-import { importedNames } from '../program-libraries.ts';
-
-const folders = [
-  'activities',
-  'cli',
-  'clouds',
-  'config',
-  'kubernetes',
-  'model',
-  'program',
-  'watcher',
-  'worker',
-];
+import { importedNames, programFolders } from '../program-libraries.ts';
 
 test('what the programs import of a library is found, without types', () => {
   const root = mkdtempSync(join(tmpdir(), 'kubeip-libraries-'));
-  for (const folder of folders) mkdirSync(join(root, folder, 'deeper'), { recursive: true });
+  for (const folder of programFolders) mkdirSync(join(root, folder, 'deeper'), { recursive: true });
   writeFileSync(
     join(root, 'kubernetes/deeper/nodes.ts'),
     [

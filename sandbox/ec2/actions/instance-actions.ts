@@ -40,12 +40,7 @@ const terminate: Ec2Action = {
   mutating: true,
   parameters: ['InstanceId.N', 'Force', 'SkipOsShutdown'],
   run({ account, region, parameters }) {
-    const ids = [...new Set(parameters.list('InstanceId'))];
-    if (ids.length === 0) throw missingParameter('InstanceId');
-    for (const id of ids) checkId('instance', id);
-    const missing = ids.filter((id) => !region.instances.has(id));
-    if (missing.length > 0) throw notFound('instance', missing);
-    const changes = ids.map((instanceId) => {
+    const changes = instancesToChange(region, parameters).map((instanceId) => {
       const before = stateOf(findInstance(region, instanceId), account.clock.now());
       terminateInstance(account, region, instanceId, 'api');
       const after = before === 'terminated' ? 'terminated' : 'shutting-down';
@@ -65,12 +60,7 @@ function stateAction(parameters: readonly string[], change: typeof stopInstance)
     mutating: true,
     parameters: ['InstanceId.N', ...parameters],
     run({ account, region, parameters: given }) {
-      const ids = [...new Set(given.list('InstanceId'))];
-      if (ids.length === 0) throw missingParameter('InstanceId');
-      for (const id of ids) checkId('instance', id);
-      const missing = ids.filter((id) => !region.instances.has(id));
-      if (missing.length > 0) throw notFound('instance', missing);
-      const changes = ids.map((instanceId) => {
+      const changes = instancesToChange(region, given).map((instanceId) => {
         const before = stateOf(findInstance(region, instanceId), account.clock.now());
         change(account, region, instanceId);
         return {
@@ -92,6 +82,21 @@ export const instanceActions: Readonly<Record<string, Ec2Action>> = {
   TerminateInstances: terminate,
 };
 
+/** @returns the ids of the request, of which there must be one. @throws Ec2Error as {@link checkInstances}, or if there is none */
+function instancesToChange(view: Pick<RegionView, 'instances'>, parameters: Parameters): string[] {
+  const ids = [...new Set(parameters.list('InstanceId'))];
+  if (ids.length === 0) throw missingParameter('InstanceId');
+  checkInstances(view, ids);
+  return ids;
+}
+
+/** @throws Ec2Error `InvalidInstanceID.NotFound`, `.Malformed` */
+function checkInstances(view: Pick<RegionView, 'instances'>, ids: readonly string[]): void {
+  for (const id of ids) checkId('instance', id);
+  const missing = ids.filter((id) => !view.instances.has(id));
+  if (missing.length > 0) throw notFound('instance', missing);
+}
+
 /** The instances that the request names, or all. @throws Ec2Error `InvalidInstanceID.NotFound`, `.Malformed` */
 function namedInstances(view: RegionView, parameters: Parameters): InstanceRecord[] {
   const ids = [...new Set(parameters.list('InstanceId'))];
@@ -102,8 +107,6 @@ function namedInstances(view: RegionView, parameters: Parameters): InstanceRecor
       'The parameter instancesSet cannot be used with the parameter maxResults',
     );
   }
-  for (const id of ids) checkId('instance', id);
-  const missing = ids.filter((id) => !view.instances.has(id));
-  if (missing.length > 0) throw notFound('instance', missing);
+  checkInstances(view, ids);
   return ids.flatMap((id) => view.instances.get(id) ?? []).sort((a, b) => a.sequence - b.sequence);
 }
