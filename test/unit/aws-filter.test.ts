@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
+import { findMisreadValue } from '../../clouds/aws/filter-values.ts';
 import {
   formatFilter,
   groupByDistinctNames,
@@ -125,14 +126,29 @@ const name = fc.oneof(
   fc.constantFrom('public-ip', 'tag-key', 'domain'),
   value.filter((key) => key !== '').map((key) => `tag:${key}`),
 );
+const anyValues = fc.array(value, { minLength: 1, maxLength: 5 });
+const isMisread = (values: readonly string[]): boolean => findMisreadValue(values) !== undefined;
+/** Values that stand in quotation marks are refused: the property below says so. */
 const filters: fc.Arbitrary<AddressFilter[]> = fc.array(
-  fc.record({ name, values: fc.array(value, { minLength: 1, maxLength: 5 }) }),
+  fc.record({ name, values: anyValues.filter((values) => !isMisread(values)) }),
   { minLength: 1, maxLength: 6 },
 );
+const misread: fc.Arbitrary<AddressFilter> = fc.record({
+  name,
+  values: anyValues.map((values) => [`'${values[0] ?? ''}`, ...values.slice(1), "b'"]).filter(isMisread),
+});
 
 describe('properties', () => {
   test('what is written is read back as it was', () => {
     fc.assert(fc.property(filters, (all) => expect(parseFilter(formatFilter(all))).toEqual(all)));
+  });
+
+  test('values in quotation marks are refused', () => {
+    fc.assert(
+      fc.property(misread, (filter) => {
+        expect(errorOf(formatFilter([filter])).kind).toBe('Invalid');
+      }),
+    );
   });
 
   test('any text is either parsed or refused as Invalid', () => {
