@@ -2,6 +2,7 @@
 import { createRequire, registerHooks } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { noteCpuSeconds } from './cpu-seconds.mjs';
+import './workflows-in-this-thread.mjs';
 
 const globalsUrl = new URL('globals.mjs', import.meta.url).href;
 registerHooks({
