@@ -11,12 +11,13 @@ import type { RateLimit } from '../model/settings.ts';
 import type { Scope } from '../model/scope.ts';
 import { createNode, deleteNode } from '../sandbox/nodes.ts';
 import { applyShippedAccounts } from '../sandbox/processes/shipped-accounts.ts';
+import type { TemporalStore } from '../sandbox/temporal-store.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
 import { writeBundle, type Workflows } from './bundle.ts';
 import { kubeletStatus } from './kubelet-status.ts';
 import { startAssociateWorker } from './naive/associate-worker.ts';
 import { round } from './numbers.ts';
-import { databaseMiB, type Usage, usageOf } from './processes.ts';
+import { databaseMiB, folderMiB, processesOf, type Usage, usageOf } from './processes.ts';
 import { Programs } from './programs.ts';
 import type { Say } from './scenario.ts';
 
@@ -42,6 +43,13 @@ export interface LabOptions {
   readonly watchers?: number | undefined;
   /** How long a Node that was deleted may come back. @default 0s */
   readonly gracePeriod?: string | undefined;
+}
+
+let temporalStore: TemporalStore = 'sqlite';
+
+/** What Temporal keeps its data in, in all labs that are opened from now on. */
+export function useTemporalStore(store: TemporalStore): void {
+  temporalStore = store;
 }
 
 /** More than any machine reaches: the mutex does not pace. */
@@ -76,7 +84,11 @@ export class Lab {
   static async start(options: LabOptions, say: Say): Promise<Lab> {
     const { addresses, latencyMs, limits } = options;
     say('starting Temporal, kube-apiserver and an emulator of EC2 on loopback');
-    const world = await startWorld({ temporal: true, kubernetes: true, ec2: { latencyMs, limits } });
+    const world = await startWorld({
+      temporal: { store: temporalStore },
+      kubernetes: true,
+      ec2: { latencyMs, limits },
+    });
     const connection = await Connection.connect({ address: world.temporal.address });
     const programs = new Programs({
       world,
@@ -100,7 +112,10 @@ export class Lab {
   }
 
   get databaseMiB(): number {
-    return databaseMiB(join(this.world.dir, 'temporal.db'));
+    const { dir, temporal } = this.world;
+    return temporal.database === undefined
+      ? databaseMiB(join(dir, 'temporal.db'))
+      : folderMiB(join(dir, 'postgres'));
   }
 
   /** Adds addresses to the pool. */
@@ -255,6 +270,9 @@ export class Lab {
     return [
       ...this.programs.running().map(({ name, process }): [string, number] => [name, process.pid]),
       ['temporal', temporal.process.pid],
+      ...(temporal.database === undefined
+        ? []
+        : processesOf(temporal.database.pid).map((pid): [string, number] => ['postgres', pid])),
       ['kubeApiServer', apiServer.pid],
       ['etcd', etcd.pid],
       ['benchAndEmulator', process.pid],

@@ -11,12 +11,16 @@ import { recover } from './recover.ts';
 import { rollingRestart } from './rolling-restart.ts';
 import type { Scenario } from './scenario.ts';
 import { single } from './single.ts';
+import { useTemporalStore } from './lab.ts';
+import { type TemporalStore, temporalOption } from '../sandbox/temporal-store.ts';
 import { workers } from './workers.ts';
 
 const scenarios: readonly Scenario[] = [burst, single, fleet, churn, workers, recover, rollingRestart];
 
 /** What commander parsed: the options that are common to all scenarios, and the scenario's own. */
-type Given = { readonly json?: boolean } & Readonly<Record<string, unknown>>;
+type Given = { readonly json?: boolean; readonly temporal: TemporalStore } & Readonly<
+  Record<string, unknown>
+>;
 
 const program = new Command('npm run bench --').description(
   'Measures the programs in a sandbox on this machine: a real Temporal server, a real kube-apiserver and an emulated EC2 with ' +
@@ -24,14 +28,17 @@ const program = new Command('npm run bench --').description(
 );
 for (const { name, summary, options, run } of scenarios) {
   options(program.command(name).description(summary))
+    .addOption(temporalOption())
     .option('--json', 'the last line is one JSON object; everything else goes to stderr')
     .action((given: Given) => play(name, given, run));
 }
 program.addHelpText('after', '\nExample: npm run bench -- burst --cloud aws --nodes 500 --json');
 await program.parseAsync();
 
-async function play(name: string, { json, ...options }: Given, run: Scenario['run']): Promise<void> {
+async function play(name: string, { json, temporal, ...rest }: Given, run: Scenario['run']): Promise<void> {
   const begun = Date.now();
+  useTemporalStore(temporal);
+  const options = { ...rest, temporal };
   const output = json === true ? process.stderr : process.stdout;
   const say = (line: string): void => {
     output.write(`${((Date.now() - begun) / 1000).toFixed(1).padStart(7)}s  ${line}\n`);

@@ -1,5 +1,6 @@
 /** What processes used, as Linux tells it in /proc (man 5 proc). */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** Linux's USER_HZ, which is 100 on every platform that Node.js supports. */
 const TICKS_PER_SECOND = 100;
@@ -39,4 +40,24 @@ function kibibytes(status: string, field: string): number {
 export function databaseMiB(file: string): number {
   const parts = [file, `${file}-wal`].filter((part) => existsSync(part));
   return parts.reduce((bytes, part) => bytes + statSync(part).size, 0) / 2 ** 20;
+}
+
+/** @returns the size in MiB of all files in a folder and those below it */
+export function folderMiB(folder: string): number {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile());
+  return files.reduce((bytes, { parentPath, name }) => bytes + sizeOf(join(parentPath, name)), 0) / 2 ** 20;
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** @returns the pids of a process and its children, such as PostgreSQL's, of which one serves each connection */
+export function processesOf(pid: number): number[] {
+  try {
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8');
+    return [pid, ...children.split(' ').filter(Boolean).map(Number)];
+  } catch {
+    return [pid];
+  }
 }

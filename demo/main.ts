@@ -7,6 +7,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { families as allFamilies, type Family } from '../model/address.ts';
 import type { ProviderName } from '../model/scope.ts';
 import { listenForShutdown, untilAborted } from '../program/shutdown.ts';
+import { type TemporalStore, temporalOption } from '../sandbox/temporal-store.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
 import { judge, type Verdict } from './judge.ts';
 import type { WipeVerdict } from './judge-wipe.ts';
@@ -25,6 +26,7 @@ interface Options {
   readonly json?: boolean;
   readonly chart?: boolean;
   readonly keep?: string;
+  readonly temporal: TemporalStore;
 }
 
 /** With fewer there are no two nodes that wait in the smaller group, and none to take an address from. */
@@ -42,6 +44,7 @@ const options = new Command('npm run demo --')
   .option('--json', 'the last line is one JSON object with the result; the story goes to stderr')
   .option('--chart', 'run worker and watcher from what helm installs of the chart, and with nothing else')
   .option('--keep <folder>', 'keep logs and data in this folder')
+  .addOption(temporalOption())
   .addHelpText('after', '\nExample: npm run demo -- --clouds aws,gcp --family dual --once --json')
   .parse()
   .opts<Options>();
@@ -55,7 +58,7 @@ async function main(): Promise<number> {
   const { clouds, family: families, nodes } = options;
   output.write(`Starting Temporal, kube-apiserver and an emulator of ${clouds.join(' and ')} on loopback.\n`);
   const world = await startWorld({
-    temporal: true,
+    temporal: { store: options.temporal },
     kubernetes: true,
     ec2: clouds.includes('aws') && { latencyMs: 150, jitterMs: 500, limits: 'published' },
     gce: clouds.includes('gcp') && {
@@ -155,7 +158,7 @@ function thingsToTry(world: World): string {
   return [
     'The world stays up. Ctrl-C ends it.',
     '',
-    `  Temporal UI   ${temporal.uiUrl}`,
+    ...(temporal.uiUrl === undefined ? [] : [`  Temporal UI   ${temporal.uiUrl}`]),
     `  kubeconfig    ${kubernetes.kubeconfigFile}`,
     `  logs          ${world.dir}`,
     '',

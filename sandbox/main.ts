@@ -5,10 +5,12 @@ import { FolderInUseError } from './data-folder.ts';
 import { ProcessStartError } from './processes/child-process.ts';
 import { createProgress } from './tools/progress.ts';
 import { ToolError } from './tools/tool-error.ts';
+import { type TemporalStore, temporalOption } from './temporal-store.ts';
 import { startWorld, type World } from './world.ts';
 
 interface Options {
   data?: string;
+  temporal: TemporalStore;
   temporalPort?: number;
   temporalUiPort?: number;
   kubernetesPort?: number;
@@ -26,6 +28,7 @@ const options = new Command('npm run sandbox --')
     '--data <folder>',
     'keep logs and the data of Temporal and Kubernetes here, and continue them next time (the clouds start empty)',
   )
+  .addOption(temporalOption())
   .option('--temporal-port <port>', 'port of the Temporal server (default: a free one)', parsePort)
   .option('--temporal-ui-port <port>', 'port of the Temporal UI (default: a free one)', parsePort)
   .option('--kubernetes-port <port>', 'port of the Kubernetes API (default: a free one)', parsePort)
@@ -48,6 +51,10 @@ async function run(): Promise<void> {
     process.on(signal, () => interrupted.resolve());
 
   const starting = startWorld({
+    temporal: { store: options.temporal },
+    kubernetes: true,
+    ec2: true,
+    gce: true,
     dir: options.data === undefined ? undefined : resolve(options.data),
     ports: {
       temporal: options.temporalPort,
@@ -73,7 +80,8 @@ async function run(): Promise<void> {
 }
 
 function nameOfPartThatEnds({ temporal, kubernetes }: World): Promise<string> {
-  const servers = [temporal.process, kubernetes.processes.etcd, kubernetes.processes.apiServer];
+  const database = temporal.database === undefined ? [] : [temporal.database];
+  const servers = [temporal.process, ...database, kubernetes.processes.etcd, kubernetes.processes.apiServer];
   return Promise.race(servers.map((server) => server.exited.then(() => server.name)));
 }
 
@@ -82,8 +90,7 @@ function instructions(world: World): string {
   return `
 The sandbox is up. Ctrl-C stops it.
 
-  Temporal UI     ${world.temporal.uiUrl}
-  Temporal        ${world.temporal.address}, namespace ${world.temporal.namespace}
+${world.temporal.uiUrl === undefined ? '' : `  Temporal UI     ${world.temporal.uiUrl}\n`}  Temporal        ${world.temporal.address}, namespace ${world.temporal.namespace}
   Kubernetes API  ${world.kubernetes.url}, kubeconfig ${world.kubernetes.kubeconfigFile}
   EC2             ${world.ec2.url}, account ${world.ec2.accountId}, region ${world.ec2.region}
   Compute Engine  ${world.gce.url}, project ${world.gce.projectId}, region ${world.gce.region}

@@ -5,12 +5,7 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type KubernetesServer, startKubernetes } from './processes/kubernetes.ts';
-import {
-  copyTemporalData,
-  removeTemporalData,
-  startTemporal,
-  type TemporalServer,
-} from './processes/temporal.ts';
+import { copyTemporalData, removeTemporalData, type TemporalServer } from './processes/temporal.ts';
 import { ensureTools } from './tools/ensure-tools.ts';
 import type { World } from './world.ts';
 
@@ -29,16 +24,16 @@ export class RestartableServers {
     this.#kubernetes = world.kubernetes;
   }
 
+  /** And its PostgreSQL, if it has one. */
   async killTemporal(): Promise<void> {
-    this.#temporal.process.kill('SIGKILL');
-    await this.#temporal.process.exited;
+    const { process, database } = this.#temporal;
+    process.kill('SIGKILL');
+    database?.kill('SIGKILL');
+    await Promise.all([process.exited, database?.exited]);
   }
 
   async restartTemporal(): Promise<void> {
-    const { temporal: binary } = await ensureTools(['temporal']);
-    const { address, uiUrl } = this.#world.temporal;
-    const ports = { port: portOf(`http://${address}`), uiPort: portOf(uiUrl) };
-    this.#temporal = await startTemporal({ binary, dir: this.#world.dir, ...ports });
+    this.#temporal = await this.#temporal.startAgain();
   }
 
   /** Of a server that is killed. */

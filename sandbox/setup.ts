@@ -1,7 +1,7 @@
 /** `npm run setup`: makes sure that everything the sandbox and the tests embed is on this machine. */
 import { Command, Option } from 'commander';
 import { cacheRoot } from './tools/cache.ts';
-import { toolNames, type ToolName } from './tools/catalog.ts';
+import { allToolNames, toolNames, type ToolName } from './tools/catalog.ts';
 import { resolveChromium, type ResolvedChromium } from './tools/chromium.ts';
 import { downloadBaseVariable, downloadsVariable } from './tools/download.ts';
 import { resolveTools, type ToolSource } from './tools/ensure-tools.ts';
@@ -24,7 +24,8 @@ const browserOrigin: Record<ResolvedChromium['source'], string> = {
   package: "Debian's package, installed",
 };
 
-const everything = [...toolNames, 'moto', 'chromium'] as const;
+const nameable = [...allToolNames, 'moto', 'chromium'] as const;
+const usual: readonly (typeof nameable)[number][] = [...toolNames, 'moto', 'chromium'];
 
 const { verbose, only } = new Command('npm run setup --')
   .description(
@@ -33,9 +34,7 @@ const { verbose, only } = new Command('npm run setup --')
       `Kept in ${cacheRoot()}, for every clone, but for Chromium.`,
   )
   .option('-v, --verbose', 'say why each place was passed over', false)
-  .addOption(
-    new Option('--only <names...>', 'only these').choices(everything).default(everything, 'everything'),
-  )
+  .addOption(new Option('--only <names...>', 'only these').choices(nameable).default(usual, usual.join(' ')))
   .addHelpText(
     'after',
     `
@@ -45,10 +44,10 @@ be reached. Every checksum is pinned.
   ${downloadBaseVariable}=<URL>  a mirror that serves <host>/<path> of the official addresses`,
   )
   .parse()
-  .opts<{ verbose: boolean; only: readonly (typeof everything)[number][] }>();
+  .opts<{ verbose: boolean; only: readonly (typeof nameable)[number][] }>();
 
 const progress = createProgress({ verbose });
-const tools = toolNames.filter((name): name is ToolName => only.includes(name));
+const tools = allToolNames.filter((name): name is ToolName => only.includes(name));
 try {
   // First, since it says within a second or two what is missing on this machine. Builds have all cores to themselves.
   for (const { name, version, source, path } of await resolveTools(tools, { progress })) {

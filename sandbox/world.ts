@@ -7,16 +7,25 @@ import { startEc2Emulator, type Ec2Emulator, type Ec2EmulatorOptions } from './e
 import { startGceEmulator, type GceEmulator, type GceEmulatorOptions } from './gce/emulator.ts';
 import { startKubernetes, type KubernetesServer } from './processes/kubernetes.ts';
 import { startTemporal, type TemporalServer } from './processes/temporal.ts';
+import { startTemporalOnPostgres } from './processes/temporal-on-postgres.ts';
+import type { TemporalStore } from './temporal-store.ts';
 import type { ToolName } from './tools/catalog.ts';
 import { ensureTools } from './tools/ensure-tools.ts';
 import type { Progress } from './tools/progress.ts';
 
 type TemporalTool = Extract<ToolName, 'temporal' | 'temporal-oldest'>;
-type EmbeddedTool = TemporalTool | Extract<ToolName, 'kube-apiserver' | 'etcd'>;
+type EmbeddedTool = Exclude<ToolName, 'helm' | 'actionlint'>;
+
+export interface TemporalChoice {
+  /** Which dev server. Default: `temporal`. */
+  readonly tool?: TemporalTool;
+  /** Default: `sqlite`, with the dev server. */
+  readonly store?: TemporalStore | undefined;
+}
 
 export interface WorldOptions {
   /** Which parts to start. If none is named, all; a part that is `false` never. */
-  readonly temporal?: boolean | { readonly tool: TemporalTool } | undefined;
+  readonly temporal?: boolean | TemporalChoice | undefined;
   /** A server that runs already is used; its own `stop` says what happens to it at the end. */
   readonly kubernetes?: boolean | KubernetesServer | undefined;
   readonly ec2?: boolean | Ec2EmulatorOptions | undefined;
@@ -64,7 +73,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const wanted = wantedParts(options);
   const tools = await ensureTools<EmbeddedTool>(
     [
-      ...(wanted.temporal ? [temporalTool(options)] : []),
+      ...(wanted.temporal ? temporalTools(options) : []),
       ...(wanted.kubernetes && typeof options.kubernetes !== 'object'
         ? (['kube-apiserver', 'etcd'] as const)
         : []),
@@ -99,8 +108,13 @@ function partStarts(options: WorldOptions, tools: Record<EmbeddedTool, string>, 
   return {
     temporal:
       wanted.temporal &&
-      (() =>
-        startTemporal({ binary: tools[temporalTool(options)], dir, port: temporal, uiPort: temporalUi })),
+      (() => {
+        const cli = tools[temporalTool(options)];
+        if (!isOnPostgres(options))
+          return startTemporal({ binary: cli, dir, port: temporal, uiPort: temporalUi });
+        const { 'temporal-server': server, 'temporal-sql-tool': sqlTool } = tools;
+        return startTemporalOnPostgres({ server, sqlTool, cli, dir, port: temporal });
+      }),
     kubernetes:
       wanted.kubernetes &&
       (running === undefined
@@ -122,7 +136,16 @@ function partStarts(options: WorldOptions, tools: Record<EmbeddedTool, string>, 
 }
 
 function temporalTool({ temporal }: WorldOptions): TemporalTool {
-  return typeof temporal === 'object' ? temporal.tool : 'temporal';
+  return (typeof temporal === 'object' ? temporal.tool : undefined) ?? 'temporal';
+}
+
+function temporalTools(options: WorldOptions): EmbeddedTool[] {
+  const cli = temporalTool(options);
+  return isOnPostgres(options) ? [cli, 'temporal-server', 'temporal-sql-tool'] : [cli];
+}
+
+function isOnPostgres({ temporal }: WorldOptions): boolean {
+  return typeof temporal === 'object' && temporal.store === 'postgres';
 }
 
 function wantedParts(options: WorldOptions): Record<keyof Parts, boolean> {

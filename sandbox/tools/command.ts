@@ -31,6 +31,8 @@ export interface LongCommand {
   readonly args: readonly string[];
   readonly env: NodeJS.ProcessEnv;
   readonly cwd: string;
+  /** Run it with this uid and gid, which takes root. Default: this process's. */
+  readonly user?: number;
   /** Gets a function that reads all that the command has written so far. */
   readonly onOutput?: (read: () => string) => void;
 }

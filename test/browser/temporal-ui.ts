@@ -65,7 +65,7 @@ export class TemporalUi {
    * @param server the UI's base URL, and a namespace
    * @throws ToolError if there is no browser
    */
-  static async open(server: { uiUrl: string; namespace: string }): Promise<TemporalUi> {
+  static async open(server: { uiUrl: string | undefined; namespace: string }): Promise<TemporalUi> {
     const { path } = await resolveChromium();
     const browser = await chromium.launch({ executablePath: path, args: launchArguments });
     const page = await browser.newPage({ viewport: { width: 1440, height: 1400 } });

@@ -16,6 +16,7 @@ import {
 } from '../../workflows/messages.ts';
 import { writeKubeconfigs } from '../crash/kubeconfig.ts';
 import { RestartableServers } from '../../sandbox/restartable-servers.ts';
+import type { TemporalStore } from '../../sandbox/temporal-store.ts';
 import { writeWorkflowBundle } from '../workflow-bundle.ts';
 import type { ChaosCloud } from './chaos-cloud.ts';
 import { Cluster, clusterName, taintKey } from './cluster.ts';
@@ -35,6 +36,8 @@ export interface ChaosWorldOptions {
   readonly clouds: readonly ProviderName[];
   /** Where the programs' sources are. Default: this project. */
   readonly sourceRoot?: string | undefined;
+  /** Default: sqlite. */
+  readonly temporal?: TemporalStore | undefined;
 }
 
 export class ChaosWorld {
@@ -73,10 +76,10 @@ export class ChaosWorld {
     }));
   }
 
-  static async start({ clouds: wanted, sourceRoot }: ChaosWorldOptions): Promise<ChaosWorld> {
+  static async start({ clouds: wanted, sourceRoot, temporal }: ChaosWorldOptions): Promise<ChaosWorld> {
     const slow = { latencyMs: 20, jitterMs: 60 };
     const world = await startWorld({
-      temporal: true,
+      temporal: { store: temporal },
       kubernetes: true,
       ec2: wanted.includes('aws') && slow,
       gce: wanted.includes('gcp') && { ...slow, operationMs: 50, operationJitterMs: 150 },

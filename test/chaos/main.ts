@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import type { ProviderName } from '../../model/scope.ts';
+import { type TemporalStore, temporalOption } from '../../sandbox/temporal-store.ts';
 import { listenForShutdown } from '../../program/shutdown.ts';
 import { isWrong as isMistakeWrong, playMistakes } from './mistakes/play-mistakes.ts';
 import { mistakes } from './mistakes/registry.ts';
@@ -27,6 +28,7 @@ interface Options {
   readonly json?: boolean;
   /** True: all of them. */
   readonly mistakes?: true | readonly string[];
+  readonly temporal: TemporalStore;
 }
 
 /** Each is an episode in a world of its own: a minute, and more if something gets stuck. */
@@ -62,6 +64,7 @@ const options = new Command('npm run chaos --')
     '--shrink',
     'play the episode that failed again, alone, with ever fewer of its steps, while it fails',
   )
+  .addOption(temporalOption())
   .option('--keep', 'keep logs and data also if nothing is wrong')
   .addOption(
     new Option(
@@ -84,7 +87,7 @@ const options = new Command('npm run chaos --')
 process.exit(await (options.mistakes === undefined ? main() : mainOfMistakes(options.mistakes)));
 
 async function main(): Promise<number> {
-  const { seed, minutes, clouds, episodes, fromEpisode, only, without, json, keep } = options;
+  const { seed, minutes, clouds, episodes, fromEpisode, only, without, temporal, json, keep } = options;
   const mutation = options.mutation === undefined ? undefined : mutations[options.mutation];
   const sourceRoot = mutation && mutate(join(import.meta.dirname, '../..'), mutation);
   const { signal } = listenForShutdown();
@@ -98,6 +101,7 @@ async function main(): Promise<number> {
     kinds: only && new Set(only),
     choose: (plan) => plan.filter(({ kind }) => without?.includes(kind) !== true),
     sourceRoot,
+    temporal,
     keep,
     signal,
     say: (line) => output.write(`${line}\n`),

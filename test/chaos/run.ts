@@ -1,6 +1,7 @@
 /** A chaos run: episode after episode in one world, until the time is over or something is wrong. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ProviderName } from '../../model/scope.ts';
+import type { TemporalStore } from '../../sandbox/temporal-store.ts';
 import { ChaosWorld } from './chaos-world.ts';
 import { playEpisode } from './episode.ts';
 import { planEpisode } from './plan.ts';
@@ -22,6 +23,8 @@ export interface ChaosOptions {
   /** What is played of an episode's plan. @default all */
   readonly choose?: ((plan: readonly Step[]) => readonly Step[]) | undefined;
   readonly sourceRoot?: string | undefined;
+  /** What Temporal keeps its data in. Default: sqlite. */
+  readonly temporal?: TemporalStore | undefined;
   /** Keep the logs and data also if nothing is wrong. */
   readonly keep?: boolean | undefined;
   readonly signal: AbortSignal;
@@ -59,7 +62,11 @@ const FIRST_NODES = 3;
 
 /** @throws Error if the driver itself fails: what it could not do, and in which episode */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
-  const world = await ChaosWorld.start({ clouds: options.clouds, sourceRoot: options.sourceRoot });
+  const world = await ChaosWorld.start({
+    clouds: options.clouds,
+    sourceRoot: options.sourceRoot,
+    temporal: options.temporal,
+  });
   const run = new Run(options, world);
   let isWrong = true;
   try {

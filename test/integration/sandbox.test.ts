@@ -48,7 +48,7 @@ describe('a world that runs', () => {
 
     expect(await client.workflow.count(query)).toMatchObject({ count: 0 });
     await expect(client.workflow.count("NoSuchAttribute = 'x'")).rejects.toThrow();
-    expect((await fetch(world.temporal.uiUrl)).status).toBe(200);
+    expect((await fetch(world.temporal.uiUrl ?? '')).status).toBe(200);
     await connection.close();
   });
 
