@@ -66,7 +66,7 @@ export function scopeTaskQueue(scope: Scope): string {
 
 // ---- AssignIpWorkflow ----
 
-/** A Node by its identity: a new uid under an old name is a new node. */
+/** A Node by its identity. A new uid under an old name is another Node, which keeps the address if it runs on the same instance. */
 export interface NodeRef {
   readonly name: string;
   readonly uid: string;
@@ -138,7 +138,7 @@ export interface AssignIpStatus {
   readonly cluster: string;
   readonly node: NodeRef;
   readonly since: string;
-  /** One sentence: where it stands, why, and what to do. */
+  /** One or two sentences: where it stands, why, and what to do. */
   readonly message: string;
   readonly pool?: string;
   readonly scope?: string;

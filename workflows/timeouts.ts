@@ -5,7 +5,7 @@ export const HEARTBEAT_TIMEOUT = '5 seconds';
 
 /**
  * Of one workflow task. A task that is late is done again from its beginning, so this is far more than one takes on a machine with
- * ten times too much to do: the first look at a Node, of two seconds at most, or the replay of the mutex's longest history.
+ * ten times too much to do, such as the replay of the mutex's longest history.
  * Temporal's default is ten seconds.
  */
 export const WORKFLOW_TASK_TIMEOUT = '6 seconds';

@@ -266,6 +266,34 @@ test('a node that waits and knows why has nothing to do until the mutex answers'
   expect(world.wakeAt).toBeUndefined();
 });
 
+test('a node that is released by hand while it waits says so, and no more that it waits', () => {
+  const world = new NodeWorld();
+  settle(world);
+  world.command('release', {});
+  const { phase, message, lastError, addresses } = world.status();
+  expect({ phase, message, lastError }).toEqual({
+    phase: 'released',
+    message: expect.stringContaining('by hand'),
+    lastError: undefined,
+  });
+  expect(addresses.map((one) => [one.phase, one.message, one.lastError])).toEqual([
+    ['released', expect.not.stringContaining('has no free'), undefined],
+  ]);
+});
+
+test('a node that is assigned again after a release by hand has the whole time of its taint before it', () => {
+  const world = new NodeWorld();
+  settle(world);
+  const askedAt = world.state.families[0]?.askingSince;
+  world.command('release', {});
+  settle(world);
+  world.now += 3_600_000;
+  world.command('assign', {});
+  settle(world);
+  expect(world.status().phase).toBe('waiting');
+  expect(world.state.families[0]?.askingSince).toBeGreaterThanOrEqual((askedAt ?? 0) + 3_600_000);
+});
+
 test('a node that no pool selects any more does not ask for an address once its ephemeral one is back', () => {
   const world = played([]);
   settle(world);

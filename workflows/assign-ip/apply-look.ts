@@ -31,6 +31,7 @@ import {
   startRelease,
   type Step,
   stopAsking,
+  forgetWaiting,
 } from './step.ts';
 import * as words from './words.ts';
 
@@ -181,6 +182,7 @@ export function giveBackFor(
 function notSelected(step: Step, found: NotSelected): void {
   const { state } = step;
   letGo(step);
+  for (const of of state.families) forgetWaiting(of);
   const assignments = assignmentsOf(state);
   const isReleased =
     found.change === 'labels' && assignments.every(({ pool }) => pool.release.onDeselect === 'release');

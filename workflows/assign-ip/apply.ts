@@ -1,4 +1,4 @@
-/** What an event means for a node: the state, an event and the time make the next state. Pure; decide.ts says what is then to be done. */
+/** What an event means for a node: changes its state in place, without I/O and without a clock. decide.ts says what is then to be done. */
 import type { Family } from '../../model/address.ts';
 import { formatScope } from '../../model/scope.ts';
 import type { PoolSpec } from '../../model/settings.ts';
@@ -52,6 +52,7 @@ import {
   startRelease,
   type Step,
   stopAsking,
+  forgetWaiting,
   withdrawRequests,
 } from './step.ts';
 import * as words from './words.ts';
@@ -258,6 +259,7 @@ function interrupt(step: Step): void {
       settle(step, progress.claim, 'associated');
       of.progress = { kind: 'idle' };
     } else if (progress.kind === 'checking' && !progress.begun) of.progress = { kind: 'idle' };
+    forgetWaiting(of);
   }
 }
 

@@ -1,8 +1,7 @@
 /**
  * What is to be done for a node now: one action for each thing that is free, and when to look at the state again. Pure.
  *
- * The order of what counts is in apply.ts (`proceed`): deleted, released by hand, moved, looked at, claimed. An action that is under way
- * keeps its place: at most one for each family, one that changes the instance, one look, one write, one message to a mutex at a time.
+ * What goes first is the order of the calls in apply.ts (`proceed`). An action that is under way keeps its place: at most one for each family, one that changes the instance, one look, one write, one message to a mutex at a time.
  * So nothing waits behind a look that fails: a release needs its family's place only.
  */
 import type { Discovery, NodeRequest, Verified } from '../../activities/contract.ts';

@@ -1,4 +1,4 @@
-/** Does what decide.ts says: one action, and the event that tells what became of it. Nothing else awaits anything. */
+/** Does what decide.ts says: one action, and the event that tells what became of it. No other module of the node's workflow calls an activity or another workflow. */
 import {
   ApplicationFailure,
   getExternalWorkflowHandle,

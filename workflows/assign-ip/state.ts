@@ -1,10 +1,14 @@
 /**
- * What the workflow of a node knows: plain JSON, and itself what a run hands to the next one by continue-as-new. It is read by
- * decide.ts and changed by apply.ts only, and by the operator's commands.
+ * What the workflow of a node knows: plain JSON, and itself the input of the next run when it continues as new. decide.ts reads it.
+ * apply*.ts and the operator's commands change it, in place.
  *
- * Three things are kept apart. Intent: what the node is to have (`releasedByHand`, `deletion`, `move`, `wanted`, `pins`). Observation:
- * what the last look at the Node and its instance found (`look`, `seen`, `pool`, `instance`). Progress: what is being done about each
- * family's address.
+ * It has three parts. Intent: what the node is to have (`releasedByHand`, `move`, `wanted`, `pins`). Observation: what the last look at
+ * the Node and its instance found (`look`, `seen`, `pool`, `instance`). Progress: what is being done about each family's address, and
+ * about a Node that is deleted (`deletion`, `giveBack`).
+ *
+ * Words. `held`: the release brake stopped the release of a deleted Node's address. `isLetGo`: the node is to have no address. To withdraw: to
+ * take a request to the mutex back. To abandon: to return a claim that was not used. To settle: to tell the mutex how a claim ended. To
+ * give back: all that happens to the address of a deleted Node. `freed`: the mutex is told that an address has no instance any more.
  */
 import type { NodeRequest } from '../../activities/contract.ts';
 import {
@@ -31,7 +35,7 @@ import type {
 } from '../messages.ts';
 import { looking } from './words.ts';
 
-/** Milliseconds since the epoch. Every retry has one: there is no loop without a pause. */
+/** Milliseconds since the epoch. Every retry has one, but for those that the mutex paces and those that only look again. */
 export type Time = number;
 
 export type ByFamily<T> = Readonly<Partial<Record<Family, T>>>;

@@ -36,7 +36,7 @@ function shownOf(state: NodeState): Shown {
     : { ...shown, message: words.cannotBeSeen(assignments, look.error) };
 }
 
-/** The first line that is so. */
+/** The first condition that holds decides. */
 function situationOf(state: NodeState): Shown {
   const { families, deletion, giveBack, seen, failed } = state;
   const assignments = assignmentsOf(state);
@@ -140,7 +140,9 @@ export function nodePhase(of: readonly Phase[], require: FamilyRequirement): Pha
   const onItsWay = phases.filter((phase) => phaseTraits(phase).isOnItsWay);
   // With `any`, as long as one may come, the node has not failed.
   const precedence: readonly Phase[] = require === 'all' ? ['failed', ...onItsWay] : [...onItsWay, 'failed'];
-  return precedence.find((phase) => of.includes(phase)) ?? 'assigned';
+  return (
+    precedence.find((phase) => of.includes(phase)) ?? of.find((phase) => phase !== 'assigned') ?? 'assigned'
+  );
 }
 
 /** @returns one sentence or two: with two families each says its own */

@@ -46,6 +46,14 @@ export function stopAsking(of: FamilyState): void {
   if (of.progress.kind === 'asking') of.progress = { kind: 'idle' };
 }
 
+/** A family that is to have no address: why it had none, and since when it asked, is not shown and not counted any more. */
+export function forgetWaiting(of: FamilyState): void {
+  if (of.has !== undefined || of.lacksEphemeral !== undefined || of.progress.kind !== 'idle') return;
+  of.lastError = undefined;
+  of.askingSince = undefined;
+  of.gaveUpTaint = false;
+}
+
 /** Tells the mutex which requests are not wanted any more. It drops what it may have granted to them meanwhile. */
 export function withdrawRequests(state: NodeState): void {
   const wanted = state.families.flatMap(({ progress }) => (progress.kind === 'asking' ? progress : []));

@@ -86,7 +86,6 @@ class NodeRun {
 
   async untilEnd(): Promise<End> {
     for (;;) {
-      this.#isChanged = false;
       this.take({ kind: 'time' });
       this.#tellFacts();
       const decision = this.#decide();
