@@ -130,8 +130,11 @@ function unserved(node: ChaosNode, { clouds, statuses, life, mayKeep }: SettledF
   const { name, instance, group } = node;
   const status = statuses.get(name);
   const about = [name, instance];
+  const isTold = life.some((event) => event.node === name && event.what === toldToRelease);
   if (group === undefined) {
-    return status === undefined || mayKeep?.has(instance) === true
+    // What an operator released stays released until `assign`, also if a pool selects the Node again by then.
+    const isHeld = status?.releasedByHand === true && isTold;
+    return status === undefined || isHeld || mayKeep?.has(instance) === true
       ? []
       : [{ invariant: 6, what: `${name} is of no pool, and is looked after`, about }];
   }
@@ -139,7 +142,6 @@ function unserved(node: ChaosNode, { clouds, statuses, life, mayKeep }: SettledF
   if (status.node.uid !== node.uid) {
     return [{ invariant: 3, what: `the workflow of ${name} is for another Node of the name`, about }];
   }
-  const isTold = life.some((event) => event.node === name && event.what === toldToRelease);
   if (status.releasedByHand && !isTold) {
     return [{ invariant: 3, what: `${name} is held released, and nobody told it to`, about }];
   }

@@ -281,6 +281,21 @@ test('a node that is released by hand while it waits says so, and no more that i
   ]);
 });
 
+test('a node that is released by hand gets none, also if no pool selects it for a while', () => {
+  const world = played([]);
+  settle(world);
+  world.reasons.add('by hand');
+  world.command('release', {});
+  settle(world);
+  ops.relabel('none')(world);
+  settle(world);
+  ops.relabel('one')(world);
+  settle(world);
+  expect(world.end).toBeUndefined();
+  expect(world.status().phase).toBe('released');
+  expect(world.addresses.map(({ instance }) => instance)).not.toContain('i-1');
+});
+
 test('a node that is assigned again after a release by hand has the whole time of its taint before it', () => {
   const world = new NodeWorld();
   settle(world);

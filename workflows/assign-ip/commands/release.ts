@@ -3,7 +3,10 @@ import { isCommand } from '../../signal-input.ts';
 import { isReleasedByHand, type NodeState } from '../state.ts';
 import { nodeCommand } from './command.ts';
 
-/** An operator wants the address released; held released until `assign`. The Update is answered when it is. */
+/**
+ * An operator wants the address released. The node gets none until `assign`, also if no pool selects it in the meantime. The Update is
+ * answered when the address is released.
+ */
 export const release = nodeCommand<Command>({
   name: 'release',
   check(state, input) {
