@@ -7,6 +7,7 @@ import { startEc2Emulator, type Ec2Emulator, type Ec2EmulatorOptions } from './e
 import { startGceEmulator, type GceEmulator, type GceEmulatorOptions } from './gce/emulator.ts';
 import { startKubernetes, type KubernetesServer } from './processes/kubernetes.ts';
 import { startTemporal, type TemporalServer } from './processes/temporal.ts';
+import { findPostgres } from './processes/postgres.ts';
 import { startTemporalOnPostgres } from './processes/temporal-on-postgres.ts';
 import type { TemporalStore } from './temporal-store.ts';
 import type { ToolName } from './tools/catalog.ts';
@@ -71,6 +72,8 @@ export interface World {
  */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const wanted = wantedParts(options);
+  // First: the server is built for minutes.
+  if (isOnPostgres(options)) findPostgres();
   const tools = await ensureTools<EmbeddedTool>(
     [
       ...(wanted.temporal ? temporalTools(options) : []),

@@ -26,7 +26,7 @@ const unprivilegedUser = 65_534;
  * @throws ProcessStartError when it does not come up
  */
 export async function startPostgres(dir: string, port: number): Promise<ManagedProcess> {
-  const programs = findPrograms(process.env);
+  const programs = findPostgres();
   const env = isolatedEnvironment();
   const data = dataOf(dir);
   const asOther = process.getuid?.() === 0 ? { user: unprivilegedUser } : {};
@@ -86,7 +86,11 @@ function dataOf(dir: string): string {
   return join(dir, 'postgres');
 }
 
-function findPrograms(env: NodeJS.ProcessEnv): string {
+/**
+ * @returns the folder of its programs
+ * @throws ToolError if it is not installed
+ */
+export function findPostgres(env: NodeJS.ProcessEnv = process.env): string {
   const named = env[pathVariable];
   const [onPath] = findOnPath('pg_isready', env);
   const versions = existsSync(debianFolder) ? readdirSync(debianFolder) : [];

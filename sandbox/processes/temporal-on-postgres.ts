@@ -6,7 +6,7 @@ import { stringify } from 'yaml';
 import { runLongCommand } from '../tools/command.ts';
 import { type ManagedProcess, startProcess } from './child-process.ts';
 import { isolatedEnvironment } from './environment.ts';
-import { loopback, withPorts } from './ports.ts';
+import { lastingPorts, loopback } from './ports.ts';
 import { postgresUser, startPostgres } from './postgres.ts';
 import { waitUntilReady } from './readiness.ts';
 import { isServing, temporalNamespace, type TemporalServer } from './temporal.ts';
@@ -37,43 +37,41 @@ const retentionSeconds = 3 * 24 * 3_600;
  * @throws ToolError if PostgreSQL is not installed
  * @throws ProcessStartError
  */
-export function startTemporalOnPostgres(options: TemporalOnPostgresOptions): Promise<TemporalServer> {
-  // The frontend's port, PostgreSQL's, and two for each service: for calls, and to find each other.
-  const wanted = [options.port, ...Array.from({ length: 1 + 2 * services.length }, () => undefined)];
-  return withPorts(wanted, async ([port = 0, postgresPort = 0, ...ports]) => {
-    const { dir } = options;
-    const postgres = await startPostgres(dir, postgresPort);
-    const processes: ManagedProcess[] = [postgres];
-    const stop = async (): Promise<void> => {
-      for (const one of processes.toReversed()) await one.stop();
+export async function startTemporalOnPostgres(options: TemporalOnPostgresOptions): Promise<TemporalServer> {
+  // Its table of services has no ports above 32767.
+  const [free = 0, postgresPort = 0, ...ports] = await lastingPorts(2 + 2 * services.length);
+  const { dir, port = free } = options;
+  const postgres = await startPostgres(dir, postgresPort);
+  const processes: ManagedProcess[] = [postgres];
+  const stop = async (): Promise<void> => {
+    for (const one of processes.toReversed()) await one.stop();
+  };
+  try {
+    await makeTables(options, postgresPort);
+    const address = `${loopback}:${port}`;
+    const server = await startProcess({
+      name: 'Temporal server',
+      command: options.server,
+      args: ['--config-file', writeConfig(dir, { port, postgresPort, ports }), '--allow-no-auth', 'start'],
+      env: isolatedEnvironment(),
+      logFile: join(dir, 'temporal.log'),
+    });
+    processes.push(server);
+    await waitUntilReady(server, async () => (await hasNamespace(address)) && isServing(address));
+    return {
+      address,
+      namespace: temporalNamespace,
+      uiUrl: undefined,
+      cli: options.cli,
+      process: server,
+      database: postgres,
+      startAgain: () => startTemporalOnPostgres({ ...options, port }),
+      stop,
     };
-    try {
-      await makeTables(options, postgresPort);
-      const address = `${loopback}:${port}`;
-      const server = await startProcess({
-        name: 'Temporal server',
-        command: options.server,
-        args: ['--config-file', writeConfig(dir, { port, postgresPort, ports }), '--allow-no-auth', 'start'],
-        env: isolatedEnvironment(),
-        logFile: join(dir, 'temporal.log'),
-      });
-      processes.push(server);
-      await waitUntilReady(server, async () => (await hasNamespace(address)) && isServing(address));
-      return {
-        address,
-        namespace: temporalNamespace,
-        uiUrl: undefined,
-        cli: options.cli,
-        process: server,
-        database: postgres,
-        startAgain: () => startTemporalOnPostgres({ ...options, port }),
-        stop,
-      };
-    } catch (error) {
-      await stop();
-      throw error;
-    }
-  });
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 /** Of a new database. */
@@ -101,6 +99,7 @@ async function makeTables({ dir, sqlTool }: TemporalOnPostgresOptions, port: num
 interface Ports {
   readonly port: number;
   readonly postgresPort: number;
+  /** For each service one for calls, and then for each one to find the others. The frontend's calls come to `port`. */
   readonly ports: readonly number[];
 }
 

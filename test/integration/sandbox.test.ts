@@ -1,4 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { promisify } from 'node:util';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -216,6 +217,20 @@ test('a fixed port that is taken is an error, not another port', async () => {
   );
   squatter.close();
   expect(await eventually(() => processesNaming(folder).length === 0)).toBe(true);
+});
+
+test('where PostgreSQL is wanted and is not there, what to install is said before anything is built', async () => {
+  const nowhere = { ...process.env, KUBEIP_SANDBOX_POSTGRES: '/nowhere' };
+  const started = promisify(execFile)(process.execPath, ['sandbox/main.ts', '--temporal', 'postgres'], {
+    env: nowhere,
+  });
+  await expect(started).rejects.toMatchObject({
+    code: 1,
+    stdout: '',
+    stderr: expect.stringMatching(
+      /^PostgreSQL is needed, and KUBEIP_SANDBOX_POSTGRES names \/nowhere.*Install .*postgresql/,
+    ),
+  });
 });
 
 test('a data folder that a sandbox uses is refused to another one', async () => {
