@@ -124,6 +124,8 @@ export interface PublishedState {
   readonly taintPolicy?: TaintPolicy;
   /** The node has waited for an address for as long as its pool's retries take. */
   readonly gaveUp?: boolean;
+  /** IPs that the Node's status must show as ExternalIP before its taint is lifted. Absent: none. */
+  readonly awaits?: readonly string[];
 }
 
 /** An instance that had an ephemeral address, and whose cloud to ask for another one. */

@@ -23,6 +23,7 @@ import {
   clusterActivities,
   FEW,
   firstLook,
+  liftTaintActivity,
   pacedActivities,
   selectActivity,
   unpacedActivities,
@@ -207,8 +208,23 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
       ...(warning === undefined ? {} : { warning }),
     };
     const summary = [shows.phase, ...shows.addresses.map(({ ip }) => ip)].join(' ');
-    await clusterActivities(cluster, MINUTE_TRIES).publish.executeWithOptions({ summary }, [what]);
-    return { notices: event === undefined ? 0 : 1, ...(warning && { warning: warning.message }) };
+    const outcome = await clusterActivities(cluster, MINUTE_TRIES).publish.executeWithOptions({ summary }, [
+      what,
+    ]);
+    const { taintKey: key, awaits } = shows;
+    const isPending = outcome === 'taintPending' && key !== undefined && awaits !== undefined;
+    return {
+      notices: event === undefined ? 0 : 1,
+      ...(warning && { warning: warning.message }),
+      ...(isPending && { pending: { uid: shows.node.uid, key, awaits } }),
+    };
+  }
+
+  async function liftTaint({ taint: { uid, key, awaits } }: Of<'liftTaint'>): Promise<undefined> {
+    const what = { node: { name: state.node.name, uid }, ...clusterUid, taintKey: key, awaits };
+    const summary = `does the Node show ${awaits.join(' and ')}?`;
+    await liftTaintActivity(cluster).executeWithOptions({ summary }, [what]);
+    return undefined;
   }
 
   async function tellMutex({ messages }: Of<'tell'>): Promise<undefined> {
@@ -253,6 +269,7 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
     weigh: () => onCluster().weighRelease.executeWithOptions({ summary: state.node.name }, []),
     findHeirs,
     publish,
+    liftTaint,
   };
 
   return {

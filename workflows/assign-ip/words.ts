@@ -88,6 +88,29 @@ export function taintGivenUp(
   return { type: 'Warning', reason: 'WaitingForAddress', message };
 }
 
+/** @param until milliseconds since the epoch */
+export function taintPending(taintKey: string, ips: readonly string[], until: number): string {
+  return `Its taint ${taintKey} stays until the Node's status shows ${ips.join(' and ')}, or ${new Date(until).toISOString()}.`;
+}
+
+type TaintSettings = Pick<PoolSpec, 'taintKey' | 'taintWaitMs'>;
+
+/** Of a node that has its address: its taint was lifted all the same. */
+export function notInStatus(
+  { taintKey = '', taintWaitMs = 0 }: TaintSettings,
+  ips: readonly string[],
+): string {
+  return (
+    `The Node's status did not show ${ips.join(' and ')} as ExternalIP within ${Math.round(taintWaitMs / 1000)} s, so its taint ` +
+    `${taintKey} was removed without that. A cloud controller manager writes it: does one run?`
+  );
+}
+
+/** @param what the node has, in a sentence */
+export function taintNotShown(what: string, pool: TaintSettings, ips: readonly string[]): Notice {
+  return { type: 'Warning', reason: 'AddressNotInStatus', message: `${what} ${notInStatus(pool, ips)}` };
+}
+
 export function foreign({ name }: Pool, ip: string): Notice {
   const message =
     `The instance holds ${ip}, which is not of pool ${name}: it is left alone. ` +
