@@ -33,6 +33,7 @@ const faults = [
   'Denied',
   'InUse',
   'Throttled',
+  'Refused',
 ] as const satisfies readonly Fault[];
 const poolNames = ['one', 'two', 'both', 'none'] as const;
 
@@ -435,5 +436,47 @@ describe('the taint of a node that has its address', () => {
     ops.changed()(world);
     settle(world);
     expect(world.wakeAt).toBe(wakeAt);
+  });
+});
+
+describe('an address that the cloud refuses for the instance', () => {
+  /** Until an address is being associated. */
+  function toAssociate(world: NodeWorld): void {
+    for (let rounds = 0; rounds < 20 && world.underWay.get('ipv4')?.action.kind !== 'associate'; rounds++) {
+      const busy = world.busy();
+      if (busy === undefined) world.look();
+      else world.finish(busy);
+    }
+  }
+
+  test('is told to the mutex with the instance, and another one is asked for at once', () => {
+    const world = played([]);
+    toAssociate(world);
+    world.finish('ipv4', 'Refused');
+    expect(world.state.outbox).toMatchObject([{ kind: 'settle', outcome: 'refused', instance: 'z/i-1' }]);
+    expect(world.status().phase).not.toBe('failed');
+    toAssociate(world);
+    world.finish('ipv4');
+    settle(world);
+    expect(world.status().phase).toBe('assigned');
+  });
+
+  test('is the instance’s fault when it is the third in a row: the node fails, and is tried again later', () => {
+    const world = played([]);
+    for (let n = 0; n < 3; n++) {
+      expect(world.status().phase).not.toBe('failed');
+      toAssociate(world);
+      world.finish('ipv4', 'Refused');
+    }
+    expect(world.status().phase).toBe('failed');
+  });
+
+  test('is no other one’s fault for a node that is to have this one and no other', () => {
+    const world = played([]);
+    world.command('pin', { address: world.addresses[0]?.ip });
+    toAssociate(world);
+    world.finish('ipv4', 'Refused');
+    settle(world);
+    expect(world.state.failed).toMatchObject({ type: 'Unavailable' });
   });
 });

@@ -78,7 +78,8 @@ interface UnderWay {
   isAsked?: boolean;
 }
 
-export type Fault = 'none' | 'before' | 'after' | 'Denied' | 'InUse' | 'Throttled';
+/** `Refused`: the cloud does not give this address to this instance. */
+export type Fault = 'none' | 'before' | 'after' | 'Denied' | 'InUse' | 'Throttled' | 'Refused';
 
 export class NodeWorld {
   now = Date.UTC(2026, 0, 1);
@@ -212,8 +213,10 @@ export class NodeWorld {
     const isLost = fault === 'before' || fault === 'after' || it.applied !== undefined;
     if (action.kind === 'verify' || (isLost && action.kind === 'associate'))
       this.uncertain.add(action.claim.address.id);
-    const type = isLost ? 'Unavailable' : fault;
-    this.take(failed(action, { type, message: `${type}.` }));
+    const isRefused = fault === 'Refused' && !isLost;
+    const type = isLost || isRefused ? 'Unavailable' : fault;
+    const isOfPair = isRefused && action.kind === 'associate' ? ({ isOfPair: true } as const) : {};
+    this.take(failed(action, { type, message: `${type}.`, ...isOfPair }));
   }
 
   /** The call is made, and its answer is on its way. */

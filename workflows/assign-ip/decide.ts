@@ -76,8 +76,16 @@ export interface Results {
   readonly liftTaint: undefined;
 }
 
-/** Why an action failed: the type of the ApplicationFailure, and the sentence for a person. `cancelled`: it was given up. */
-export type Failure = { readonly type: string; readonly message: string; readonly cancelled?: true };
+/**
+ * Why an action failed: the type of the ApplicationFailure, and the sentence for a person. `cancelled`: it was given up. `isOfPair`: the
+ * cloud refuses this address for this instance.
+ */
+export type Failure = {
+  readonly type: string;
+  readonly message: string;
+  readonly cancelled?: true;
+  readonly isOfPair?: true;
+};
 
 export type Result = {
   [Kind in Action['kind']]:

@@ -10,7 +10,7 @@ import {
 import type { PublishInput } from '../../activities/contract.ts';
 import { type Family, familyName } from '../../model/address.ts';
 import { isGrant } from '../signal-input.ts';
-import { failureMessage, failureType } from '../failures.ts';
+import { failureMessage, failureType, isRefusedPair } from '../failures.ts';
 import {
   addressPoolWorkflowId,
   type AssignIpInput,
@@ -242,8 +242,9 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
           return await mutex.signal(withdrawSignal, { workflowId, requestId, replaced });
         }
         case 'settle': {
-          const { addressId, token, outcome } = message;
-          return await mutex.signal(settleSignal, { workflowId, addressId, token, outcome });
+          const { addressId, token, outcome, instance } = message;
+          const of = instance === undefined ? {} : { instance };
+          return await mutex.signal(settleSignal, { workflowId, addressId, token, outcome, ...of });
         }
         case 'freed': {
           const { addressId, disassociated } = message;
@@ -280,7 +281,8 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
       } catch (error) {
         // Anything else is a fault of this program, which fails the workflow task.
         if (!(error instanceof TemporalFailure)) throw error;
-        const failure = { type: failureType(error), message: failureMessage(error) };
+        const isOfPair = isRefusedPair(error) ? ({ isOfPair: true } as const) : {};
+        const failure = { type: failureType(error), message: failureMessage(error), ...isOfPair };
         return {
           kind: 'failed',
           action,

@@ -281,6 +281,8 @@ export interface FamilyState {
   wasAssigned: boolean;
   /** Failed tries since the last success. */
   failures: number;
+  /** Addresses in a row that the cloud refused for the instance. */
+  refusals?: number;
   /** How often it failed for good since the last success, while the other family went on. */
   gaveUp: number;
   /** A signal came since it last asked for an address. */
@@ -316,6 +318,7 @@ export type ToMutex = { readonly scope: Scope } & (
       readonly addressId: string;
       readonly token: number;
       readonly outcome: ClaimOutcome;
+      readonly instance?: string;
     }
   | { readonly kind: 'freed'; readonly addressId: string; readonly disassociated: boolean }
 );

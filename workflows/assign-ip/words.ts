@@ -31,10 +31,21 @@ export function throttled({ name }: Pool, error: string | undefined): string {
   return `${asked({ name })} The cloud throttled the last try, so it is served again in its turn, more slowly: ${error}`;
 }
 
-export function poolEmpty({ name }: Pool, { family, filter, subnet }: AddressQuery, size: number): Notice {
+/** @param refused how many free ones the cloud has refused for the node's instance */
+export function poolEmpty(
+  { name }: Pool,
+  { family, filter, subnet }: AddressQuery,
+  size: number,
+  refused = 0,
+): Notice {
   const place = family === 'ipv6' ? 'subnet' : 'network border group';
   const where = subnet === undefined ? '' : ` in ${place} ${subnet}, which alone can serve this node`;
-  const found = size === 0 ? `nothing matches its filter${where}` : `${size} of ${size} are in use${where}`;
+  const unfit =
+    refused === 0
+      ? ''
+      : `, or were refused by the cloud for this node's instance (${refused}; tried again after an hour)`;
+  const found =
+    size === 0 ? `nothing matches its filter${where}` : `${size} of ${size} are in use${unfit}${where}`;
   return {
     type: 'Warning',
     reason: 'WaitingForAddress',
