@@ -19,7 +19,7 @@ import { ALSO_DENIED, withFailures } from './failures.ts';
 import { heirsOf } from './instance-claims.ts';
 import { inspectNodes } from './inspect-nodes.ts';
 import { listNetworks } from './list-networks.ts';
-import { publishOnNode } from './publish.ts';
+import { liftTaintOnceShown, publishOnNode } from './publish.ts';
 import { survey } from './survey.ts';
 import { weighRelease } from './weigh-release.ts';
 
@@ -74,7 +74,7 @@ export function createClusterActivities(options: ClusterActivityDependencies): C
         if (outcome === 'gone') await identity.confirm(input.clusterUid);
         const pool = config.pools.find(({ name }) => name === input.pool);
         const provider = pool && providers.get(pool.name);
-        if (outcome === 'written' && pool !== undefined && provider !== undefined) {
+        if (outcome !== 'gone' && pool !== undefined && provider !== undefined) {
           await copyTags(kubernetes, provider, pool, input, log());
         }
         log().info(
@@ -86,6 +86,15 @@ export function createClusterActivities(options: ClusterActivityDependencies): C
           },
           'published on the Node',
         );
+        return outcome === 'taintPending' ? outcome : undefined;
+      }, ALSO_DENIED),
+
+    // A second run finds the taint gone.
+    liftTaint: (input) =>
+      withFailures(async () => {
+        const outcome = await liftTaintOnceShown(dependencies.kubernetes, input);
+        if (outcome === 'gone') await identity.confirm(input.clusterUid);
+        log().info({ addresses: input.awaits, outcome }, 'the Node shows its address: the taint is lifted');
       }, ALSO_DENIED),
 
     // Reads only.

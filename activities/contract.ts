@@ -102,6 +102,15 @@ export interface PublishInput extends PublishedState {
   readonly warning?: Notice;
 }
 
+export interface LiftTaintInput {
+  readonly node: NodeRef;
+  /** The cluster that the workflow was started for. Absent: by hand. */
+  readonly clusterUid?: string;
+  readonly taintKey: string;
+  /** IPs that the Node's status must show as ExternalIP first. */
+  readonly awaits: readonly string[];
+}
+
 export interface Verified {
   /** As the provider shows it. */
   readonly association: Association;
@@ -150,8 +159,20 @@ export interface ClusterActivities extends ClusterInspections {
    * @throws ApplicationFailure `WrongCluster` if it is gone in a cluster that is not the workflow's
    *
    * A second run writes the same values, finds the taint gone and the Event present.
+   *
+   * @returns `taintPending` if the taint is still there, since the Node's status does not show all that `awaits` names: for {@link liftTaint}
    */
-  publish(input: PublishInput): Promise<void>;
+  publish(input: PublishInput): Promise<'taintPending' | undefined>;
+
+  /**
+   * Removes the taint from the Node with this uid once its status shows the addresses. Until then each try fails, and the server makes
+   * the next one: waiting takes no worker, and adds nothing to the history. A Node that is gone is left alone, as by `publish`.
+   *
+   * @throws ApplicationFailure `AddressNotShown` (retryable) while the status does not show them; `WrongCluster` as `publish`
+   *
+   * A second run finds the taint gone.
+   */
+  liftTaint(input: LiftTaintInput): Promise<void>;
 
   /**
    * Compares the addresses of the cluster's pools in a scope with the workflows of its nodes. Reads only.

@@ -21,11 +21,13 @@ const EXPECTED: readonly (CloudErrorKind | KubernetesErrorKind)[] = ['InUse', 'F
  */
 export function toFailure(error: unknown, retryable = RETRYABLE): unknown {
   if (error instanceof CloudError) {
+    const { code, isOfPair } = error;
+    const details = { ...(code === undefined ? {} : { code }), ...(isOfPair ? { isOfPair } : {}) };
     return ApplicationFailure.create({
       type: error.kind,
       message: error.message,
       nonRetryable: !retryable.includes(error.kind),
-      details: error.code === undefined ? [] : [{ code: error.code }],
+      details: Object.keys(details).length === 0 ? [] : [details],
       ...(error.retryAfterMs === undefined ? {} : { nextRetryDelay: error.retryAfterMs }),
       ...(EXPECTED.includes(error.kind) ? { category: 'BENIGN' } : {}),
     });
@@ -43,6 +45,15 @@ export function toFailure(error: unknown, retryable = RETRYABLE): unknown {
     return ApplicationFailure.retryable(error.message, 'WrongCluster');
   }
   return error;
+}
+
+/** So often one address is tried that the cloud refuses for the instance, and nothing tells why: then another one. */
+const MAX_REFUSALS = 3;
+
+/** @returns the failure of an association: the mutex has other addresses, for this instance and for whoever else wants this one */
+export function associationFailure(error: unknown, attempt: number): unknown {
+  const isOver = error instanceof CloudError && error.isOfPair && attempt >= MAX_REFUSALS;
+  return toFailure(error, isOver ? [] : RETRYABLE);
 }
 
 /**

@@ -10,7 +10,8 @@ export function specOf(
   scope: Scope,
   { subnet, networkBorderGroup }: Pick<Instance, 'subnet' | 'networkBorderGroup'>,
 ): PoolSpec {
-  const { name, queries, require, hash, priority, retries, release, taintKey, taintPolicy } = pool;
+  const { name, queries, require, hash, priority, retries, release, taintKey, taintPolicy, taintWaitMs } =
+    pool;
   return {
     name,
     scope,
@@ -22,5 +23,6 @@ export function specOf(
     release,
     ...(taintKey === undefined ? {} : { taintKey }),
     taintPolicy,
+    taintWaitMs,
   };
 }

@@ -1,4 +1,5 @@
 /** Shows a node's state on its Node: labels, annotations, an Event, and the taint that is lifted. */
+import { ApplicationFailure } from '@temporalio/common';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { createNodeEvent } from '../kubernetes/events.ts';
 import {
@@ -13,26 +14,47 @@ import { markNode, type NodeMarks, removeTaint } from '../kubernetes/node-writer
 import { type Family, familyOf } from '../model/address.ts';
 import { phaseTraits } from '../model/phase.ts';
 import { visibleText } from '../model/visible-text.ts';
-import type { PublishInput } from './contract.ts';
+import type { LiftTaintInput, PublishInput } from './contract.ts';
 
 /**
  * The addresses are written before the taint goes: whoever is scheduled because the taint is gone finds them there.
  *
- * @returns `gone` if there is no Node with this name and uid: nothing was written
+ * @returns `gone` if there is no Node with this name and uid: nothing was written. `taintPending`: all is written, but the taint stays
+ * until the Node's status shows the addresses
  * @throws KubernetesError
  */
 export async function publishOnNode(
   client: KubernetesClient,
   input: PublishInput,
-): Promise<'written' | 'gone'> {
-  const { node, key, taintKey, event, warning } = input;
+): Promise<'written' | 'gone' | 'taintPending'> {
+  const { node, key, taintKey, awaits, event, warning } = input;
   if ((await markNode(client, node, marksOf(input))) === 'gone') return 'gone';
   const isLifted = taintKey !== undefined && liftsTaint(input);
-  if (isLifted && (await removeTaint(client, node, taintKey)) === 'gone') return 'gone';
+  const taint = isLifted ? await removeTaint(client, node, taintKey, awaits) : 'written';
+  if (taint === 'gone') return 'gone';
   // Last: whatever hinders the Event keeps no taint on.
   if (event !== undefined) await createNodeEvent(client, { node, key, ...event });
   if (warning !== undefined) await createNodeEvent(client, { node, key: `${key}/warning`, ...warning });
-  return 'written';
+  return taint === 'written' ? 'written' : 'taintPending';
+}
+
+/**
+ * @returns `gone` if there is no Node with this name and uid
+ * @throws ApplicationFailure `AddressNotShown` while the Node's status does not show the addresses; KubernetesError
+ */
+export async function liftTaintOnceShown(
+  client: KubernetesClient,
+  { node, taintKey, awaits }: LiftTaintInput,
+): Promise<'written' | 'gone'> {
+  const outcome = await removeTaint(client, node, taintKey, awaits);
+  if (outcome === 'written' || outcome === 'gone') return outcome;
+  const { missing, shows } = outcome;
+  const shown = shows.length === 0 ? 'no ExternalIP' : shows.map(visibleText).join(' and ');
+  throw ApplicationFailure.create({
+    type: 'AddressNotShown',
+    message: `The status of Node ${node.name} shows ${shown}, and not yet ${missing.join(' and ')}.`,
+    category: 'BENIGN',
+  });
 }
 
 /** A taint that is gone already stays so, whatever becomes of the node: nobody here puts one on. */

@@ -13,7 +13,7 @@ import type { Logger } from '../program/logger.ts';
 import { addressPoolWorkflowId, settleSignal } from '../workflows/messages.ts';
 import type { ScopeActivities } from './contract.ts';
 import { askMutex, deliverAnswers, isOpen, recallWaiting } from './mutex-calls.ts';
-import { withFailures } from './failures.ts';
+import { associationFailure, withFailures } from './failures.ts';
 import { activityLogger } from './activity-logger.ts';
 import { listAddresses } from './list-addresses.ts';
 import { verifyAssociation } from './verify-association.ts';
@@ -63,10 +63,9 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
     associate: ({ scope, pool, instance, address, token, replaces, hadEphemeral = false }) =>
       withFailures(async () => {
         checkScope(provider, scope);
-        const association = await provider.associate(instance, address, {
-          requestKey: claimKey(token),
-          replaces,
-          hadEphemeral,
+        const options = { requestKey: claimKey(token), replaces, hadEphemeral };
+        const association = await provider.associate(instance, address, options).catch((error: unknown) => {
+          throw associationFailure(error, Context.current().info.attempt);
         });
         log().info(
           {

@@ -311,7 +311,8 @@ async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>)
 function writeConfig({ dir, ec2 }: World, { limits, workflows, gracePeriod }: LabOptions): string {
   const config = {
     cluster,
-    defaults: { taintKey, release: { gracePeriod: gracePeriod ?? '0s' } },
+    // No cloud controller writes the status of Nodes here.
+    defaults: { taintKey, taintWait: '0s', release: { gracePeriod: gracePeriod ?? '0s' } },
     // All Nodes are deleted at once, and are meant to be.
     releaseBrake: { percent: 100 },
     pools: [

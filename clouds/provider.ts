@@ -201,15 +201,23 @@ export class CloudError extends Error {
   readonly code: string | undefined;
   /** How long the cloud asks to wait, where it says so. */
   readonly retryAfterMs: number | undefined;
+  /** This instance cannot have this address, for all that is known. Another address may suit it, and the address another instance. */
+  readonly isOfPair: boolean;
 
   constructor(
     kind: CloudErrorKind,
     message: string,
-    options: { code?: string | undefined; retryAfterMs?: number | undefined; cause?: unknown } = {},
+    options: {
+      code?: string | undefined;
+      retryAfterMs?: number | undefined;
+      isOfPair?: boolean;
+      cause?: unknown;
+    } = {},
   ) {
     super(message, { cause: options.cause });
     this.kind = kind;
     this.code = options.code;
     this.retryAfterMs = options.retryAfterMs;
+    this.isOfPair = options.isOfPair ?? false;
   }
 }

@@ -22,6 +22,7 @@ export function unexplained(error: CloudError): CloudError {
   if (plain.includes(error.kind)) return error;
   return new CloudError('Unavailable', `${error.message} Neither the address nor the instance shows why.`, {
     code: error.code,
+    isOfPair: true,
     cause: error,
   });
 }

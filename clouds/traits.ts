@@ -12,11 +12,17 @@ export interface CloudTraits {
    * `CloudProvider.restoreEphemeral`.
    */
   readonly restoresEphemeral: boolean;
+  /**
+   * Whose public addresses the cloud's controller manager writes into `status.addresses` of a Node as ExternalIP. Both clouds' write
+   * those of IPv4 only (`extractIPv6NodeAddresses` of cloud-provider-aws, `nodeAddressesFromInstance` of cloud-provider-gcp): a public
+   * IPv6 address is an InternalIP there, if it is shown at all.
+   */
+  readonly externalIpFamilies: readonly ('ipv4' | 'ipv6')[];
 }
 
 const traits = {
-  aws: { instanceIdsAreUniqueIn: 'region', restoresEphemeral: true },
-  gcp: { instanceIdsAreUniqueIn: 'zone', restoresEphemeral: false },
+  aws: { instanceIdsAreUniqueIn: 'region', restoresEphemeral: true, externalIpFamilies: ['ipv4'] },
+  gcp: { instanceIdsAreUniqueIn: 'zone', restoresEphemeral: false, externalIpFamilies: ['ipv4'] },
 } as const satisfies Readonly<Record<string, CloudTraits>>;
 
 /** The clouds that this project has a provider for. */

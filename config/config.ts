@@ -78,6 +78,7 @@ export interface PoolConfig {
   readonly release: ReleaseSettings;
   readonly taintKey?: string;
   readonly taintPolicy: TaintPolicy;
+  readonly taintWaitMs: number;
   /** Which tags of its address a Node shows. */
   readonly copyTags?: CopyTags;
   /** Whose word pins a node to an address. */

@@ -15,6 +15,8 @@ export const defaults = {
     retries: { attempts: 60, interval: '1m' },
     release: { onNodeDelete: true, gracePeriod: '10m', onDeselect: 'keep' },
     taintPolicy: 'assigned',
+    // Cloud controller managers write a Node's addresses every 5 minutes (`--node-status-update-frequency`).
+    taintWait: '10m',
     pins: 'operator',
     nodeIdentity: { name: 'auto' },
     copyTags: { prefix: 'tag.kubeip-temporal.io/' },

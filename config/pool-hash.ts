@@ -24,7 +24,7 @@ export function hashPool(pool: Omit<PoolConfig, 'hash'>): string {
   // An array, since the order of its parts is a matter of this line only.
   const parts = [
     [name, provider, account ?? null, region, require, priority],
-    [pool.taintKey ?? null, pool.taintPolicy],
+    [pool.taintKey ?? null, pool.taintPolicy, pool.taintWaitMs],
     queries.map(({ family, filter, orderBy }) => [family, filter, orderBy]),
     ...(copyTags === undefined ? [] : [[copyTags.labels, copyTags.annotations, copyTags.prefix]]),
     [pins, nodeIdentity.name, nodeIdentity.clusterName ?? null],

@@ -102,6 +102,7 @@ function draftPool(input: Partial<PoolInput>, shared: DefaultsInput, env: NodeJS
     // An empty key in a pool switches off that of `defaults`.
     taintKey: (input.taintKey ?? shared.taintKey) || undefined,
     taintPolicy: input.taintPolicy ?? shared.taintPolicy ?? fallback.taintPolicy,
+    taintWaitMs: input.taintWait ?? shared.taintWait ?? parseDuration(fallback.taintWait),
     pins: input.pins ?? shared.pins ?? fallback.pins,
     nodeIdentity: nodeIdentityOf(input, shared),
     copyTags: copyTagsOf(input.copyTags ?? shared.copyTags),

@@ -255,7 +255,7 @@ const shared = {
     .optional()
     .meta({
       description:
-        'Key of the taint to remove from the Node once it has its address. An empty one in a pool switches off that of defaults. ' +
+        'Key of the taint to remove from the Node once it has its address, and shows it (taintWait). An empty one in a pool switches off that of defaults. ' +
         'A kubelet may set most labels of its own Node: one that a pool selects by such labels can have that pool lift this taint. Default: none.',
     }),
   taintPolicy: z
@@ -266,6 +266,14 @@ const shared = {
         'When the taint goes: once the node has its address, or also once its assignment failed for good, or it has waited ' +
         'for as long as its retries take (attempts × interval), so that Pods can run there without one.',
       default: defaults.pool.taintPolicy,
+    }),
+  taintWait: duration(0, '0')
+    .optional()
+    .meta({
+      description:
+        'How long the taint of a node that has its address waits at most until the status of its Node shows that as ExternalIP, which the ' +
+        'cloud controller manager writes every 5 minutes. IPv6 addresses are not waited for: no cloud shows them there. 0s: do not wait.',
+      default: defaults.pool.taintWait,
     }),
   pins,
   nodeIdentity: nodeIdentity.optional(),

@@ -68,6 +68,7 @@ async function main(): Promise<number> {
       operationJitterMs: 300,
       limits: 'published',
     },
+    cloudController: true,
     ...(options.keep === undefined ? {} : { dir: options.keep }),
   });
   const stage = await setStage(world, { clouds, families, nodes });

@@ -1,8 +1,9 @@
 /** Writes on Nodes without losing what others write at the same time. */
 import { CoreV1Api, PatchStrategy, setHeaderOptions, type V1Node } from '@kubernetes/client-node';
+import { sameIp } from '../clouds/ip.ts';
 import type { KubernetesClient } from './client.ts';
 import { KubernetesError } from './errors.ts';
-import { readWholeNode } from './nodes.ts';
+import { externalIpsOf, readWholeNode } from './nodes.ts';
 
 const fieldManager = 'kubeip-temporal';
 /** A Node that changes this often between a read and a write is left to the caller's next try. */
@@ -43,10 +44,17 @@ export async function markNode(
   }
 }
 
+/** The taint stays: the Node's status does not show these IPs as ExternalIP, but those of `shows`. */
+export interface NotShown {
+  readonly missing: readonly string[];
+  readonly shows: readonly string[];
+}
+
 /**
  * Removes every taint with this key, whatever its effect. A taint list can only be written as a whole, so the patch carries
  * the resourceVersion that was read: it is refused if anybody wrote in between, and made again from a fresh read.
  *
+ * @param awaits IPs that the Node's status must show as ExternalIP. One that has no such taint needs to show none
  * @returns `written` also if there was no such taint
  * @throws KubernetesError `Conflict` if others write all the time
  */
@@ -54,7 +62,8 @@ export async function removeTaint(
   client: KubernetesClient,
   node: NodeIdentity,
   key: string,
-): Promise<WriteOutcome> {
+  awaits: readonly string[] = [],
+): Promise<WriteOutcome | NotShown> {
   for (let attempt = 1; ; attempt++) {
     try {
       const current = await readRaw(client, node);
@@ -62,6 +71,9 @@ export async function removeTaint(
       const taints = current.spec?.taints ?? [];
       const others = taints.filter((taint) => taint.key !== key);
       if (others.length === taints.length) return 'written';
+      const shows = externalIpsOf(current);
+      const missing = awaits.filter((ip) => !shows.some((shown) => sameIp(shown, ip)));
+      if (missing.length > 0) return { missing, shows };
       const { uid } = node;
       const resourceVersion = current.metadata?.resourceVersion;
       await patchNode(client, node.name, { metadata: { uid, resourceVersion }, spec: { taints: others } });

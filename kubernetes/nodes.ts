@@ -127,6 +127,11 @@ function viewTaint({ key, value, effect }: V1Taint): NodeTaint {
   return { key, effect, ...(value === undefined ? {} : { value }) };
 }
 
+/** @returns the external addresses that the cloud controller manager wrote into the Node's status */
+export function externalIpsOf({ status }: V1Node): string[] {
+  return (status?.addresses ?? []).filter(({ type }) => type === 'ExternalIP').map(({ address }) => address);
+}
+
 /** A Node with the external addresses that the cloud controller wrote into its status. */
 export type NodeWithAddresses = NodeView & { readonly externalIps: readonly string[] };
 
@@ -134,9 +139,7 @@ export type NodeWithAddresses = NodeView & { readonly externalIps: readonly stri
 export async function listNodesWithAddresses(client: KubernetesClient): Promise<NodeWithAddresses[]> {
   const keep = (node: V1Node): NodeWithAddresses => ({
     ...viewNode(node),
-    externalIps: (node.status?.addresses ?? [])
-      .filter(({ type }) => type === 'ExternalIP')
-      .map(({ address }) => address),
+    externalIps: externalIpsOf(node),
   });
   return (await readPages(client, keep)).items;
 }

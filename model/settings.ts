@@ -51,6 +51,11 @@ export interface PoolSpec {
   readonly taintKey?: string;
   /** Absent in histories that are older than the setting: `assigned`. */
   readonly taintPolicy?: TaintPolicy;
+  /**
+   * For how long the taint of a node with its address waits until the Node's status shows that, in milliseconds. 0, or absent as in
+   * older histories: not at all.
+   */
+  readonly taintWaitMs?: number;
 }
 
 /** Which tags (EC2) or labels (Compute Engine) of its address a Node shows, by their keys. */

@@ -64,6 +64,7 @@ async function run(): Promise<void> {
       gce: options.gcePort,
     },
     progress: createProgress({ verbose: options.verbose }),
+    cloudController: true,
   });
   // Ctrl-C during the start: the children end with this process.
   const world = await Promise.race([starting, interrupted.promise]);

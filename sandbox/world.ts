@@ -2,6 +2,11 @@
  * The embedded world: a real Temporal server, a real Kubernetes API, an EC2 and a Compute Engine emulator, all on loopback.
  * It ends with the process that started it, however that one ends.
  */
+import {
+  type CloudController,
+  type CloudControllerOptions,
+  startCloudController,
+} from './cloud-controller.ts';
 import { claimDataFolder, type DataFolder } from './data-folder.ts';
 import { startEc2Emulator, type Ec2Emulator, type Ec2EmulatorOptions } from './ec2/emulator.ts';
 import { startGceEmulator, type GceEmulator, type GceEmulatorOptions } from './gce/emulator.ts';
@@ -31,6 +36,8 @@ export interface WorldOptions {
   readonly kubernetes?: boolean | KubernetesServer | undefined;
   readonly ec2?: boolean | Ec2EmulatorOptions | undefined;
   readonly gce?: boolean | GceEmulatorOptions | undefined;
+  /** Whether something writes the clouds' addresses into the status of Nodes, as a cloud controller manager does. @default false */
+  readonly cloudController?: boolean | CloudControllerOptions | undefined;
   /** Keeps data, logs and kubeconfig, and continues what is there. Default: a temporary folder, gone after `stop`. */
   readonly dir?: string | undefined;
   /** Fixed ports; default: free ones. */
@@ -55,6 +62,7 @@ export interface World {
   readonly kubernetes: KubernetesServer;
   readonly ec2: Ec2Emulator;
   readonly gce: GceEmulator;
+  readonly cloudController: CloudController;
   /**
    * With these variables the project's programs, `temporal`, `kubectl`, `aws` and `gcloud` reach the parts that run. The
    * programs know Compute Engine's address from `endpoint` of their configuration only: Google has no variable for it.
@@ -86,7 +94,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const folder = claimDataFolder(options.dir);
   try {
     const parts = await startTogether(partStarts(options, tools, folder.path));
-    return describeWorld(folder, parts);
+    return describeWorld(folder, { ...parts, cloudController: controllerOf(parts, options) });
   } catch (error) {
     folder.release({ keep: true }); // the error names a log in it
     throw error;
@@ -98,6 +106,14 @@ interface Parts {
   readonly kubernetes?: KubernetesServer | undefined;
   readonly ec2?: Ec2Emulator | undefined;
   readonly gce?: GceEmulator | undefined;
+}
+
+function controllerOf(
+  { kubernetes, ec2, gce }: Parts,
+  { cloudController = false }: WorldOptions,
+): CloudController | undefined {
+  if (cloudController === false || kubernetes === undefined) return undefined;
+  return startCloudController({ kubernetes, ec2, gce }, cloudController === true ? {} : cloudController);
 }
 
 type Starts = { readonly [K in keyof Parts]-?: false | (() => Promise<NonNullable<Parts[K]>>) };
@@ -190,9 +206,13 @@ async function stopParts(parts: Parts): Promise<void> {
   ]);
 }
 
-function describeWorld(folder: DataFolder, parts: Parts): World {
+function describeWorld(
+  folder: DataFolder,
+  parts: Parts & { readonly cloudController: CloudController | undefined },
+): World {
   let stopped: Promise<void> | undefined;
   const stop = async (keep: boolean): Promise<void> => {
+    await parts.cloudController?.stop();
     await stopParts(parts);
     folder.release({ keep });
   };
@@ -209,6 +229,9 @@ function describeWorld(folder: DataFolder, parts: Parts): World {
     },
     get gce() {
       return started(parts.gce, 'gce');
+    },
+    get cloudController() {
+      return started(parts.cloudController, 'a cloud controller');
     },
     env: worldEnvironment(parts),
     stop: ({ keepLogs = false } = {}) => (stopped ??= stop(keepLogs)),

@@ -58,7 +58,8 @@ export async function startTestWorld(options: WorldOptions = {}): Promise<World>
   const onlyOthers = options.kubernetes === undefined && (options.temporal ?? options.ec2 ?? options.gce);
   const kubernetes = options.kubernetes === false || Boolean(onlyOthers) ? undefined : await wipedServer();
   if (kubernetes === undefined) return startWorld(options);
-  const isDefault = Object.values(options).every((part) => part === undefined);
+  const { temporal, ec2, gce } = options;
+  const isDefault = [options.kubernetes, temporal, ec2, gce].every((part) => part === undefined);
   return startWorld({ ...(isDefault && { temporal: true, ec2: true, gce: true }), ...options, kubernetes });
 }
 

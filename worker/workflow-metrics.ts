@@ -2,7 +2,7 @@
 import type { InjectedSinks } from '@temporalio/worker';
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { AssignmentReason, MeasureSinks, ReleaseReason, ReleaseResult } from '../workflows/measures.ts';
-import type { ClaimOutcome } from '../workflows/messages.ts';
+import { claimOutcomes } from '../workflows/messages.ts';
 
 const assignmentReasons: readonly AssignmentReason[] = ['granted', 'kept', 'healed'];
 /** Those that a node may fail for good with; another one is shown once it is seen. */
@@ -16,7 +16,6 @@ const failureReasons = [
   'Refused',
   'Unavailable',
 ];
-const claimOutcomes: readonly ClaimOutcome[] = ['associated', 'throttled', 'inUse', 'abandoned', 'unknown'];
 const releaseResults: readonly ReleaseResult[] = [
   'released',
   'alreadyFree',

@@ -16,3 +16,13 @@ export function failureMessage(error: unknown): string {
     ? error.cause.message
     : error.message;
 }
+
+/** @returns whether the cloud has refused this address for this instance, as activities/failures.ts tells it */
+export function isRefusedPair(error: unknown): boolean {
+  const cause = error instanceof ActivityFailure ? error.cause : error;
+  if (!(cause instanceof ApplicationFailure)) return false;
+  const details: unknown = cause.details?.[0];
+  return (
+    typeof details === 'object' && details !== null && 'isOfPair' in details && details.isOfPair === true
+  );
+}

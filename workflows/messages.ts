@@ -124,6 +124,8 @@ export interface PublishedState {
   readonly taintPolicy?: TaintPolicy;
   /** The node has waited for an address for as long as its pool's retries take. */
   readonly gaveUp?: boolean;
+  /** IPs that the Node's status must show as ExternalIP before its taint is lifted. Absent: none. */
+  readonly awaits?: readonly string[];
 }
 
 /** An instance that had an ephemeral address, and whose cloud to ask for another one. */
@@ -272,7 +274,13 @@ export type Grant =
       readonly held: boolean;
     }
   | { readonly kind: 'foreign'; readonly requestId: string; readonly ip: string }
-  | { readonly kind: 'empty'; readonly requestId: string; readonly size: number }
+  | {
+      readonly kind: 'empty';
+      readonly requestId: string;
+      readonly size: number;
+      /** How many free ones the cloud has refused for the node's instance. Absent: none. */
+      readonly refused?: number;
+    }
   /** The address that the node is pinned to is not to be had now. It stays in the queue, as with `empty`. */
   | {
       readonly kind: 'pinned';
@@ -290,15 +298,19 @@ export type Grant =
 
 /**
  * How a claim ended. `associated`: verified. `throttled`: not applied, the mutex slows down. `inUse`: somebody else has
- * the address. `abandoned`: not applied, nothing is held. `unknown`: the call may have been applied.
+ * the address. `abandoned`: not applied, nothing is held. `unknown`: the call may have been applied. `refused`: not applied, since the
+ * cloud does not give this address to this instance.
  */
-export type ClaimOutcome = 'associated' | 'throttled' | 'inUse' | 'abandoned' | 'unknown';
+export const claimOutcomes = ['associated', 'throttled', 'inUse', 'abandoned', 'unknown', 'refused'] as const;
+export type ClaimOutcome = (typeof claimOutcomes)[number];
 
 export interface Settlement {
   readonly workflowId: string;
   readonly addressId: string;
   readonly token: number;
   readonly outcome: ClaimOutcome;
+  /** Of a refused one: the zone and the id of the instance, as `instanceText` joins them. */
+  readonly instance?: string;
 }
 
 export interface AddressPoolInput {
@@ -342,6 +354,12 @@ export interface AddressPoolStatus {
     readonly token: number;
     readonly state: string;
     readonly deadline: string;
+  }[];
+  /** Addresses that the cloud refused for the instance of a node: not granted to it again before `until`. */
+  readonly refused: readonly {
+    readonly workflowId: string;
+    readonly addressId: string;
+    readonly until: string;
   }[];
   readonly nextToken: number;
   readonly pacing: RateLimit & { readonly available: number };

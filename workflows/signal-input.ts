@@ -5,7 +5,6 @@
 import type {
   AddressRequest,
   AssignCommand,
-  ClaimOutcome,
   Command,
   Grant,
   Holding,
@@ -16,6 +15,7 @@ import type {
   UnpinCommand,
   Withdrawal,
 } from './messages.ts';
+import { claimOutcomes } from './messages.ts';
 import { isAddressName as isAddressNameText } from '../model/address.ts';
 import { MAX_FILTER_LENGTH, MAX_ORDER_LENGTH } from '../model/limits.ts';
 import type { RateLimit } from '../model/settings.ts';
@@ -53,6 +53,13 @@ function isIpText(value: unknown): boolean {
 
 function isTextIfAny(value: unknown): value is string | undefined {
   return value === undefined || isText(value);
+}
+
+/** Longer than a zone and a name of Compute Engine: the mutex carries it in its state. */
+const LONGEST_INSTANCE_KEY = 200;
+
+function isInstanceKey(value: unknown): boolean {
+  return isText(value) && value.length <= LONGEST_INSTANCE_KEY;
 }
 
 function isPositive(value: unknown): value is number {
@@ -98,15 +105,14 @@ export function isRequest(value: unknown): value is AddressRequest {
   );
 }
 
-const OUTCOMES: readonly ClaimOutcome[] = ['associated', 'throttled', 'inUse', 'abandoned', 'unknown'];
-
 export function isSettlement(value: unknown): value is Settlement {
   return (
     isFields(value) &&
     isText(value['workflowId']) &&
     isText(value['addressId']) &&
     Number.isSafeInteger(value['token']) &&
-    OUTCOMES.some((outcome) => outcome === value['outcome'])
+    claimOutcomes.some((outcome) => outcome === value['outcome']) &&
+    (value['instance'] === undefined || isInstanceKey(value['instance']))
   );
 }
 
@@ -189,7 +195,10 @@ export function isGrant(value: unknown): value is Grant {
     case 'foreign':
       return isText(value['ip']);
     case 'empty':
-      return Number.isSafeInteger(value['size']);
+      return (
+        Number.isSafeInteger(value['size']) &&
+        (value['refused'] === undefined || Number.isSafeInteger(value['refused']))
+      );
     case 'pinned':
       return isText(value['wanted']) && (value['reason'] === 'notInPool' || value['reason'] === 'inUse');
     case 'refused':

@@ -146,7 +146,7 @@ export class ElasticIps implements AddressFamily {
       throw new CloudError(
         'Invalid',
         `${address.ip} (${address.id}) is of network border group ${of(wanted)}, instance ${ref.id} of ${of(place)}. An Elastic IP serves its own group only. ${refusal.message}`,
-        { code, cause: refusal },
+        { code, isOfPair: true, cause: refusal },
       );
     }
     const present = solePublicIp(instance, 'ipv4');

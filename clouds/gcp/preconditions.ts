@@ -31,10 +31,11 @@ export function checkFree({ address }: FoundAddress, wanted: AddressRef, { found
 
 /** @throws CloudError `Invalid` if the interface can never have the address */
 export function checkFits({ found, nic }: Target, { address, subnetwork }: FoundAddress): void {
-  const refuse = (why: string): never => {
+  const refuse = (why: string, isOfPair = false): never => {
     throw new CloudError(
       'Invalid',
       `Instance ${found.name} cannot have ${address.ip} (${address.id}): ${why}`,
+      { isOfPair },
     );
   };
   if (address.family === 'ipv4') {
@@ -52,6 +53,7 @@ export function checkFits({ found, nic }: Target, { address, subnetwork }: Found
   if (subnetwork !== undefined && nic.subnetwork !== undefined && subnetwork !== nic.subnetwork) {
     refuse(
       `an IPv6 address serves its own subnetwork only, ${subnetwork}; the instance is in ${nic.subnetwork}.`,
+      true,
     );
   }
 }

@@ -83,6 +83,7 @@ export class ChaosWorld {
       kubernetes: true,
       ec2: wanted.includes('aws') && slow,
       gce: wanted.includes('gcp') && { ...slow, operationMs: 50, operationJitterMs: 150 },
+      cloudController: true,
     });
     const clouds = wanted.map((name) => (name === 'aws' ? ec2Chaos(world.ec2) : gceChaos(world.gce)));
     const kubernetes = await startKubernetesProxy(world);

@@ -20,7 +20,9 @@ export interface HarnessOptions {
   readonly releaseBrake?: Readonly<Record<string, unknown>>;
 }
 
-export type PoolOptions = { readonly name: string } & Readonly<Record<string, unknown>>;
+export type PoolOptions = { readonly name: string; readonly taintKey?: string } & Readonly<
+  Record<string, unknown>
+>;
 
 /** @returns a pool with a set for each family, both by the name of the pool */
 export function dualStackPool(provider: 'aws' | 'gcp', name: string, settings: object = {}): PoolOptions {

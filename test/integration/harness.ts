@@ -304,7 +304,14 @@ export async function openHarness(
 ): Promise<Harness> {
   const logger = testLogger('sdk');
   Runtime.install({ logger: toTemporalLogger(logger), shutdownSignals: [] });
-  const parts = { temporal: server ?? true, kubernetes: true, ec2: true, gce: true };
+  const parts = {
+    temporal: server ?? true,
+    kubernetes: true,
+    ec2: true,
+    gce: true,
+    // A taint waits for what it writes.
+    cloudController: options.pools.some(({ taintKey }) => taintKey !== undefined) && { periodMs: 300 },
+  };
   const [world, bundle] = await Promise.all([startTestWorld(parts), workflowBundle(process.env, logger)]);
   // As the documentation says that the worker's role should be.
   world.ec2.configure({ allowed: [...leastOnEc2] });

@@ -105,7 +105,7 @@ function discover(name: string): Promise<Discovery> {
   return new MockActivityEnvironment().run(() => activities.discover({ name }));
 }
 
-function publish(input: PublishInput): Promise<void> {
+function publish(input: PublishInput): Promise<'taintPending' | undefined> {
   return new MockActivityEnvironment().run(() => activities.publish(input));
 }
 

@@ -39,7 +39,8 @@ export async function startNodeWorld(
   reconcileInterval: string,
   options: { restarts?: boolean } = {},
 ): Promise<NodeWorld> {
-  const world = await (options.restarts === true ? startWorld() : startTestWorld());
+  const parts = { cloudController: true };
+  const world = await (options.restarts === true ? startWorld(parts) : startTestWorld(parts));
   const connection = await Connection.connect({ address: world.temporal.address });
   const client = new Client({ connection, namespace: world.temporal.namespace });
   const core = world.kubernetes.kubeConfig.makeApiClient(CoreV1Api);

@@ -1,7 +1,8 @@
 /** What may happen to the mutex, in any order: commands for fast-check. */
 import fc from 'fast-check';
-import type { AddressRequest, ClaimOutcome } from '../../workflows/messages.ts';
+import { type AddressRequest, type ClaimOutcome, claimOutcomes } from '../../workflows/messages.ts';
 import { CLAIM_MS, LINGER_MS } from '../../workflows/pool/claims.ts';
+import { REFUSED_MS } from '../../workflows/pool/refusals.ts';
 import { asked, workflowOf } from '../unit/address-pool-world.ts';
 import { everyAddress, pools } from './cloud.ts';
 import type { MutexWorld } from './world.ts';
@@ -77,12 +78,13 @@ const request: fc.Arbitrary<AddressRequest> = fc
     prefers: fc.option(addressId, { nil: undefined, freq: 2 }),
     nth: fc.nat({ max: 4 }),
     told: fc.boolean(),
+    isRebuilt: fc.option(fc.constant(true), { nil: false, freq: 5 }),
     holds: fc.option(fc.tuple(fc.array(anyAddress, { minLength: 1, maxLength: 2 }), fc.boolean()), {
       nil: undefined,
       freq: 3,
     }),
   })
-  .map(({ node, run, priority, pool, pinned, prefers, nth, told, holds }) => {
+  .map(({ node, run, priority, pool, pinned, prefers, nth, told, isRebuilt, holds }) => {
     const { name, query } = pools[pool]!;
     return asked(node, {
       runId: runOf(node, run),
@@ -94,6 +96,7 @@ const request: fc.Arbitrary<AddressRequest> = fc
       ...(pinned && { pinned: everyAddress[pinned[0]]![pinned[1]] }),
       ...(prefers !== undefined && { prefers }),
       ...(told && { told }),
+      ...(isRebuilt && { instance: { provider: 'aws', id: `i-${node}-rebuilt`, zone: 'eu-west-1a' } }),
       ...(holds && { holds: { ips: holds[0].map((n) => everyAddress[n]!.ip), exclusive: holds[1] } }),
     });
   });
@@ -101,7 +104,7 @@ const request: fc.Arbitrary<AddressRequest> = fc
 const withdrawal = fc.option(fc.tuple(run, fc.constantFrom('ipv4', 'ipv6'), fc.nat({ max: 4 })), {
   nil: undefined,
 });
-const outcome = fc.constantFrom<ClaimOutcome>('associated', 'throttled', 'inUse', 'abandoned', 'unknown');
+const outcome = fc.constantFrom<ClaimOutcome>(...claimOutcomes);
 const forgery = fc.option(fc.constantFrom('token' as const, 'address' as const, 'workflow' as const), {
   nil: undefined,
   freq: 4,
@@ -109,7 +112,7 @@ const forgery = fc.option(fc.constantFrom('token' as const, 'address' as const, 
 const pause = fc.oneof(
   fc.integer({ min: 0, max: 3_000 }),
   fc.integer({ min: 3_000, max: 70_000 }),
-  fc.constantFrom(LINGER_MS, CLAIM_MS),
+  fc.constantFrom(LINGER_MS, CLAIM_MS, REFUSED_MS),
 );
 const leap = fc.oneof(
   fc.integer({ min: -10 * 60_000, max: 10 * 60_000 }),

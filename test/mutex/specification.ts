@@ -7,6 +7,7 @@ import type { RateLimit } from '../../model/settings.ts';
 import type { AddressRequest, Grant, Settlement, Withdrawal } from '../../workflows/messages.ts';
 import { CLAIM_MS, LINGER_MS } from '../../workflows/pool/claims.ts';
 import type { Found, Look, Message } from '../../workflows/pool/look.ts';
+import { REFUSED_MS } from '../../workflows/pool/refusals.ts';
 import { OVER_MS, type PoolState } from '../../workflows/pool/state.ts';
 import { type ModelPool, poolOf } from './cloud.ts';
 
@@ -33,6 +34,8 @@ export class MutexSpecification {
   readonly #waiting = new Map<string, Waiting>();
   /** By address: there cannot be two claims of one. */
   readonly #claims = new Map<string, Claimed>();
+  /** By node and address: what the cloud refused, for which instance and until when that counts. */
+  readonly #refused = new Map<string, { readonly instance: string; readonly until: number }>();
   /** Requests that ended lately, and until when they are remembered. */
   readonly #over = new Map<string, number>();
   #lastToken = 0;
@@ -69,6 +72,10 @@ export class MutexSpecification {
   requested(asked: AddressRequest, now: number): number | undefined {
     const { workflowId, requestId, runId, activityId } = asked;
     if ((this.#over.get(`${workflowId} ${requestId}`) ?? 0) > now) return undefined;
+    for (const [pair, { instance }] of this.#refused) {
+      if (pair.startsWith(`${workflowId} `) && instance !== `${asked.instance.zone}/${asked.instance.id}`)
+        this.#refused.delete(pair);
+    }
     const key = keyOf(asked);
     const granted = this.claims().find((c) => c.state === 'granted' && keyOf(c.asked) === key);
     if (granted?.asked.requestId === requestId) {
@@ -103,12 +110,16 @@ export class MutexSpecification {
   }
 
   /** A granted claim ends by its holder's word, and so does a lingering one if nothing was done. */
-  settled({ workflowId, addressId, token, outcome }: Settlement, now: number): void {
+  settled({ workflowId, addressId, token, outcome, instance }: Settlement, now: number): void {
     const claim = this.#claims.get(addressId);
     if (claim?.token !== token || claim.asked.workflowId !== workflowId) return;
-    if (claim.state === 'granted' || outcome === 'abandoned')
+    const isNothingDone = outcome === 'abandoned' || outcome === 'refused';
+    if (claim.state === 'granted' || isNothingDone)
       this.#over.set(`${workflowId} ${claim.asked.requestId}`, now + OVER_MS);
-    const isUndone = outcome === 'abandoned' || (outcome === 'throttled' && claim.state === 'granted');
+    const pair = `${workflowId} ${addressId}`;
+    if (outcome === 'refused' && instance !== undefined)
+      this.#refused.set(pair, { instance, until: now + REFUSED_MS });
+    const isUndone = isNothingDone || (outcome === 'throttled' && claim.state === 'granted');
     if (isUndone) this.#claims.delete(addressId);
     else if (claim.state === 'granted') lingerFrom(claim, now);
   }
@@ -155,6 +166,7 @@ export class MutexSpecification {
     for (const { address, state, until } of this.claims()) {
       if (state === 'lingering' && until <= now) this.#claims.delete(address.id);
     }
+    for (const [pair, { until }] of this.#refused) if (until <= now) this.#refused.delete(pair);
     this.#covered = new Map(
       [...this.#waiting].map(([key, { asked, holds }]) => [key, withHolds(asked, holds)]),
     );
@@ -191,6 +203,11 @@ export class MutexSpecification {
       } else this.#answered(waiting, answer, due, now);
     }
     return paced;
+  }
+
+  /** Whether the cloud refused the address for the node's instance, not long ago. */
+  isRefused({ workflowId }: AddressRequest, { id }: AddressRef): boolean {
+    return this.#refused.has(`${workflowId} ${id}`);
   }
 
   #readAnswers(messages: readonly Message[]): Answers {
@@ -243,16 +260,19 @@ export class MutexSpecification {
         ? { kind: 'address', address: target.address }
         : { kind: 'told', what: target === undefined ? 'notInPool' : 'inUse' };
     }
-    if (asked.prefers !== undefined && isWishKnown && target?.free === true && !isReserved(target.address)) {
+    const isUnfit = (address: AddressRef): boolean => isReserved(address) || this.isRefused(asked, address);
+    if (asked.prefers !== undefined && isWishKnown && target?.free === true && !isUnfit(target.address)) {
       // Its own claim of before, which lingers, is in nobody's way.
       const claim = this.#claims.get(target.address.id);
       const isOwn = claim?.state === 'lingering' && claim.asked.workflowId === asked.workflowId;
       if (claim === undefined || isOwn) return { kind: 'address', address: target.address };
     }
-    const address = offer.free.find((it) => !isClaimed(it) && !isReserved(it));
+    const address = offer.free.find((it) => !isClaimed(it) && !isUnfit(it));
     if (address !== undefined) return { kind: 'address', address };
     // The list was cut: there may be more.
-    return offer.free.length < planned.want ? { kind: 'told', what: 'empty' } : { kind: 'nothing' };
+    if (offer.free.length >= planned.want) return { kind: 'nothing' };
+    const isRefused = offer.free.some((it) => !isClaimed(it) && this.isRefused(asked, it));
+    return { kind: 'told', what: isRefused ? 'refused' : 'empty' };
   }
 
   #answered(waiting: Waiting, answer: Grant | undefined, due: Due, now: number): void {
@@ -264,7 +284,8 @@ export class MutexSpecification {
         this.#waiting.delete(keyOf(waiting.asked));
         return;
       case 'told': {
-        const said = answer?.kind === 'pinned' ? answer.reason : answer?.kind;
+        const isOfRefused = answer?.kind === 'empty' && answer.refused !== undefined;
+        const said = isOfRefused ? 'refused' : answer?.kind === 'pinned' ? answer.reason : answer?.kind;
         const isNew = waiting.told !== due.what;
         must(said === (isNew ? due.what : undefined), `must hear ${due.what} once`, { waiting, answer });
         waiting.told = due.what;
@@ -319,8 +340,11 @@ export class MutexSpecification {
 
   // ---- what the mutex remembers ----
 
-  /** @throws Error unless the mutex remembers the same queue, in the same order, and the same claims */
-  compare({ queue, claims }: PoolState): void {
+  /** @throws Error unless the mutex remembers the same queue, in the same order, the same claims and refusals */
+  compare({ queue, claims, refusals }: PoolState): void {
+    const refused = [...this.#refused].map(([pair, { instance, until }]) => `${pair} ${instance} ${until}`);
+    const knows = refusals.map((r) => `${r.workflowId} ${r.addressId} ${r.instance} ${r.until}`);
+    must(knows.sort().join() === refused.sort().join(), 'other refusals', { does: knows, must: refused });
     const waits = this.queue().map(({ asked }) => `${keyOf(asked)} ${asked.requestId} ${asked.runId}`);
     const does = queue.map((w) => `${w.workflowId} ${w.family} ${w.requestId} ${w.runId}`);
     must(does.join() === waits.join(), 'another queue', { does, must: waits });
@@ -336,7 +360,7 @@ export class MutexSpecification {
 
 type Due =
   | { readonly kind: 'address' | 'keeps'; readonly address: AddressRef }
-  | { readonly kind: 'told'; readonly what: 'empty' | 'notInPool' | 'inUse' }
+  | { readonly kind: 'told'; readonly what: 'empty' | 'refused' | 'notInPool' | 'inUse' }
   | { readonly kind: 'foreign' | 'nothing' };
 
 function lingerFrom(claim: Claimed, now: number): void {

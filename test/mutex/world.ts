@@ -123,13 +123,15 @@ export class MutexWorld {
     if (it === undefined) return;
     const { grant, workflowId, associated } = it;
     let outcome = said;
-    if (associated && (said === 'throttled' || said === 'abandoned')) outcome = 'associated';
+    if (associated && ['throttled', 'abandoned', 'refused'].includes(said)) outcome = 'associated';
     if (!associated && said === 'associated' && !grant.held) outcome = 'unknown';
     const settlement = {
       workflowId: forged === 'workflow' ? `${workflowId}-other` : workflowId,
       addressId: forged === 'address' ? `${grant.address.id}-other` : grant.address.id,
       token: forged === 'token' ? grant.token - 1 : grant.token,
       outcome,
+      // As `asked` names it, of the instance that the node is on first.
+      ...(outcome === 'refused' && { instance: `eu-west-1a/i-${workflowId.split('/').at(-1)}` }),
     };
     const now = this.#now();
     core.settle(this.#state, settlement, now);
@@ -305,7 +307,8 @@ export class MutexWorld {
           .some((other) => isCalled(it, other.asked.pinned) && other.pool.addresses.some((a) => a === it));
       const possible = pool.addresses.filter((it) => {
         const isFree = this.#cloud.association(it.id) === undefined && !this.#isClaimed(it.id);
-        return isFree && (asked.pinned === undefined ? !isReserved(it) : isCalled(it, asked.pinned));
+        const isFit = !isReserved(it) && !this.#spec.isRefused(asked, it);
+        return isFree && (asked.pinned === undefined ? isFit : isCalled(it, asked.pinned));
       });
       must(possible.length === 0, 'waits for ever beside a free address', { asked, possible });
     }

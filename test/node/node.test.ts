@@ -2,7 +2,7 @@
  * The pure core of a node's workflow in random histories: every event in every state, late, repeated, or after a continue-as-new.
  * `KUBEIP_TEST_SEED` and `KUBEIP_TEST_RUNS` choose other histories, or more; a failure prints its seed and the shortest history that fails.
  */
-import { expect, jest, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { Place } from '../../workflows/assign-ip/decide.ts';
 import { type Fault, NodeWorld, type PoolName, scope } from './world.ts';
@@ -17,6 +17,7 @@ const places = [
   'look',
   'tell',
   'publish',
+  'taint',
   'giveBack',
   'ipv4',
   'ipv6',
@@ -32,6 +33,7 @@ const faults = [
   'Denied',
   'InUse',
   'Throttled',
+  'Refused',
 ] as const satisfies readonly Fault[];
 const poolNames = ['one', 'two', 'both', 'none'] as const;
 
@@ -63,6 +65,7 @@ const ops = {
   },
   mutex: (): Op => (world) => world.look(),
   late: (): Op => (world) => world.askLate(),
+  show: (): Op => (world) => world.showAddresses(),
   reserve:
     (pool: PoolName, family: 'ipv4' | 'ipv6'): Op =>
     (world) =>
@@ -82,7 +85,7 @@ const ops = {
       const instance = isSame ? 'i-1' : 'i-2';
       world.alive.add(instance);
       world.reasons.add('registered');
-      world.node = { name: 'node-a', uid: `${uid}+`, pool, instance };
+      world.node = { name: 'node-a', uid: `${uid}+`, pool, instance, isTainted: true, shows: [] };
       world.take({ kind: 'nodeChanged' });
     },
   relabel:
@@ -143,6 +146,7 @@ const history = fc.array(
     { weight: 3, arbitrary: call('wait', fc.nat(400_000)) },
     { weight: 3, arbitrary: call('serialise') },
     { weight: 3, arbitrary: call('settle') },
+    { weight: 3, arbitrary: call('show') },
     { weight: 3, arbitrary: call('changed') },
     { weight: 3, arbitrary: call('reserve', pool, fc.constantFrom('ipv4', 'ipv6')) },
     { weight: 1, arbitrary: call('rumour') },
@@ -211,6 +215,7 @@ function rest(world: NodeWorld): void {
     if (busy !== undefined) world.finish(busy);
     else {
       world.askLate();
+      world.askAgain();
       world.look();
       if (!world.isIdle()) continue;
       if (world.wakeAt === undefined || world.now > until) break;
@@ -242,7 +247,11 @@ function expectSound(world: NodeWorld): void {
   if (node === undefined || node.pool === 'none' || !world.alive.has(node.instance ?? '')) return;
   const isPinned = Object.keys(state.pins).length + Object.keys(state.wanted).length > 0;
   if (state.releasedByHand) expect({ has, asked: world.queue.size }).toEqual({ has: [], asked: 0 });
-  else if (!isPinned) expect(world.status().phase).toBe('assigned');
+  else if (!isPinned)
+    expect({ ...world.status(), isTainted: node.isTainted }).toMatchObject({
+      phase: 'assigned',
+      isTainted: false,
+    });
 }
 
 test('a node does what it should, whatever happens in whatever order', () => {
@@ -416,4 +425,101 @@ test('whatever fails is tried again after a pause only', () => {
     }),
     { seed, numRuns: numRuns / 5 },
   );
+});
+
+describe('the taint of a node that has its address', () => {
+  test('stays until the Node’s status shows the address, without anything in between', () => {
+    const world = played([]);
+    settle(world);
+    expect(world.status().phase).toBe('assigned');
+    expect([...world.underWay.keys()]).toEqual(['taint']);
+    expect(world.status().message).toContain("Its taint no-address stays until the Node's status shows");
+    const { started } = world;
+    world.finish('taint');
+    expect(world.started).toBe(started);
+    world.showAddresses();
+    world.finish('taint');
+    expect(world.node?.isTainted).toBe(false);
+    expect([...world.underWay.keys()]).toEqual([]);
+    expect(world.wakeAt).toBeUndefined();
+    expect(world.status().message).not.toContain('taint');
+  });
+
+  test('is lifted at once where the status shows the address already', () => {
+    const world = played([]);
+    while (world.state.families[0]?.has === undefined) {
+      const busy = world.busy();
+      if (busy === undefined) world.look();
+      else world.finish(busy);
+    }
+    world.showAddresses();
+    settle(world);
+    expect(world.node?.isTainted).toBe(false);
+    expect(world.wakeAt).toBeUndefined();
+  });
+
+  test('is lifted after the time that its pool says, with a warning', () => {
+    const world = played([]);
+    settle(world);
+    const { wakeAt = 0 } = world;
+    expect(wakeAt - world.now).toBe(600_000);
+    ops.wake()(world);
+    expect([...world.underWay.keys()]).toEqual(['publish']);
+    expect(world.state.publishing.notices).toMatchObject([{ type: 'Warning', reason: 'AddressNotInStatus' }]);
+    settle(world);
+    expect(world.node?.isTainted).toBe(false);
+    expect(world.status().message).toContain('was removed without that');
+  });
+
+  test('waits no longer than that however often the node is looked at', () => {
+    const world = played([]);
+    settle(world);
+    const { wakeAt } = world;
+    world.now += 200_000;
+    ops.changed()(world);
+    settle(world);
+    expect(world.wakeAt).toBe(wakeAt);
+  });
+});
+
+describe('an address that the cloud refuses for the instance', () => {
+  /** Until an address is being associated. */
+  function toAssociate(world: NodeWorld): void {
+    for (let rounds = 0; rounds < 20 && world.underWay.get('ipv4')?.action.kind !== 'associate'; rounds++) {
+      const busy = world.busy();
+      if (busy === undefined) world.look();
+      else world.finish(busy);
+    }
+  }
+
+  test('is told to the mutex with the instance, and another one is asked for at once', () => {
+    const world = played([]);
+    toAssociate(world);
+    world.finish('ipv4', 'Refused');
+    expect(world.state.outbox).toMatchObject([{ kind: 'settle', outcome: 'refused', instance: 'z/i-1' }]);
+    expect(world.status().phase).not.toBe('failed');
+    toAssociate(world);
+    world.finish('ipv4');
+    settle(world);
+    expect(world.status().phase).toBe('assigned');
+  });
+
+  test('is the instance’s fault when it is the third in a row: the node fails, and is tried again later', () => {
+    const world = played([]);
+    for (let n = 0; n < 3; n++) {
+      expect(world.status().phase).not.toBe('failed');
+      toAssociate(world);
+      world.finish('ipv4', 'Refused');
+    }
+    expect(world.status().phase).toBe('failed');
+  });
+
+  test('is no other one’s fault for a node that is to have this one and no other', () => {
+    const world = played([]);
+    world.command('pin', { address: world.addresses[0]?.ip });
+    toAssociate(world);
+    world.finish('ipv4', 'Refused');
+    settle(world);
+    expect(world.state.failed).toMatchObject({ type: 'Unavailable' });
+  });
 });

@@ -25,11 +25,13 @@ import {
   type ToMutex,
 } from '../../workflows/assign-ip/state.ts';
 import { statusOf } from '../../workflows/assign-ip/status.ts';
-import type { AssignIpInput, Grant, NodeRef } from '../../workflows/messages.ts';
+import type { AssignIpInput, Grant, NodeRef, PublishedState } from '../../workflows/messages.ts';
 
 export const scope = { provider: 'gcp', account: 'project', region: 'europe-west1' } as const;
 
 export type PoolName = 'one' | 'two' | 'both';
+
+const TAINT_WAIT_MS = 600_000;
 
 function poolSpec(name: PoolName, families: readonly Family[]): PoolSpec {
   return {
@@ -41,6 +43,9 @@ function poolSpec(name: PoolName, families: readonly Family[]): PoolSpec {
     priority: 100,
     retries: { attempts: 4, intervalMs: 10_000 },
     release: { onNodeDelete: true, gracePeriodMs: 60_000, onDeselect: 'keep' },
+    taintKey: 'no-address',
+    taintPolicy: 'assigned',
+    taintWaitMs: TAINT_WAIT_MS,
   };
 }
 
@@ -60,21 +65,32 @@ export interface CloudAddress extends AddressRef {
 interface KubernetesNode extends NodeRef {
   pool: PoolName | 'none';
   instance?: string;
+  isTainted: boolean;
+  /** What the cloud controller wrote into its status. */
+  shows: readonly string[];
 }
 
 /** An action under way, and whether its call was made already: then only its answer is missing. */
 interface UnderWay {
   readonly action: Action;
   applied?: Result;
-  /** Of `select`: the mutex has heard of it. */
+  /** Of `select`: the mutex has heard of it. Of `liftTaint`: it has not found the address yet. */
   isAsked?: boolean;
 }
 
-export type Fault = 'none' | 'before' | 'after' | 'Denied' | 'InUse' | 'Throttled';
+/** `Refused`: the cloud does not give this address to this instance. */
+export type Fault = 'none' | 'before' | 'after' | 'Denied' | 'InUse' | 'Throttled' | 'Refused';
 
 export class NodeWorld {
   now = Date.UTC(2026, 0, 1);
-  node: KubernetesNode | undefined = { name: 'node-a', uid: 'uid-1', pool: 'one', instance: 'i-1' };
+  node: KubernetesNode | undefined = {
+    name: 'node-a',
+    uid: 'uid-1',
+    pool: 'one',
+    instance: 'i-1',
+    isTainted: true,
+    shows: [],
+  };
   /** Addresses of which the node cannot know where they are: an audit looks after those that nobody has. */
   readonly uncertain = new Set<string>();
   readonly alive = new Set(['i-1']);
@@ -182,6 +198,14 @@ export class NodeWorld {
       if (fault === 'none') it.isAsked = true;
       return;
     }
+    if (action.kind === 'liftTaint' && fault !== 'Denied') {
+      // The server tries it again.
+      if (fault !== 'before' && this.#isShown(action.taint.awaits)) it.applied = this.#do(action);
+      if (it.applied === undefined || fault === 'after') {
+        it.isAsked = true;
+        return;
+      }
+    }
     this.underWay.delete(place);
     if (fault === 'none' || action.kind === 'tell') return this.take(it.applied ?? this.#do(action));
     if (fault === 'after') it.applied ??= this.#do(action);
@@ -189,8 +213,10 @@ export class NodeWorld {
     const isLost = fault === 'before' || fault === 'after' || it.applied !== undefined;
     if (action.kind === 'verify' || (isLost && action.kind === 'associate'))
       this.uncertain.add(action.claim.address.id);
-    const type = isLost ? 'Unavailable' : fault;
-    this.take(failed(action, { type, message: `${type}.` }));
+    const isRefused = fault === 'Refused' && !isLost;
+    const type = isLost || isRefused ? 'Unavailable' : fault;
+    const isOfPair = isRefused && action.kind === 'associate' ? ({ isOfPair: true } as const) : {};
+    this.take(failed(action, { type, message: `${type}.`, ...isOfPair }));
   }
 
   /** The call is made, and its answer is on its way. */
@@ -223,6 +249,11 @@ export class NodeWorld {
         failed(action, { type: 'Cancelled', message: 'cancelled', cancelled: true }),
         this.now,
       );
+      return;
+    }
+    if (action.kind === 'liftTaint') {
+      const failure = { type: 'Cancelled', message: 'cancelled', cancelled: true } as const;
+      apply(this.state, failed(action, failure), this.now);
       return;
     }
     if (action.kind !== 'verify' && action.kind !== 'check')
@@ -272,8 +303,55 @@ export class NodeWorld {
       case 'findHeirs':
         return this.#heirs();
       case 'publish':
-        return { notices: Math.min(1, this.state.publishing.notices.length) };
+        return {
+          notices: Math.min(1, this.state.publishing.notices.length),
+          ...this.#publish(JSON.parse(action.shown) as PublishedState),
+        };
+      case 'liftTaint':
+        if (this.node?.uid === action.taint.uid) this.node.isTainted = false;
+        return undefined;
     }
+  }
+
+  /** @returns whether the taint is to stay */
+  #publish({ node, phase, taintKey: key, awaits = [] }: PublishedState): Pick<Results['publish'], 'pending'> {
+    if (this.node === undefined || this.node.uid !== node.uid || !this.node.isTainted) return {};
+    if (key === undefined || phase !== 'assigned') return {};
+    const isShown = this.#isShown(awaits);
+    if (!isShown) {
+      for (const ip of awaits) this.#pendingSince.set(`${node.uid} ${ip}`, this.#sinceOf(node.uid, ip));
+      return { pending: { uid: node.uid, key, awaits } };
+    }
+    for (const { has, family } of this.state.families) {
+      if (has === undefined || family === 'ipv6' || this.#isShown([has.address.ip])) continue;
+      if (this.now - this.#sinceOf(node.uid, has.address.ip) < TAINT_WAIT_MS)
+        throw new Error(`the taint is lifted before the Node shows ${has.address.ip}`);
+    }
+    this.node.isTainted = false;
+    return {};
+  }
+
+  readonly #pendingSince = new Map<string, number>();
+
+  /** Since when the Node is to show the address. */
+  #sinceOf(uid: string, ip: string): number {
+    return this.#pendingSince.get(`${uid} ${ip}`) ?? this.now;
+  }
+
+  #isShown(ips: readonly string[]): boolean {
+    return ips.every((ip) => this.node?.shows.includes(ip) === true);
+  }
+
+  /** The cloud controller writes the Node's addresses. */
+  showAddresses(): void {
+    const { node } = this;
+    if (node === undefined) return;
+    const held = this.addresses.filter(
+      ({ instance }) => instance !== undefined && instance === node.instance,
+    );
+    node.shows = held.filter(({ family }) => family === 'ipv4').map(({ ip }) => ip);
+    const waiting = this.underWay.get('taint');
+    if (waiting !== undefined) waiting.isAsked = false;
   }
 
   #address(id: string): CloudAddress {
@@ -429,6 +507,14 @@ export class NodeWorld {
   askLate(): void {
     const request = this.#late.shift();
     if (request !== undefined) this.#ask(request);
+  }
+
+  /** The server runs an activity again that has waited for long: the mutex may have dropped its request for a late one. */
+  askAgain(): void {
+    for (const { action, isAsked } of this.underWay.values()) {
+      if (action.kind === 'select' && isAsked === true && !this.queue.has(action.request.requestId))
+        this.#ask(action.request);
+    }
   }
 
   /** @returns false if no activity waits for the answer */

@@ -59,14 +59,18 @@ export async function playFlows(): Promise<ReadonlyMap<string, string>> {
   return kept;
 }
 
-/** Assigned, its taint removed; deleted by rumour, then in earnest. */
+/** Assigned, its taint removed once its status shows the address; deleted by rumour, then in earnest. */
 async function deleted(h: Harness): Promise<void> {
   h.reserve('plain');
+  h.world.cloudController.isOn = false;
   const node = await h.addNode('deleted', {
     pool: 'plain',
     taints: [{ key: taintKey, effect: 'NoSchedule' }],
   });
   await h.waitUntilAssigned(node);
+  await h.waitForStatus(node, 'waits for its status', ({ message }) => message.includes('taint'));
+  h.world.cloudController.isOn = true;
+  await h.waitForStatus(node, 'shows its address', ({ message }) => !message.includes('taint'));
   await h.tellDeleted(node);
   await h.waitUntilAssigned(node);
   await h.deleteNode(node);

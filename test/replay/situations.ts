@@ -39,6 +39,7 @@ export const situations: Readonly<Record<string, Shown>> = {
   'an address that did not show at once': node(
     (it) => inOrder(it.activities, 'associate', 'verify') && it.failures.includes('NotVisibleYet'),
   ),
+  'a taint that waits for the Node’s status': node((it) => inOrder(it.activities, 'publish', 'liftTaint')),
   'drift: assigned, without its address, assigned again, with no release between': node(
     (it) => inOrder(it.phases, 'assigned', 'waiting', 'assigned') && !it.activities.includes('release'),
   ),

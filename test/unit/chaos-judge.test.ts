@@ -223,6 +223,7 @@ describe('what must be put right', () => {
       claims: [
         { address: { id: 'x', ip: '1.1.1.1' }, workflowId: 'w/a', token: 1, state: 'granted', deadline: '' },
       ],
+      refused: [],
       nextToken: 2,
       pacing: { burst: 1, perSecond: 1, available: 1 },
     };

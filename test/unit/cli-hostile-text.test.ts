@@ -70,6 +70,7 @@ const mutex: AddressPoolStatus = {
       deadline: since,
     },
   ],
+  refused: [],
   nextToken: 43,
   pacing: { burst: 48, perSecond: 4.75, available: 40 },
   lastError: 'refused',

@@ -66,6 +66,7 @@ const mutex: AddressPoolStatus = {
       deadline: '2026-11-24T12:01:00.000Z',
     },
   ],
+  refused: [],
   nextToken: 43,
   pacing: { burst: 48, perSecond: 4.75, available: 40 },
 };

@@ -179,6 +179,7 @@ describe('the hash of a pool', () => {
     'its grace period': { release: { ...pool.release, gracePeriodMs: 1 } },
     'its taint': { taintKey: 'example.com/b' },
     'when its taint goes': { taintPolicy: 'assignedOrGaveUp' },
+    'how long its taint waits': { taintWaitMs: 0 },
   };
 
   test.each(Object.keys(changes))('changes with %s', (name) => {

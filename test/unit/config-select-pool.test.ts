@@ -16,6 +16,7 @@ function pool(name: string, nodeSelector: NodeSelector): PoolConfig {
     priority: 0,
     retries: { attempts: 60, intervalMs: 60_000 },
     taintPolicy: 'assigned',
+    taintWaitMs: 0,
     pins: 'operator',
     nodeIdentity: { name: 'auto' },
     release: { onNodeDelete: true, gracePeriodMs: 30_000, onDeselect: 'keep' },

@@ -17,6 +17,7 @@ function pool(name: string, nodeSelector: NodeSelector): PoolConfig {
     retries: { attempts: 3, intervalMs: 1_000 },
     release: { onNodeDelete: true, gracePeriodMs: 0, onDeselect: 'keep' },
     taintPolicy: 'assigned',
+    taintWaitMs: 0,
     pins: 'operator',
     nodeIdentity: { name: 'auto' },
   };

@@ -60,6 +60,7 @@ describe('loadConfig', () => {
           retries: { attempts: 60, intervalMs: 60_000 },
           release: { onNodeDelete: true, gracePeriodMs: 600_000, onDeselect: 'keep' },
           taintPolicy: 'assigned',
+          taintWaitMs: 600_000,
           pins: 'operator',
           nodeIdentity: { name: 'auto' },
         },
@@ -87,11 +88,12 @@ defaults:
   release: { onNodeDelete: false }
   taintKey: example.com/no-address
   taintPolicy: assignedOrGaveUp
+  taintWait: 20m
   pins: annotation
   nodeIdentity: { name: required, clusterName: prod }
 pools:
   - { name: a, nodeSelector: {}, filter: "Name=tag:a,Values=1", retries: { attempts: 7 } }
-  - { name: b, nodeSelector: {}, filter: "Name=tag:b,Values=1", region: us-east-1, taintKey: "", taintPolicy: assigned, pins: operator, nodeIdentity: { clusterName: "" }, release: { gracePeriod: 0s } }
+  - { name: b, nodeSelector: {}, filter: "Name=tag:b,Values=1", region: us-east-1, taintKey: "", taintPolicy: assigned, taintWait: 0s, pins: operator, nodeIdentity: { clusterName: "" }, release: { gracePeriod: 0s } }
 `);
     expect(config.pools[0]).toMatchObject({
       region: 'eu-west-1',
@@ -99,6 +101,7 @@ pools:
       release: { onNodeDelete: false, gracePeriodMs: 600_000, onDeselect: 'keep' },
       taintKey: 'example.com/no-address',
       taintPolicy: 'assignedOrGaveUp',
+      taintWaitMs: 1_200_000,
       pins: 'annotation',
       nodeIdentity: { name: 'required', clusterName: 'prod' },
     });
@@ -106,6 +109,7 @@ pools:
       region: 'us-east-1',
       release: { onNodeDelete: false, gracePeriodMs: 0, onDeselect: 'keep' },
       taintPolicy: 'assigned',
+      taintWaitMs: 0,
       pins: 'operator',
       nodeIdentity: { name: 'required' },
     });
@@ -323,6 +327,7 @@ pools:
     ['retries: { attempts: 0 }', 'pools[0].retries.attempts', '1 or more'],
     ['retries: { interval: 0s }', 'pools[0].retries.interval', '1ms or more'],
     ['release: { onNodeDelete: "yes" }', 'pools[0].release.onNodeDelete', 'true or false'],
+    ['taintWait: 5x', 'pools[0].taintWait', 'is not a duration'],
     ['taintPolicy: never', 'pools[0].taintPolicy', 'assignedOrGaveUp'],
     ['pins: kubelet', 'pools[0].pins', 'operator, annotation'],
     ['nodeIdentity: { name: maybe }', 'pools[0].nodeIdentity.name', 'auto, required, off'],

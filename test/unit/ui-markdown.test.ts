@@ -92,6 +92,7 @@ const pool: AddressPoolStatus = {
       deadline: 'noon',
     },
   ],
+  refused: [],
   nextToken: 43,
   pacing: { burst: 48, perSecond: 4.75, available: 40 },
   lastError: 'refused',

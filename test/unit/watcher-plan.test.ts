@@ -21,6 +21,7 @@ const pool: PoolConfig = {
   release: { onNodeDelete: true, gracePeriodMs: 0, onDeselect: 'keep' },
   taintKey: 'kubeip.example/no-address',
   taintPolicy: 'assigned',
+  taintWaitMs: 0,
   pins: 'operator',
   nodeIdentity: { name: 'auto' },
 };

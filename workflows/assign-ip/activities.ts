@@ -46,6 +46,16 @@ export function firstLook(cluster: string): OnClusterQueue['discover'] {
   }).discover;
 }
 
+/** It fails until the Node shows its address: the server makes the tries, which are reads of one Node, and the workflow ends them. */
+export function liftTaintActivity(cluster: string): OnClusterQueue['liftTaint'] {
+  return proxyActivities<ClusterActivities>({
+    taskQueue: clusterTaskQueue(cluster),
+    startToCloseTimeout: '1 minute',
+    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    retry: { initialInterval: '2 seconds', backoffCoefficient: 2, maximumInterval: '30 seconds' },
+  }).liftTaint;
+}
+
 type OnScopeQueue = ReturnType<typeof proxyActivities<ScopeActivities>>;
 
 function onScopeQueue(scope: Scope, retry: RetryPolicy): OnScopeQueue {

@@ -92,7 +92,7 @@ function waitingNotice(
   { pool, request }: Asking,
   grant: NotGranted,
 ): Notice {
-  if (grant.kind === 'empty') return words.poolEmpty(pool, request.query, grant.size);
+  if (grant.kind === 'empty') return words.poolEmpty(pool, request.query, grant.size, grant.refused);
   if (grant.kind !== 'pinned') throw new Error(`${grant.kind} is no word on why a node waits`);
   const { wanted, pins, nodePinsBy } = state;
   const operator = pins[family] === undefined ? undefined : 'operator';
@@ -224,7 +224,7 @@ export function associateFailed(step: Step, family: Family, failure: Failure): v
   const of = familyOf(step, family);
   if (of?.progress.kind !== 'claimed') return;
   const { claim, inPlaceOf } = of.progress;
-  const outcome = outcomeOf(failure.type, false);
+  const outcome = failure.isOfPair === true ? 'refused' : outcomeOf(failure.type, false);
   noteNotAssociated(step, claim, failure);
   if (inPlaceOf !== undefined && of.has !== undefined) {
     of.progress = { kind: 'puttingBack', claim, inPlaceOf, outcome, error: failure.message };
@@ -297,6 +297,7 @@ function assigned(step: Step, of: FamilyState, { claim, inPlaceOf, before }: Ver
     remark: undefined,
     isLeaving: false,
     failures: 0,
+    refusals: 0,
     gaveUp: 0,
     throttled: false,
     gaveUpTaint: false,
@@ -339,8 +340,9 @@ function noteAssigned({ state, facts, now }: Step, of: FamilyState, { pool, held
 // ---- not assigned ----
 
 /** What a failed try means: another one, at once or after a pause, or the end. */
-function notAssigned(step: Step, of: FamilyState, { pool }: Claim, { type, message }: Failure): void {
+function notAssigned(step: Step, of: FamilyState, { pool }: Claim, failure: Failure): void {
   const { state, facts, now } = step;
+  const { type, message } = failure;
   const details = { reason: type, message };
   facts.push({ log: 'warn', message: 'address not assigned', family: of.family, pool: pool.name, details });
   of.progress = { kind: 'idle' };
@@ -349,6 +351,10 @@ function notAssigned(step: Step, of: FamilyState, { pool }: Claim, { type, messa
   of.throttled = type === 'Throttled';
   if (of.throttled || isLetGo(state)) return;
   of.failures += 1;
+  if (failure.isOfPair === true && isAnotherToTry(step, of)) {
+    lookAgain(state, now);
+    return;
+  }
   if (!TRY_AGAIN.includes(type) || of.failures >= pool.retries.attempts) {
     failFamily(step, of, { type, message });
     return;
@@ -359,6 +365,17 @@ function notAssigned(step: Step, of: FamilyState, { pool }: Claim, { type, messa
   }
   const pauseMs = Math.min(LONGEST_PAUSE_MS, pool.retries.intervalMs, 1_000 * 2 ** Math.min(of.failures, 10));
   of.progress = { kind: 'paused', notBefore: now + pauseMs, message: words.tryingAgain(pauseMs, message) };
+}
+
+/** If the cloud refuses so many addresses in a row, it is the instance's fault. */
+const MAX_REFUSALS = 3;
+
+/** The mutex remembers the refused one, and has another one. For a node that is to have this one and no other, it has not. */
+function isAnotherToTry({ state }: Step, of: FamilyState): boolean {
+  of.refusals = (of.refusals ?? 0) + 1;
+  if (of.refusals < MAX_REFUSALS && wishOf(state, of.family) === undefined) return true;
+  of.refusals = 0;
+  return false;
 }
 
 // ---- put back ----

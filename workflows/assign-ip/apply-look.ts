@@ -138,6 +138,8 @@ function otherNode(step: Step, found: Present): void {
     state.node = found.node;
     state.deletion = undefined;
     state.giveBack = undefined;
+    // It may have its taint again.
+    Object.assign(state.publishing, { taint: undefined, notShown: undefined });
     sameNode(step, found, 0);
     return;
   }
@@ -262,6 +264,8 @@ function ready(step: Step, found: Ready): void {
 /** Writes on the Node again even if nothing is new: somebody may have changed what it shows. */
 function showAgain({ state }: Step): void {
   state.publishing.shown = undefined;
+  // Of a Node without the taint nothing is waited for.
+  state.publishing.notShown = undefined;
 }
 
 /** In the status for as long as it is so, and once by an Event, with the next write on the Node. */

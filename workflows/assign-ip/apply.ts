@@ -31,7 +31,7 @@ import { ask, askAgain, requestFor, taintToleratedUntil } from './ask.ts';
 import type { Action, Failure, Of, Result, Results } from './decide.ts';
 import type { Fact } from './facts.ts';
 import { goOn, tryAnew } from './fail.ts';
-import { published, publishFailed } from './apply-publish.ts';
+import { endTaintWait, published, publishFailed, taintLifted } from './apply-publish.ts';
 import {
   assignmentsOf,
   type FamilyState,
@@ -145,6 +145,7 @@ const whenDone: {
   weigh: (step, _, verdict) => weighed(step, verdict),
   findHeirs: (step, _, heirs) => heirsFound(step, heirs),
   publish: (step, { shown }, written) => published(step, shown, written),
+  liftTaint: (step, { taint }) => taintLifted(step, taint),
 };
 
 const whenFailed: {
@@ -164,6 +165,9 @@ const whenFailed: {
   weigh: (step, _, failure) => giveBackFailed(step, failure),
   findHeirs: (step, _, failure) => giveBackFailed(step, failure),
   publish: (step, _, failure) => publishFailed(step, failure),
+  liftTaint: (step, _, failure) => {
+    if (failure.cancelled !== true) publishFailed(step, failure);
+  },
 };
 
 /** No mutex runs for the scope, and none could be started. */
@@ -218,6 +222,7 @@ function proceed(step: Step): void {
     takeBackRelease(step, of);
   }
   if (isLetGo(state)) interrupt(step);
+  endTaintWait(step);
   proceedWithDeletion(step);
   giveBackFamilies(step);
   dropFamilies(step);

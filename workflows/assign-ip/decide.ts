@@ -21,7 +21,9 @@ import {
   type FamilyState,
   isChanging,
   isLetGo,
+  isSameTaint,
   type NodeState,
+  type PendingTaint,
   type Time,
   type ToMutex,
 } from './state.ts';
@@ -46,7 +48,8 @@ export type Action =
   | { readonly kind: 'restoreEphemeral'; readonly family: Family }
   | { readonly kind: 'weigh' }
   | { readonly kind: 'findHeirs' }
-  | { readonly kind: 'publish'; readonly shown: string };
+  | { readonly kind: 'publish'; readonly shown: string }
+  | { readonly kind: 'liftTaint'; readonly taint: Omit<PendingTaint, 'until'> };
 
 export type Of<Kind extends Action['kind']> = Extract<Action, { readonly kind: Kind }>;
 
@@ -63,11 +66,25 @@ export interface Results {
   readonly restoreEphemeral: undefined;
   readonly weigh: BrakeVerdict;
   readonly findHeirs: readonly string[];
-  readonly publish: { readonly notices: number; readonly warning?: string };
+  readonly publish: {
+    readonly notices: number;
+    readonly warning?: string;
+    /** The taint stays until the Node's status shows the addresses. */
+    readonly pending?: Omit<PendingTaint, 'until'>;
+  };
+  readonly liftTaint: undefined;
 }
 
-/** Why an action failed: the type of the ApplicationFailure, and the sentence for a person. `cancelled`: it was given up. */
-export type Failure = { readonly type: string; readonly message: string; readonly cancelled?: true };
+/**
+ * Why an action failed: the type of the ApplicationFailure, and the sentence for a person. `cancelled`: it was given up. `isOfPair`: the
+ * cloud refuses this address for this instance.
+ */
+export type Failure = {
+  readonly type: string;
+  readonly message: string;
+  readonly cancelled?: true;
+  readonly isOfPair?: true;
+};
 
 export type Result = {
   [Kind in Action['kind']]:
@@ -76,7 +93,7 @@ export type Result = {
 }[Action['kind']];
 
 /** What one action at a time is for. */
-export type Place = 'look' | 'tell' | 'publish' | 'giveBack' | `select ${Family}` | Family;
+export type Place = 'look' | 'tell' | 'publish' | 'taint' | 'giveBack' | `select ${Family}` | Family;
 
 export interface Decision {
   readonly start: readonly Action[];
@@ -105,6 +122,10 @@ export function decide(
   begin(look(state, now));
   begin(giveBack(state, now));
   begin(publish(state, input, now));
+  const lift = liftTaint(state, now);
+  const lifting = running.get('taint');
+  if (lifting?.kind === 'liftTaint' && !isSameTaint(lifting.taint, lift?.taint)) cancel.push('taint');
+  begin(lift);
   const selects = state.families.flatMap((of) => select(of) ?? []);
   for (const [place, action] of running) {
     if (action.kind === 'select' && !selects.some((it) => isSameSelect(action, it))) cancel.push(place);
@@ -134,6 +155,8 @@ export function placeOf(action: Action): Place {
       return action.kind;
     case 'select':
       return `select ${action.family}`;
+    case 'liftTaint':
+      return 'taint';
     case 'weigh':
     case 'findHeirs':
       return 'giveBack';
@@ -214,15 +237,28 @@ function giveBack(state: NodeState, now: Time): Action | undefined {
 }
 
 function publish(state: NodeState, input: AssignIpInput, now: Time): Action | undefined {
-  const { publishing, phase, deletion, giveBack: going, cancelled } = state;
-  if (publishing.notBefore > now || cancelled) return undefined;
-  // Nobody writes on a Node that is gone.
-  if (deletion !== undefined || (going !== undefined && !going.publish)) return undefined;
+  const { publishing, phase } = state;
+  if (publishing.notBefore > now || !isWritable(state)) return undefined;
   const hasNews = publishing.notices.length > 0 || publishing.warning !== undefined;
   const shown = shownText(state, input);
   const isOutdated = (publishing.isStale || phaseTraits(phase).isShownOnNode) && shown !== publishing.shown;
   if ((!hasNews && !isOutdated) || adoptsUntil(state) > now) return undefined;
   return { kind: 'publish', shown };
+}
+
+/** Nobody writes on a Node that is gone. */
+function isWritable({ deletion, giveBack: going, cancelled }: NodeState): boolean {
+  return !cancelled && deletion === undefined && (going === undefined || going.publish);
+}
+
+/** It waits as long as its pool says. */
+function liftTaint(state: NodeState, now: Time): Of<'liftTaint'> | undefined {
+  const { publishing, phase } = state;
+  const { taint } = publishing;
+  if (taint === undefined || publishing.notBefore > now || !isWritable(state)) return undefined;
+  if (phaseTraits(phase).liftsTaint !== 'always') return undefined;
+  const { uid, key, awaits } = taint;
+  return { kind: 'liftTaint', taint: { uid, key, awaits } };
 }
 
 function shownText(state: NodeState, input: AssignIpInput): string {
@@ -258,7 +294,7 @@ function wakeTime(state: NodeState, now: Time): Time | undefined {
   });
   if (next.kind === 'due') times.push(next.notBefore);
   times.push((going ?? deletion)?.notBefore);
-  times.push(failed?.retryAt, publishing.notBefore, state.telling.notBefore);
+  times.push(failed?.retryAt, publishing.notBefore, publishing.taint?.until, state.telling.notBefore);
   if (publishing.notices.length > 0) times.push(adoptsUntil(state));
   const ahead = times.filter((time) => time !== undefined && time > now && time !== Infinity) as Time[];
   return ahead.length === 0 ? undefined : Math.min(...ahead);
@@ -267,7 +303,8 @@ function wakeTime(state: NodeState, now: Time): Time | undefined {
 /** A run ends when nothing is under way and everything is told. */
 function endOf(state: NodeState, input: AssignIpInput, running: ReadonlyMap<Place, Action>): End | undefined {
   const { giveBack: going, failed, outbox, families, publishing, look: next } = state;
-  const isBusy = [...running.keys()].some((place) => place !== 'publish' && place !== 'look');
+  const mayBeLeft: readonly Place[] = ['publish', 'taint', 'look'];
+  const isBusy = [...running.keys()].some((place) => !mayBeLeft.includes(place));
   if (isBusy || outbox.length > 0) return undefined;
   if (families.some(({ progress, lacksEphemeral }) => isChanging(progress) || lacksEphemeral !== undefined))
     return undefined;

@@ -10,7 +10,7 @@ import {
 import type { PublishInput } from '../../activities/contract.ts';
 import { type Family, familyName } from '../../model/address.ts';
 import { isGrant } from '../signal-input.ts';
-import { failureMessage, failureType } from '../failures.ts';
+import { failureMessage, failureType, isRefusedPair } from '../failures.ts';
 import {
   addressPoolWorkflowId,
   type AssignIpInput,
@@ -23,6 +23,7 @@ import {
   clusterActivities,
   FEW,
   firstLook,
+  liftTaintActivity,
   pacedActivities,
   selectActivity,
   unpacedActivities,
@@ -207,8 +208,23 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
       ...(warning === undefined ? {} : { warning }),
     };
     const summary = [shows.phase, ...shows.addresses.map(({ ip }) => ip)].join(' ');
-    await clusterActivities(cluster, MINUTE_TRIES).publish.executeWithOptions({ summary }, [what]);
-    return { notices: event === undefined ? 0 : 1, ...(warning && { warning: warning.message }) };
+    const outcome = await clusterActivities(cluster, MINUTE_TRIES).publish.executeWithOptions({ summary }, [
+      what,
+    ]);
+    const { taintKey: key, awaits } = shows;
+    const isPending = outcome === 'taintPending' && key !== undefined && awaits !== undefined;
+    return {
+      notices: event === undefined ? 0 : 1,
+      ...(warning && { warning: warning.message }),
+      ...(isPending && { pending: { uid: shows.node.uid, key, awaits } }),
+    };
+  }
+
+  async function liftTaint({ taint: { uid, key, awaits } }: Of<'liftTaint'>): Promise<undefined> {
+    const what = { node: { name: state.node.name, uid }, ...clusterUid, taintKey: key, awaits };
+    const summary = `does the Node show ${awaits.join(' and ')}?`;
+    await liftTaintActivity(cluster).executeWithOptions({ summary }, [what]);
+    return undefined;
   }
 
   async function tellMutex({ messages }: Of<'tell'>): Promise<undefined> {
@@ -226,8 +242,9 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
           return await mutex.signal(withdrawSignal, { workflowId, requestId, replaced });
         }
         case 'settle': {
-          const { addressId, token, outcome } = message;
-          return await mutex.signal(settleSignal, { workflowId, addressId, token, outcome });
+          const { addressId, token, outcome, instance } = message;
+          const of = instance === undefined ? {} : { instance };
+          return await mutex.signal(settleSignal, { workflowId, addressId, token, outcome, ...of });
         }
         case 'freed': {
           const { addressId, disassociated } = message;
@@ -253,6 +270,7 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
     weigh: () => onCluster().weighRelease.executeWithOptions({ summary: state.node.name }, []),
     findHeirs,
     publish,
+    liftTaint,
   };
 
   return {
@@ -263,7 +281,8 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
       } catch (error) {
         // Anything else is a fault of this program, which fails the workflow task.
         if (!(error instanceof TemporalFailure)) throw error;
-        const failure = { type: failureType(error), message: failureMessage(error) };
+        const isOfPair = isRefusedPair(error) ? ({ isOfPair: true } as const) : {};
+        const failure = { type: failureType(error), message: failureMessage(error), ...isOfPair };
         return {
           kind: 'failed',
           action,

@@ -285,6 +285,8 @@ export interface FamilyState {
   wasAssigned: boolean;
   /** Failed tries since the last success. */
   failures: number;
+  /** Addresses in a row that the cloud refused for the instance. */
+  refusals?: number;
   /** How often it failed for good since the last success, while the other family went on. */
   gaveUp: number;
   /** A signal came since it last asked for an address. */
@@ -320,9 +322,26 @@ export type ToMutex = { readonly scope: Scope } & (
       readonly addressId: string;
       readonly token: number;
       readonly outcome: ClaimOutcome;
+      readonly instance?: string;
     }
   | { readonly kind: 'freed'; readonly addressId: string; readonly disassociated: boolean }
 );
+
+export interface PendingTaint {
+  /** Of the Node that has it. */
+  readonly uid: string;
+  readonly key: string;
+  readonly awaits: readonly string[];
+  readonly until: Time;
+}
+
+/** @returns whether both are the same taint of the same Node, and wait for the same */
+export function isSameTaint(
+  a: Omit<PendingTaint, 'until'>,
+  b: Omit<PendingTaint, 'until'> | undefined,
+): boolean {
+  return a.uid === b?.uid && a.key === b.key && String(a.awaits) === String(b.awaits);
+}
 
 export interface Publishing {
   /** What the Node shows, as text to compare with; undefined: it is to be written again. */
@@ -333,6 +352,10 @@ export interface Publishing {
   notices: Notice[];
   /** Something about the Node that is not heeded, still to be said. */
   warning?: Notice | undefined;
+  /** The taint stays until the Node's status shows these IPs: at the latest until then. */
+  taint?: PendingTaint | undefined;
+  /** IPs that the Node's status did not show in time: the taint waits for them no longer. */
+  notShown?: readonly string[] | undefined;
   /** Numbers what is written, so that a repeated write is the same Event. */
   count: number;
   notBefore: Time;

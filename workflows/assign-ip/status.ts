@@ -63,13 +63,28 @@ function situationOf(state: NodeState): Shown {
   }
   if (families.length === 0) return { phase: 'discovering', message: words.looking };
   const require = (assignments[0]?.pool ?? state.pool)?.require ?? 'all';
-  return {
-    phase: nodePhase(
-      families.map((of) => familyPhase(state, of)),
-      require,
-    ),
-    message: nodeMessage(families.map((of) => ({ family: of.family, message: familyMessage(state, of) }))),
-  };
+  const phase = nodePhase(
+    families.map((of) => familyPhase(state, of)),
+    require,
+  );
+  const message = nodeMessage(
+    families.map((of) => ({ family: of.family, message: familyMessage(state, of) })),
+  );
+  const taint = phase === 'assigned' ? taintMessage(state) : undefined;
+  return { phase, message: taint === undefined ? message : `${words.sentence(message)} ${taint}` };
+}
+
+/** @returns what is to be said of the taint of a node that has its address; undefined: nothing */
+function taintMessage({ publishing, families }: NodeState): string | undefined {
+  const { taint, notShown = [] } = publishing;
+  if (taint !== undefined) return words.taintPending(taint.key, taint.awaits, taint.until);
+  const missing = assignmentsOf({ families }).filter(({ address }) => notShown.includes(address.ip));
+  const [first] = missing;
+  if (first === undefined) return undefined;
+  return words.notInStatus(
+    first.pool,
+    missing.map(({ address }) => address.ip),
+  );
 }
 
 const PROGRESS_PHASES: Readonly<
@@ -253,6 +268,7 @@ export function attributesOf(state: NodeState, input: AssignIpInput): ShownAttri
 /** @returns what the Node is to show */
 export function publishedState(state: NodeState, input: AssignIpInput): PublishedState {
   const pool = poolOf(state, input);
+  const awaits = awaitedIps(state);
   return {
     node: state.node,
     phase: state.phase,
@@ -261,7 +277,21 @@ export function publishedState(state: NodeState, input: AssignIpInput): Publishe
     ...(pool?.taintKey === undefined ? {} : { taintKey: pool.taintKey }),
     ...(pool?.taintPolicy === undefined ? {} : { taintPolicy: pool.taintPolicy }),
     ...(state.families.some((of) => of.gaveUpTaint) ? { gaveUp: true } : {}),
+    ...(awaits.length === 0 ? {} : { awaits }),
   };
+}
+
+/** @returns the IPs that the Node's status must show before its taint is lifted: those that its cloud writes there, for as long as its pool waits */
+function awaitedIps(state: NodeState): readonly string[] {
+  if (state.phase !== 'assigned') return [];
+  const { notShown = [] } = state.publishing;
+  return assignmentsOf(state).flatMap(({ address, query, pool, instance }) => {
+    const { taintKey, taintWaitMs = 0 } = pool;
+    const isWritten = traitsOf(instance.provider).externalIpFamilies.includes(query.family);
+    const isAwaited =
+      taintKey !== undefined && taintWaitMs > 0 && isWritten && !notShown.includes(address.ip);
+    return isAwaited ? address.ip : [];
+  });
 }
 
 /** What a run tells those who look at runs that have ended: the reconcile, and an audit that releases for one. */

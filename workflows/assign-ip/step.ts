@@ -2,6 +2,7 @@
 import type { Family } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
 import type { ClaimOutcome, Notice, Tried } from '../messages.ts';
+import { instanceText } from '../pool/refusals.ts';
 import type { Fact } from './facts.ts';
 import {
   type Claim,
@@ -72,13 +73,14 @@ export function settle(
   outcome: ClaimOutcome,
   isTold = false,
 ): void {
-  const { address, token, pool, grantedAt } = claim;
+  const { address, token, pool, grantedAt, instance } = claim;
   facts.push({
     measure: 'claimSettled',
     of: { pool: pool.name, outcome, seconds: (now - grantedAt) / 1000 },
   });
   if (isTold) return;
-  state.outbox.push({ kind: 'settle', scope: pool.scope, addressId: address.id, token, outcome });
+  const pair = outcome === 'refused' ? { instance: instanceText(instance) } : {};
+  state.outbox.push({ kind: 'settle', scope: pool.scope, addressId: address.id, token, outcome, ...pair });
 }
 
 export function reportFreed({ state }: Step, scope: Scope, addressId: string, disassociated: boolean): void {

@@ -31,10 +31,21 @@ export function throttled({ name }: Pool, error: string | undefined): string {
   return `${asked({ name })} The cloud throttled the last try, so it is served again in its turn, more slowly: ${error}`;
 }
 
-export function poolEmpty({ name }: Pool, { family, filter, subnet }: AddressQuery, size: number): Notice {
+/** @param refused how many free ones the cloud has refused for the node's instance */
+export function poolEmpty(
+  { name }: Pool,
+  { family, filter, subnet }: AddressQuery,
+  size: number,
+  refused = 0,
+): Notice {
   const place = family === 'ipv6' ? 'subnet' : 'network border group';
   const where = subnet === undefined ? '' : ` in ${place} ${subnet}, which alone can serve this node`;
-  const found = size === 0 ? `nothing matches its filter${where}` : `${size} of ${size} are in use${where}`;
+  const unfit =
+    refused === 0
+      ? ''
+      : `, or were refused by the cloud for this node's instance (${refused}; tried again after an hour)`;
+  const found =
+    size === 0 ? `nothing matches its filter${where}` : `${size} of ${size} are in use${unfit}${where}`;
   return {
     type: 'Warning',
     reason: 'WaitingForAddress',
@@ -86,6 +97,29 @@ export function taintGivenUp(
 ): Notice {
   const message = `${sentence(waiting)} It has waited for as long as pool ${name} retries: its taint ${taintKey} is removed meanwhile.`;
   return { type: 'Warning', reason: 'WaitingForAddress', message };
+}
+
+/** @param until milliseconds since the epoch */
+export function taintPending(taintKey: string, ips: readonly string[], until: number): string {
+  return `Its taint ${taintKey} stays until the Node's status shows ${ips.join(' and ')}, or ${new Date(until).toISOString()}.`;
+}
+
+type TaintSettings = Pick<PoolSpec, 'taintKey' | 'taintWaitMs'>;
+
+/** Of a node that has its address: its taint was lifted all the same. */
+export function notInStatus(
+  { taintKey = '', taintWaitMs = 0 }: TaintSettings,
+  ips: readonly string[],
+): string {
+  return (
+    `The Node's status did not show ${ips.join(' and ')} as ExternalIP within ${Math.round(taintWaitMs / 1000)} s, so its taint ` +
+    `${taintKey} was removed without that. A cloud controller manager writes it: does one run?`
+  );
+}
+
+/** @param what the node has, in a sentence */
+export function taintNotShown(what: string, pool: TaintSettings, ips: readonly string[]): Notice {
+  return { type: 'Warning', reason: 'AddressNotInStatus', message: `${what} ${notInStatus(pool, ips)}` };
 }
 
 export function foreign({ name }: Pool, ip: string): Notice {

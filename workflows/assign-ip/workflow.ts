@@ -92,10 +92,10 @@ class NodeRun {
       this.#show();
       if (decision.end !== undefined) return decision.end;
       if (this.#isToContinueAsNew()) return { kind: 'continued', node: this.#state.node };
-      this.#act(isToContinueAsNew() ? this.#withoutSelect(decision) : decision);
+      this.#act(isToContinueAsNew() ? this.#withoutWaiting(decision) : decision);
       this.#isChanged = false;
       this.#setTimer(decision.wakeAt);
-      await condition(() => this.#isChanged || (isToContinueAsNew() && this.#isOnlyAsking()));
+      await condition(() => this.#isChanged || (isToContinueAsNew() && this.#isOnlyWaiting()));
     }
   }
 
@@ -151,11 +151,13 @@ class NodeRun {
   }
 
   /** The next run asks again by the same request: the mutex keeps its place. */
-  #withoutSelect({ start, cancel, ...rest }: Decision): Decision {
-    const asking = [...this.#running].flatMap(([place, { action }]) =>
-      action.kind === 'select' ? place : [],
-    );
-    return { ...rest, start: start.filter(({ kind }) => kind !== 'select'), cancel: [...cancel, ...asking] };
+  #withoutWaiting({ start, cancel, ...rest }: Decision): Decision {
+    const waiting = [...this.#running].flatMap(([place, { action }]) => (isWaiting(action) ? place : []));
+    return {
+      ...rest,
+      start: start.filter((action) => !isWaiting(action)),
+      cancel: [...cancel, ...waiting],
+    };
   }
 
   /** Not in the middle of something: what an action found out would be lost. */
@@ -163,8 +165,8 @@ class NodeRun {
     return this.#running.size === 0 && isToContinueAsNew();
   }
 
-  #isOnlyAsking(): boolean {
-    return [...this.#running.values()].every(({ action }) => action.kind === 'select');
+  #isOnlyWaiting(): boolean {
+    return [...this.#running.values()].every(({ action }) => isWaiting(action));
   }
 
   // ---- the end ----
@@ -275,6 +277,11 @@ class NodeRun {
     const details = { signal, value: shownInput(value), reason };
     tell(this.#state.node.name, { log: 'warn', message: 'ignored a signal with bad input', details });
   }
+}
+
+/** Its activity may last for hours, and the next run can begin it anew. */
+function isWaiting({ kind }: Action): boolean {
+  return kind === 'select' || kind === 'liftTaint';
 }
 
 function withoutNulls(memo: Readonly<Record<string, unknown>>): Record<string, unknown> {

@@ -8,6 +8,7 @@ import { dropExpired, removeWhere } from './claims.ts';
 import { Offer, type Waiting } from './offer.ts';
 import { available, nextGroupAt, refill } from './pacing.ts';
 import type { Waiter } from './queue.ts';
+import { forgetOld, refusedByNode } from './refusals.ts';
 import { LONGEST_EMPTY_BACKOFF_MS, type PoolState } from './state.ts';
 
 /** Requests that come within this time share a look. */
@@ -38,11 +39,17 @@ export interface Message {
 export function beginLook(state: PoolState, now: number): Look {
   refill(state.bucket, now);
   dropExpired(state.claims, now);
+  forgetOld(state.refusals, now);
   state.lookSoon = false;
   state.lastLookAt = now;
   // One more than pacing allows, so that "no more calls now" can be told from "no more addresses". Those that anybody is
   // pinned to, in whatever pool, may be among the free ones and are not for the others.
   const pinned = state.queue.filter((waiter) => waiter.pinned !== undefined).length;
+  const refused = refusedByNode(state.refusals);
+  const refusedTo = (waiters: readonly Waiter[]): number =>
+    refused.size === 0
+      ? 0
+      : Math.max(0, ...waiters.map(({ workflowId }) => refused.get(workflowId)?.size ?? 0));
   const most = available(state.bucket) + 1 + pinned;
   const byPool = Map.groupBy(state.queue, (waiter) => waiter.poolKey);
   return {
@@ -50,7 +57,8 @@ export function beginLook(state: PoolState, now: number): Look {
     pools: [...byPool].flatMap(([key, waiters]) => {
       const pool = state.pools[key];
       if (pool === undefined) return [];
-      const want = Math.min(waiters.length + pinned, most);
+      // So many may stand first that one of those who wait cannot have.
+      const want = Math.min(waiters.length + pinned, most) + refusedTo(waiters);
       return [{ key, query: pool.query, want, holders: holdersAmong(waiters), pinned: wishesAmong(waiters) }];
     }),
   };
@@ -91,9 +99,10 @@ export function decide(
   refill(state.bucket, now);
   trustList(state, found);
   const offers = new Map<string, Offer>();
+  const refused = refusedByNode(state.refusals);
   for (const pool of found.pools) {
     const looked = look.pools.find((p) => p.key === pool.key);
-    if (looked !== undefined) offers.set(pool.key, new Offer(state, looked, pool));
+    if (looked !== undefined) offers.set(pool.key, new Offer(state, looked, pool, refused));
   }
   const reserved = reservedAddresses(state, offers);
   const messages: Message[] = [];

@@ -6,6 +6,7 @@ import { addClaim, CLAIM_MS, claimOn } from './claims.ts';
 import { available, take } from './pacing.ts';
 import { remove, type Told, type Waiter } from './queue.ts';
 import type { PlannedPool } from './look.ts';
+import { isRefused, type Refused } from './refusals.ts';
 import type { PoolState } from './state.ts';
 
 /** Why a waiter stays in the queue after a look. `later`: the look did not cover it. */
@@ -16,14 +17,16 @@ export class Offer {
   private readonly found: ListedPool;
   private readonly free: AddressRef[];
   private readonly mayHaveMore: boolean;
+  private readonly refused: Refused;
   /** What the look asked for and what it found, by the waiter's workflow. */
   private readonly askedHolds: Map<string, readonly string[]>;
   private readonly held: Map<string, AddressRef>;
   private readonly askedPins: Map<string, string>;
   private readonly pinned: Map<string, ListedPool['pinned'][number]>;
 
-  constructor(state: PoolState, looked: PlannedPool, found: ListedPool) {
+  constructor(state: PoolState, looked: PlannedPool, found: ListedPool, refused: Refused) {
     this.state = state;
+    this.refused = refused;
     this.found = found;
     this.free = [...found.free];
     this.mayHaveMore = found.free.length >= looked.want;
@@ -58,11 +61,20 @@ export class Offer {
     const preferred = this.preferredBy(waiter, reserved);
     if (preferred !== undefined) return this.give(waiter, preferred, now);
     this.skipUnavailable(reserved);
-    const address = this.free[0];
+    const index = this.firstFor(waiter, reserved);
+    const address = this.free[index];
     if (address === undefined) return this.mayHaveMore ? 'paced' : this.tellEmpty(waiter);
     const granted = this.give(waiter, address, now);
-    if (granted !== 'paced') this.free.shift();
+    if (granted !== 'paced') this.free.splice(index, 1);
     return granted;
+  }
+
+  /** @returns where the first free address stands that it can have; -1: nowhere */
+  private firstFor({ workflowId }: Waiter, reserved: ReadonlySet<string>): number {
+    if (!this.refused.has(workflowId)) return 0;
+    return this.free.findIndex(
+      (it) => !isRefused(this.refused, workflowId, it) && !this.isUnavailable(it, reserved),
+    );
   }
 
   /**
@@ -106,7 +118,7 @@ export class Offer {
     const target = this.pinned.get(workflowId);
     if (target === undefined || !target.free) return undefined;
     const { address } = target;
-    if (isReserved(address, reserved)) return undefined;
+    if (isReserved(address, reserved) || isRefused(this.refused, workflowId, address)) return undefined;
     const present = claimOn(this.state.claims, address.id);
     // Its own claim may linger, since no list has shown yet that it had it: that it lost it says more.
     const isOwn = present?.state === 'lingering' && present.workflowId === workflowId;
@@ -121,15 +133,21 @@ export class Offer {
   }
 
   /** Two pools may overlap: what the other one just gave away is not free here. */
+  private isUnavailable(it: AddressRef, reserved: ReadonlySet<string>): boolean {
+    return isReserved(it, reserved) || isClaimed(this.state, it.id);
+  }
+
   private skipUnavailable(reserved: ReadonlySet<string>): void {
-    const isUnavailable = (it: AddressRef): boolean =>
-      isReserved(it, reserved) || isClaimed(this.state, it.id);
-    while (this.free[0] !== undefined && isUnavailable(this.free[0])) this.free.shift();
+    while (this.free[0] !== undefined && this.isUnavailable(this.free[0], reserved)) this.free.shift();
   }
 
   private tellEmpty(waiter: Waiter): Grant | Waiting {
-    if (isTold(waiter, 'empty')) return 'empty';
-    return { kind: 'empty', requestId: waiter.requestId, size: this.found.size };
+    const { workflowId, requestId } = waiter;
+    const refused = this.found.free.filter(
+      (it) => isRefused(this.refused, workflowId, it) && !isClaimed(this.state, it.id),
+    ).length;
+    if (isTold(waiter, refused === 0 ? 'empty' : 'refused')) return 'empty';
+    return { kind: 'empty', requestId, size: this.found.size, ...(refused === 0 ? {} : { refused }) };
   }
 
   private tellPinned(waiter: Waiter, wanted: string, reason: 'notInPool' | 'inUse'): Grant | Waiting {

@@ -26,8 +26,9 @@ type PackedWaiter = [
  */
 const MOST_BYTES = 1_800_000;
 
-export interface PackedPoolState extends Omit<PoolState, 'queue' | 'clock'> {
+export interface PackedPoolState extends Omit<PoolState, 'queue' | 'clock' | 'refusals'> {
   readonly clock?: Clock;
+  readonly refusals?: PoolState['refusals'];
   readonly queue: PackedWaiter[];
 }
 
@@ -81,6 +82,7 @@ export function unpack(packed: PackedPoolState): PoolState {
     ...packed,
     // A run of an earlier version carried none.
     clock: packed.clock ?? newClock(0),
+    refusals: packed.refusals ?? [],
     queue: packed.queue.flatMap((waiter) => unpackWaiter(packed, waiter) ?? []),
   };
 }

@@ -33,8 +33,8 @@ export interface Waiter extends WaiterId {
   told?: Told;
 }
 
-/** `empty`: no address is free. The others are about the address that the node is pinned to. */
-export type Told = 'empty' | 'notInPool' | 'inUse';
+/** `empty`: no address is free; `refused`: none but such as the cloud refused for its instance. The others are about the address that the node is pinned to. */
+export type Told = 'empty' | 'refused' | 'notInPool' | 'inUse';
 
 export function isOf(id: WaiterId): (other: WaiterId) => boolean {
   return (other) => other.workflowId === id.workflowId && other.family === id.family;

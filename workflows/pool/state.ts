@@ -7,7 +7,8 @@
  * - at most one claim for each address, at most one place or granted claim for each workflow and family;
  * - tokens grow, and an old token settles nothing;
  * - within a pool nobody is served before somebody of higher priority, or of the same priority who came earlier, except
- *   with the address that the one holds already, or that the one or the other is pinned to;
+ *   with the address that the one holds already, or that the one or the other is pinned to, or that the cloud refused to the other;
+ * - what the cloud refused for a node's instance is not granted to it again for an hour, unless it is pinned to that;
  * - a request is dropped only when it is granted, answered or withdrawn.
  */
 import { type AddressQuery, families } from '../../model/address.ts';
@@ -17,6 +18,7 @@ import { CLAIM_MS, type Claim, linger, overdue, removeWhere } from './claims.ts'
 import { type Clock, newClock } from './clock.ts';
 import { type Bucket, newBucket, refill, slowDown, take } from './pacing.ts';
 import { find, insert, isOf, remove, type Waiter, type WaiterId } from './queue.ts';
+import { forgetOtherInstances, instanceText, type Refusal, rememberRefusal } from './refusals.ts';
 
 export interface KnownPool {
   readonly name: string;
@@ -34,6 +36,8 @@ export interface PoolState {
   readonly claims: Claim[];
   readonly bucket: Bucket;
   readonly clock: Clock;
+  /** What the cloud refused. The oldest first. */
+  readonly refusals: Refusal[];
   /** Requests that ended lately. They may still arrive, by an activity that is late. The oldest first. */
   readonly over: { readonly workflowId: string; readonly requestId: string; readonly until: number }[];
   /** Somebody waits and something may have changed: look at once (as pacing allows). */
@@ -58,6 +62,7 @@ export function newPoolState(pacing: RateLimit, now: number): PoolState {
     claims: [],
     bucket: newBucket(pacing, now),
     clock: newClock(now),
+    refusals: [],
     over: [],
     lookSoon: false,
     emptyBackoffMs: FIRST_EMPTY_BACKOFF_MS,
@@ -74,6 +79,7 @@ export function request(state: PoolState, asked: AddressRequest, now: number): v
   const { requestId, runId, activityId } = asked;
   // Its activity was late: the node has taken it back, or has used what was granted.
   if (isOver(state, asked, now)) return;
+  forgetOtherInstances(state.refusals, asked.workflowId, instanceText(asked.instance));
   const granted = state.claims.find((c) => isOf(id)(c) && c.state === 'granted');
   if (granted?.requestId === requestId) {
     Object.assign(granted, { runId, activityId, isAskedAgain: true });
@@ -178,15 +184,18 @@ function rememberOver({ over }: PoolState, workflowId: string, requestId: string
 
 /** A node says how its claim ended. A settlement without its claim is old or repeated, and changes nothing. */
 export function settle(state: PoolState, settlement: Settlement, now: number): void {
-  const { workflowId, addressId, token, outcome } = settlement;
+  const { workflowId, addressId, token, outcome, instance } = settlement;
+  const isUndone = outcome === 'abandoned' || outcome === 'refused';
   const claim = state.claims.find((c) => c.token === token);
   if (claim === undefined) return;
   // A lingering claim waits for a list, and for its holder's word that it did nothing.
-  if (claim.state !== 'granted' && outcome !== 'abandoned') return;
+  if (claim.state !== 'granted' && !isUndone) return;
   if (claim.workflowId !== workflowId || claim.address.id !== addressId) return;
   rememberOver(state, workflowId, claim.requestId, now);
+  if (outcome === 'refused' && instance !== undefined)
+    rememberRefusal(state.refusals, { workflowId, instance, addressId }, now);
   if (outcome === 'throttled') slowDown(state.bucket, now);
-  if (outcome === 'throttled' || outcome === 'abandoned') {
+  if (outcome === 'throttled' || isUndone) {
     removeWhere(state.claims, (c) => c === claim);
     lookSoon(state);
   } else {

@@ -38,6 +38,11 @@ export function poolStatus(state: PoolState, scope: Scope, lastError?: string): 
       state: claim.state,
       deadline: shown(claim.deadline),
     })),
+    refused: state.refusals.map(({ workflowId, addressId, until }) => ({
+      workflowId,
+      addressId,
+      until: shown(until),
+    })),
     nextToken: state.nextToken,
     pacing: {
       burst: state.bucket.burst,
