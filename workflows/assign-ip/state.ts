@@ -100,8 +100,17 @@ export interface NodeState {
   /** The last few things that were tried, for people; the oldest first. */
   tried: Tried[];
   publishing: Publishing;
-  /** What visibility shows, as text to compare with. */
-  attributes: string;
+  /** What visibility shows. Absent: nothing that this run, or whoever started it, has written. */
+  attributes?: ShownAttributes | undefined;
+}
+
+/** What visibility shows, by the names in messages.ts. */
+export interface ShownAttributes {
+  readonly phase: Phase;
+  readonly pool: string | null;
+  readonly poolHash: string | null;
+  readonly addresses: readonly string[] | null;
+  readonly instance: string | null;
 }
 
 /** The Node is said to be deleted. Its address is released when a look has confirmed it and the grace period is over. */
@@ -281,6 +290,8 @@ export interface FamilyState {
   wasAssigned: boolean;
   /** Failed tries since the last success. */
   failures: number;
+  /** How often it paused since it had an address, as it could not be served: each pause is longer. */
+  pauses: number;
   /** How often it failed for good since the last success, while the other family went on. */
   gaveUp: number;
   /** A signal came since it last asked for an address. */
@@ -317,7 +328,12 @@ export type ToMutex = { readonly scope: Scope } & (
       readonly token: number;
       readonly outcome: ClaimOutcome;
     }
-  | { readonly kind: 'freed'; readonly addressId: string; readonly disassociated: boolean }
+  | {
+      readonly kind: 'freed';
+      readonly addressId: string;
+      readonly disassociated: boolean;
+      readonly token: number;
+    }
 );
 
 export interface Publishing {
@@ -336,7 +352,12 @@ export interface Publishing {
 }
 
 /** @param id differs from that of every other run */
-export function newNodeState(input: AssignIpInput, id: string, now: Time): NodeState {
+export function newNodeState(
+  input: AssignIpInput,
+  id: string,
+  now: Time,
+  attributes?: ShownAttributes,
+): NodeState {
   const state: NodeState = {
     id,
     nextRequest: 1,
@@ -363,7 +384,7 @@ export function newNodeState(input: AssignIpInput, id: string, now: Time): NodeS
     message: looking,
     tried: [],
     publishing: { isStale: false, notices: [], count: 0, notBefore: now, tries: 0 },
-    attributes: '',
+    attributes,
   };
   const { leftBehind } = input;
   if (leftBehind === undefined) return state;
@@ -389,6 +410,7 @@ export function newFamily(family: Family): FamilyState {
     isLeaving: false,
     wasAssigned: false,
     failures: 0,
+    pauses: 0,
     gaveUp: 0,
     isNews: false,
   };

@@ -4,11 +4,11 @@
  */
 import type { ListInput, ListResult } from '../../activities/contract.ts';
 import type { Grant } from '../messages.ts';
-import { dropExpired, removeWhere } from './claims.ts';
+import { dropExpired, isUnseen, removeWhere } from './claims.ts';
 import { Offer, type Waiting } from './offer.ts';
 import { available, nextGroupAt, refill } from './pacing.ts';
 import type { Waiter } from './queue.ts';
-import { LONGEST_EMPTY_BACKOFF_MS, type PoolState } from './state.ts';
+import { LONGEST_EMPTY_BACKOFF_MS, type PoolState, rememberOver } from './state.ts';
 
 /** Requests that come within this time share a look. */
 export const LOOK_GAP_MS = 200;
@@ -45,6 +45,9 @@ export function beginLook(state: PoolState, now: number): Look {
   const pinned = state.queue.filter((waiter) => waiter.pinned !== undefined).length;
   const most = available(state.bucket) + 1 + pinned;
   const byPool = Map.groupBy(state.queue, (waiter) => waiter.poolKey);
+  // Also those whose claims no list has ended yet.
+  for (const claim of state.claims)
+    if (isUnseen(claim, now) && !byPool.has(claim.poolKey)) byPool.set(claim.poolKey, []);
   return {
     claimed: state.claims.map((claim) => claim.address.id),
     pools: [...byPool].flatMap(([key, waiters]) => {
@@ -89,7 +92,7 @@ export function decide(
   most = MOST_ANSWERS,
 ): Message[] {
   refill(state.bucket, now);
-  trustList(state, found);
+  trustList(state, found, now);
   const offers = new Map<string, Offer>();
   for (const pool of found.pools) {
     const looked = look.pools.find((p) => p.key === pool.key);
@@ -145,10 +148,21 @@ function reservedAddresses(state: PoolState, offers: ReadonlyMap<string, Offer>)
   );
 }
 
-/** A list that shows who has an address ends the wait for it. A list that shows nobody may be old, and proves nothing. */
-function trustList(state: PoolState, found: Found): void {
-  const seen = new Set(found.claims.filter((c) => c.instanceId !== null).map((c) => c.addressId));
-  removeWhere(state.claims, (c) => c.state === 'lingering' && seen.has(c.address.id));
+/**
+ * A list that shows who has an address ends the wait for it, and one that shows it where it is to be ends its claim: its holder says
+ * nothing of that. A list that shows nobody may be old, and proves nothing.
+ */
+function trustList(state: PoolState, found: Found, now: number): void {
+  const seen = new Map(found.claims.map(({ addressId, instanceId }) => [addressId, instanceId]));
+  removeWhere(state.claims, (claim) => {
+    const instanceId = seen.get(claim.address.id) ?? null;
+    if (instanceId === null) return false;
+    if (claim.state === 'lingering') return true;
+    if (instanceId !== claim.instanceId) return false;
+    // Of one that was held before it was granted, the list does not show whether the grant has arrived: the node may ask again.
+    if (!claim.held) rememberOver(state, claim.workflowId, claim.requestId, now);
+    return true;
+  });
 }
 
 function growBackoff(state: PoolState): void {
@@ -169,10 +183,12 @@ export function nextLookAt(state: PoolState): number | undefined {
   return Math.max(earliest, nextGroupAt(state.bucket, state.queue.length));
 }
 
-/** When something must be done next: a look, or a search for a silent holder. Undefined: nothing until a signal comes. */
+/**
+ * When something must be done next: a look, or a search for a silent holder. Undefined: nothing until a signal comes. A claim that
+ * nobody waits for is of no matter: a timer for each would be one more action for each assignment.
+ */
 export function nextWakeAt(state: PoolState): number | undefined {
-  const times = state.claims.filter((c) => c.state === 'granted').map((c) => c.deadline);
   const look = nextLookAt(state);
-  if (look !== undefined) times.push(look);
-  return times.length === 0 ? undefined : Math.min(...times);
+  if (look === undefined) return undefined;
+  return Math.min(look, ...state.claims.filter((c) => c.state === 'granted').map((c) => c.deadline));
 }
