@@ -5,6 +5,7 @@ import type { CloudProvider } from '../clouds/provider.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
 import { InstanceNodes } from '../kubernetes/instance-nodes.ts';
+import type { InstanceRef } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { ClusterIdentity } from '../program/cluster-identity.ts';
 import type { Logger } from '../program/logger.ts';
@@ -41,15 +42,24 @@ export function createClusterActivities(options: ClusterActivityDependencies): C
   const log = activityLogger(dependencies.logger);
   const { identity } = dependencies;
   const weighOnce = inFlightOnce(() => weighRelease(dependencies));
+  const findHeirs = async (instance: InstanceRef, uid: string): Promise<string[]> => {
+    const asker = Context.current().info.workflowExecution?.workflowId;
+    const heirs = await heirsOf(dependencies, instance, uid, asker);
+    if (heirs.length > 0)
+      log().warn({ instance: instance.id, heirs }, 'another Node is of the same instance');
+    return heirs;
+  };
   return {
     // Reads only.
-    discover: ({ name, known, uid, clusterUid }) =>
+    discover: ({ name, known, uid, clusterUid, isGraceOver = false }) =>
       withFailures(async () => {
         const found = await discover(dependencies, { name, known }, log());
         // The uid of its own Node shows that this is the right cluster.
         if (found.kind === 'gone' || found.node.uid !== uid) await identity.confirm(clusterUid);
         if (found.kind === 'notReady') log().info({ reason: found.reason }, 'node is not ready');
-        return found;
+        const mayBeReleased = found.kind === 'gone' && (isGraceOver || found.instanceGone === true);
+        if (!mayBeReleased || known === undefined || uid === undefined) return found;
+        return { ...found, heirs: await findHeirs(known.instance, uid) };
       }),
 
     // Reads only.
@@ -58,11 +68,9 @@ export function createClusterActivities(options: ClusterActivityDependencies): C
     // Reads, and tells workflows to look, which they may do at any time.
     findHeirs: ({ instance, uid, clusterUid }) =>
       withFailures(async () => {
-        const asker = Context.current().info.workflowExecution?.workflowId;
-        const heirs = await heirsOf(dependencies, instance, uid, asker);
+        const heirs = await findHeirs(instance, uid);
         // Another cluster has none of the Nodes either.
         if (heirs.length === 0) await identity.confirm(clusterUid);
-        else log().warn({ instance: instance.id, heirs }, 'another Node is of the same instance');
         return heirs;
       }),
 

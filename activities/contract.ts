@@ -76,6 +76,8 @@ export type Discovery =
       readonly instanceGone?: true;
       /** The node's instance, which runs although its Node is gone. */
       readonly instance?: Instance;
+      /** As `findHeirs` answers, where the address may be released now. Absent: they were not looked for. */
+      readonly heirs?: readonly string[];
     };
 
 /** What a node's workflow knows of a node that has an address. Such a node is not checked again for whether it may have it. */
@@ -114,7 +116,7 @@ export interface LiftTaintInput {
 export interface Verified {
   /** As the provider shows it. */
   readonly association: Association;
-  /** The mutex knows that the claim ended with the association. Otherwise it is to be told. */
+  /** The mutex knows, or its next list shows, that the claim ended with the association. Otherwise it is to be told. */
   readonly settled: boolean;
 }
 
@@ -129,12 +131,19 @@ export interface ClusterActivities extends ClusterInspections {
    *
    * Reads only, so a second run is harmless.
    *
-   * @param input `uid`: of the Node that the workflow is for. `clusterUid`: the cluster that the workflow was started for
+   * @param input `uid`: of the Node that the workflow is for. `clusterUid`: the cluster that the workflow was started for. `isGraceOver`: a
+   * Node that is gone is not waited for, so the other Nodes of its instance are looked for, as by `findHeirs`
    * @throws ApplicationFailure `WrongCluster` if the Node is gone, or another, in a cluster that is not the workflow's;
    * `Invalid` (non-retryable) if the Node's region is not its pool's, or its providerID is
    * not one; otherwise as failures.ts maps the errors of Kubernetes and the cloud
    */
-  discover(input: { name: string; known?: KnownNode; uid?: string; clusterUid?: string }): Promise<Discovery>;
+  discover(input: {
+    name: string;
+    known?: KnownNode;
+    uid?: string;
+    clusterUid?: string;
+    isGraceOver?: boolean;
+  }): Promise<Discovery>;
 
   /**
    * Counts the nodes with an address whose Node is gone, and says whether they are too many to be released without a word.
@@ -349,7 +358,7 @@ export interface ScopeActivities extends ScopeInspections {
 
   /**
    * Reads the address back: is it where `association` says? With a claim's `token` it then tells the mutex that the claim is settled, which
-   * may be said twice. Else it reads only.
+   * may be said twice, where the list by which the mutex decides does not show it. Else it reads only.
    *
    * @throws ApplicationFailure `NotVisibleYet` (retryable) until the provider shows the address on this instance;
    * `InUse` (non-retryable) if another holds it

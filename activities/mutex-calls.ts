@@ -61,13 +61,13 @@ export async function deliverAnswers(client: Client, answers: readonly Answer[])
 }
 
 /**
- * Tells the nodes that wait, of whatever cluster, that the scope's mutex has forgotten them. Lists lag by seconds: a node that is not
+ * Tells the nodes that wait, or have just asked, of whatever cluster, that the scope's mutex has forgotten them. Lists lag by seconds: a node that is not
  * listed yet asks again by itself.
  *
  * @returns how many were told
  */
 export async function recallWaiting(client: Client, scope: Scope): Promise<number> {
-  const query = `WorkflowType = 'AssignIpWorkflow' AND ExecutionStatus = 'Running' AND ${searchAttributes.KubeipPhase.name} = 'waiting'`;
+  const query = `WorkflowType = 'AssignIpWorkflow' AND ExecutionStatus = 'Running' AND ${searchAttributes.KubeipPhase.name} IN ('waiting', 'discovering')`;
   const waiting: string[] = [];
   for await (const { workflowId } of client.workflow.list({ query })) waiting.push(workflowId);
   const input = { scope: formatScope(scope) };

@@ -82,7 +82,7 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
         return association;
       }),
 
-    // Reads, and tells the mutex what it may hear twice.
+    // Reads, and tells the mutex what it may hear twice: only what its own list would not show.
     verify: (input) =>
       withFailures(async () => {
         checkScope(provider, input.scope);
@@ -91,7 +91,9 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
         log().info({ pool, instance: instance.id, address: address.ip }, 'address verified');
         return {
           association: shown,
-          settled: token !== undefined && (await settle(client, scope, address, token)),
+          settled:
+            token !== undefined &&
+            (shown.instanceId === instance.id || (await settle(client, scope, address, token))),
         };
       }),
 

@@ -11,6 +11,8 @@ const READ_AT_ONCE = 10;
 /** One run's history. */
 export interface RunHistory {
   readonly workflowId: string;
+  /** The name of the workflow's type. */
+  readonly type: string;
   readonly events: readonly HistoryEvent[];
 }
 
@@ -20,17 +22,17 @@ export async function readHistories(
   query: string,
   most = Number.POSITIVE_INFINITY,
 ): Promise<RunHistory[]> {
-  const runs: { workflowId: string; runId: string }[] = [];
-  for await (const { workflowId, runId } of client.workflow.list({ query })) {
+  const runs: { workflowId: string; runId: string; type: string }[] = [];
+  for await (const { workflowId, runId, type } of client.workflow.list({ query })) {
     if (runs.length >= most) break;
-    runs.push({ workflowId, runId });
+    runs.push({ workflowId, runId, type });
   }
   const histories: RunHistory[] = [];
   const waiting = runs.values();
   const read = async (): Promise<void> => {
-    for (const { workflowId, runId } of waiting) {
+    for (const { workflowId, runId, type } of waiting) {
       const { events } = await client.workflow.getHandle(workflowId, runId).fetchHistory();
-      histories.push({ workflowId, events: events ?? [] });
+      histories.push({ workflowId, type, events: events ?? [] });
     }
   };
   await Promise.all(Array.from({ length: READ_AT_ONCE }, read));
@@ -48,6 +50,11 @@ export function typeOf({ eventType }: HistoryEvent): string {
 
 function count(events: readonly HistoryEvent[], type: string): number {
   return events.filter((event) => typeOf(event) === type).length;
+}
+
+/** From the one event to the other. */
+export function secondsBetween(first: HistoryEvent, last: HistoryEvent): number {
+  return (millis(last) - millis(first)) / 1000;
 }
 
 /** Events of one kind of workflow, in all and for each of so many nodes. */
@@ -99,7 +106,12 @@ const SINGLE_ACTIONS: readonly string[] = [
   'WorkflowExecutionStarted',
   'TimerStarted',
   'UpsertWorkflowSearchAttributes',
+  // Temporal's list of actions does not name it; its server counts it as one.
+  'WorkflowPropertiesModified',
   'WorkflowExecutionUpdateAccepted',
+  'WorkflowExecutionOptionsUpdated',
+  // Beside the start of the child, which its own history shows.
+  'StartChildWorkflowExecutionInitiated',
 ];
 
 export function millis({ eventTime }: HistoryEvent): number {

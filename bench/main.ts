@@ -6,6 +6,7 @@ import { cpus, loadavg, totalmem } from 'node:os';
 import { Command } from 'commander';
 import { burst } from './burst.ts';
 import { churn } from './churn.ts';
+import { cost } from './cost.ts';
 import { fleet } from './fleet.ts';
 import { recover } from './recover.ts';
 import { rollingRestart } from './rolling-restart.ts';
@@ -15,7 +16,7 @@ import { useTemporalStore } from './lab.ts';
 import { type TemporalStore, temporalOption } from '../sandbox/temporal-store.ts';
 import { workers } from './workers.ts';
 
-const scenarios: readonly Scenario[] = [burst, single, fleet, churn, workers, recover, rollingRestart];
+const scenarios: readonly Scenario[] = [burst, single, fleet, churn, cost, workers, recover, rollingRestart];
 
 /** What commander parsed: the options that are common to all scenarios, and the scenario's own. */
 type Given = { readonly json?: boolean; readonly temporal: TemporalStore } & Readonly<

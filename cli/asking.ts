@@ -14,7 +14,7 @@ import { formatDuration } from '../config/duration.ts';
 import { exitCodes, StartupError } from '../program/exit-codes.ts';
 import { QUERY_BETWEEN_TASKS } from '../workflows/query-guard.ts';
 import { plainSummary } from '../workflows/ui-markdown.ts';
-import { pollersOf } from './pollers.ts';
+import { pollersOf } from '../program/pollers.ts';
 import type { Session } from './session.ts';
 
 // Of the gRPC status codes ("Status codes and their use in gRPC").

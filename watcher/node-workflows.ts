@@ -7,6 +7,8 @@ import {
 } from '@temporalio/client';
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/common';
 import type { PoolConfig } from '../config/config.ts';
+import type { NodeView } from '../kubernetes/nodes.ts';
+import { parseProviderId } from '../kubernetes/provider-id.ts';
 import {
   type AssignIpInput,
   assignIpWorkflowId,
@@ -26,6 +28,9 @@ const workflowType = 'AssignIpWorkflow';
 const callTimeoutMs = 10_000;
 const pingTimeoutMs = 2_000;
 
+/** A Node as the watcher sees it. */
+export type SeenNode = Pick<NodeView, 'name' | 'uid' | 'providerID'>;
+
 /** All methods may be repeated: what was done already is not done again. */
 export interface NodeWorkflows {
   /**
@@ -33,9 +38,9 @@ export interface NodeWorkflows {
    *
    * @param failures how many runs for this Node failed for good in a row
    */
-  start(node: NodeRef, pool: PoolConfig, failures: number): Promise<void>;
+  start(node: SeenNode, pool: PoolConfig, failures: number): Promise<void>;
   /** Tells the node's workflow to look at its Node, and starts it if none runs. */
-  signalChanged(node: NodeRef, pool: PoolConfig): Promise<void>;
+  signalChanged(node: SeenNode, pool: PoolConfig): Promise<void>;
   /** As {@link signalChanged}, for a workflow that runs only. @returns false if none runs */
   nudge(node: NodeRef): Promise<boolean>;
   /** Tells the node's workflow that the Node is gone. @returns false if none runs */
@@ -71,7 +76,7 @@ export function createNodeWorkflows(client: Client, cluster: string, clusterUid?
     }
   };
   /** A change of the Node is a new beginning: what failed before may be what was changed. */
-  const startIfNone = async (node: NodeRef, pool: PoolConfig): Promise<boolean> => {
+  const startIfNone = async (node: SeenNode, pool: PoolConfig): Promise<boolean> => {
     const options = { ...startOptions(of, node, pool, 0), workflowIdConflictPolicy: 'FAIL' as const };
     try {
       await inTime(() => client.workflow.start(workflowType, options));
@@ -136,15 +141,17 @@ type Start = WorkflowStartOptions<(input: AssignIpInput) => Promise<unknown>>;
 
 function startOptions(
   { cluster, clusterUid }: Cluster,
-  { name, uid }: NodeRef,
+  { name, uid, providerID }: SeenNode,
   { name: pool, hash, retries, taintKey, taintPolicy }: PoolConfig,
   failures: number,
 ): Start {
   const under = clusterUid === undefined ? {} : { clusterUid };
   const count = failures === 0 ? {} : { failures };
   const known = { name: pool, hash, taintPolicy, ...(taintKey === undefined ? {} : { taintKey }) };
+  const parsed = providerID === undefined ? undefined : parseProviderId(providerID);
+  const instance = parsed !== undefined && 'instance' in parsed ? { instance: parsed.instance } : {};
   return {
-    ...nodeStart(cluster, { name, uid }, failures, clusterUid),
+    ...nodeStart(cluster, { name, uid }, failures, clusterUid, { pool: { name: pool, hash }, ...instance }),
     args: [{ cluster, ...under, node: { name, uid }, retries, pool: known, ...count }],
     workflowIdConflictPolicy: 'USE_EXISTING',
   };

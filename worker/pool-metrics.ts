@@ -1,25 +1,22 @@
 /**
- * The state of the pools and of their mutexes, read when somebody scrapes: the mutexes by their `status` query, the addresses
- * by a list. Each worker reads for itself, so all show the same: aggregate them by `max`, not by `sum`.
+ * The state of the pools and of their mutexes, read when somebody scrapes, by one worker of the cluster for each scope
+ * (mutex-reader.ts). For a while two may show them: aggregate them by `max`, not by `sum`.
  */
 import type { Client } from '@temporalio/client';
 import { Gauge, type Registry } from 'prom-client';
 import type { Config } from '../config/config.ts';
 import type { Address, Family } from '../model/address.ts';
-import { formatScope, type Scope } from '../model/scope.ts';
+import { inFlight } from '../model/claims.ts';
+import { formatScope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
-import {
-  addressPoolWorkflowId,
-  type AddressPoolStatus,
-  assignIpWorkflowId,
-  poolStatusQuery,
-} from '../workflows/messages.ts';
+import { type AddressPoolStatus, assignIpWorkflowId } from '../workflows/messages.ts';
 import { Cached } from './cached.ts';
+import { workerIdentity } from './identity.ts';
+import { MutexReader } from './mutex-reader.ts';
 import { addressStates, countStates, overdueSeconds, waitingFor } from './pool-state.ts';
 import type { Providers } from './providers.ts';
 
-/** A query costs a workflow task, a list costs a call of the many that the cloud allows (EC2: 20 a second). */
-const MUTEX = { freshMs: 5_000, staleMs: 60_000, deadlineMs: 2_000 };
+/** A list costs a call of the many that the cloud allows (EC2: 20 a second). */
 const ADDRESSES = { freshMs: 30_000, staleMs: 300_000, deadlineMs: 2_000 };
 
 export interface PoolMetricsDependencies {
@@ -33,7 +30,7 @@ export interface PoolMetricsDependencies {
 /** Adds them to the registry. What cannot be read is left out of a scrape, which never fails, nor waits for long. */
 export function addPoolMetrics(dependencies: PoolMetricsDependencies): void {
   const { registry, config } = dependencies;
-  const mutexes = cachedMutexes(dependencies);
+  const mutexes = mutexReaders(dependencies);
   const sets = cachedSets(dependencies, mutexes);
   const prefix = assignIpWorkflowId(config.cluster, '');
 
@@ -44,7 +41,7 @@ export function addPoolMetrics(dependencies: PoolMetricsDependencies): void {
   ): Promise<void> => {
     await Promise.all(
       sets.map(async (of) => {
-        const status = await of.mutex?.get();
+        const status = await of.mutex?.status();
         if (status !== undefined) set({ pool: of.pool, family: of.family }, value(of, status));
       }),
     );
@@ -55,7 +52,8 @@ export function addPoolMetrics(dependencies: PoolMetricsDependencies): void {
     async (set) => {
       await Promise.all(
         sets.map(async ({ pool, family, mutex, addresses }) => {
-          const [status, listed] = await Promise.all([mutex?.get(), addresses.get()]);
+          if (mutex === undefined || !(await mutex.isReader())) return;
+          const [status, listed] = await Promise.all([mutex.status(), addresses.get()]);
           if (status === undefined || listed === undefined) return;
           const count = countStates(listed, status);
           for (const state of addressStates) set({ pool, family, state }, count[state]);
@@ -83,18 +81,22 @@ export function addPoolMetrics(dependencies: PoolMetricsDependencies): void {
     const fill = async (set: Set): Promise<void> => {
       await Promise.all(
         [...mutexes].map(async ([scope, mutex]) => {
-          const shown = value(await mutex.get());
+          const shown = value(await mutex.status());
           if (shown !== undefined) set({ scope }, shown);
         }),
       );
     };
     gauge(registry, name, [help, ['scope'], fill]);
   };
-  mutexGauge(
-    'kubeip_mutex_up',
-    'Whether the mutex of a scope answered a query within the last minute.',
-    (status) => (status === undefined ? 0 : 1),
-  );
+  gauge(registry, 'kubeip_mutex_up', [
+    'Whether the mutex of a scope runs, and workers carry its workflow tasks out.',
+    ['scope'],
+    async (set) => {
+      await Promise.all(
+        [...mutexes].map(async ([scope, mutex]) => set({ scope }, (await mutex.isUp()) ? 1 : 0)),
+      );
+    },
+  ]);
   mutexGauge(
     'kubeip_mutex_queue_length',
     'Requests that wait in the mutex of a scope, of all clusters that share it.',
@@ -102,8 +104,8 @@ export function addPoolMetrics(dependencies: PoolMetricsDependencies): void {
   );
   mutexGauge(
     'kubeip_mutex_claims_in_flight',
-    'Claims that nodes hold now: granted, and not settled yet.',
-    (status) => status?.claims.filter(({ state }) => state === 'granted').length,
+    'Claims that nodes hold now: granted, and no list has shown yet what became of them.',
+    (status) => status && inFlight(status, Date.now()).length,
   );
   mutexGauge(
     'kubeip_mutex_claims_lingering',
@@ -131,7 +133,7 @@ export function addPoolMetrics(dependencies: PoolMetricsDependencies): void {
 interface AddressSet {
   readonly pool: string;
   readonly family: Family;
-  readonly mutex: Cached<AddressPoolStatus> | undefined;
+  readonly mutex: MutexReader | undefined;
   readonly addresses: Cached<Address[]>;
 }
 
@@ -159,22 +161,19 @@ function gauge(
   );
 }
 
-type Mutexes = ReadonlyMap<string, Cached<AddressPoolStatus>>;
+type Mutexes = ReadonlyMap<string, MutexReader>;
 
 /** By the scope, as it is written in task queues. */
-function cachedMutexes({ client, providers, logger }: PoolMetricsDependencies): Mutexes {
+function mutexReaders({ client, config, providers, logger }: PoolMetricsDependencies): Mutexes {
+  const { cluster } = config;
+  const identity = workerIdentity(cluster);
   return new Map(
     [...providers.byScope].map(([scope, provider]) => {
       const onFailure = (error: unknown): void =>
         logger.debug({ scope, reason: reasonOf(error) }, 'metrics: the mutex does not answer');
-      return [scope, new Cached(() => queryMutex(client, provider.scope), { ...MUTEX, onFailure })];
+      return [scope, new MutexReader({ client, scope: provider.scope, cluster, identity, onFailure })];
     }),
   );
-}
-
-async function queryMutex(client: Client, scope: Scope): Promise<AddressPoolStatus> {
-  const mutex = client.workflow.getHandle(addressPoolWorkflowId(scope));
-  return client.connection.withDeadline(Date.now() + MUTEX.deadlineMs, () => mutex.query(poolStatusQuery));
 }
 
 function cachedSets({ config, providers, logger }: PoolMetricsDependencies, mutexes: Mutexes): AddressSet[] {

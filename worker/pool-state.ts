@@ -47,8 +47,12 @@ export function waitingFor(
   return { nodes: waiting.length, longestSeconds: (now - since) / 1000 };
 }
 
-/** @returns for how long, in seconds, the oldest granted claim is past its deadline; 0 if none is */
-export function overdueSeconds({ claims }: Pick<AddressPoolStatus, 'claims'>, now: number): number {
+/** @returns for how long, in seconds, the oldest granted claim is past its deadline; 0 if none is, or nobody waits for what it is on */
+export function overdueSeconds(
+  { claims, queueLength }: Pick<AddressPoolStatus, 'claims' | 'queueLength'>,
+  now: number,
+): number {
+  if (queueLength === 0) return 0;
   const deadlines = claims.filter(({ state }) => state === 'granted').map((it) => Date.parse(it.deadline));
   return (now - Math.min(now, ...deadlines)) / 1000;
 }

@@ -18,8 +18,8 @@ export interface Providers {
 const MOST_NAMED = 20;
 
 /**
- * Opens them, and makes a first cheap call for each pool, so that bad credentials, a missing permission or a wrong
- * endpoint end the start with a message, not every node's assignment later.
+ * Opens them, and makes a first cheap call for each account and region, so that bad credentials, a missing permission or a wrong
+ * endpoint end the start with a message, not every node's assignment later. The start does not wait for the lists of the other pools.
  *
  * @throws CloudError with the pool in its message
  */
@@ -31,6 +31,8 @@ export async function openProviders(
   const byScope = new Map<string, CloudProvider>();
   const byPool = new Map<string, CloudProvider>();
   const endpoints = new Map<string, string | undefined>();
+  const opened = new Map<string, CloudProvider>();
+  const others: PoolConfig[] = [];
   for (const pool of config.pools) {
     await inPool(pool, async () => {
       const { provider, region, account, endpoint } = pool;
@@ -38,19 +40,45 @@ export async function openProviders(
         const facts = { provider, region, addresses: ids.length, ids: ids.slice(0, MOST_NAMED) };
         logger.warn(facts, `addresses that match a filter are left out, because ${why}`);
       };
-      const opened = await openProvider({ provider, region, account, endpoint, onCall, onLeftOut });
-      const scope = formatScope(opened.scope);
-      checkIds(config.cluster, opened.scope);
+      // The account is asked for once for all pools of a place.
+      const place = JSON.stringify([provider, region, account, endpoint]);
+      const own =
+        opened.get(place) ?? (await openProvider({ provider, region, account, endpoint, onCall, onLeftOut }));
+      opened.set(place, own);
+      const scope = formatScope(own.scope);
+      checkIds(config.cluster, own.scope);
       const known = byScope.get(scope);
       checkEndpoint(endpoints, scope, pool);
-      if (known === undefined) byScope.set(scope, opened);
-      else opened.close();
-      const used = known ?? opened;
+      if (known === undefined) byScope.set(scope, own);
+      else if (known !== own) own.close();
+      const used = known ?? own;
+      opened.set(place, used);
       byPool.set(pool.name, used);
-      await checkPool(pool, used, logger);
+      for (const query of pool.queries) used.validateQuery(query);
+      if (known === undefined) await checkPool(pool, used, logger);
+      else others.push(pool);
     });
   }
+  void checkOthers(others, byPool, logger);
   return { byScope, byPool };
+}
+
+/** Lists that are asked for at once may share a call. What fails is said; the nodes of the pool hear of it when they ask. */
+async function checkOthers(
+  pools: readonly PoolConfig[],
+  byPool: ReadonlyMap<string, CloudProvider>,
+  logger: Logger,
+): Promise<void> {
+  await Promise.all(
+    pools.map(async (pool) => {
+      try {
+        const provider = byPool.get(pool.name);
+        if (provider !== undefined) await inPool(pool, () => checkPool(pool, provider, logger));
+      } catch (error) {
+        logger.error({ pool: pool.name, err: error }, 'the addresses of the pool cannot be listed');
+      }
+    }),
+  );
 }
 
 /** The configuration checks an account that it names. @throws CloudError `Invalid` */
@@ -74,7 +102,6 @@ function checkEndpoint(endpoints: Map<string, string | undefined>, scope: string
 
 async function checkPool(pool: PoolConfig, provider: CloudProvider, logger: Logger): Promise<void> {
   for (const query of pool.queries) {
-    provider.validateQuery(query);
     const addresses = await provider.listAddresses(query);
     const free = addresses.filter((address) => address.association === undefined).length;
     const facts = {

@@ -1,5 +1,4 @@
 /** The Temporal Workers of one process: one for the cluster's queue, one for each scope's. */
-import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Client } from '@temporalio/client';
 import {
@@ -23,6 +22,7 @@ import { clusterTaskQueue, scopeTaskQueue } from '../workflows/messages.ts';
 import { startAddressPool } from './address-pool-starter.ts';
 import { ensureAuditSchedule } from './audit-schedule.ts';
 import { HEARTBEAT_MS, heartbeatInterceptor } from './heartbeat.ts';
+import { workerIdentity } from './identity.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { Providers } from './providers.ts';
 import { workflowBundleOptions } from './workflow-bundle.ts';
@@ -108,8 +108,7 @@ async function createWorker(options: WorkersOptions, taskQueue: string, activiti
     connection: options.connection,
     namespace: options.namespace,
     taskQueue,
-    // In histories and in the UI: which program of which cluster, and where it ran.
-    identity: `kubeip-worker/${options.config.cluster}@${hostname()}:${process.pid}`,
+    identity: workerIdentity(options.config.cluster),
     workflowBundle: options.bundle,
     activities,
     interceptors: {

@@ -118,7 +118,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
   );
   setHandler(
     freedSignal,
-    on('freed', isFreed, (what) => freed(state, what.addressId, what.disassociated, now())),
+    on('freed', isFreed, (what) => freed(state, what, now())),
   );
   setHandler(
     configureSignal,
@@ -206,7 +206,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
     try {
       await recall({ scope });
     } catch (error) {
-      // Each asks again within half an hour.
+      // Each asks again by itself, within two hours at the latest.
       log.warn('could not tell nodes that the mutex was started', { error: messageOf(error) });
     }
   };
@@ -237,8 +237,8 @@ async function serve(input: AddressPoolInput): Promise<void> {
     const silent = overdueHolders(state, now());
     const repeated = repeatedGrants(state);
     if (repeated.length > 0) await deliver(repeated);
-    else if (silent.length > 0) await findSilentHolders(silent);
     else if (isDue(nextLookAt(state), now())) await look();
+    else if (silent.length > 0) await findSilentHolders(silent);
     else {
       signalled = false;
       // Signals that say nothing, by bad input or an unknown name, make the history longer all the same.

@@ -27,14 +27,14 @@ import {
   nodeChangedSignal,
 } from './messages.ts';
 import { nodeStart } from './node-start.ts';
-import { HEARTBEAT_TIMEOUT } from './timeouts.ts';
+import { SURVEY_HEARTBEAT_TIMEOUT } from './timeouts.ts';
 
 export async function AuditWorkflow(input: AuditInput): Promise<AuditReport> {
   const { scope, policy, cluster } = input;
   const { survey } = proxyActivities<ClusterActivities>({
     taskQueue: clusterTaskQueue(cluster),
     startToCloseTimeout: '5 minutes',
-    heartbeatTimeout: HEARTBEAT_TIMEOUT,
+    heartbeatTimeout: SURVEY_HEARTBEAT_TIMEOUT,
     retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 5 },
   });
   const look = (summary: string): Promise<Survey> => survey.executeWithOptions({ summary }, [{ scope }]);

@@ -399,8 +399,9 @@ export interface Withdrawal {
 }
 
 export const withdrawSignal = defineSignal<[Withdrawal]>('withdraw');
-/** An address came back. `disassociated`: a call was made, so it counts against the rate limit. */
-export const freedSignal = defineSignal<[{ addressId: string; disassociated: boolean }]>('freed');
+/** An address came back. `disassociated`: a call was made, so it counts against the rate limit. `token`: of the claim by which it was had. */
+export const freedSignal =
+  defineSignal<[{ addressId: string; disassociated: boolean; token?: number }]>('freed');
 /** A worker's pacing settings, at its start. */
 export const configureSignal = defineSignal<[{ pacing: RateLimit }]>('configure');
 /** An operator wants a claim ended. It is dropped only if its holder is closed or a list shows who has the address. */

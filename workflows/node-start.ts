@@ -1,14 +1,28 @@
 /** How the workflow of a node is started, by the watcher as by an audit. Pure. */
+import { type InstanceRef, instanceKey } from '../model/address.ts';
 import { assignIpWorkflowId, clusterTaskQueue, type NodeRef, searchAttributes } from './messages.ts';
 import { code, emptyLine, md, plainSummary, uiMarkdown } from './ui-markdown.ts';
 import { WORKFLOW_TASK_TIMEOUT } from './timeouts.ts';
 
+/** What whoever starts a node's workflow knows of the node. The workflow finds it out itself, and puts it right where it is wrong. */
+export interface KnownAtStart {
+  readonly pool?: { readonly name: string; readonly hash: string };
+  readonly instance?: InstanceRef;
+}
+
 /**
  * @param failures how many runs for this Node failed for good in a row
  * @param clusterUid of the cluster that the Node is in
+ * @param known to be shown in lists from the beginning
  * @returns what is common to all ways of starting it: id, task queue, memo, search attributes and what the UI shows
  */
-export function nodeStart(cluster: string, { name, uid }: NodeRef, failures = 0, clusterUid?: string) {
+export function nodeStart(
+  cluster: string,
+  { name, uid }: NodeRef,
+  failures = 0,
+  clusterUid?: string,
+  { pool, instance }: KnownAtStart = {},
+) {
   const workflowId = assignIpWorkflowId(cluster, name);
   return {
     workflowId,
@@ -26,6 +40,16 @@ export function nodeStart(cluster: string, { name, uid }: NodeRef, failures = 0,
       { key: searchAttributes.KubeipCluster, value: cluster },
       { key: searchAttributes.KubeipNode, value: name },
       { key: searchAttributes.KubeipPhase, value: 'discovering' },
+      // Free of charge here: docs/cost.md.
+      ...(pool === undefined
+        ? []
+        : [
+            { key: searchAttributes.KubeipPool, value: pool.name },
+            { key: searchAttributes.KubeipPoolHash, value: pool.hash },
+          ]),
+      ...(instance === undefined
+        ? []
+        : [{ key: searchAttributes.KubeipInstance, value: instanceKey(instance) }]),
     ],
     staticSummary: plainSummary(`Static public address for node ${name}`),
     staticDetails: uiMarkdown([

@@ -125,8 +125,12 @@ export function isWithdrawal(value: unknown): value is Withdrawal {
   );
 }
 
-export function isFreed(value: unknown): value is { addressId: string; disassociated: boolean } {
-  return isFields(value) && isText(value['addressId']) && typeof value['disassociated'] === 'boolean';
+export function isFreed(
+  value: unknown,
+): value is { addressId: string; disassociated: boolean; token?: number } {
+  if (!isFields(value) || !isText(value['addressId']) || typeof value['disassociated'] !== 'boolean')
+    return false;
+  return value['token'] === undefined || Number.isSafeInteger(value['token']);
 }
 
 export function isPacing(value: unknown): value is { pacing: RateLimit } {

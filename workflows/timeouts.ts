@@ -3,6 +3,9 @@
 /** The worker sends heartbeats for every ordinary activity, each second (worker/heartbeat.ts). */
 export const HEARTBEAT_TIMEOUT = '5 seconds';
 
+/** Milliseconds. Of a survey, which takes long where there are many nodes, and for which nobody waits. */
+export const SURVEY_HEARTBEAT_TIMEOUT = 60_000;
+
 /**
  * Of one workflow task. A task that is late is done again from its beginning, so this is far more than one takes on a machine with
  * ten times too much to do, such as the replay of the mutex's longest history.

@@ -1,5 +1,6 @@
 /** `kubeip describe NODE`: where a node stands, why it waits, its place in the queue, and what was tried. */
 import { familyName } from '../../model/address.ts';
+import { openClaims } from '../../model/claims.ts';
 import { type AddressPoolStatus, type AssignIpStatus, statusQuery } from '../../workflows/messages.ts';
 import { query } from '../asking.ts';
 import { mutexStatusIfAny } from '../mutexes.ts';
@@ -45,7 +46,7 @@ async function inMutex(
   if (status === undefined) return undefined;
   return {
     waiting: status.waiting.filter((one) => one.workflowId === workflowId),
-    claims: status.claims.filter((one) => one.workflowId === workflowId),
+    claims: openClaims(status, Date.now()).filter((one) => one.workflowId === workflowId),
     pools: status.pools,
   };
 }

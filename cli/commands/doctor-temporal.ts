@@ -4,7 +4,7 @@ import { searchAttributeCliTypes, searchAttributeNumbers } from '../../program/s
 import { readClusterRecord } from '../../program/cluster-record.ts';
 import type { Scope } from '../../model/scope.ts';
 import { clusterTaskQueue, scopeTaskQueue } from '../../workflows/messages.ts';
-import { pollersOf } from '../pollers.ts';
+import { pollersOf } from '../../program/pollers.ts';
 import { age } from '../table.ts';
 import type { Session } from '../session.ts';
 import type { Check } from './doctor-checks.ts';

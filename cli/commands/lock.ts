@@ -1,5 +1,6 @@
 /** `kubeip lock show|release`: the mutex of an account or project and region, its queue and its claims. */
 import { exitCodes, StartupError } from '../../program/exit-codes.ts';
+import { openClaims } from '../../model/claims.ts';
 import { formatScope, type Scope } from '../../model/scope.ts';
 import {
   addressPoolWorkflowId,
@@ -77,7 +78,8 @@ async function findClaim(
 
 /** Pure. */
 export function lockText(status: AddressPoolStatus, now: number): string {
-  const { scope, waiting, claims, pacing, lastError } = status;
+  const { scope, waiting, pacing, lastError } = status;
+  const claims = openClaims(status, now);
   const rate = `${pacing.available} of ${pacing.burst} changes at once, ${Math.round(pacing.perSecond * 100) / 100} a second`;
   const lines = [`${scope}: ${waiting.length} waiting, ${claims.length} claims. Pace: ${rate}.`];
   if (lastError !== undefined) lines.push(`Last error: ${lastError}`);

@@ -1,6 +1,7 @@
 /** `kubeip pools`: how large the pools are, how much of them is in use, who waits, and what the idle addresses cost. */
 import { cloudOf } from '../../clouds/registry.ts';
 import { familyOf } from '../../model/address.ts';
+import { inFlight } from '../../model/claims.ts';
 import { formatScope } from '../../model/scope.ts';
 import {
   type AddressPoolStatus,
@@ -60,7 +61,7 @@ async function poolsOfClaims(
   statuses: readonly AddressPoolStatus[],
 ): Promise<Map<string, string>> {
   const holders = new Set(
-    statuses.flatMap(({ claims }) => claims.filter(isInFlight)).map((c) => c.workflowId),
+    statuses.flatMap((status) => inFlight(status, Date.now())).map((c) => c.workflowId),
   );
   const own = [...holders].filter((id) => id.startsWith(assignIpWorkflowId(session.cluster, '')));
   const found = await mapLimited(own, ASKED_AT_ONCE, async (id): Promise<[string, string] | undefined> => {
@@ -74,18 +75,15 @@ async function poolsOfClaims(
   return new Map(found.filter((pair) => pair !== undefined));
 }
 
-function isInFlight({ state }: { readonly state: string }): boolean {
-  return state === 'granted';
-}
-
 /** @param poolOf pools by workflow ids. Pure */
 export function poolRows(
   { scope, pools: sizes = [] }: Pick<AuditReport, 'scope' | 'pools'>,
-  mutex: Pick<AddressPoolStatus, 'waiting' | 'claims'> | undefined,
+  mutex: Pick<AddressPoolStatus, 'waiting' | 'claims' | 'queueLength'> | undefined,
   poolOf: ReadonlyMap<string, string>,
   price: number | undefined,
 ): PoolRow[] {
   const provider = parseScope(scope)?.provider;
+  const claims = mutex === undefined ? [] : inFlight(mutex, Date.now());
   return sizes.map((size) => {
     const listed = provider === undefined ? 0 : cloudOf(provider).idlePrice[size.family];
     // The price that a person names stands in place of one there is.
@@ -95,13 +93,9 @@ export function poolRows(
       scope,
       waiting:
         mutex?.waiting.filter(({ pool, family }) => pool === size.name && family === size.family).length ?? 0,
-      claims:
-        mutex?.claims.filter(
-          (claim) =>
-            isInFlight(claim) &&
-            poolOf.get(claim.workflowId) === size.name &&
-            familyOf(claim.address.ip) === size.family,
-        ).length ?? 0,
+      claims: claims.filter(
+        (claim) => poolOf.get(claim.workflowId) === size.name && familyOf(claim.address.ip) === size.family,
+      ).length,
       idleCostAMonth: Math.round(size.free * hourly * HOURS_A_MONTH * 100) / 100,
     };
   });

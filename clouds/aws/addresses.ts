@@ -3,6 +3,7 @@ import { DescribeAddressesCommand, type Address as Ec2Address, type EC2Client } 
 import type { Address, Association } from '../../model/address.ts';
 import { CloudError, type LeftOut } from '../provider.ts';
 import { batchLookups } from '../batch.ts';
+import { compileFilters } from './filter-match.ts';
 import { cannotBeSeen, halfAnswer, present, type AwsCall } from './client.ts';
 import { groupByDistinctNames, maxFilterValues, parseFilter, type AddressFilter } from './filter.ts';
 
@@ -13,7 +14,7 @@ export interface FoundAddress {
 }
 
 export interface AddressReader {
-  /** All that match the filter, in EC2's order. */
+  /** All that match the filter, in EC2's order. Many calls within the window share one list of the region. */
   list(filter: string): Promise<FoundAddress[]>;
   /** One of those that match the filter, undefined if it is not among them. Calls within the window share a request. */
   read(filter: string, allocationId: string): Promise<FoundAddress | undefined>;
@@ -39,8 +40,7 @@ export function createAddressReader(
   onLeftOut: (left: LeftOut) => void = () => {},
 ): AddressReader {
   const said = new Set<string>();
-  const describe = async (filters: readonly AddressFilter[]) => {
-    const all = await describeAddresses(client, call, filters);
+  const found = (all: readonly Ec2Address[]): FoundAddress[] => {
     const ids = all.flatMap((raw) => (isPrivateOnly(raw) ? (raw.AllocationId ?? []) : []));
     const unsaid = ids.filter((id) => !said.has(id));
     for (const id of unsaid) said.add(id);
@@ -49,6 +49,14 @@ export function createAddressReader(
     }
     return all.flatMap((raw) => toFoundAddress(raw, region) ?? []);
   };
+  const describe = async (filters: readonly AddressFilter[]) =>
+    found(await describeAddresses(client, call, filters));
+  const list = batchLookups<string, FoundAddress[]>({
+    windowMs,
+    maxKeys: Number.POSITIVE_INFINITY,
+    keyOf: (filter) => filter,
+    read: (filters) => listPools(filters, describe, () => describeAddresses(client, call, []), found),
+  });
   const lookup = batchLookups<Key, FoundAddress>({
     windowMs,
     maxKeys: maxFilterValues,
@@ -56,11 +64,42 @@ export function createAddressReader(
     read: (keys) => readByFilter(describe, (id) => describeById(client, call, id, region), keys),
   });
   return {
-    list: (filter) => describe(parseFilter(filter)),
+    list: async (filter) => (await list(filter)) ?? [],
     read: async (filter, id) => (isAllocationId(id) ? lookup({ filter, id }) : undefined),
     readAny: async (id) => (isAllocationId(id) ? lookup({ filter: '', id }) : undefined),
     readByIp: async (ip) => (await describe([{ name: 'public-ip', values: [ip] }]))[0],
   };
+}
+
+/** More filters than this are answered by one list of all addresses of the region: each list of its own takes a part of the rate limit. */
+const MOST_LISTS = 3;
+
+/** A filter that is wrong, or cannot be listed, fails by itself. */
+async function listPools(
+  filters: readonly string[],
+  describe: (filters: readonly AddressFilter[]) => Promise<FoundAddress[]>,
+  describeAll: () => Promise<Ec2Address[]>,
+  found: (all: readonly Ec2Address[]) => FoundAddress[],
+): Promise<Map<string, FoundAddress[] | Error>> {
+  const results = new Map<string, FoundAddress[] | Error>();
+  const settle = async (filter: string, work: () => Promise<FoundAddress[]>): Promise<void> => {
+    results.set(filter, await work().catch(asError));
+  };
+  if (filters.length <= MOST_LISTS) {
+    await Promise.all(filters.map((filter) => settle(filter, async () => describe(parseFilter(filter)))));
+    return results;
+  }
+  const all = await describeAll();
+  await Promise.all(
+    filters.map((filter) =>
+      settle(filter, async () => {
+        const parsed = parseFilter(filter);
+        const matches = compileFilters(parsed);
+        return matches === undefined ? describe(parsed) : found(all.filter(matches));
+      }),
+    ),
+  );
+  return results;
 }
 
 /** One request per filter and as many ids as EC2 takes; a filter whose request fails does not fail the others. */

@@ -39,7 +39,7 @@ const retentionSeconds = 3 * 24 * 3_600;
  */
 export async function startTemporalOnPostgres(options: TemporalOnPostgresOptions): Promise<TemporalServer> {
   // Its table of services has no ports above 32767.
-  const [free = 0, postgresPort = 0, ...ports] = await lastingPorts(2 + 2 * services.length);
+  const [free = 0, postgresPort = 0, metricsPort = 0, ...ports] = await lastingPorts(3 + 2 * services.length);
   const { dir, port = free } = options;
   const postgres = await startPostgres(dir, postgresPort);
   const processes: ManagedProcess[] = [postgres];
@@ -52,7 +52,12 @@ export async function startTemporalOnPostgres(options: TemporalOnPostgresOptions
     const server = await startProcess({
       name: 'Temporal server',
       command: options.server,
-      args: ['--config-file', writeConfig(dir, { port, postgresPort, ports }), '--allow-no-auth', 'start'],
+      args: [
+        '--config-file',
+        writeConfig(dir, { port, postgresPort, metricsPort, ports }),
+        '--allow-no-auth',
+        'start',
+      ],
       env: isolatedEnvironment(),
       logFile: join(dir, 'temporal.log'),
     });
@@ -62,6 +67,7 @@ export async function startTemporalOnPostgres(options: TemporalOnPostgresOptions
       address,
       namespace: temporalNamespace,
       uiUrl: undefined,
+      metricsUrl: `http://${loopback}:${metricsPort}/metrics`,
       cli: options.cli,
       process: server,
       database: postgres,
@@ -99,12 +105,13 @@ async function makeTables({ dir, sqlTool }: TemporalOnPostgresOptions, port: num
 interface Ports {
   readonly port: number;
   readonly postgresPort: number;
+  readonly metricsPort: number;
   /** For each service one for calls, and then for each one to find the others. The frontend's calls come to `port`. */
   readonly ports: readonly number[];
 }
 
 /** @returns the file */
-function writeConfig(dir: string, { port, postgresPort, ports }: Ports): string {
+function writeConfig(dir: string, { port, postgresPort, metricsPort, ports }: Ports): string {
   const dynamicConfig = join(dir, 'temporal-dynamic-config.yaml');
   writeFileSync(
     dynamicConfig,
@@ -144,7 +151,10 @@ function writeConfig(dir: string, { port, postgresPort, ports }: Ports): string 
       numHistoryShards: historyShards,
       datastores: dataStores,
     },
-    global: { membership: { maxJoinDuration: '30s', broadcastAddress: loopback } },
+    global: {
+      membership: { maxJoinDuration: '30s', broadcastAddress: loopback },
+      metrics: { prometheus: { timerType: 'histogram', listenAddress: `${loopback}:${metricsPort}` } },
+    },
     services: Object.fromEntries(services.map((name, index) => [name, { rpc: rpcOf(index) }])),
     clusterMetadata: {
       enableGlobalNamespace: false,

@@ -28,6 +28,8 @@ export interface TemporalServer {
   readonly namespace: string;
   /** Base URL of the Web UI, which the dev server has. */
   readonly uiUrl: string | undefined;
+  /** Where the server shows its own metrics, in the Prometheus text format. */
+  readonly metricsUrl: string;
   /** Path of the `temporal` command that it was started with: a CLI of the right version. */
   readonly cli: string;
   readonly process: ManagedProcess;
@@ -44,7 +46,7 @@ export interface TemporalServer {
  * @throws ProcessStartError
  */
 export function startTemporal(options: TemporalServerOptions): Promise<TemporalServer> {
-  return withPorts([options.port, options.uiPort], async ([port = 0, uiPort = 0]) => {
+  return withPorts([options.port, options.uiPort, undefined], async ([port = 0, uiPort = 0, metrics = 0]) => {
     const child = await startProcess({
       name: 'Temporal dev server',
       command: options.binary,
@@ -54,6 +56,7 @@ export function startTemporal(options: TemporalServerOptions): Promise<TemporalS
         `--ip=${loopback}`,
         `--port=${port}`,
         `--ui-port=${uiPort}`,
+        `--metrics-port=${metrics}`,
         `--db-filename=${databaseOf(options.dir)}`,
         ...sqlitePragmas.map((pragma) => `--sqlite-pragma=${pragma}`),
         `--dynamic-config-value=${pollsEndAtShutdown}`,
@@ -70,6 +73,7 @@ export function startTemporal(options: TemporalServerOptions): Promise<TemporalS
       address,
       namespace: temporalNamespace,
       uiUrl: `http://${loopback}:${uiPort}`,
+      metricsUrl: `http://${loopback}:${metrics}/metrics`,
       cli: options.binary,
       process: child,
       database: undefined,

@@ -275,7 +275,10 @@ export class Harness {
       runId: 'terminated',
       requestId: 'terminated',
       activityId: '1',
+      poolKey: '',
+      instanceId: 'i-terminated',
       held: false,
+      since: Date.now() - 121_000,
       state,
       deadline: Date.now() - 1_000,
     });

@@ -5,10 +5,10 @@
 import type { AddressRef } from '../../model/address.ts';
 import type { RateLimit } from '../../model/settings.ts';
 import type { AddressRequest, Grant, Settlement, Withdrawal } from '../../workflows/messages.ts';
-import { CLAIM_MS, LINGER_MS } from '../../workflows/pool/claims.ts';
+import { CLAIM_MS, LINGER_MS, LONGEST_CLAIM_MS } from '../../workflows/pool/claims.ts';
 import type { Found, Look, Message } from '../../workflows/pool/look.ts';
 import { REFUSED_MS } from '../../workflows/pool/refusals.ts';
-import { OVER_MS, type PoolState } from '../../workflows/pool/state.ts';
+import { type Freed, OVER_MS, type PoolState } from '../../workflows/pool/state.ts';
 import { type ModelPool, poolOf } from './cloud.ts';
 
 export interface Waiting {
@@ -24,8 +24,13 @@ export interface Claimed {
   readonly address: AddressRef;
   readonly token: number;
   asked: AddressRequest;
+  /** The instance had it before it was granted. */
+  readonly held: boolean;
+  readonly since: number;
   state: 'granted' | 'lingering';
   until: number;
+  /** An operator asked for its holder. */
+  isAskedFor?: boolean;
 }
 
 type Answers = ReadonlyMap<Waiting, Grant>;
@@ -124,8 +129,10 @@ export class MutexSpecification {
     else if (claim.state === 'granted') lingerFrom(claim, now);
   }
 
-  freed(addressId: string, disassociated: boolean, now: number): void {
-    if (this.#claims.get(addressId)?.state === 'lingering') this.#claims.delete(addressId);
+  freed({ addressId, disassociated, token }: Freed, now: number): void {
+    const claim = this.#claims.get(addressId);
+    if (claim?.state === 'lingering') this.#claims.delete(addressId);
+    else if (claim !== undefined && claim.token === token) this.#ended(claim, now);
     if (disassociated) this.#spend(now);
   }
 
@@ -139,21 +146,34 @@ export class MutexSpecification {
   /** An operator's word ends no claim: it only makes its holder be looked for now. @returns the claim that is meant */
   releaseAsked(token: number, now: number): Claimed | undefined {
     const claim = this.claimOf(token);
-    if (claim?.state === 'granted') claim.until = Math.min(claim.until, now);
+    if (claim?.state === 'granted') {
+      claim.until = Math.min(claim.until, now);
+      claim.isAskedFor = true;
+    }
     return claim;
   }
 
-  /** @returns run ids of the holders that are to be looked for */
+  /** @returns run ids of the holders that are to be looked for: while nobody waits, those that an operator asked for */
   silentHolders(now: number): string[] {
-    return this.#overdue(now).map(({ asked }) => asked.runId);
+    const isAwaited = this.#waiting.size > 0;
+    const meant = this.#overdue(now).filter(({ isAskedFor }) => isAwaited || isAskedFor === true);
+    return meant.map(({ asked }) => asked.runId);
   }
 
-  /** A holder that is closed ends its claim; for one that is not, time proves nothing. */
+  /** A holder that is closed ends its claim; one that is not has half an hour. */
   holdersChecked(closed: readonly string[], now: number): void {
     for (const claim of this.#overdue(now)) {
-      if (closed.includes(claim.asked.runId)) lingerFrom(claim, now);
+      claim.isAskedFor = false;
+      const isTooOld = now - claim.since >= LONGEST_CLAIM_MS;
+      if (closed.includes(claim.asked.runId) || isTooOld) lingerFrom(claim, now);
       else claim.until = now + CLAIM_MS;
     }
+  }
+
+  /** Its request does not come back by an activity that is late. */
+  #ended({ asked, address }: Claimed, now: number): void {
+    this.#over.set(`${asked.workflowId} ${asked.requestId}`, now + OVER_MS);
+    this.#claims.delete(address.id);
   }
 
   #overdue(now: number): Claimed[] {
@@ -185,8 +205,13 @@ export class MutexSpecification {
     callsLeft: number,
   ): boolean {
     for (const { addressId, instanceId } of found.claims) {
-      const isLingering = this.#claims.get(addressId)?.state === 'lingering';
-      if (instanceId !== null && isLingering) this.#claims.delete(addressId);
+      const claim = this.#claims.get(addressId);
+      if (instanceId === null || claim === undefined) continue;
+      if (claim.state === 'lingering') this.#claims.delete(addressId);
+      // Its holder has it, and need not say so.
+      else if (claim.asked.instance.id !== instanceId) continue;
+      else if (claim.held) this.#claims.delete(addressId);
+      else this.#ended(claim, now);
     }
     const answers = this.#readAnswers(messages);
     const reserved = this.#reserved(look);
@@ -312,7 +337,9 @@ export class MutexSpecification {
     must(held || this.#budget > -1e-6, 'more calls than pacing allows', grant);
     const { asked } = waiting;
     this.#waiting.delete(keyOf(asked));
-    const claim: Claimed = { address, token: grant.token, asked, state: 'granted', until: now + CLAIM_MS };
+    const { token } = grant;
+    const until = now + CLAIM_MS;
+    const claim: Claimed = { address, token, asked, held, since: now, state: 'granted', until };
     this.#claims.set(address.id, claim);
   }
 

@@ -38,6 +38,7 @@ interface Delivered {
 export const firstLimit: RateLimit = { burst: 3, perSecond: 0.5 };
 /** No pause before the next look is longer, whatever the rates and clocks of these tests. */
 const LONGEST_PAUSE_MS = 15 * 60_000;
+const MOST_ROUNDS = 2_000;
 
 export class MutexWorld {
   #state = core.newPoolState(firstLimit, 0);
@@ -114,7 +115,8 @@ export class MutexWorld {
     const it = this.#delivered[nth];
     const isGranted = it !== undefined && this.#spec.claimOf(it.grant.token)?.state === 'granted';
     if (!isGranted || it.done || it.grant.held || this.#closedRuns.has(it.runId)) return;
-    it.associated ||= this.#cloud.associate(it.grant.address.id, 'claim', it.workflowId, this.#real);
+    const instance = instanceOf(it.workflowId);
+    it.associated ||= this.#cloud.associate(it.grant.address.id, 'claim', instance, this.#real);
   }
 
   /** A node says how it ended; the truth, but possibly again, or late, or with something in it forged. */
@@ -161,13 +163,19 @@ export class MutexWorld {
     this.#cloud.disassociate(addressId, this.#real);
   }
 
-  /** @param isSo false: it is said to be free, and nobody gave it back */
-  free(addressId: string, isSo: boolean): void {
+  /**
+   * @param isSo false: it is said to be free, and nobody gave it back
+   * @param isByHolder it is said by the node that has the claim on it
+   */
+  free(addressId: string, isSo: boolean, isByHolder: boolean): void {
     if (isSo) this.#cloud.disassociate(addressId, this.#real);
     else this.#excused.add(addressId);
     const now = this.#now();
-    core.freed(this.#state, addressId, isSo, now);
-    this.#spec.freed(addressId, isSo, now);
+    const claim = this.#spec.claims().find(({ address }) => address.id === addressId);
+    const token = isByHolder && claim !== undefined ? { token: claim.token } : {};
+    const freed = { addressId, disassociated: isSo, ...token };
+    core.freed(this.#state, freed, now);
+    this.#spec.freed(freed, now);
     this.#compare();
   }
 
@@ -221,7 +229,9 @@ export class MutexWorld {
   #mustBeFree(workflowId: string, { address }: Granted): void {
     const association = this.#cloud.association(address.id);
     const isSo =
-      association?.by !== 'claim' || association.holder === workflowId || this.#excused.has(address.id);
+      association?.by !== 'claim' ||
+      association.holder === instanceOf(workflowId) ||
+      this.#excused.has(address.id);
     must(isSo, 'granted although a node has it', { address, association });
   }
 
@@ -257,7 +267,7 @@ export class MutexWorld {
   continueAsNew(): void {
     const before = this.#state;
     this.#state = unpack(JSON.parse(JSON.stringify(pack(before))));
-    const awaited = new Set(before.queue.map(({ poolKey }) => poolKey));
+    const awaited = new Set([...before.queue, ...before.claims].map(({ poolKey }) => poolKey));
     // Of the others it may remember what it saw; here are too few of them to be forgotten.
     const isKept = ([key, { looked }]: [string, core.KnownPool]): boolean =>
       awaited.has(key) || looked !== undefined;
@@ -270,12 +280,12 @@ export class MutexWorld {
   /** What AddressPoolWorkflow does when nothing is said to it: what is due, or else it sleeps until something is. */
   wake(): void {
     const now = this.#now();
-    if (core.overdueHolders(this.#state, now).length > 0) return this.checkHolders();
     const lookAt = nextLookAt(this.#state);
     if (lookAt !== undefined && lookAt <= now) {
       this.beginLook();
       return this.decide(0);
     }
+    if (core.overdueHolders(this.#state, now).length > 0) return this.checkHolders();
     const at = nextWakeAt(this.#state);
     must(at !== undefined || this.#state.queue.length === 0, 'sleeps although somebody waits', this.#state);
     if (at === undefined) return;
@@ -287,15 +297,19 @@ export class MutexWorld {
   /** Nothing happens any more, but what the mutex and living nodes do. Whoever waits then could not have been served. */
   rest(): void {
     if (this.isLooking) this.decide(0);
-    for (let quiet = 0; quiet < 12;) {
+    for (let quiet = 0, rounds = 0; quiet < 12; rounds++) {
+      must(rounds < MOST_ROUNDS, 'does not come to rest', this.#state);
       const grants = this.#delivered.length;
       this.wake();
       this.#delivered.forEach((it, nth) => {
         if (it.done || this.#closedRuns.has(it.runId)) return;
         this.associate(nth);
-        this.settle(nth, it.associated || it.grant.held ? 'associated' : 'inUse');
+        // That it came off it need not say.
+        if (it.associated) it.done = true;
+        else this.settle(nth, it.grant.held ? 'associated' : 'inUse');
       });
-      const isBusy = this.#spec.claims().some(({ state }) => state === 'granted');
+      const isAwaited = this.#spec.queue().length > 0;
+      const isBusy = isAwaited && this.#spec.claims().some(({ state }) => state === 'granted');
       quiet = isBusy || this.#delivered.length > grants ? 0 : quiet + 1;
     }
     for (const waiting of this.#spec.queue()) {
@@ -321,6 +335,11 @@ export class MutexWorld {
   #compare(): void {
     this.#spec.compare(this.#state);
   }
+}
+
+/** As `asked` of the unit tests has it. */
+function instanceOf(workflowId: string): string {
+  return workflowId.replace('assign-ip/test/', 'i-');
 }
 
 /** JSON with its keys in order. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import type { AddressQuery } from '../../model/address.ts';
 import { CLAIM_MS, LINGER_MS } from '../../workflows/pool/claims.ts';
-import { beginLook, decide, nextLookAt, repeatedGrants } from '../../workflows/pool/look.ts';
+import { beginLook, decide, nextLookAt, nextWakeAt, repeatedGrants } from '../../workflows/pool/look.ts';
 import { pack, unpack } from '../../workflows/pool/packed-state.ts';
 import {
   checkedHolders,
@@ -51,7 +51,7 @@ describe('the mutex', () => {
     const second = nextLookAt(state)!;
     expect(look(state, [], second)).toEqual([]);
     expect(nextLookAt(state)! - second).toBeGreaterThan(second - first);
-    freed(state, 'eipalloc-1', true, second + 1);
+    freed(state, { addressId: 'eipalloc-1', disassociated: true }, second + 1);
     expect(nextLookAt(state)).toBeLessThan(second + 1_000);
     expect(granted(look(state, [address(1)], second + 500))).toEqual([['assign-ip/test/n1', 'eipalloc-1']]);
   });
@@ -103,6 +103,27 @@ describe('the mutex', () => {
     expect(state.claims).toEqual([]);
   });
 
+  test('a claim ends by a list that shows the address where it is to be, and by the word that it is free again', () => {
+    const state = newPoolState(fast, 0);
+    for (const node of ['n1', 'n2', 'n3']) request(state, asked(node), 0);
+    const [, , third] = look(state, [address(1), address(2), address(3)], 0);
+    request(state, asked('next'), 20);
+    const holders = new Map([
+      ['eipalloc-1', 'i-n1'],
+      ['eipalloc-2', 'i-somebody-else'],
+    ]);
+    look(state, [address(1), address(2), address(3)], 300, holders);
+    expect(state.claims.map(({ address: { id } }) => id)).toEqual(['eipalloc-2', 'eipalloc-3']);
+    // An activity that is late asks for nothing new.
+    request(state, asked('n1'), 400);
+    expect(state.queue.map(({ workflowId }) => workflowId)).toEqual(['assign-ip/test/next']);
+    const token = third?.grant.kind === 'granted' ? third.grant.token : 0;
+    freed(state, { addressId: 'eipalloc-3', disassociated: true, token: token - 1 }, 500);
+    expect(state.claims).toHaveLength(2);
+    freed(state, { addressId: 'eipalloc-3', disassociated: true, token }, 600);
+    expect(state.claims.map(({ address: { id } }) => id)).toEqual(['eipalloc-2']);
+  });
+
   test('drops a lingering claim when no list showed anybody for its longest time', () => {
     const state = newPoolState(fast, 0);
     request(state, asked('n1'), 0);
@@ -116,6 +137,10 @@ describe('the mutex', () => {
     request(state, asked('dead'), 0);
     request(state, asked('slow'), 0);
     look(state, [address(1), address(2)], 0);
+    // Nobody waits for what they have.
+    expect(overdueHolders(state, CLAIM_MS)).toEqual([]);
+    expect(nextWakeAt(state)).toBeUndefined();
+    request(state, asked('next'), 10);
     expect(overdueHolders(state, CLAIM_MS - 1)).toEqual([]);
     expect(overdueHolders(state, CLAIM_MS).map((h) => h.runId)).toEqual(['run-of-dead', 'run-of-slow']);
     checkedHolders(state, ['run-of-dead'], CLAIM_MS);
@@ -290,6 +315,7 @@ describe('the mutex', () => {
         state,
         asked(`ip-10-0-${n >> 9}-${(n >> 1) & 255}.eu-west-1.compute.internal`, {
           query: n % 2 === 0 ? query : ipv6Query,
+          instance: { provider: 'aws', id: 'i-0123456789abcdef0', zone: 'eu-west-1a' },
           runId: '01234567-89ab-cdef-0123-456789abcdef',
           requestId: '01234567',
           ...(n % 10 === 0 ? { pinned: `192.0.2.${n}` } : {}),

@@ -46,7 +46,7 @@ describe('a pinned node', () => {
     });
     expect(granted(messages)).toEqual([['assign-ip/test/behind', 'eipalloc-2']]);
     expect(reasons(state, 3_000, holders)).toEqual([]);
-    freed(state, 'eipalloc-1', true, 4_000);
+    freed(state, { addressId: 'eipalloc-1', disassociated: true }, 4_000);
     // Somebody of a higher priority comes first to the free address: it is not for him.
     request(state, asked('vip', { priority: 10 }), 4_001);
     const now = new Map([['eipalloc-3', 'i-third']]);

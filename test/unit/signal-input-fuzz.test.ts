@@ -130,7 +130,7 @@ describe('bad input', () => {
           // As it comes over the wire.
           if (isRequest(value)) request(state, value, now);
           else if (isSettlement(value)) settle(state, value, now);
-          else if (isFreed(value)) freed(state, value.addressId, value.disassociated, now);
+          else if (isFreed(value)) freed(state, value, now);
           else if (isPacing(value)) configureBucket(state.bucket, value.pacing, now);
           else if (isWithdrawal(value)) withdraw(state, value, now);
           else taken = before;

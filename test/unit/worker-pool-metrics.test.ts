@@ -1,5 +1,8 @@
 import { describe, expect, test } from '@jest/globals';
+import { inFlight } from '../../model/claims.ts';
+import type { Client } from '@temporalio/client';
 import { Cached } from '../../worker/cached.ts';
+import { MutexReader } from '../../worker/mutex-reader.ts';
 import { countStates, overdueSeconds, waitingFor } from '../../worker/pool-state.ts';
 import type { AddressPoolStatus } from '../../workflows/messages.ts';
 
@@ -67,8 +70,12 @@ describe('who waits', () => {
 
 test('only a claim that is granted can be overdue: one that lingers ends by itself', () => {
   const claims = [claim('a', 'granted', 90), claim('b', 'granted', 200), claim('c', 'lingering', 10)];
-  expect(overdueSeconds({ claims }, 100_000)).toBe(10);
-  expect(overdueSeconds({ claims: [] }, 100_000)).toBe(0);
+  expect(overdueSeconds({ claims, queueLength: 1 }, 100_000)).toBe(10);
+  expect(overdueSeconds({ claims: [], queueLength: 1 }, 100_000)).toBe(0);
+  // Nobody is kept waiting: its holder need not say that it has its address.
+  expect(overdueSeconds({ claims, queueLength: 0 }, 100_000)).toBe(0);
+  expect(inFlight({ claims, queueLength: 0 }, 100_000)).toEqual([claims[1]]);
+  expect(inFlight({ claims, queueLength: 1 }, 100_000)).toEqual(claims.slice(0, 2));
 });
 
 describe('what a scrape asks for', () => {
@@ -127,5 +134,105 @@ describe('what a scrape asks for', () => {
     expect(await cached.get()).toBeUndefined();
     answer('late');
     expect(await cached.get()).toBe('late');
+  });
+});
+
+describe('the mutex, of which a query is an action in Temporal Cloud', () => {
+  /** A server as far as the reader calls it. */
+  function server() {
+    const it = {
+      now: 1_000_000,
+      historyLength: 10,
+      queries: 0,
+      pollers: ['kubeip-worker/prod@a:1'],
+      waits: 0,
+      down: false,
+    };
+    const handle = {
+      describe: async () => {
+        if (it.down) throw new Error('away');
+        const seconds = Math.floor(Date.now() / 1000) - it.waits;
+        const raw = it.waits === 0 ? {} : { pendingWorkflowTask: { scheduledTime: { seconds }, attempt: 1 } };
+        return { runId: 'run', historyLength: it.historyLength, status: { name: 'RUNNING' }, raw };
+      },
+      query: async () => {
+        it.queries += 1;
+        return { queueLength: it.historyLength };
+      },
+    };
+    const lastAccessTime = () => ({ seconds: Math.floor(Date.now() / 1000) });
+    const client = {
+      options: { namespace: 'default' },
+      workflow: { getHandle: () => handle },
+      connection: {
+        withDeadline: (_: number, work: () => Promise<unknown>) => work(),
+        workflowService: {
+          describeTaskQueue: async () => ({
+            pollers: it.pollers.map((identity) => ({ identity, lastAccessTime: lastAccessTime() })),
+          }),
+        },
+      },
+    } as unknown as Client;
+    const reader = (identity: string) =>
+      new MutexReader({
+        client,
+        scope: { provider: 'aws', account: '123456789012', region: 'eu-west-1' },
+        cluster: 'prod',
+        identity: `kubeip-worker/prod@${identity}`,
+        onFailure: () => {},
+        now: () => it.now,
+      });
+    return { it, reader };
+  }
+
+  test('is asked once while it does nothing, however often it is scraped', async () => {
+    const { it, reader } = server();
+    const own = reader('a:1');
+    for (let scrape = 0; scrape < 100; scrape++) {
+      expect(await own.status()).toEqual({ queueLength: 10 });
+      it.now += 30_000;
+    }
+    expect(it.queries).toBe(1);
+  });
+
+  test('is asked at most once a minute while it does something', async () => {
+    const { it, reader } = server();
+    const own = reader('a:1');
+    for (let scrape = 0; scrape < 60; scrape++) {
+      expect(await own.status()).toBeDefined();
+      it.historyLength += 1;
+      it.now += 10_000;
+    }
+    expect(it.queries).toBe(10);
+  });
+
+  test('is asked by one of the workers, and by another one once that polls no more', async () => {
+    const { it, reader } = server();
+    it.pollers = ['kubeip-worker/prod@a:1', 'kubeip-worker/prod@b:1', 'kubeip-worker/another@0:1'];
+    const [first, second] = [reader('a:1'), reader('b:1')];
+    expect(await second.status()).toBeUndefined();
+    expect(await first.status()).toEqual({ queueLength: 10 });
+    expect([await first.isUp(), await second.isUp()]).toEqual([true, true]);
+    expect(it.queries).toBe(1);
+    it.pollers = ['kubeip-worker/prod@b:1'];
+    it.now += 15_000;
+    expect(await second.status()).toEqual({ queueLength: 10 });
+    expect(it.queries).toBe(2);
+  });
+
+  test('is down when its workflow task waits for longer than a minute, or nothing is heard of it', async () => {
+    const { it, reader } = server();
+    const own = reader('a:1');
+    it.waits = 30;
+    expect(await own.isUp()).toBe(true);
+    it.now += 5_000;
+    it.waits = 90;
+    expect(await own.isUp()).toBe(false);
+    it.now += 5_000;
+    it.waits = 0;
+    expect(await own.isUp()).toBe(true);
+    it.down = true;
+    it.now += 60_000;
+    expect(await own.isUp()).toBe(false);
   });
 });

@@ -73,7 +73,7 @@ function onScopeQueue(scope: Scope, retry: RetryPolicy): OnScopeQueue {
 /** How long `select` waits for an answer before it asks again: a worker may have died before it had asked. */
 const ANSWER_TIMEOUT = '2 minutes';
 /** The same, once the mutex has said why it waits: the mutex may have been terminated since. */
-const WAIT_TIMEOUT = '30 minutes';
+const WAIT_TIMEOUT = '2 hours';
 
 /** @param isTold the node waits, and knows why */
 export function selectActivity(scope: Scope, isTold: boolean): OnScopeQueue['select'] {

@@ -1,4 +1,5 @@
 /** From an answer of the mutex to an address that the node has: granted, associated, verified. Pure. */
+import { traitsOf } from '../../clouds/traits.ts';
 import { type Association, type Family, familyName } from '../../model/address.ts';
 import type { ClaimOutcome, Grant, Notice } from '../messages.ts';
 import type { Failure } from './decide.ts';
@@ -7,6 +8,7 @@ import {
   type Asking,
   type Claim,
   type FamilyState,
+  growingPause,
   isLetGo,
   lookAgain,
   MINUTE,
@@ -16,10 +18,11 @@ import {
 import { familyOf, note, noteTryingAgain, reportFreed, say, settle, type Step, stopAsking } from './step.ts';
 import * as words from './words.ts';
 
-/** A node that holds a foreign address is looked at again after this long, in case it was detached. */
+/** A node that holds a foreign address is looked at again after this long, in case it was detached; then less and less often. */
 const FOREIGN_AGAIN_MS = 5 * MINUTE;
-/** A node that is to leave its pool, and could not, tries again after this long. */
+/** A node that is to leave its pool, and could not, tries again after this long; then less and less often. */
 const LEAVE_AGAIN_MS = MINUTE;
+const LONGEST_AGAIN_MS = 60 * MINUTE;
 const LONGEST_PAUSE_MS = MINUTE;
 /** What a new look at the node, or another address, may mend. */
 const TRY_AGAIN: readonly string[] = ['InUse', 'ForeignAddress', 'NotFound', 'NotVisibleYet'];
@@ -69,7 +72,8 @@ function notGranted(step: Step, of: FamilyState, asking: Asking, grant: NotGrant
     case 'foreign': {
       const notice = words.foreign(pool, grant.ip);
       told(step, of, asking, notice);
-      of.progress = { kind: 'paused', notBefore: step.now + FOREIGN_AGAIN_MS, message: notice.message };
+      const pauseMs = growingPause(FOREIGN_AGAIN_MS, LONGEST_AGAIN_MS, of.pauses++);
+      of.progress = { kind: 'paused', notBefore: step.now + pauseMs, message: notice.message };
       return;
     }
     case 'refused': {
@@ -147,7 +151,8 @@ function leaveLater(step: Step, of: FamilyState, pool: Asking['pool'], why: stri
   const { has } = of;
   if (has === undefined) return;
   const message = words.leaving(has, pool, why);
-  of.progress = { kind: 'paused', notBefore: step.now + LEAVE_AGAIN_MS, message };
+  const pauseMs = growingPause(LEAVE_AGAIN_MS, LONGEST_AGAIN_MS, of.pauses++);
+  of.progress = { kind: 'paused', notBefore: step.now + pauseMs, message };
   keepFor(step, of, message);
 }
 
@@ -281,8 +286,10 @@ function noteNotAssociated(step: Step, { address, instance }: Claim, { message }
   note(step, `associate ${address.ip} with ${instance.id}`, 'failed', message);
 }
 
+/** Not every cloud gives an instance an ephemeral address by itself. */
 export function mayLackEphemeral({ now }: Pick<Step, 'now'>, of: FamilyState): void {
-  if (of.hadEphemeral !== undefined) of.lacksEphemeral ??= { notBefore: now, tries: 0 };
+  if (of.hadEphemeral === undefined || traitsOf(of.hadEphemeral.instance.provider).restoresEphemeral) return;
+  of.lacksEphemeral ??= { notBefore: now, tries: 0 };
 }
 
 function assigned(step: Step, of: FamilyState, { claim, inPlaceOf, before }: Verifying): void {
@@ -298,6 +305,7 @@ function assigned(step: Step, of: FamilyState, { claim, inPlaceOf, before }: Ver
     isLeaving: false,
     failures: 0,
     refusals: 0,
+    pauses: 0,
     gaveUp: 0,
     throttled: false,
     gaveUpTaint: false,
@@ -320,7 +328,7 @@ function assigned(step: Step, of: FamilyState, { claim, inPlaceOf, before }: Ver
     return;
   }
   const from = before.address;
-  reportFreed(step, before.pool.scope, from.id, false);
+  reportFreed(step, before, false);
   note(step, `move from ${from.ip} to ${has.address.ip}`, 'done');
   say(step, inPlaceOf === 'move' ? words.moved(has, from.ip) : words.movedToPool(has, from.ip));
   if (state.move !== undefined && inPlaceOf === 'move') endMove(step, state.move, { moved: true });

@@ -10,12 +10,14 @@ import {
   type CheckTarget,
   type Deletion,
   type FamilyState,
+  growingPause,
   hasSomething,
   isChanging,
   isLetGo,
   isSameInstance,
   isSameScope,
   lookAgain,
+  MINUTE,
   newDeletion,
   newFamily,
   refOf,
@@ -44,6 +46,10 @@ type Present = Exclude<Discovery, { kind: 'gone' }>;
 const INSTANCE_GONE_LOOK_MS = 5_000;
 /** The instance of a deleted Node is looked at this often: once it is terminated, nothing is waited for any more. */
 const DELETED_LOOK_MS = 30_000;
+
+/** A change of the Node is told by a signal. What only the cloud knows is looked for, less and less often. */
+const FIRST_NOT_READY_MS = 5_000;
+const LONGEST_NOT_READY_MS = 30 * MINUTE;
 
 export function looked(step: Step, found: Discovery): void {
   const { state, now } = step;
@@ -84,7 +90,8 @@ function gone({ state, now }: Step, found: Extract<Discovery, { kind: 'gone' }>)
   state.instance = found.instanceGone === true ? undefined : (found.instance ?? state.instance);
   const deletion = noteDeleted({ state, now });
   deletion.found = { kind: found.instanceGone === true ? 'instanceGone' : 'gone', at: now };
-  deletion.hasNoHeirs = false;
+  // Those that there are were told to look, and may be gone again by now: they are asked for once more.
+  deletion.hasNoHeirs = found.heirs?.length === 0;
   lookAtDeleted({ state, now });
 }
 
@@ -227,7 +234,7 @@ function notReady(step: Step, found: NotReady, tries: number): void {
   if (keeps || state.releasedByHand) return;
   for (const of of state.families) of.progress = { kind: 'idle' };
   if (refused && isNews) say(step, words.instanceRefused(reason));
-  const pauseMs = pauseAfter(tries);
+  const pauseMs = growingPause(FIRST_NOT_READY_MS, LONGEST_NOT_READY_MS, tries);
   state.look = { kind: 'due', notBefore: now + pauseMs, tries: tries + 1 };
 }
 
@@ -462,7 +469,7 @@ function lostWithItsInstance(step: Step, of: FamilyState, reason: string): void 
   if (has === undefined) return;
   Object.assign(of, { has: undefined, hadEphemeral: undefined, lacksEphemeral: undefined });
   of.lastError = `${has.address.ip} is free again: ${reason}`;
-  reportFreed(step, has.pool.scope, has.address.id, false);
+  reportFreed(step, has, false);
   say(step, words.instanceGone(of.lastError));
   lookAgain(step.state, step.now + INSTANCE_GONE_LOOK_MS);
 }

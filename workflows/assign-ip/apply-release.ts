@@ -33,7 +33,8 @@ export function released(step: Step, family: Family, outcome: ReleaseOutcome): v
   const of = familyOf(step, family);
   if (of?.has === undefined) return;
   const { state } = step;
-  const { address, pool } = of.has;
+  const had = of.has;
+  const { address, pool } = had;
   noteReleased(step, pool.name, outcome);
   note(step, whatOf(of), 'done');
   state.became = [...state.became, words.released(address.ip, outcome)];
@@ -44,7 +45,7 @@ export function released(step: Step, family: Family, outcome: ReleaseOutcome): v
   Object.assign(of, { has: undefined, lost: undefined, kept: undefined, remark: undefined, lastError });
   state.publishing.isStale = true;
   if (outcome === 'released' || outcome === 'alreadyFree') forgetAddress(state, address.ip);
-  reportFreed(step, pool.scope, address.id, outcome === 'released');
+  reportFreed(step, had, outcome === 'released');
   if (isReleasedByHand(state) && state.giveBack === undefined) say(step, words.releasedNotice(state.became));
 }
 

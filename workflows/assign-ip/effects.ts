@@ -71,7 +71,9 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
     const selection = state.selection ?? { pool: has?.pool.name ?? '', labels: {} };
     const known =
       has === undefined ? {} : { known: { selection, scope: has.pool.scope, instance: has.instance } };
-    const asked = { name, uid, ...clusterUid, ...known };
+    const { deletion } = state;
+    const isGraceOver = deletion !== undefined && Date.now() >= deletion.graceUntil;
+    const asked = { name, uid, ...clusterUid, ...known, ...(isGraceOver ? { isGraceOver } : {}) };
     try {
       return await firstLook(cluster).executeWithOptions({ summary: name }, [asked]);
     } catch (error) {
@@ -247,8 +249,8 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
           return await mutex.signal(settleSignal, { workflowId, addressId, token, outcome, ...of });
         }
         case 'freed': {
-          const { addressId, disassociated } = message;
-          return await mutex.signal(freedSignal, { addressId, disassociated });
+          const { addressId, disassociated, token } = message;
+          return await mutex.signal(freedSignal, { addressId, disassociated, token });
         }
       }
     } catch (error) {

@@ -104,8 +104,17 @@ export interface NodeState {
   /** The last few things that were tried, for people; the oldest first. */
   tried: Tried[];
   publishing: Publishing;
-  /** What visibility shows, as text to compare with. */
-  attributes: string;
+  /** What visibility shows. Absent: nothing that this run, or whoever started it, has written. */
+  attributes?: ShownAttributes | undefined;
+}
+
+/** What visibility shows, by the names in messages.ts. */
+export interface ShownAttributes {
+  readonly phase: Phase;
+  readonly pool: string | null;
+  readonly poolHash: string | null;
+  readonly addresses: readonly string[] | null;
+  readonly instance: string | null;
 }
 
 /** The Node is said to be deleted. Its address is released when a look has confirmed it and the grace period is over. */
@@ -287,6 +296,8 @@ export interface FamilyState {
   failures: number;
   /** Addresses in a row that the cloud refused for the instance. */
   refusals?: number;
+  /** How often it paused since it had an address, as it could not be served: each pause is longer. */
+  pauses: number;
   /** How often it failed for good since the last success, while the other family went on. */
   gaveUp: number;
   /** A signal came since it last asked for an address. */
@@ -324,7 +335,12 @@ export type ToMutex = { readonly scope: Scope } & (
       readonly outcome: ClaimOutcome;
       readonly instance?: string;
     }
-  | { readonly kind: 'freed'; readonly addressId: string; readonly disassociated: boolean }
+  | {
+      readonly kind: 'freed';
+      readonly addressId: string;
+      readonly disassociated: boolean;
+      readonly token: number;
+    }
 );
 
 export interface PendingTaint {
@@ -363,7 +379,12 @@ export interface Publishing {
 }
 
 /** @param id differs from that of every other run */
-export function newNodeState(input: AssignIpInput, id: string, now: Time): NodeState {
+export function newNodeState(
+  input: AssignIpInput,
+  id: string,
+  now: Time,
+  attributes?: ShownAttributes,
+): NodeState {
   const state: NodeState = {
     id,
     nextRequest: 1,
@@ -390,7 +411,7 @@ export function newNodeState(input: AssignIpInput, id: string, now: Time): NodeS
     message: looking,
     tried: [],
     publishing: { isStale: false, notices: [], count: 0, notBefore: now, tries: 0 },
-    attributes: '',
+    attributes,
   };
   const { leftBehind } = input;
   if (leftBehind === undefined) return state;
@@ -416,6 +437,7 @@ export function newFamily(family: Family): FamilyState {
     isLeaving: false,
     wasAssigned: false,
     failures: 0,
+    pauses: 0,
     gaveUp: 0,
     isNews: false,
   };

@@ -12,6 +12,7 @@ import {
   isReleasedByHand,
   type NodeState,
   type Progress,
+  type ShownAttributes,
   type Time,
 } from './state.ts';
 import * as words from './words.ts';
@@ -237,21 +238,15 @@ function retryAtOf({ look, families, failed, giveBack, publishing }: NodeState):
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
-/** What visibility shows, by the names in messages.ts. */
-export interface ShownAttributes {
-  readonly phase: Phase;
-  readonly pool: string | null;
-  readonly poolHash: string | null;
-  readonly addresses: string[] | null;
-  readonly instance: string | null;
-}
-
-/** @returns undefined in a phase that does not last: what visibility shows stays */
+/** @returns undefined where it will soon be something else: what visibility shows stays */
 export function attributesOf(state: NodeState, input: AssignIpInput): ShownAttributes | undefined {
   if (!phaseTraits(state.phase).isLasting) return undefined;
   const assignments = assignmentsOf(state);
   const pool = poolOf(state, input);
   const holder = assignments[0]?.instance ?? state.instance;
+  const instance = holder === undefined ? null : instanceKey(holder);
+  // An audit must find whose an address is, whenever a run ends. Whoever started this one has written that, as a rule.
+  if (isUnanswered(state) && state.attributes?.instance === instance) return undefined;
   const ips = assignments.map(({ address }) => address.ip);
   // The reconcile wakes a node whose settings are others: of one that no pool selects there are none.
   const isSelected = state.seen.kind !== 'notSelected';
@@ -261,8 +256,22 @@ export function attributesOf(state: NodeState, input: AssignIpInput): ShownAttri
     // One that moves to another pool has an address of the former one.
     poolHash: isSelected ? ((state.pool ?? pool)?.hash ?? null) : null,
     addresses: ips.length === 0 ? null : ips,
-    instance: holder === undefined ? null : instanceKey(holder),
+    instance,
   };
+}
+
+/** It has asked the mutex, which says at once, as a rule, that it has an address or why there is none. */
+function isUnanswered({ families, seen }: NodeState): boolean {
+  return (
+    seen.kind === 'ready' &&
+    families.every(
+      ({ has, progress, lastError }) =>
+        has === undefined &&
+        lastError === undefined &&
+        progress.kind === 'asking' &&
+        progress.told === undefined,
+    )
+  );
 }
 
 /** @returns what the Node is to show */

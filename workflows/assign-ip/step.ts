@@ -1,8 +1,7 @@
 /** One change of the state, and the words for it that more than one event needs. Pure. */
 import type { Family } from '../../model/address.ts';
-import type { Scope } from '../../model/scope.ts';
-import type { ClaimOutcome, Notice, Tried } from '../messages.ts';
 import { instanceText } from '../pool/refusals.ts';
+import type { Assignment, ClaimOutcome, Notice, Tried } from '../messages.ts';
 import type { Fact } from './facts.ts';
 import {
   type Claim,
@@ -83,8 +82,13 @@ export function settle(
   state.outbox.push({ kind: 'settle', scope: pool.scope, addressId: address.id, token, outcome, ...pair });
 }
 
-export function reportFreed({ state }: Step, scope: Scope, addressId: string, disassociated: boolean): void {
-  state.outbox.push({ kind: 'freed', scope, addressId, disassociated });
+/** @param had what the node had until now */
+export function reportFreed(
+  { state }: Step,
+  { address, pool, token }: Assignment,
+  disassociated: boolean,
+): void {
+  state.outbox.push({ kind: 'freed', scope: pool.scope, addressId: address.id, disassociated, token });
 }
 
 /** The node is not to have an address now: what is asked for is taken back, and what pauses goes no further. */

@@ -18,6 +18,7 @@ import {
   sleep,
   upsertMemo,
   upsertSearchAttributes,
+  workflowInfo,
   uuid4,
 } from '@temporalio/workflow';
 import {
@@ -29,6 +30,7 @@ import {
   searchAttributes,
   statusQuery,
 } from '../messages.ts';
+import type { Phase } from '../../model/phase.ts';
 import { isToContinueAsNew } from '../long-history.ts';
 import { isMutexStarted, isNodeUid, shown as shownInput } from '../signal-input.ts';
 import { apply, begin, change, type Event } from './apply.ts';
@@ -39,12 +41,13 @@ import { nodeDetails } from './details.ts';
 import { createEffects } from './effects.ts';
 import { type Fact, tell } from './facts.ts';
 import { failedFacts } from './fail.ts';
-import { type End, newNodeState, type NodeState, type Time } from './state.ts';
+import { type End, newNodeState, type NodeState, type ShownAttributes, type Time } from './state.ts';
 import { attributesOf, memoOf, statusOf } from './status.ts';
 
 export async function AssignIpWorkflow(input: AssignIpInput): Promise<AssignIpStatus> {
   const state =
-    (input.state as NodeState | undefined) ?? newNodeState(input, uuid4().slice(0, 8), Date.now());
+    (input.state as NodeState | undefined) ??
+    newNodeState(input, uuid4().slice(0, 8), Date.now(), shownAtStart());
   const run = new NodeRun(state, input);
   void CancellationScope.current().cancelRequested.catch(() => run.take({ kind: 'cancelled' }));
   // What is under way when the workflow is cancelled comes to its end, and is told.
@@ -52,6 +55,20 @@ export async function AssignIpWorkflow(input: AssignIpInput): Promise<AssignIpSt
     const end = await run.untilEnd();
     return run.close(end);
   });
+}
+
+/** What it was started with costs no action; what is written later costs one each time. */
+function shownAtStart(): ShownAttributes | undefined {
+  const { typedSearchAttributes: attributes } = workflowInfo();
+  const phase = attributes.get(searchAttributes.KubeipPhase);
+  if (phase === undefined) return undefined;
+  return {
+    phase: phase as Phase,
+    pool: attributes.get(searchAttributes.KubeipPool) ?? null,
+    poolHash: attributes.get(searchAttributes.KubeipPoolHash) ?? null,
+    addresses: attributes.get(searchAttributes.KubeipAddress) ?? null,
+    instance: attributes.get(searchAttributes.KubeipInstance) ?? null,
+  };
 }
 
 class NodeRun {
@@ -210,14 +227,13 @@ class NodeRun {
   #show(): void {
     setCurrentDetails(nodeDetails(this.#status()));
     const shown = attributesOf(this.#state, this.#input);
-    const text = JSON.stringify(shown);
-    if (shown !== undefined && text !== this.#state.attributes) {
-      this.#state.attributes = text;
+    if (shown !== undefined && JSON.stringify(shown) !== JSON.stringify(this.#state.attributes)) {
+      this.#state.attributes = shown;
       upsertSearchAttributes([
         { key: searchAttributes.KubeipPhase, value: shown.phase },
         { key: searchAttributes.KubeipPool, value: shown.pool },
         { key: searchAttributes.KubeipPoolHash, value: shown.poolHash },
-        { key: searchAttributes.KubeipAddress, value: shown.addresses },
+        { key: searchAttributes.KubeipAddress, value: shown.addresses && [...shown.addresses] },
         { key: searchAttributes.KubeipInstance, value: shown.instance },
       ]);
     }

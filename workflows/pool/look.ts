@@ -4,12 +4,12 @@
  */
 import type { ListInput, ListResult } from '../../activities/contract.ts';
 import type { Grant } from '../messages.ts';
-import { dropExpired, removeWhere } from './claims.ts';
+import { dropExpired, isUnseen, removeWhere } from './claims.ts';
 import { Offer, type Waiting } from './offer.ts';
 import { available, nextGroupAt, refill } from './pacing.ts';
 import type { Waiter } from './queue.ts';
 import { forgetOld, refusedByNode } from './refusals.ts';
-import { LONGEST_EMPTY_BACKOFF_MS, type PoolState } from './state.ts';
+import { LONGEST_EMPTY_BACKOFF_MS, type PoolState, rememberOver } from './state.ts';
 
 /** Requests that come within this time share a look. */
 export const LOOK_GAP_MS = 200;
@@ -52,6 +52,9 @@ export function beginLook(state: PoolState, now: number): Look {
       : Math.max(0, ...waiters.map(({ workflowId }) => refused.get(workflowId)?.size ?? 0));
   const most = available(state.bucket) + 1 + pinned;
   const byPool = Map.groupBy(state.queue, (waiter) => waiter.poolKey);
+  // Also those whose claims no list has ended yet.
+  for (const claim of state.claims)
+    if (isUnseen(claim, now) && !byPool.has(claim.poolKey)) byPool.set(claim.poolKey, []);
   return {
     claimed: state.claims.map((claim) => claim.address.id),
     pools: [...byPool].flatMap(([key, waiters]) => {
@@ -97,7 +100,7 @@ export function decide(
   most = MOST_ANSWERS,
 ): Message[] {
   refill(state.bucket, now);
-  trustList(state, found);
+  trustList(state, found, now);
   const offers = new Map<string, Offer>();
   const refused = refusedByNode(state.refusals);
   for (const pool of found.pools) {
@@ -154,10 +157,21 @@ function reservedAddresses(state: PoolState, offers: ReadonlyMap<string, Offer>)
   );
 }
 
-/** A list that shows who has an address ends the wait for it. A list that shows nobody may be old, and proves nothing. */
-function trustList(state: PoolState, found: Found): void {
-  const seen = new Set(found.claims.filter((c) => c.instanceId !== null).map((c) => c.addressId));
-  removeWhere(state.claims, (c) => c.state === 'lingering' && seen.has(c.address.id));
+/**
+ * A list that shows who has an address ends the wait for it, and one that shows it where it is to be ends its claim: its holder says
+ * nothing of that. A list that shows nobody may be old, and proves nothing.
+ */
+function trustList(state: PoolState, found: Found, now: number): void {
+  const seen = new Map(found.claims.map(({ addressId, instanceId }) => [addressId, instanceId]));
+  removeWhere(state.claims, (claim) => {
+    const instanceId = seen.get(claim.address.id) ?? null;
+    if (instanceId === null) return false;
+    if (claim.state === 'lingering') return true;
+    if (instanceId !== claim.instanceId) return false;
+    // Of one that was held before it was granted, the list does not show whether the grant has arrived: the node may ask again.
+    if (!claim.held) rememberOver(state, claim.workflowId, claim.requestId, now);
+    return true;
+  });
 }
 
 function growBackoff(state: PoolState): void {
@@ -178,10 +192,12 @@ export function nextLookAt(state: PoolState): number | undefined {
   return Math.max(earliest, nextGroupAt(state.bucket, state.queue.length));
 }
 
-/** When something must be done next: a look, or a search for a silent holder. Undefined: nothing until a signal comes. */
+/**
+ * When something must be done next: a look, or a search for a silent holder. Undefined: nothing until a signal comes. A claim that
+ * nobody waits for is of no matter: a timer for each would be one more action for each assignment.
+ */
 export function nextWakeAt(state: PoolState): number | undefined {
-  const times = state.claims.filter((c) => c.state === 'granted').map((c) => c.deadline);
   const look = nextLookAt(state);
-  if (look !== undefined) times.push(look);
-  return times.length === 0 ? undefined : Math.min(...times);
+  if (look === undefined) return undefined;
+  return Math.min(look, ...state.claims.filter((c) => c.state === 'granted').map((c) => c.deadline));
 }

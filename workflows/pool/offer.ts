@@ -180,9 +180,12 @@ function claim(state: PoolState, waiter: Waiter, address: AddressRef, now: numbe
     workflowId: waiter.workflowId,
     family: waiter.family,
     runId: waiter.runId,
+    poolKey: waiter.poolKey,
+    instanceId: waiter.instanceId,
     requestId: waiter.requestId,
     activityId: waiter.activityId,
     held,
+    since: now,
     state: 'granted',
     deadline: now + CLAIM_MS,
   });

@@ -1,14 +1,15 @@
 /** The mutex's state as continue-as-new carries it. */
-import type { Holding } from '../messages.ts';
+import { assignIpWorkflowId, type Holding } from '../messages.ts';
 import { type Clock, newClock } from './clock.ts';
 import type { Told, Waiter } from './queue.ts';
 import type { PoolState } from './state.ts';
 
-/** What most waiters do not have stands last and is left out. */
+/** What most waiters do not have stands last and is left out. The instance's id is 0 where it is the node's name, as on GCE. */
 type PackedWaiter = [
   workflowId: string,
   runId: string,
   requestId: string,
+  instanceId: string | 0,
   activityId: string,
   poolKey: string,
   priority: number,
@@ -24,7 +25,7 @@ type PackedWaiter = [
  * Waiters are packed, since all must fit one payload, which Temporal limits to 2 MiB ("Temporal Cloud limits", and its server's default):
  * some 10,000 do. Those who stand further back ask again within minutes.
  */
-const MOST_BYTES = 1_800_000;
+const MOST_BYTES = 1_880_000;
 
 export interface PackedPoolState extends Omit<PoolState, 'queue' | 'clock' | 'refusals'> {
   readonly clock?: Clock;
@@ -37,7 +38,7 @@ const MOST_IDLE_POOLS = 20;
 
 /** @returns the state as JSON can carry it, with the pools that are waited for, and those of the rest that were looked at last */
 export function pack(state: PoolState): PackedPoolState {
-  const awaited = new Set(state.queue.map(({ poolKey }) => poolKey));
+  const awaited = new Set([...state.queue, ...state.claims].map(({ poolKey }) => poolKey));
   const idle = Object.entries(state.pools)
     .filter(([key, { looked }]) => !awaited.has(key) && looked !== undefined)
     .sort(([, a], [, b]) => (b.looked?.at ?? 0) - (a.looked?.at ?? 0));
@@ -59,11 +60,23 @@ function fitting(queue: PackedWaiter[]): PackedWaiter[] {
   return first === -1 ? queue : queue.slice(0, first);
 }
 
+/** All nodes' workflows begin alike. */
+const PREFIX = assignIpWorkflowId('', '').replace(/\/+$/, '');
+
+function shortId(workflowId: string): string {
+  return workflowId.startsWith(`${PREFIX}/`) ? workflowId.slice(PREFIX.length) : workflowId;
+}
+
+function longId(shortened: string): string {
+  return shortened.startsWith('/') ? PREFIX + shortened : shortened;
+}
+
 function packWaiter(w: Waiter): PackedWaiter {
   const packed: PackedWaiter = [
-    w.workflowId,
+    shortId(w.workflowId),
     w.runId,
     w.requestId,
+    w.workflowId.endsWith(`/${w.instanceId}`) ? 0 : w.instanceId,
     w.activityId,
     w.poolKey,
     w.priority,
@@ -89,9 +102,10 @@ export function unpack(packed: PackedPoolState): PoolState {
 
 function unpackWaiter({ pools }: PackedPoolState, packed: PackedWaiter): Waiter | undefined {
   const [
-    workflowId,
+    shortened,
     runId,
     requestId,
+    instanceId,
     activityId,
     poolKey,
     priority,
@@ -104,11 +118,13 @@ function unpackWaiter({ pools }: PackedPoolState, packed: PackedWaiter): Waiter 
   ] = packed;
   const family = pools[poolKey]?.query.family;
   if (family === undefined) return undefined;
+  const workflowId = longId(shortened);
   return {
     workflowId,
     family,
     runId,
     requestId,
+    instanceId: instanceId === 0 ? workflowId.slice(workflowId.lastIndexOf('/') + 1) : instanceId,
     activityId,
     poolKey,
     priority,

@@ -14,6 +14,8 @@ export interface WaiterId {
 export interface Waiter extends WaiterId {
   runId: string;
   readonly requestId: string;
+  /** The instance that waits, by its id. */
+  readonly instanceId: string;
   /** The node's activity that an answer completes. */
   activityId: string;
   /** Key of the pool in the state's pools. */

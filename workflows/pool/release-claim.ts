@@ -12,8 +12,11 @@ import { lookSoon, type PoolState } from './state.ts';
  */
 export function releaseClaim(state: PoolState, token: number, now: number): Claim | undefined {
   const claim = state.claims.find((it) => it.token === token);
-  if (claim?.state === 'granted') claim.deadline = Math.min(claim.deadline, now);
-  else if (claim !== undefined && state.queue.length > 0) lookSoon(state);
+  if (claim?.state === 'granted') {
+    claim.deadline = Math.min(claim.deadline, now);
+    claim.isToCheck = true;
+  }
+  if (claim?.state === 'lingering' && state.queue.length > 0) lookSoon(state);
   return claim;
 }
 

@@ -14,7 +14,7 @@
 import { type AddressQuery, families } from '../../model/address.ts';
 import type { RateLimit } from '../../model/settings.ts';
 import type { AddressRequest, Settlement, Withdrawal } from '../messages.ts';
-import { CLAIM_MS, type Claim, linger, overdue, removeWhere } from './claims.ts';
+import { CLAIM_MS, type Claim, linger, LONGEST_CLAIM_MS, overdue, removeWhere } from './claims.ts';
 import { type Clock, newClock } from './clock.ts';
 import { type Bucket, newBucket, refill, slowDown, take } from './pacing.ts';
 import { find, insert, isOf, remove, type Waiter, type WaiterId } from './queue.ts';
@@ -48,7 +48,8 @@ export interface PoolState {
 }
 
 export const FIRST_EMPTY_BACKOFF_MS = 2_000;
-export const LONGEST_EMPTY_BACKOFF_MS = 60_000;
+/** A node that gives an address back tells: what is waited for here is that somebody adds one. Each look is two actions. */
+export const LONGEST_EMPTY_BACKOFF_MS = 5 * 60_000;
 /** Longer than an activity is late that sends a request: a worker may have been stopped in the middle of it. */
 export const OVER_MS = 10 * 60_000;
 const MAX_OVER = 1_000;
@@ -101,6 +102,7 @@ export function request(state: PoolState, asked: AddressRequest, now: number): v
     ...id,
     runId,
     requestId,
+    instanceId: asked.instance.id,
     activityId,
     poolKey: poolKey(state, asked),
     priority: asked.priority,
@@ -176,7 +178,7 @@ export function withdraw(
   rememberOver(state, workflowId, requestId, now);
 }
 
-function rememberOver({ over }: PoolState, workflowId: string, requestId: string, now: number): void {
+export function rememberOver({ over }: PoolState, workflowId: string, requestId: string, now: number): void {
   over.push({ workflowId, requestId, until: now + OVER_MS });
   const isOld = ({ until }: (typeof over)[number]): boolean => until <= now;
   while (over.length > MAX_OVER || (over[0] !== undefined && isOld(over[0]))) over.shift();
@@ -203,11 +205,23 @@ export function settle(state: PoolState, settlement: Settlement, now: number): v
   }
 }
 
-/** An address came back to its pool. `disassociated`: a call was made that counts against the rate limit. */
-export function freed(state: PoolState, addressId: string, disassociated: boolean, now: number): void {
+/** An address came back to its pool. */
+export interface Freed {
+  readonly addressId: string;
+  /** A call was made that counts against the rate limit. */
+  readonly disassociated: boolean;
+  /** By which claim the node had the address: it has ended. */
+  readonly token?: number;
+}
+
+export function freed(state: PoolState, { addressId, disassociated, token }: Freed, now: number): void {
   refill(state.bucket, now);
   if (disassociated) take(state.bucket, 1);
-  removeWhere(state.claims, (c) => c.address.id === addressId && c.state === 'lingering');
+  const claim = state.claims.find((c) => c.address.id === addressId);
+  if (claim !== undefined && (claim.state === 'lingering' || claim.token === token)) {
+    if (claim.state === 'granted') rememberOver(state, claim.workflowId, claim.requestId, now);
+    removeWhere(state.claims, (c) => c === claim);
+  }
   lookSoon(state);
 }
 
@@ -222,16 +236,24 @@ export interface Holder {
   readonly runId: string;
 }
 
-/** Holders whose claims are past their deadline. Ask whether those runs are open, then {@link checkedHolders}. */
+/**
+ * Holders whose claims are past their deadline, if that is of any matter: somebody waits, or an operator asked. Ask whether those runs
+ * are open, then {@link checkedHolders}. A look goes first: it ends the claims of those that have their address.
+ */
 export function overdueHolders(state: PoolState, now: number): Holder[] {
-  return overdue(state.claims, now).map(({ workflowId, runId }) => ({ workflowId, runId }));
+  const isAwaited = state.queue.length > 0;
+  return overdue(state.claims, now)
+    .filter(({ isToCheck }) => isAwaited || isToCheck === true)
+    .map(({ workflowId, runId }) => ({ workflowId, runId }));
 }
 
 /** @param closed run ids of those overdue holders that run no more; the others get more time */
 export function checkedHolders(state: PoolState, closed: readonly string[], now: number): void {
   const gone = new Set(closed);
   for (const claim of overdue(state.claims, now)) {
-    if (gone.has(claim.runId)) linger(claim, now);
+    delete claim.isToCheck;
+    const isTooOld = now - claim.since >= LONGEST_CLAIM_MS;
+    if (gone.has(claim.runId) || isTooOld) linger(claim, now);
     else claim.deadline = now + CLAIM_MS;
   }
 }

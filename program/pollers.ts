@@ -1,5 +1,5 @@
 /** Who polls a task queue, as the server remembers it for five minutes. */
-import type { Session } from './session.ts';
+import type { Connection } from '@temporalio/client';
 
 /** As the server's API numbers them (temporal.api.enums.v1.TaskQueueType), whose names the client does not hand out. */
 const types = { workflow: 1 as never, activity: 2 as never };
@@ -13,7 +13,10 @@ export interface Poller {
 }
 
 export async function pollersOf(
-  { connection, namespace }: Pick<Session, 'connection' | 'namespace'>,
+  {
+    connection,
+    namespace,
+  }: { readonly connection: Pick<Connection, 'workflowService'>; readonly namespace: string },
   taskQueue: string,
   type: keyof typeof types,
 ): Promise<Poller[]> {
