@@ -30,6 +30,9 @@ const moreAbout: Readonly<Record<string, string>> = {
 /** Blocks that need no table of their own: `defaults` holds what a pool may. */
 const describedElsewhere = ['defaults'];
 
+/** Settings of a family that mean what the pool's own setting means: it is described once. */
+const sameAs = /^(pools\[\])\.addresses\.ipv[46]\.(filter|orderBy)$/;
+
 /**
  * @returns the page with its reference made anew
  * @throws Error if the page lacks the two markers
@@ -45,7 +48,10 @@ export function withReference(page: string): string {
 export function configReference(): string {
   const { properties = {}, required } = configJsonSchema();
   const blocks = Object.entries(properties).map(([name, value]) => ({ name, schema: asSchema(value) }));
-  const rows = blocks.map(({ name, schema }) => row(name, schema, required));
+  // A block with a table of its own is described there.
+  const rows = blocks
+    .filter(({ name, schema }) => describedElsewhere.includes(name) || !isBlock(schema))
+    .map(({ name, schema }) => row(name, schema, required));
   const tables = blocks
     .filter(({ name, schema }) => !describedElsewhere.includes(name) && isBlock(schema))
     .map(({ name, schema }) => blockTable(name, schema));
@@ -71,7 +77,8 @@ function rowsOf(path: string, properties: object, required: readonly string[] = 
 }
 
 function row(name: string, schema: JsonSchema, required: readonly string[] = []): string {
-  const { text, preset } = describe(schema);
+  const { text: own, preset } = describe(schema);
+  const text = sameAs.test(name) ? `As \`${name.replace(sameAs, '$1.$2')}\`.` : own;
   const more = moreAbout[name];
   const cells = [
     `\`${name}\``,
