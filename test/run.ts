@@ -12,7 +12,7 @@ import { Command } from 'commander';
 import { cacheRoot } from '../sandbox/tools/cache.ts';
 import {
   costliestFiles,
-  markdownTables,
+  markdownTable,
   type Report,
   readReport,
   rerunCommands,
@@ -220,5 +220,5 @@ function recordTimes(report: Report): void {
   const [before, , after] = readFileSync(page, 'utf8').split(
     /(?<=<!-- times -->\n)|(?=<!-- end of times -->)/,
   );
-  writeFileSync(page, `${before}\n${markdownTables(report, 30)}\n\n${after}`);
+  writeFileSync(page, `${before}\n${markdownTable(report)}\n\n${after}`);
 }
