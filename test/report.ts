@@ -149,18 +149,6 @@ export function costliestFiles({ files }: Report, count: number): string {
     .join('\n');
 }
 
-/** The suites as a table of Markdown, for docs/testing.md. */
-export function markdownTable(report: Report): string {
-  const suites = suiteTimes(report).map(
-    (row) =>
-      `| ${row.suite} | ${row.files} | ${row.tests} | ${row.seconds.toFixed(0)} | ${row.cpuSeconds.toFixed(0)} |`,
-  );
-  return [
-    '| Suite | Files | Tests | Seconds of one jest worker | CPU seconds |\n| --- | --- | --- | --- | --- |',
-    ...suites,
-  ].join('\n');
-}
-
 /** A command for each failed test, to be pasted into a shell. */
 export function rerunCommands({ files }: Report): string[] {
   return files.flatMap(({ path, tests, isBroken }) => {
