@@ -2,7 +2,7 @@ import { defaultProvider } from '../clouds/registry.ts';
 
 /**
  * Every default in one place but those that differ by cloud, which its row of the registry has, in the notation of the configuration file.
- * The reference in docs/configuration.md is made from them: `npm run docs:config`.
+ * The comments of examples/all-settings.yaml are made from them: `npm run docs:config`.
  */
 export const defaults = {
   pool: {

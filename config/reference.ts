@@ -1,142 +1,88 @@
 /**
- * The reference of the configuration file, made from the schema: a table for each block. `npm run docs:config` writes it into
- * docs/configuration.md, between two markers; all else on that page is written by hand.
+ * The reference of the configuration file: examples/all-settings.yaml has each setting with a value, and the schema's description
+ * of it as a comment. The values are written by hand; `npm run docs:config` writes the comments.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { isMap, isScalar, isSeq, type Node, parseDocument, type YAMLMap } from 'yaml';
 import type { z } from 'zod';
-import { durationPattern } from './duration.ts';
 import { configJsonSchema } from './json-schema.ts';
 
 type JsonSchema = z.core.JSONSchema.JSONSchema;
 
-/** The page that holds the reference. */
-export const referencePage = fileURLToPath(new URL('../docs/configuration.md', import.meta.url));
+/** The file that is the reference. */
+export const referenceFile = fileURLToPath(new URL('../examples/all-settings.yaml', import.meta.url));
 
-const begin = '<!-- Made from config/schema.ts by `npm run docs:config`: edit the descriptions there. -->';
-const end = '<!-- End of what `npm run docs:config` makes. -->';
+const MAX_WIDTH = 110;
 
-/** Where more is said about a setting, as a link from that page. */
-const moreAbout: Readonly<Record<string, string>> = {
-  'pools[].filter': '#filter-and-order',
-  'pools[].orderBy': '#filter-and-order',
-  'pools[].addresses': '#ipv4-and-ipv6',
-  'pools[].require': 'ipv6.md#both-families',
-  'pools[].taintPolicy': 'operations.md#a-node-failed',
-  'watcher.failureCooldown.initialInterval': 'operations.md#when-it-is-tried-again',
-  'audit.enabled': 'audit.md',
-};
-
-/** Blocks that need no table of their own: `defaults` holds what a pool may. */
-const describedElsewhere = ['defaults'];
+const header = [
+  ' yaml-language-server: $schema=../config/config.schema.json',
+  ' Every setting, with an example value. Only cluster and pools are required.',
+  ' The comments are made from config/schema.ts: npm run docs:config.',
+].join('\n');
 
 /**
- * @returns the page with its reference made anew
- * @throws Error if the page lacks the two markers
+ * @param text a configuration file that has every setting
+ * @returns the same values, with the schema's descriptions and defaults as comments: each where its setting is first
  */
-export function withReference(page: string): string {
-  const from = page.indexOf(begin);
-  const to = page.indexOf(end);
-  if (from < 0 || to < from) throw new Error(`the page must hold the markers ${begin} and ${end}`);
-  return `${page.slice(0, from)}${begin}\n\n${configReference()}\n${page.slice(to)}`;
+export function withReference(text: string): string {
+  const document = parseDocument(text);
+  if (!isMap(document.contents)) throw new Error('the configuration is no map');
+  comment(document.contents, configJsonSchema(), '', new Set());
+  document.commentBefore = header;
+  return document.toString({ lineWidth: 0, flowCollectionPadding: false });
 }
 
-/** @returns Markdown: a table for the top level, and one for each block of it */
-export function configReference(): string {
-  const { properties = {}, required } = configJsonSchema();
-  const blocks = Object.entries(properties).map(([name, value]) => ({ name, schema: asSchema(value) }));
-  const rows = blocks.map(({ name, schema }) => row(name, schema, required));
-  const tables = blocks
-    .filter(({ name, schema }) => !describedElsewhere.includes(name) && isBlock(schema))
-    .map(({ name, schema }) => blockTable(name, schema));
-  return [table(rows), ...tables].join('\n');
+/** @returns the comment of a setting: what it is, what it may be, and its default */
+export function commentOf({ description = '', enum: values, default: preset }: JsonSchema): string {
+  return [
+    description,
+    ...(values === undefined ? [] : [`One of: ${values.map(String).join(', ')}.`]),
+    ...(preset === undefined || preset === '' ? [] : [`Default: ${plain(preset)}.`]),
+  ]
+    .join(' ')
+    .trim();
 }
 
-function blockTable(name: string, schema: JsonSchema): string {
-  const path = schema.items === undefined ? name : `${name}[]`;
-  const { properties = {}, required } = schema.items === undefined ? schema : asSchema(schema.items);
-  return `### \`${path}\`\n\n${sentence(schema)}${table(rowsOf(path, properties, required))}`;
-}
+/** As it is written in the file. */
+const plain = (value: unknown) => JSON.stringify(value).replaceAll('"', '');
 
-function rowsOf(path: string, properties: object, required: readonly string[] = []): string[] {
-  return Object.entries(properties).flatMap(([key, value]) => {
-    const schema = asSchema(value);
-    const name = `${path}.${key}`;
-    const inner = schema.properties === undefined ? [] : rowsOf(name, schema.properties);
-    // A block within a block is named if there is something to say of it.
-    return schema.properties !== undefined && schema.description === undefined
-      ? inner
-      : [row(name, schema, required.includes(key) ? [name] : []), ...inner];
-  });
-}
-
-function row(name: string, schema: JsonSchema, required: readonly string[] = []): string {
-  const { text, preset } = describe(schema);
-  const more = moreAbout[name];
-  const cells = [
-    `\`${name}\``,
-    typeOf(schema),
-    required.includes(name) ? 'required' : preset,
-    more === undefined ? text : `${text} [More](${more})`.trim(),
-  ];
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
-}
-
-function table(rows: readonly string[]): string {
-  return ['| setting | type | default | |', '| --- | --- | --- | --- |', ...rows, ''].join('\n');
-}
-
-/** A default that is no constant is the last sentence of the description. */
-function describe({ description = '', default: constant }: JsonSchema): { text: string; preset: string } {
-  const [, text = description, stated = ''] = /^(.*?)\s*Default: (.+)\.$/.exec(description) ?? [];
-  if (constant === undefined || constant === '') return { text: escape(text), preset: escape(stated) };
-  return { text: escape(text), preset: `\`${JSON.stringify(constant).replaceAll('"', '')}\`` };
-}
-
-function sentence({ description }: JsonSchema): string {
-  return description === undefined ? '' : `${escape(description)}\n\n`;
-}
-
-/** What Markdown would take for markup: `<key>`, and the names of labels with `*` and `_`. */
-function escape(text: string): string {
-  return text.replaceAll(/[<*_]/g, (character) => `\\${character}`);
-}
-
-function typeOf(schema: JsonSchema): string {
-  if (schema.enum !== undefined) return schema.enum.map((value) => `\`${String(value)}\``).join(', ');
-  if (schema.pattern === durationPattern.source) return 'duration';
-  switch (schema.type) {
-    case 'integer':
-      return numberType('whole number', schema);
-    case 'number':
-      return numberType('number', schema);
-    case 'boolean':
-      return '`true`, `false`';
-    case 'array':
-      return 'list';
-    case 'object':
-      return schema.properties === undefined ? 'names and values' : 'block';
-    default:
-      return 'text';
+function comment(map: YAMLMap, schema: JsonSchema, path: string, described: Set<string>): void {
+  map.commentBefore = null;
+  for (const [index, { key, value }] of map.items.entries()) {
+    if (!isScalar(key)) throw new Error('a key is no text');
+    const inner = schema.properties?.[String(key.value)];
+    if (typeof inner !== 'object') throw new Error(`the schema has no ${path}${String(key.value)}`);
+    const name = nameOf(`${path}${String(key.value)}`);
+    const text = described.has(name) ? '' : commentOf(inner);
+    described.add(name);
+    // What is before the first key of a list's item is before the item.
+    const place: Node = index === 0 && path.endsWith('[].') ? map : key;
+    place.commentBefore = text === '' ? null : linesOf(text, MAX_WIDTH - depth(path));
+    if (isSeq(value)) value.commentBefore = null;
+    const items = isSeq(value) ? value.items : [value];
+    const block = isSeq(value) ? inner.items : inner;
+    if (typeof block !== 'object' || Array.isArray(block) || block.properties === undefined) continue;
+    for (const item of items) {
+      if (isMap(item)) comment(item, block, `${name}${isSeq(value) ? '[]' : ''}.`, described);
+    }
   }
 }
 
-function numberType(word: string, { minimum, maximum, exclusiveMinimum }: JsonSchema): string {
-  if (minimum !== undefined && maximum !== undefined) return `${word}, ${minimum} to ${maximum}`;
-  if (minimum !== undefined) return `${word}, at least ${minimum}`;
-  return exclusiveMinimum === undefined ? word : `${word} above ${exclusiveMinimum}`;
+/** `defaults` has what a pool has, and the addresses of each family what the pool's own have: described once. */
+function nameOf(path: string): string {
+  return path.replace(/^defaults\./, 'pools[].').replace(/\.addresses\.ipv[46]\./, '.');
 }
 
-function isBlock(schema: JsonSchema): boolean {
-  return schema.properties !== undefined || schema.items !== undefined;
+const depth = (path: string) => 2 * path.split('.').length;
+
+function linesOf(text: string, width: number): string {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    if (`${lines.at(-1)} ${word}`.length > width) lines.push(` ${word}`);
+    else lines.push(`${lines.pop()} ${word}`);
+  }
+  return lines.join('\n');
 }
 
-/** `true` and `false` are JSON Schemas too; this configuration has none. */
-function asSchema(value: unknown): JsonSchema {
-  if (typeof value !== 'object' || value === null) throw new Error('a part of the schema is no object');
-  return value as JsonSchema;
-}
-
-if (import.meta.main) {
-  writeFileSync(referencePage, withReference(readFileSync(referencePage, 'utf8')));
-}
+if (import.meta.main) writeFileSync(referenceFile, withReference(readFileSync(referenceFile, 'utf8')));

@@ -149,25 +149,6 @@ export function costliestFiles({ files }: Report, count: number): string {
     .join('\n');
 }
 
-/** Suites and slowest tests as tables of Markdown, for docs/testing.md. */
-export function markdownTables(report: Report, count: number): string {
-  const suites = suiteTimes(report).map(
-    (row) =>
-      `| ${row.suite} | ${row.files} | ${row.tests} | ${row.seconds.toFixed(0)} | ${row.cpuSeconds.toFixed(0)} |`,
-  );
-  const tests = slowest(report, count).map(
-    ({ path, name, seconds }) =>
-      `| ${seconds.toFixed(0)} | ${path.replace('test/', '')} | ${name.replaceAll('|', '\\|')} |`,
-  );
-  return [
-    '| Suite | Files | Tests | Seconds of one jest worker | CPU seconds |\n| --- | --- | --- | --- | --- |',
-    ...suites,
-    `\nThe ${count} slowest tests:\n`,
-    '| Seconds | File | Test |\n| --- | --- | --- |',
-    ...tests,
-  ].join('\n');
-}
-
 /** A command for each failed test, to be pasted into a shell. */
 export function rerunCommands({ files }: Report): string[] {
   return files.flatMap(({ path, tests, isBroken }) => {

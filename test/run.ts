@@ -3,7 +3,7 @@
  * `N passed, N failed`. A suite that cannot be loaded, or a run in which no test was executed, counts as failed.
  */
 import { execFile, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,7 +12,6 @@ import { Command } from 'commander';
 import { cacheRoot } from '../sandbox/tools/cache.ts';
 import {
   costliestFiles,
-  markdownTables,
   type Report,
   readReport,
   rerunCommands,
@@ -30,7 +29,6 @@ interface Options {
   readonly suite: string[];
   readonly changed?: string | true;
   readonly slowest?: string;
-  readonly record?: boolean;
   readonly workers?: string;
 }
 
@@ -48,11 +46,10 @@ const command = new Command('npm test --')
     '--workers <count>',
     'so many files at once (default: twice the cores, or as many where no server runs)',
   )
-  .option('--record', 'write the times into docs/testing.md')
   .allowUnknownOption()
   .allowExcessArguments()
   .parse();
-const { suite: named, changed, slowest, record, workers: wanted } = command.opts<Options>();
+const { suite: named, changed, slowest, workers: wanted } = command.opts<Options>();
 const files = command.args.filter((arg) => existsSync(join(root, arg)));
 
 process.exitCode = await main();
@@ -208,17 +205,7 @@ function print(report: Report, withTable: boolean): void {
     console.log(slowestTests(report, Number(slowest)));
     console.log(costliestFiles(report, Number(slowest)));
   }
-  if (record === true) recordTimes(report);
   const again = rerunCommands(report);
   if (again.length > 0) console.log(`Run again what failed:\n${again.map((line) => `  ${line}`).join('\n')}`);
   console.log(`${report.passed} passed, ${report.failed} failed`);
-}
-
-/** Between the two marks of the page. */
-function recordTimes(report: Report): void {
-  const page = join(root, 'docs/testing.md');
-  const [before, , after] = readFileSync(page, 'utf8').split(
-    /(?<=<!-- times -->\n)|(?=<!-- end of times -->)/,
-  );
-  writeFileSync(page, `${before}\n${markdownTables(report, 30)}\n\n${after}`);
 }

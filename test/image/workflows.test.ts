@@ -7,12 +7,13 @@ import { parse } from 'yaml';
 import { platforms } from '../../deploy/image/platform.ts';
 import { programs } from '../../deploy/image/programs.ts';
 import { ensureTools } from '../../sandbox/tools/ensure-tools.ts';
-import { root } from './dockerfile.ts';
+import { argsOf, readStages, root } from './dockerfile.ts';
 
 interface Step {
   readonly uses?: string;
   readonly run?: string;
   readonly with?: Readonly<Record<string, string | boolean>>;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 interface Workflow {
@@ -103,6 +104,20 @@ test('a release has an image for each platform with SBOM and provenance, once CI
   });
   expect(release.jobs['image']?.needs).toContain('ci');
   expect(release.jobs['npm']?.needs).toContain('ci');
+});
+
+test('a release is built on the digest of the Dockerfile’s base, which its makers signed, and says so', () => {
+  const [base = ''] = argsOf(readStages().at(-1) ?? [], 'FROM');
+  const { steps = [] } = release.jobs['image'] ?? {};
+  const judged = steps.findIndex(({ run = '' }) => run.includes('cosign verify "${BASE%:*}@$digest"'));
+  const built = steps.findIndex(({ uses = '' }) => uses.startsWith('docker/build-push-action@'));
+  expect(steps[judged]?.env).toEqual({ BASE: base });
+  expect(built).toBeGreaterThan(judged);
+  const digest = '${{ steps.base.outputs.digest }}';
+  expect(steps[built]?.with?.['build-contexts']).toBe(
+    `${base}=docker-image://${base.replace(/:.*/, '')}@${digest}\n`,
+  );
+  expect(steps[built]?.with?.['labels']).toContain(`org.opencontainers.image.base.digest=${digest}\n`);
 });
 
 test('Dependabot looks in folders that are there', () => {

@@ -7,9 +7,11 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { awsIpv6Permissions, awsPermissions } from '../../clouds/aws/permissions.ts';
 import { gcpPermissions, gcpIpv6Permissions } from '../../clouds/gcp/permissions.ts';
+import { loadConfig } from '../../config/config.ts';
 import { findOnPath } from '../../sandbox/tools/command.ts';
 import { type HclBlock, readHcl } from '../../sandbox/tools/hcl-reader.ts';
 import { blocksOf, findMistakes, type TerraformModule } from './terraform-modules.ts';
+import { findUnknown, recordedSchemas, schemaName } from './terraform-schemas.ts';
 
 jest.setTimeout(300_000);
 
@@ -53,6 +55,10 @@ describe.each(folders)('%s', (folder) => {
 
   test('refers to nothing that is not there, and declares nothing that is of no use', () => {
     expect(findMistakes(moduleIn(folder), modules)).toEqual([]);
+  });
+
+  test('gives each resource, data source and provider the arguments that its schema has', () => {
+    expect(unknownIn(moduleIn(folder))).toEqual([]);
   });
 
   test('describes each variable and output; its README names them all', () => {
@@ -99,6 +105,36 @@ test.each([
   writeFileSync(path, `${text}\n`);
   const module = { folder: scratch, files: await readHcl([path]) };
   expect(findMistakes(module, modules).join('\n')).toContain(mistake);
+});
+
+function unknownIn({ files }: TerraformModule): string[] {
+  const schemas = recordedSchemas();
+  return files
+    .flatMap(({ body }) => body.blocks)
+    .flatMap((block) => {
+      const name = schemaName(block);
+      if (name === undefined) return [];
+      const schema = schemas[name];
+      const place = [name, ...block.labels.slice(1)].join(' ');
+      return schema === undefined
+        ? [`${place} is not recorded: run terraform-schemas.ts`]
+        : findUnknown(block.body, schema, place);
+    });
+}
+
+test.each([
+  ['an argument', 'resource "aws_eip" "x" { domains = "vpc" }', 'there is no argument domains'],
+  ['a block', 'resource "aws_eip" "x" {\n  tag {}\n}', 'there is no block tag'],
+  [
+    'an argument of a dynamic block',
+    'resource "aws_eks_node_group" "x" {\n  dynamic "taint" {\n    content { kei = "a" }\n  }\n}',
+    'there is no argument kei',
+  ],
+  ['what is missing', 'resource "aws_eks_addon" "x" { addon_name = "a" }', 'cluster_name is required'],
+])('the check by schemas finds %s', async (_, text, mistake) => {
+  const path = join(scratch, 'schema.tf');
+  writeFileSync(path, `${text}\n`);
+  expect(unknownIn({ folder: scratch, files: await readHcl([path]) }).join('\n')).toContain(mistake);
 });
 
 const sorted = (names: Iterable<string>): string[] => [...names].toSorted();
@@ -186,4 +222,35 @@ describe.each(examples)('%s is the article’s example', (folder) => {
   test('its switch for IPv6 is off unless it is asked for', () => {
     expect(blockOf(folder, 'variable', 'ipv6_support').body.attributes['default']?.value).toBe(false);
   });
+
+  // Where there is a `terraform`: it needs no provider to evaluate this.
+  test.each([false, true])(
+    'the programs take the configuration that it makes, with IPv6: %s',
+    async (hasIpv6) => {
+      const [terraform] = findOnPath('terraform', process.env);
+      if (terraform === undefined) return;
+      const at = mkdtempSync(join(scratch, 'console-'));
+      const [locals = ''] =
+        /^locals \{\n.*?^\}\n/ms.exec(readFileSync(join(folder, 'kubeip.tf'), 'utf8')) ?? [];
+      writeFileSync(join(at, 'main.tf'), locals.replaceAll('aws_subnet.public[*].id', '["subnet-1"]'));
+      writeFileSync(join(at, 'variables.tf'), readFileSync(join(folder, 'variables.tf')));
+      const variables = {
+        api_access_cidrs: ['198.51.100.7/32'],
+        install: false,
+        ...(folder.endsWith('gke') && { project_id: 'my-project' }),
+        ipv6_support: hasIpv6,
+        taint: true,
+      };
+      writeFileSync(join(at, 'terraform.tfvars.json'), JSON.stringify(variables));
+      const evaluated = promisify(execFile)(terraform, ['console'], { cwd: at });
+      evaluated.child.stdin?.end('jsonencode(local.kubeip_config)\n');
+      const file = join(at, 'kubeip.yaml');
+      writeFileSync(file, JSON.parse((await evaluated).stdout) as string);
+      const { pools, notices } = loadConfig({ file, env: {} });
+      expect(notices).toEqual([]);
+      expect(pools.map(({ queries }) => queries.map(({ family }) => family))).toEqual([
+        hasIpv6 ? ['ipv4', 'ipv6'] : ['ipv4'],
+      ]);
+    },
+  );
 });

@@ -10,7 +10,7 @@ import {
   jsonSchemaFile,
   knownKeysAt,
 } from '../../config/json-schema.ts';
-import { referencePage, withReference } from '../../config/reference.ts';
+import { commentOf, referenceFile, withReference } from '../../config/reference.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const examples = readdirSync(`${root}/examples`).filter((name) => name.endsWith('.yaml'));
@@ -69,23 +69,22 @@ describe('examples/', () => {
   });
 });
 
-describe('docs/configuration.md (if it fails: npm run docs:config)', () => {
-  const page = readFileSync(referencePage, 'utf8');
+describe('the comments of all-settings.yaml (if it fails: npm run docs:config)', () => {
+  const text = readFileSync(referenceFile, 'utf8');
 
-  test('has the reference that `npm run docs:config` makes of the schema', () => {
-    expect(page).toBe(withReference(page));
+  test('are those that `npm run docs:config` makes of the schema', () => {
+    expect(text).toBe(withReference(text));
   });
 
+  const words = text.replaceAll(/\s*\n\s*(?:# )?/g, ' ');
   test.each(settings().filter(({ path }) => path[0] !== 'defaults'))(
-    'says what $name is, and its default',
-    ({ path, preset }) => {
-      const start = `| \`${path.join('.').replaceAll('.0', '[]')}\` | `;
-      const line = page.split('\n').find((text) => text.startsWith(start)) ?? '';
-      const [type, stated, text] = line.slice(start.length).split(' | ');
-      expect(type).toMatch(/\w/);
-      expect(text).toMatch(/\w/);
-      if (preset !== undefined && preset !== '')
-        expect(stated).toBe(`\`${JSON.stringify(preset).replaceAll('"', '')}\``);
+    'say what $name is, and its default',
+    ({ preset, schema }) => {
+      expect(schema.description).toMatch(/\w/);
+      expect(words).toContain(` ${commentOf(schema)} `);
+      if (preset !== undefined && preset !== '') {
+        expect(commentOf(schema)).toContain(`Default: ${JSON.stringify(preset).replaceAll('"', '')}.`);
+      }
     },
   );
 });
@@ -94,6 +93,7 @@ interface Setting {
   readonly name: string;
   readonly path: (string | number)[];
   readonly preset: unknown;
+  readonly schema: Parameters<typeof commentOf>[0];
 }
 
 /** Every setting that the schema knows; those of a pool by the name they have in the pool's table. */
@@ -111,19 +111,20 @@ function settings(): Setting[] {
       return {
         path: short,
         name: short.filter((step) => step !== 'pools' && step !== 0).join('.'),
-        preset: presetOf(short),
+        preset: schemaAt(short).default,
+        schema: schemaAt(short),
       };
     })
     .filter(({ name }, index, all) => all.findIndex((other) => other.name === name) === index);
 }
 
-function presetOf(path: readonly (string | number)[]): unknown {
+function schemaAt(path: readonly (string | number)[]): Setting['schema'] {
   let schema: unknown = configJsonSchema();
   for (const step of path) {
     const { properties, items } = schema as { properties?: Record<string, unknown>; items?: unknown };
     schema = step === 0 ? items : properties?.[step];
   }
-  return (schema as { default?: unknown }).default;
+  return schema as Setting['schema'];
 }
 
 /** A pool of the example need not repeat what its defaults say, and no pool can say all: some settings exclude others. */

@@ -52,6 +52,7 @@ resource "helm_release" "kubeip" {
       address   = var.temporal_address
       namespace = var.temporal_namespace
       apiKey    = { secretName = var.temporal_api_key_secret }
+      tls       = { clientSecretName = var.temporal_tls_secret, caSecretName = var.temporal_ca_secret }
     }
     worker = {
       serviceAccount = { name = local.service_account }

@@ -177,3 +177,20 @@ variable "temporal_api_key_secret" {
   type        = string
   default     = ""
 }
+
+variable "temporal_tls_secret" {
+  description = "Secret of the type `kubernetes.io/tls` in the namespace kubeip-temporal with the client certificate for mTLS. Empty: none. A Temporal namespace takes API keys or certificates, not both."
+  type        = string
+  default     = ""
+
+  validation {
+    condition     = var.temporal_tls_secret == "" || var.temporal_api_key_secret == ""
+    error_message = "temporal_tls_secret and temporal_api_key_secret are both set: choose one."
+  }
+}
+
+variable "temporal_ca_secret" {
+  description = "Secret in the namespace kubeip-temporal with the authority of Temporal's certificate under the key `ca.crt`. Empty: a public one."
+  type        = string
+  default     = ""
+}

@@ -26,6 +26,8 @@ resource "google_container_node_pool" "public" {
     machine_type    = var.machine_type
     service_account = google_service_account.nodes.email
     oauth_scopes    = ["https://www.googleapis.com/auth/cloud-platform"]
+    # The provider's default labels do not reach what GKE makes.
+    resource_labels = { environment = var.environment, cluster = var.cluster_name }
     labels          = { nodegroup = "public", kubeip = "use" }
     tags            = ["${var.cluster_name}-public"]
 
@@ -62,6 +64,8 @@ resource "google_container_node_pool" "private" {
     machine_type    = var.machine_type
     service_account = google_service_account.nodes.email
     oauth_scopes    = ["https://www.googleapis.com/auth/cloud-platform"]
+    # The provider's default labels do not reach what GKE makes.
+    resource_labels = { environment = var.environment, cluster = var.cluster_name }
     labels          = { nodegroup = "private" }
 
     workload_metadata_config {

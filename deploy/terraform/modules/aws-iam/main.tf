@@ -5,7 +5,9 @@ data "aws_partition" "current" {}
 
 locals {
   ec2_arn = "arn:${data.aws_partition.current.partition}:ec2:${var.region}:${data.aws_caller_identity.current.account_id}"
-  vpc_arn = "${local.ec2_arn}:vpc/${var.vpc_id}"
+  # A VPC's ARN has the account of its owner, the interfaces in a shared one that of their own.
+  vpc_owner = coalesce(var.vpc_owner_id, data.aws_caller_identity.current.account_id)
+  vpc_arn   = "arn:${data.aws_partition.current.partition}:ec2:${var.region}:${local.vpc_owner}:vpc/${var.vpc_id}"
 
   # Of an ARN `…:oidc-provider/<issuer>`.
   oidc_issuer = var.trust == "irsa" ? split(":oidc-provider/", var.oidc_provider_arn)[1] : ""

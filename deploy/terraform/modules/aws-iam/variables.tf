@@ -29,6 +29,17 @@ variable "vpc_id" {
   }
 }
 
+variable "vpc_owner_id" {
+  description = "Account that owns the VPC, where it is shared with this account (AWS RAM). Null: this account."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.vpc_owner_id == null || can(regex("^[0-9]{12}$", var.vpc_owner_id))
+    error_message = "vpc_owner_id must be the id of an account, twelve digits in quotes."
+  }
+}
+
 variable "address_tags" {
   description = "Tags of the Elastic IPs that the role may associate, each with the values that will do. They must be those that the pools' filters ask for."
   type        = map(list(string))
