@@ -237,9 +237,10 @@ describe('where a cloud answers otherwise than the emulators', () => {
         body: JSON.stringify({ error }),
       }),
     );
-    gce.configure({ ipv6AccessConfigCalls: 'served' });
+    // So that the call itself is what is refused.
+    gce.configure({ ipv6AccessConfigCalls: 'served', operationMs: 0 });
     const { code, report } = await run(...clouds.gcp().args(proxy.url));
-    gce.configure({ ipv6AccessConfigCalls: 'refused' });
+    gce.configure({ ipv6AccessConfigCalls: 'refused', operationMs: 1 });
     await proxy.close();
     expect(answersOf(report)).toMatchObject({
       'in-use': 'conflict',
