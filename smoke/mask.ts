@@ -14,11 +14,12 @@ const telling: readonly (readonly [RegExp, string])[] = [
 
 /** @param secrets texts that are known: the account id, the project id @returns the text without them */
 export function masked(text: string, secrets: readonly string[]): string {
-  const withoutKnown = secrets
+  // By form first: what is known may be a part of it.
+  const withoutForms = telling.reduce((rest, [pattern, by]) => rest.replaceAll(pattern, by), text);
+  return secrets
     .filter((secret) => secret !== '')
     .toSorted((a, b) => b.length - a.length)
-    .reduce((rest, secret) => rest.replaceAll(secret, '<account>'), text);
-  return telling.reduce((rest, [pattern, by]) => rest.replaceAll(pattern, by), withoutKnown);
+    .reduce((rest, secret) => rest.replaceAll(secret, '<account>'), withoutForms);
 }
 
 /** @returns the value with each text in it masked */
