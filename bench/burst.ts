@@ -5,12 +5,15 @@ import { callsSince, shownCalls } from './cloud-calls.ts';
 import { readHistories, summarize, whereTimeGoes } from './histories.ts';
 import type { Workflows } from './bundle.ts';
 import { cluster, inLab, type Lab } from './lab.ts';
-import { percentile, positiveInteger, round } from './numbers.ts';
+import { percentile, positiveInteger, range, round } from './numbers.ts';
 import { type Curve, plotBurst } from './plot.ts';
 import type { Say, Scenario } from './scenario.ts';
-import { publishedLimits } from '../sandbox/ec2/published-limits.ts';
+import { type CloudName, cloudNames, type LabCloud } from './lab-cloud.ts';
+import { shownChanges } from './address-changes.ts';
 
 interface Options {
+  readonly cloud: CloudName;
+  readonly operations: [number, number];
   readonly nodes: number;
   readonly unlimited?: boolean;
   readonly lock: 'group' | 'naive' | 'both';
@@ -32,7 +35,8 @@ export const burst: Scenario<Options> = {
     'many nodes at once, at the rate limits of the cloud or without any; beside it, a plain mutex as a yardstick',
   options: (command) =>
     command
-      .addOption(new Option('--cloud <name>', 'whose rate limits').choices(['aws']).default('aws'))
+      .addOption(new Option('--cloud <name>', 'which').choices(cloudNames).default('aws'))
+      .addOption(operationsOption())
       .option('--nodes <n>', 'how many', positiveInteger, 500)
       .option('--unlimited', 'no rate limits, and no pacing')
       .addOption(
@@ -48,10 +52,24 @@ export const burst: Scenario<Options> = {
       .option('--workers <n>', 'worker processes', positiveInteger, 1)
       .option('--plot <file>', 'writes an SVG: addresses over time'),
   run: async (options, say) => {
+    if (options.cloud !== 'aws' && options.lock !== 'group') {
+      throw new Error('The plain mutex associates on EC2 only.');
+    }
     const latencyMs = options.latency ?? (options.unlimited ? UNLIMITED_LATENCY_MS : LIMITED_LATENCY_MS);
     const limits = options.unlimited ? 'off' : 'published';
     const play = (workflows: Workflows, nodes: number): Promise<Measured> =>
-      playBurst({ nodes, latencyMs, limits, workers: options.workers, workflows }, say);
+      playBurst(
+        {
+          nodes,
+          latencyMs,
+          limits,
+          workers: options.workers,
+          workflows,
+          cloud: options.cloud,
+          operationMs: options.operations,
+        },
+        say,
+      );
     const group = options.lock === 'naive' ? undefined : await play('project', options.nodes);
     const naive =
       options.lock === 'group' ? undefined : await play('naive', options.naiveNodes ?? options.nodes);
@@ -59,7 +77,7 @@ export const burst: Scenario<Options> = {
       const curves: Curve[] = [
         ...(options.unlimited
           ? []
-          : [{ name: 'ideal of the rate limit', seconds: idealCurve(options.nodes) }]),
+          : [{ name: 'ideal of the rate limit', seconds: group?.ideal ?? naive?.ideal ?? [] }]),
         ...(group === undefined ? [] : [{ name: 'kubeip-temporal', seconds: group.curve }]),
         ...(naive === undefined ? [] : [{ name: 'plain mutex', seconds: naive.curve }]),
       ];
@@ -78,7 +96,19 @@ export const burst: Scenario<Options> = {
   },
 };
 
+/** How long Compute Engine takes for a change: an access config takes it two to ten seconds. */
+export function operationsOption(): Option {
+  return new Option(
+    '--operations <from-to>',
+    'how long each operation of Compute Engine takes, in milliseconds',
+  )
+    .argParser(range)
+    .default([2_000, 10_000], '2000-10000');
+}
+
 export interface BurstOptions {
+  readonly cloud?: CloudName;
+  readonly operationMs?: readonly [number, number];
   readonly nodes: number;
   readonly latencyMs: number;
   readonly limits: 'published' | 'off';
@@ -90,6 +120,8 @@ interface Measured {
   readonly result: BurstResult;
   /** When each address came, in seconds since the first node was asked for. */
   readonly curve: readonly number[];
+  /** When each address would have come if nothing but the rate limit and the cloud's own operations took any time. */
+  readonly ideal: readonly number[];
 }
 
 export interface BurstResult {
@@ -105,11 +137,11 @@ export interface BurstResult {
 
 /** One burst in a world of its own. */
 export function playBurst(options: BurstOptions, say: Say): Promise<Measured> {
-  const { nodes: count, latencyMs, limits, workers, workflows = 'project' } = options;
-  return inLab({ addresses: count, latencyMs, limits, workers, workflows }, say, async (lab) => {
+  const { nodes: count, limits, workflows = 'project' } = options;
+  return inLab({ ...options, addresses: count }, say, async (lab) => {
     const nodes = lab.launch(count);
     const databaseBefore = lab.databaseMiB;
-    const callsBefore = lab.world.ec2.calls();
+    const callsBefore = lab.cloud.calls();
     lab.markCpu();
     say(`${count} nodes at once (${workflows === 'naive' ? 'plain mutex' : 'group commit'})`);
     const begun = Date.now();
@@ -117,23 +149,31 @@ export function playBurst(options: BurstOptions, say: Say): Promise<Measured> {
     await lab.untilAddressed(nodes);
     await lab.untilAssigned(count);
     const cpu = lab.cpuSeconds();
-    const calls = callsSince(callsBefore, lab.world.ec2.calls());
+    const calls = callsSince(callsBefore, lab.cloud.calls());
     const addressed = lab.addressedAt();
     const curve = nodes
       .map(({ instance }) => ((addressed.get(instance) ?? Number.NaN) - begun) / 1000)
       .sort((a, b) => a - b);
     const seconds = curve.at(-1) ?? 0;
     const waits = lab.waits(nodes);
+    const changes = await lab.cloud.changes();
+    const operations = new Map(changes.map(({ instance, own }) => [instance, own]));
+    const ideal = idealCurve(
+      lab.cloud,
+      nodes.map(({ instance }) => operations.get(instance) ?? 0),
+    );
     say(`${count} nodes in ${seconds.toFixed(1)} s`);
     return {
       curve,
+      ideal,
       result: {
         nodes: count,
         seconds: round(seconds),
-        ...(limits === 'off' ? {} : againstIdeal(seconds, count)),
+        ...(limits === 'off' ? {} : againstIdeal(seconds, ideal)),
         nodesPerSecond: round(count / seconds),
         p50: round(percentile(waits, 0.5)),
         p99: round(percentile(waits, 0.99)),
+        ...(changes.length === 0 ? {} : shownChanges(changes)),
         ...shownCalls(calls, count),
         cpuSecondsPer1000Nodes: perThousand(cpu, count),
         databaseMiBPer1000Nodes: round(((lab.databaseMiB - databaseBefore) / count) * 1000),
@@ -143,23 +183,23 @@ export function playBurst(options: BurstOptions, say: Say): Promise<Measured> {
   });
 }
 
-/** The bucket that associations draw on. */
-function associationLimit(): { burst: number; perSecond: number } {
-  const limit = publishedLimits.find(({ actions }) => actions.includes('AssociateAddress'));
-  if (limit === undefined) throw new Error('the emulator has no limit for AssociateAddress');
-  return limit;
+/**
+ * When each address would come if nothing but the rate limit and the cloud's own operations took any time.
+ *
+ * @param operations what those of each node took, in seconds, in the order in which they were asked for
+ */
+function idealCurve({ associationLimit }: LabCloud, operations: readonly number[]): number[] {
+  const { burst: atOnce, perSecond } = associationLimit;
+  return operations.map((own, n) => Math.max(0, n + 1 - atOnce) / perSecond + own).sort((a, b) => a - b);
 }
 
-/** When each address would come if nothing but the rate limit took any time. */
-function idealCurve(nodes: number): number[] {
-  const { burst: atOnce, perSecond } = associationLimit();
-  return Array.from({ length: nodes }, (_, n) => Math.max(0, n + 1 - atOnce) / perSecond);
-}
-
-function againstIdeal(seconds: number, nodes: number): object {
-  const idealSeconds = idealCurve(nodes).at(-1) ?? 0;
+function againstIdeal(seconds: number, ideal: readonly number[]): object {
+  const idealSeconds = ideal.at(-1) ?? 0;
   // A burst that the limit lets through at once has no ideal to be held against.
-  return { idealSeconds, ratio: idealSeconds === 0 ? null : round(seconds / idealSeconds, 3) };
+  return {
+    idealSeconds: round(idealSeconds),
+    ratio: idealSeconds === 0 ? null : round(seconds / idealSeconds, 3),
+  };
 }
 
 function perThousand(cpu: Readonly<Record<string, number>>, nodes: number): Record<string, number> {

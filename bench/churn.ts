@@ -41,7 +41,7 @@ export const churn: Scenario<Options> = {
       await lab.register(present);
       await lab.untilAssigned(count);
       say(`${count} nodes have addresses; now ${perMinute} a minute come and go for ${minutes} minutes`);
-      const callsBefore = lab.world.ec2.calls();
+      const callsBefore = lab.cloud.calls();
       lab.markCpu();
       const begun = Date.now();
       const samples: Sample[] = [await sample(lab, begun)];
@@ -69,7 +69,7 @@ export const churn: Scenario<Options> = {
         came: came.length,
         p50: round(percentile(waits, 0.5)),
         p99: round(percentile(waits, 0.99)),
-        ...shownCalls(callsSince(callsBefore, lab.world.ec2.calls()), came.length),
+        ...shownCalls(callsSince(callsBefore, lab.cloud.calls()), came.length),
         cpuSecondsPerMinute: Object.fromEntries(cpu),
         memoryMiB: growth(samples),
         mutexEventsMost: Math.max(...samples.map(({ mutexEvents }) => mutexEvents)),

@@ -9,15 +9,16 @@ export interface CloudCalls {
   readonly throttled: number;
 }
 
-/** The code with which EC2 refuses what is too much. */
-const THROTTLED = 'RequestLimitExceeded';
+/** The codes with which EC2 and Compute Engine refuse what is too much. */
+const THROTTLED = ['RequestLimitExceeded', 'rateLimitExceeded'];
 
 /** @param before what had been counted when the measuring began */
 export function callsSince(before: CallSummary, after: CallSummary): CloudCalls {
   const actions = Object.entries(after.counts).map(([action, outcomes]): [string, number, number] => {
     const earlier = before.counts[action] ?? {};
     const made = sum(Object.values(outcomes)) - sum(Object.values(earlier));
-    return [action, made, (outcomes[THROTTLED] ?? 0) - (earlier[THROTTLED] ?? 0)];
+    const refused = (of: Readonly<Record<string, number>>) => sum(THROTTLED.map((code) => of[code] ?? 0));
+    return [action, made, refused(outcomes) - refused(earlier)];
   });
   return {
     byAction: Object.fromEntries(

@@ -111,7 +111,7 @@ async function auditOnce(lab: Lab, say: Say) {
   const query = `WorkflowType = 'AuditWorkflow' AND ExecutionStatus = 'Completed'`;
   const done = async (): Promise<number> => (await client.workflow.count(query)).count;
   const earlier = await done();
-  const callsBefore = lab.world.ec2.calls();
+  const callsBefore = lab.cloud.calls();
   lab.markCpu();
   const begun = Date.now();
   await client.schedule.getHandle(id).trigger();
@@ -121,7 +121,7 @@ async function auditOnce(lab: Lab, say: Say) {
   }
   const cpuSeconds = rounded(lab.cpuSeconds());
   const [history] = await readHistories(client, query, 1);
-  const { total, byAction } = callsSince(callsBefore, lab.world.ec2.calls());
+  const { total, byAction } = callsSince(callsBefore, lab.cloud.calls());
   const seconds = round((Date.now() - begun) / 1000);
   say(`an audit takes ${seconds} s`);
   return {
@@ -144,7 +144,7 @@ async function idleFor(lab: Lab, seconds: number, callsOfAnAudit: number, say: S
     return [...mutexes, ...ofNodes].reduce((total, { events }) => total + actions(events), 0);
   };
   const before = {
-    calls: lab.world.ec2.calls(),
+    calls: lab.cloud.calls(),
     requests: await apiRequests(lab.world.kubernetes),
     actions: await eventsOf(),
     audits: (await lab.client.workflow.count(audits)).count,
@@ -155,7 +155,7 @@ async function idleFor(lab: Lab, seconds: number, callsOfAnAudit: number, say: S
   const cpuSeconds = rounded(lab.cpuSeconds());
   const requests = requestsSince(before.requests, await apiRequests(lab.world.kubernetes));
   const auditsMeanwhile = (await lab.client.workflow.count(audits)).count - before.audits;
-  const { total } = callsSince(before.calls, lab.world.ec2.calls());
+  const { total } = callsSince(before.calls, lab.cloud.calls());
   return {
     seconds,
     cpuSeconds,

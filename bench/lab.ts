@@ -1,5 +1,5 @@
 /**
- * The world in which a scenario measures: a cluster of one node group on an emulated EC2, with the real programs as processes.
+ * The world in which a scenario measures: a cluster of one node group on an emulated cloud, with the real programs as processes.
  * The emulator and what observes it run in the bench's own process.
  */
 import { writeFileSync } from 'node:fs';
@@ -15,6 +15,14 @@ import type { TemporalStore } from '../sandbox/temporal-store.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
 import { writeBundle, type Workflows } from './bundle.ts';
 import { kubeletStatus } from './kubelet-status.ts';
+import {
+  type CloudName,
+  type LabCloud,
+  labCloudOf,
+  type LabCloudOptions,
+  type LaunchedInstance,
+  worldOptionsOf,
+} from './lab-cloud.ts';
 import { startAssociateWorker } from './naive/associate-worker.ts';
 import { round } from './numbers.ts';
 import { databaseMiB, folderMiB, processesOf, type Usage, usageOf } from './processes.ts';
@@ -29,13 +37,12 @@ const taintKey = 'example.com/no-address';
 const REGISTERED_AT_ONCE = 20;
 const POLL_MS = 100;
 
-export interface LabOptions {
+/** Without rate limits there is no pacing either. */
+export interface LabOptions extends Omit<LabCloudOptions, 'cloud'> {
+  /** @default 'aws' */
+  readonly cloud?: CloudName | undefined;
   /** Addresses that are reserved. */
   readonly addresses: number;
-  /** Of each call to the cloud, in milliseconds. */
-  readonly latencyMs: number;
-  /** `published`: EC2's own rate limits, and the default pacing. `off`: neither. */
-  readonly limits: 'published' | 'off';
   /** @default 'project' */
   readonly workflows?: Workflows | undefined;
   readonly workers: number;
@@ -56,13 +63,13 @@ export function useTemporalStore(store: TemporalStore): void {
 const UNPACED: RateLimit = { burst: 1_000_000, perSecond: 1_000_000 };
 
 /** A node of the cluster, whether it is registered already or not. */
-export interface BenchNode {
+export interface BenchNode extends LaunchedInstance {
   readonly name: string;
-  readonly instance: string;
 }
 
 export class Lab {
   readonly world: World;
+  readonly cloud: LabCloud;
   readonly client: Client;
   readonly programs: Programs;
   readonly #say: Say;
@@ -73,8 +80,9 @@ export class Lab {
   /** What the programs' processes had used when the measuring began, by their pids. */
   #mark = new Map<number, Usage>();
 
-  private constructor(world: World, client: Client, programs: Programs, say: Say) {
+  private constructor(world: World, cloud: LabCloud, client: Client, programs: Programs, say: Say) {
     this.world = world;
+    this.cloud = cloud;
     this.client = client;
     this.programs = programs;
     this.#say = say;
@@ -82,21 +90,19 @@ export class Lab {
 
   /** Starts everything but the Nodes. */
   static async start(options: LabOptions, say: Say): Promise<Lab> {
-    const { addresses, latencyMs, limits } = options;
-    say('starting Temporal, kube-apiserver and an emulator of EC2 on loopback');
-    const world = await startWorld({
-      temporal: { store: temporalStore },
-      kubernetes: true,
-      ec2: { latencyMs, limits },
-    });
+    const { cloud: name = 'aws', addresses } = options;
+    say('starting Temporal, kube-apiserver and an emulated cloud on loopback');
+    const cloudOptions = worldOptionsOf({ ...options, cloud: name });
+    const world = await startWorld({ temporal: { store: temporalStore }, kubernetes: true, ...cloudOptions });
+    const cloud = labCloudOf(world, name);
     const connection = await Connection.connect({ address: world.temporal.address });
     const programs = new Programs({
       world,
-      configFile: writeConfig(world, options),
+      configFile: writeConfig(world.dir, cloud, options),
       bundleFile: await writeBundle(world.dir, options.workflows ?? 'project'),
       kubeconfigs: await applyShippedAccounts(world.kubernetes),
     });
-    const lab = new Lab(world, new Client({ connection }), programs, say);
+    const lab = new Lab(world, cloud, new Client({ connection }), programs, say);
     lab.reserve(addresses);
     if (options.workflows === 'naive') {
       lab.#stopAssociating = await startAssociateWorker(world, lab.scope);
@@ -107,8 +113,7 @@ export class Lab {
   }
 
   get scope(): Scope {
-    const { accountId, region } = this.world.ec2;
-    return { provider: 'aws', account: accountId, region };
+    return this.cloud.scope;
   }
 
   get databaseMiB(): number {
@@ -120,16 +125,14 @@ export class Lab {
 
   /** Adds addresses to the pool. */
   reserve(count: number): void {
-    for (let n = 0; n < count; n++) this.world.ec2.allocateAddress({ tags: { kubeip: tag } });
+    for (let n = 0; n < count; n++) this.cloud.reserve(tag);
   }
 
   /** Launches instances, whose Nodes are not registered yet. */
   launch(count: number): BenchNode[] {
-    const zone = `${this.world.ec2.region}a`;
     return Array.from({ length: count }, () => {
       const name = `node-${String(++this.#launched).padStart(5, '0')}`;
-      const { instanceId } = this.world.ec2.runInstance({ zone, publicIp: true, tags: { Name: name } });
-      return { name, instance: instanceId };
+      return { name, ...this.cloud.launch(name) };
     });
   }
 
@@ -138,15 +141,13 @@ export class Lab {
     await forEach(nodes, (node) => this.#register(node));
   }
 
-  async #register({ name, instance }: BenchNode): Promise<void> {
-    const { region } = this.world.ec2;
-    const zone = `${region}a`;
+  async #register({ name, instance, zone, providerID }: BenchNode): Promise<void> {
     this.#registeredAt.set(instance, Date.now());
     await createNode(this.world.kubernetes, {
       name,
-      region,
+      region: this.scope.region,
       zone,
-      providerID: `aws:///${zone}/${instance}`,
+      providerID,
       labels: { nodegroup: tag },
       taints: [{ key: taintKey, effect: 'NoSchedule' }],
       status: kubeletStatus(name),
@@ -155,16 +156,16 @@ export class Lab {
 
   /** Takes nodes out of the cluster: the Node object and the instance. */
   async retire(nodes: readonly BenchNode[]): Promise<void> {
-    await forEach(nodes, async ({ name, instance }) => {
-      await deleteNode(this.world.kubernetes, name);
-      this.world.ec2.terminateInstance(instance);
+    await forEach(nodes, async (node) => {
+      await deleteNode(this.world.kubernetes, node.name);
+      this.cloud.terminate(node);
     });
   }
 
   /** When each instance got its first address, in Unix milliseconds, as the cloud remembers it. */
   addressedAt(): Map<string, number> {
     const at = new Map<string, number>();
-    for (const { cause, instanceId, time } of this.world.ec2.journal()) {
+    for (const { cause, instanceId, time } of this.cloud.journal()) {
       if (cause !== 'associated' || instanceId === null || at.has(instanceId)) continue;
       at.set(instanceId, Date.parse(time));
     }
@@ -308,7 +309,7 @@ async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>)
   await Promise.all(Array.from({ length: Math.min(REGISTERED_AT_ONCE, items.length) }, one));
 }
 
-function writeConfig({ dir, ec2 }: World, { limits, workflows, gracePeriod }: LabOptions): string {
+function writeConfig(dir: string, cloud: LabCloud, { limits, workflows, gracePeriod }: LabOptions): string {
   const config = {
     cluster,
     // No cloud controller writes the status of Nodes here.
@@ -318,13 +319,12 @@ function writeConfig({ dir, ec2 }: World, { limits, workflows, gracePeriod }: La
     pools: [
       {
         name: tag,
-        provider: 'aws',
-        region: ec2.region,
+        ...cloud.place,
         nodeSelector: { matchLabels: { nodegroup: tag } },
-        addresses: { ipv4: { filter: `Name=tag:kubeip,Values=${tag}` } },
+        addresses: { ipv4: { filter: cloud.filterOf(tag) } },
       },
     ],
-    ...(limits === 'off' ? { pacing: { aws: UNPACED } } : {}),
+    ...(limits === 'off' ? { pacing: { [cloud.scope.provider]: UNPACED } } : {}),
     // The yardstick has no audit.
     ...(workflows === 'naive' ? { audit: { enabled: false } } : {}),
     http: { workerPort: 0, watcherPort: 0 },

@@ -41,3 +41,10 @@ export function positiveNumber(text: string): number {
   if (Number.isFinite(value) && value > 0) return value;
   throw new InvalidArgumentError('a number above 0 is needed.');
 }
+
+/** Parses two numbers, as `2000-10000`. @throws InvalidArgumentError which commander shows */
+export function range(text: string): [least: number, most: number] {
+  const [, least = Number.NaN, most = Number.NaN] = (/^(\d+)-(\d+)$/.exec(text) ?? []).map(Number);
+  if (least <= most) return [least, most];
+  throw new InvalidArgumentError('two whole numbers are needed, the lesser one first, such as 2000-10000.');
+}

@@ -16,12 +16,15 @@ const CALLS_AT_ONCE = 2;
  */
 export function batchLookups<Key, Found>(options: {
   readonly windowMs: number;
+  /** Calls begin at least so far apart, for a call that serves any number of lookups. @default 0 */
+  readonly spacingMs?: number;
   readonly maxKeys: number;
   readonly keyOf: (key: Key) => string;
   readonly read: (keys: readonly Key[]) => Promise<ReadonlyMap<string, Found | Error>>;
 }): (key: Key) => Promise<Found | undefined> {
-  const { keyOf } = options;
+  const { keyOf, spacingMs = 0 } = options;
   let underWay = 0;
+  let nextAt = 0;
   const waiting: (() => void)[] = [];
   const loader = new DataLoader<Key, Found | undefined>(
     async (keys) => {
@@ -39,10 +42,13 @@ export function batchLookups<Key, Found>(options: {
       cache: false,
       maxBatchSize: options.maxKeys,
       batchScheduleFn: (flush) => {
+        const now = performance.now();
+        const at = Math.max(now + options.windowMs, nextAt);
+        nextAt = at + spacingMs;
         setTimeout(() => {
           if (underWay < CALLS_AT_ONCE) flush();
           else waiting.push(flush);
-        }, options.windowMs);
+        }, at - now);
       },
     },
   );

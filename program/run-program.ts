@@ -65,16 +65,23 @@ export async function runProgram(
 }
 
 /**
+ * @param options.config false: the program has no configuration
  * @returns a commander command with `--config` and `--debug`. A wrong command line ends the process with the exit code of
  * a wrong configuration
  */
-export function createCommand(name: string, description: string): Command {
-  return new Command(name)
-    .description(description)
-    .option(
+export function createCommand(
+  name: string,
+  description: string,
+  { config = true }: { readonly config?: boolean } = {},
+): Command {
+  const command = new Command(name).description(description);
+  if (config) {
+    command.option(
       '-c, --config <file>',
       'configuration file (default: KUBEIP_CONFIG, then the variables of KubeIP)',
-    )
+    );
+  }
+  return command
     .option('--debug', 'show stack traces')
     .version(programVersion(), '-V, --version', 'print the version, and end')
     .configureOutput({ writeErr: (text) => void process.stderr.write(visibleLines(text)) })

@@ -76,8 +76,8 @@ export const suites: readonly Suite[] = [
     proves:
       'The programs and workflows against a real Temporal server, a real Kubernetes API and the emulators; the emulators against real clients.',
     tools: [...servers, 'temporal-oldest'],
-    plays: [...programs, ...world, 'demo/', 'bench/', 'deploy/', 'docs/'],
-    borrows: ['alerts', 'cli', 'crash', 'unit'],
+    plays: [...programs, ...world, 'demo/', 'bench/', 'deploy/', 'docs/', 'smoke/'],
+    borrows: ['alerts', 'cli', 'conformance', 'crash', 'unit'],
   },
   {
     name: 'crash',
@@ -112,7 +112,7 @@ export const suites: readonly Suite[] = [
     name: 'image',
     proves: 'The tree of the image runs without sources; the Dockerfile and the GitHub workflows are sound.',
     tools: [...servers, 'actionlint'],
-    plays: ['deploy/', '.github/', 'package', ...programs, 'cli/'],
+    plays: ['deploy/', '.github/', 'package', ...programs, 'cli/', 'smoke/'],
     borrows: ['crash'],
   },
   {

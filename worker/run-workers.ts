@@ -36,6 +36,12 @@ import { untracedSinks, type WorkerTracing } from './tracing.ts';
 const WORKFLOW_TASKS_AT_ONCE = 10;
 
 /**
+ * Activities that one Worker has under way. They wait for the cloud, on Compute Engine for up to 20 s each: those that serve all, such as the
+ * mutex's list and its grants, must not queue behind them.
+ */
+const ACTIVITIES_AT_ONCE = 500;
+
+/**
  * Workflows that one Worker keeps in memory, at about half a MiB each. The SDK's default goes by the heap's limit, for each Worker of the
  * process anew: 2,282 where there is memory enough, which came to 1.8 GiB. A node that has its address does nothing, and one that does
  * something after that is replayed from 30 events in milliseconds: so this only has to be enough for those on their way.
@@ -124,7 +130,7 @@ async function createWorker(options: WorkersOptions, taskQueue: string, activiti
     stickyQueueScheduleToStartTimeout: '4 seconds',
     // The SDK would send every second one only, and a late one is taken for a dead worker.
     maxHeartbeatThrottleInterval: HEARTBEAT_MS,
-    maxConcurrentActivityTaskExecutions: 100,
+    maxConcurrentActivityTaskExecutions: ACTIVITIES_AT_ONCE,
     maxConcurrentWorkflowTaskExecutions: WORKFLOW_TASKS_AT_ONCE,
     maxCachedWorkflows: WORKFLOWS_IN_CACHE,
     ...(options.version === undefined ? {} : { workerDeploymentOptions: options.version }),

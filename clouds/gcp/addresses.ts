@@ -40,11 +40,20 @@ export interface AddressReader {
   read(query: AddressQuery, name: string): Promise<FoundAddress | undefined>;
   /** One by its name, as it is now, whatever pool it is of. @throws CloudError `NotFound` */
   get(name: string): Promise<FoundAddress>;
-  /** Which of these addresses are reserved in the region. Calls within the window share a list. */
-  reserved(ips: readonly string[]): Promise<Set<string>>;
+  /** All static addresses of the region, by a list, which may be some seconds old. Calls within the window share it. */
+  external(): Promise<ExternalAddresses>;
+}
+
+export interface ExternalAddresses {
+  /** @returns whether the address is a static one, of whatever use */
+  isReserved(ip: string): boolean;
+  /** @returns one by its name, if an instance can have it */
+  find(name: string): FoundAddress | undefined;
 }
 
 const pageSize = 500;
+/** Of many nodes at once, so many share a list. A node by itself never waits for it: its lists are further apart. */
+export const listSpacingMs = 600;
 
 export function createAddressReader(
   { addresses }: GcpClients,
@@ -70,6 +79,7 @@ export function createAddressReader(
   };
   const listOnce = batchLookups<string, readonly GceAddress[]>({
     windowMs,
+    spacingMs: listSpacingMs,
     maxKeys: 1000,
     keyOf: (filter) => filter,
     read: async (filters) => {
@@ -127,11 +137,15 @@ export function createAddressReader(
       return found;
     },
     get,
-    async reserved(ips) {
-      if (ips.length === 0) return new Set();
+    async external() {
       const all = await listExternal();
-      const found = new Set(all.map(({ address }) => canonicalIp(address ?? '')));
-      return new Set(ips.filter((ip) => found.has(canonicalIp(ip))));
+      return {
+        isReserved: (ip) => all.some(({ address }) => canonicalIp(address ?? '') === canonicalIp(ip)),
+        find(name) {
+          const raw = all.find((one) => one.name === name);
+          return raw && toFoundAddress(raw, scope);
+        },
+      };
     },
   };
 }

@@ -20,8 +20,8 @@ export interface GcpAccess {
   readonly instances: InstanceReader;
 }
 
-/** A name that Compute Engine gives to no operation. */
-const noOperation = 'kubeip-temporal-doctor';
+/** A name that Compute Engine gives to no operation, and nobody to an instance. */
+const noResource = 'kubeip-temporal-doctor';
 
 export async function checkGcpPermissions(
   gcp: GcpAccess,
@@ -31,6 +31,7 @@ export async function checkGcpPermissions(
   const withIpv6 = queries.some(({ family }) => family === 'ipv6');
   const checks = [
     check,
+    await instanceListCheck(gcp, ref),
     ...(await instanceChecks(gcp, ref, withIpv6)),
     ...(await addressChecks(gcp, queries)),
     ...(await subnetworkChecks(gcp, target, withIpv6)),
@@ -57,6 +58,21 @@ async function findTarget(gcp: GcpAccess, instances: readonly InstanceRef[]): Pr
     if (check.result !== 'granted') break;
   }
   return last;
+}
+
+/** By a list of what does not exist. */
+async function instanceListCheck(
+  { clients, call, scope }: GcpAccess,
+  ref: InstanceRef | undefined,
+): Promise<PermissionCheck> {
+  const zone = ref?.zone ?? `${scope.region}-b`;
+  const request = { project: scope.account, zone, filter: `(name = ${noResource})`, maxResults: 1 };
+  const { check } = await readingCheck('compute.instances.list', request, (it) =>
+    call('compute.instances.list', (options) =>
+      clients.instances.list(it, { ...options, autoPaginate: false }),
+    ),
+  );
+  return check;
 }
 
 async function instanceChecks(
@@ -127,7 +143,7 @@ async function operationCheck(
   ref: InstanceRef | undefined,
 ): Promise<PermissionCheck> {
   const zone = ref?.zone ?? `${scope.region}-b`;
-  const request = { project: scope.account, zone, operation: noOperation };
+  const request = { project: scope.account, zone, operation: noResource };
   const { check } = await readingCheck('compute.zoneOperations.get', request, (it) =>
     call('compute.zoneOperations.get', (options) => clients.operations.get(it, options)),
   );

@@ -3,6 +3,7 @@
 import { AddressesClient } from '@google-cloud/compute/build/src/v1/addresses_client.js';
 import { InstancesClient } from '@google-cloud/compute/build/src/v1/instances_client.js';
 import { ZoneOperationsClient } from '@google-cloud/compute/build/src/v1/zone_operations_client.js';
+import type { RegionOperationsClient } from '@google-cloud/compute/build/src/v1/region_operations_client.js';
 import type { SubnetworksClient } from '@google-cloud/compute/build/src/v1/subnetworks_client.js';
 import { GoogleAuth, OAuth2Client } from 'google-auth-library';
 import * as gax from 'google-gax';
@@ -29,6 +30,8 @@ export interface GcpClients {
   readonly operations: ZoneOperationsClient;
   /** Loaded only if asked for: nothing but the check of permissions does. */
   subnetworks(): Promise<SubnetworksClient>;
+  /** Loaded only if asked for: nothing but the smoke test does. */
+  regionOperations(): Promise<RegionOperationsClient>;
   /**
    * To be awaited before each call. The clients would look for credentials by themselves, but if there are none, theirs is
    * a rejection that nobody can catch, which ends the process.
@@ -96,9 +99,18 @@ export function createGcpClients(options: GcpClientOptions): GcpClients {
     await client.initialize();
     return client;
   };
+  let regionOperations: Promise<RegionOperationsClient> | undefined;
+  const loadRegionOperations = async (): Promise<RegionOperationsClient> => {
+    const module = await import('@google-cloud/compute/build/src/v1/region_operations_client.js');
+    const client = new module.RegionOperationsClient({ ...shared }, transport);
+    await auth.getClient();
+    await client.initialize();
+    return client;
+  };
   return {
     ...clients,
     subnetworks: () => (subnetworks ??= loadSubnetworks()),
+    regionOperations: () => (regionOperations ??= loadRegionOperations()),
     async ready() {
       // Both are remembered once they have succeeded.
       await auth.getClient();
@@ -108,6 +120,7 @@ export function createGcpClients(options: GcpClientOptions): GcpClients {
       // Resolves at once if no call was made; there is nothing to do about a failure.
       for (const client of Object.values(clients)) client.close().catch(() => undefined);
       subnetworks?.then((client) => client.close()).catch(() => undefined);
+      regionOperations?.then((client) => client.close()).catch(() => undefined);
     },
   };
 }

@@ -28,10 +28,10 @@ export const gcpCloud: Cloud = {
     advice: 'is not a Google Cloud project id (not its name or number): write it, or leave it out.',
     help: 'the project id',
   },
-  // Compute Engine allows 1,500 changes a minute to all users of a project's region together ("Compute Engine rate quotas
-  // and system limits"). An association takes two of them: an access config deleted, another one added. So these come to
-  // (50 + 60 × 8) × 2 = 1,060 in the busiest minute; GKE itself needs the rest.
-  pacing: { burst: 50, perSecond: 8 },
+  // Compute Engine allows 1,500 changes a minute to all users of a project's region together, and counts by the minute ("Compute Engine
+  // rate quotas and system limits"). An association takes two of them: an access config deleted, another one added. So these come to
+  // (200 + 60 × 5.5) × 2 = 1,060 in the busiest minute; GKE itself needs the rest.
+  pacing: { burst: 200, perSecond: 5.5 },
   pacingHelp:
     'Compute Engine allows 1,500 changes a minute to all users of the project, of which an association takes two.',
   filter: {

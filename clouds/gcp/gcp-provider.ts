@@ -29,7 +29,12 @@ import {
   isInPlaceOfEphemeral,
   type Target,
 } from './access-configs.ts';
-import { associationWith, createAddressReader, type AddressReader } from './addresses.ts';
+import {
+  associationWith,
+  createAddressReader,
+  type AddressReader,
+  type ExternalAddresses,
+} from './addresses.ts';
 import { checkGcpPermissions } from './check-permissions.ts';
 import {
   createGcpCall,
@@ -59,7 +64,7 @@ export interface GcpProviderOptions extends GcpClientOptions {
   readonly region: string;
   /** How long a lookup waits for others to share its request, in milliseconds. @default 20 */
   readonly batchWindowMs?: number | undefined;
-  /** How long one wait for an operation blocks, and so the longest pause between heartbeats. @default 4000 */
+  /** How long one wait for an operation blocks. Each wait is a call of the read quota. @default as `operationTimeoutMs` */
   readonly waitSliceMs?: number | undefined;
   /** After so long an operation is no longer waited for; a repeated request goes on with it. @default 20000 */
   readonly operationTimeoutMs?: number | undefined;
@@ -86,11 +91,12 @@ class GcpProvider implements CloudProvider {
     this.#call = call;
     this.#addresses = createAddressReader(this.#clients, call, this.scope, windowMs);
     this.#instances = createInstanceReader(this.#clients, call, this.scope, windowMs);
+    const { operationTimeoutMs = 20_000, waitSliceMs = operationTimeoutMs } = options;
     const change = createChangeMaker(this.#clients, call, {
       project,
       endpoint,
-      waitSliceMs: options.waitSliceMs ?? 4_000,
-      operationTimeoutMs: options.operationTimeoutMs ?? 20_000,
+      waitSliceMs,
+      operationTimeoutMs,
     });
     this.#configs = createAccessConfigs(this.#clients, change, project);
   }
@@ -101,15 +107,15 @@ class GcpProvider implements CloudProvider {
   }
 
   async findInstance(ref: InstanceRef): Promise<Instance> {
-    const found = await this.#instances.read(ref);
+    const found = await this.#instances.look(ref);
     const { primary } = found;
-    const ips = Object.values(primary?.accessConfigs ?? {}).flatMap(({ ip }) => (ip === '' ? [] : [ip]));
-    const reserved = await this.#addresses.reserved(ips);
+    const hasIp = Object.values(primary?.accessConfigs ?? {}).some(({ ip }) => ip !== '');
+    const external = hasIp ? await this.#addresses.external() : undefined;
     const publicIps = families.flatMap((family): PublicIp[] => {
       const config = primary?.accessConfigs[family];
       if (config === undefined || config.ip === '') return [];
       const { ip } = config;
-      if (!reserved.has(ip)) return [{ ip, family, kind: 'ephemeral' }];
+      if (external?.isReserved(ip) !== true) return [{ ip, family, kind: 'ephemeral' }];
       return [
         {
           ip,
@@ -148,17 +154,15 @@ class GcpProvider implements CloudProvider {
   async readAddress(query: AddressQuery, addressId: string): Promise<Address | undefined> {
     const found = await this.#addresses.read(query, addressId);
     if (found?.holder === undefined) return found?.address;
-    const instance = await this.#readIfThere({
-      provider: 'gcp',
-      id: found.holder.instance,
-      zone: found.holder.zone,
-    });
+    const { instance: id, zone } = found.holder;
+    const { ip } = found.address;
+    const instance = await this.#lookForHolder({ provider: 'gcp', id, zone }, ip);
     if (instance === undefined) return found.address;
-    const nic = interfaceWith(instance, found.address.ip);
+    const nic = interfaceWith(instance, ip);
     if (nic === undefined) {
       throw new CloudError(
         'Unavailable',
-        `Compute Engine's answers do not agree yet on whether instance ${instance.name} has ${found.address.ip}.`,
+        `Compute Engine's answers do not agree yet on whether instance ${instance.name} has ${ip}.`,
       );
     }
     return {
@@ -185,14 +189,19 @@ class GcpProvider implements CloudProvider {
     const family = familyOf(address.ip);
     const target = livingTarget(await this.#instances.read(ref), ref);
     const present = target.nic.accessConfigs[family];
+    let external: ExternalAddresses | undefined;
     if (present !== undefined) {
       if (sameIp(present.ip, address.ip)) return associationOf(target);
       const isReplaced = options.replaces !== undefined && sameIp(present.ip, options.replaces.ip);
-      if (!isReplaced) await this.#refuseForeign(target.found, present.ip);
+      external = await this.#addresses.external();
+      if (!isReplaced && external.isReserved(present.ip)) throw foreignAddress(target.found, present.ip);
       progress.hadEphemeral ||= !isReplaced || isInPlaceOfEphemeral(family, present);
     }
-    const reserved = await this.#addresses.get(address.id);
-    // As it is now: only an address that can be given is worth the loss of the present one.
+    // Only an address that can be given is worth the loss of the present one. The list tells: if it is old, the addition fails, and an
+    // ephemeral address is put back. What it shows as given is looked at as it is now.
+    const listed = external?.find(address.id);
+    const isFree = listed?.address.association === undefined && listed?.address.ip === address.ip;
+    const reserved = listed && isFree ? listed : await this.#addresses.get(address.id);
     checkFree(reserved, address, target);
     checkFits(target, reserved);
     progress.isCleared ||= present !== undefined;
@@ -206,20 +215,15 @@ class GcpProvider implements CloudProvider {
     }
   }
 
-  /** A static address is never taken off for another one, unless the caller says that it is to be replaced. */
-  async #refuseForeign({ name }: FoundInstance, ip: string): Promise<void> {
-    if (!(await this.#addresses.reserved(ip === '' ? [] : [ip])).has(ip)) return;
-    throw new CloudError(
-      'ForeignAddress',
-      `Instance ${name} already has the static address ${ip}, which was not assigned for its pool; it is left alone. Delete its access config to have one of the pool.`,
-    );
-  }
-
-  /** Removes the present address, and reads the interface anew: a deletion under a wrong name is answered like a right one. */
+  /**
+   * Removes the present address. A deletion under a wrong name is answered like a right one; then the addition fails, because there can be
+   * one only. For IPv6 the interface is read anew, because its fingerprint has changed.
+   */
   async #clear(ref: InstanceRef, target: Target, family: Family, options: ChangeOptions): Promise<Target> {
     let refusal: CloudError | undefined;
     try {
       await this.#configs.remove(target, family, options);
+      if (family === 'ipv4') return withoutIpv4(target);
     } catch (error) {
       if (!isRefusal(error)) throw error;
       // It may be gone all the same.
@@ -363,17 +367,28 @@ class GcpProvider implements CloudProvider {
     );
   }
 
+  /** A list may be old: one that does not show the address on its holder is not believed. */
+  async #lookForHolder(ref: InstanceRef, ip: string): Promise<FoundInstance | undefined> {
+    const listed = await ifThere(this.#instances.look(ref));
+    if (listed !== undefined && interfaceWith(listed, ip) !== undefined) return listed;
+    return await this.#readIfThere(ref);
+  }
+
   async #readIfThere(ref: InstanceRef): Promise<FoundInstance | undefined> {
-    try {
-      return await this.#instances.read(ref);
-    } catch (error) {
-      if (error instanceof CloudError && error.kind === 'NotFound') return undefined;
-      throw error;
-    }
+    return await ifThere(this.#instances.read(ref));
   }
 
   close(): void {
     this.#clients.close();
+  }
+}
+
+async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
+  try {
+    return await reading;
+  } catch (error) {
+    if (error instanceof CloudError && error.kind === 'NotFound') return undefined;
+    throw error;
   }
 }
 
@@ -399,6 +414,19 @@ async function onPresentState<T>(work: () => Promise<T>): Promise<T> {
 function isClear({ nic }: Target, family: Family): boolean {
   if (nic.accessConfigs[family] !== undefined) return false;
   return family === 'ipv4' || nic.stackType === 'IPV4_ONLY';
+}
+
+function withoutIpv4({ found, nic }: Target): Target {
+  const { ipv4: _, ...accessConfigs } = nic.accessConfigs;
+  return { found, nic: { ...nic, accessConfigs } };
+}
+
+/** A static address is never taken off for another one, unless the caller says that it is to be replaced. */
+function foreignAddress({ name }: FoundInstance, ip: string): CloudError {
+  return new CloudError(
+    'ForeignAddress',
+    `Instance ${name} already has the static address ${ip}, which was not assigned for its pool; it is left alone. Delete its access config to have one of the pool.`,
+  );
 }
 
 function associationOf({ found, nic }: Target): Association {

@@ -6,6 +6,7 @@ import type { Scope } from '../../model/scope.ts';
 import { instanceIdentity } from './instance-identity.ts';
 import { kubernetesClusterOf } from '../kubernetes-cluster.ts';
 import { batchLookups } from '../batch.ts';
+import { listSpacingMs } from './addresses.ts';
 import { CloudError } from '../provider.ts';
 import { checkKind, type GcpCall, type GcpClients } from './client.ts';
 import { canonicalIp, sameIp } from '../ip.ts';
@@ -57,7 +58,17 @@ export interface InstanceReader {
    * @throws CloudError `NotFound`; `Invalid` if the instance is not of the scope
    */
   read(ref: InstanceRef): Promise<FoundInstance>;
+  /**
+   * As `read`, but several instances of a zone that are asked for together are read by one list, which may be some seconds old. One that
+   * it does not show, or not as alive, is read by itself; so are all where the identity may not list.
+   *
+   * @throws as `read`
+   */
+  look(ref: InstanceRef): Promise<FoundInstance>;
 }
+
+/** So many names go into the filter of one list: a URL is not to be longer than 8 KB. */
+const listedNames = 80;
 
 /** Statuses of an instance that ends or has ended ("VM instance lifecycle", Compute Engine documentation). */
 const endingStatuses = ['PENDING_STOP', 'STOPPING', 'DEPROVISIONING', 'TERMINATED'];
@@ -85,12 +96,61 @@ export function createInstanceReader(
       return new Map(refs.map((ref, index) => [keyOfRef(ref), toResult(ref, found[index])]));
     },
   });
+  const read: InstanceReader['read'] = async (ref) => {
+    checkRef(ref, scope);
+    const found = await lookup(ref);
+    if (found === undefined) throw new CloudError('Unavailable', `Instance ${ref.id} was not looked up.`);
+    return found;
+  };
+  const list = async (zone: string, names: readonly string[]): Promise<GceInstance[]> => {
+    const filter = names.map((name) => `(name = ${name})`).join(' OR ');
+    const listed: GceInstance[] = [];
+    let pageToken: string | undefined;
+    do {
+      const request = { project: scope.account, zone, filter, ...(pageToken ? { pageToken } : {}) };
+      const [items, , page] = await call('compute.instances.list', (options) =>
+        instances.list(request, { ...options, autoPaginate: false }),
+      );
+      checkKind(page.kind, 'compute#instanceList', 'compute.instances.list');
+      listed.push(...items);
+      pageToken = page.nextPageToken ?? undefined;
+    } while (pageToken);
+    return listed;
+  };
+  /** @returns those that are alive; none if the list cannot be had */
+  const listAlive = async (refs: readonly InstanceRef[]): Promise<[string, FoundInstance][]> => {
+    const [first] = refs;
+    if (first === undefined || refs.length === 1) return [];
+    try {
+      const raw = await list(
+        first.zone,
+        refs.map(({ id }) => id),
+      );
+      return raw.flatMap((one): [string, FoundInstance][] => {
+        const ref = refs.find(({ id }) => id === one.name);
+        const found = ref && toFoundInstance(ref, one);
+        return ref && found && !(found instanceof CloudError) && found.alive ? [[keyOfRef(ref), found]] : [];
+      });
+    } catch (error) {
+      if (error instanceof CloudError) return [];
+      throw error;
+    }
+  };
+  const glance = batchLookups<InstanceRef, FoundInstance>({
+    windowMs,
+    spacingMs: listSpacingMs,
+    maxKeys: listedNames,
+    keyOf: keyOfRef,
+    read: async (refs) => {
+      const zones = Map.groupBy(refs, ({ zone }) => zone);
+      return new Map((await Promise.all([...zones.values()].map(listAlive))).flat());
+    },
+  });
   return {
-    async read(ref) {
+    read,
+    async look(ref) {
       checkRef(ref, scope);
-      const found = await lookup(ref);
-      if (found === undefined) throw new CloudError('Unavailable', `Instance ${ref.id} was not looked up.`);
-      return found;
+      return (await glance(ref)) ?? (await read(ref));
     },
   };
 }

@@ -29,7 +29,7 @@ export interface Change {
    */
   readonly requestKey: readonly string[] | undefined;
   readonly send: (requestId: string, options: CallOptions) => Promise<GceOperation>;
-  /** Called between waits. */
+  /** Called while the operation is waited for. */
   readonly heartbeat?: (() => void) | undefined;
 }
 
@@ -43,6 +43,7 @@ export type ChangeMaker = (change: Change) => Promise<void>;
 
 /** How often a request that has failed before may be found, before an id of no request is taken. */
 const rememberedFailures = 3;
+const heartbeatMs = 2_000;
 /** `wait` may answer sooner than it could; it is not asked again at once. */
 const pauseMs = 200;
 
@@ -95,7 +96,23 @@ async function finish(
   clients: GcpClients,
   call: GcpCall,
   settings: OperationSettings,
-  { action, zone, heartbeat }: Change,
+  change: Change,
+  started: GceOperation,
+): Promise<void> {
+  const timer =
+    change.heartbeat && setInterval(change.heartbeat, Math.min(heartbeatMs, settings.waitSliceMs));
+  try {
+    await untilDone(clients, call, settings, change, started);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+async function untilDone(
+  clients: GcpClients,
+  call: GcpCall,
+  settings: OperationSettings,
+  { action, zone }: Change,
   started: GceOperation,
 ): Promise<void> {
   const until = performance.now() + settings.operationTimeoutMs;
@@ -109,10 +126,8 @@ async function finish(
         { code: 'OPERATION_RUNNING' },
       );
     }
-    heartbeat?.();
     const slice = Math.ceil(Math.min(left, settings.waitSliceMs));
     operation = (await waitOnce(clients, call, settings.project, zone, started, slice)) ?? operation;
-    heartbeat?.();
     if (operation.status !== 'DONE') await sleep(pauseMs);
   }
   const failure = operationError(operation, { ...settings, action });

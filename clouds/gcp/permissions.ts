@@ -5,6 +5,8 @@
  */
 export const gcpPermissions = {
   'compute.instances.get': 'instances.get',
+  /** Many nodes at once are read by one call. */
+  'compute.instances.list': 'instances.list',
   'compute.instances.addAccessConfig': 'instances.addAccessConfig',
   'compute.instances.deleteAccessConfig': 'instances.deleteAccessConfig',
   'compute.addresses.get': 'addresses.get',

@@ -4,7 +4,7 @@ import type * as gax from 'google-gax';
 type Namespace = gax.protobuf.INamespace;
 type Described = gax.protobuf.AnyNestedObject;
 
-const usedServices = ['Addresses', 'Instances', 'Subnetworks', 'ZoneOperations'];
+const usedServices = ['Addresses', 'Instances', 'RegionOperations', 'Subnetworks', 'ZoneOperations'];
 const api = ['google', 'cloud', 'compute'];
 const version = 'v1';
 

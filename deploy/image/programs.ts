@@ -13,6 +13,7 @@ export const programs: readonly Program[] = [
   { name: 'worker', main: 'worker/main' },
   { name: 'watcher', main: 'watcher/main' },
   { name: 'kubeip', main: 'cli/main' },
+  { name: 'smoke', main: 'smoke/main' },
 ];
 
 /** The oldest Node.js that the programs run on: that of package.json, which the Kubernetes client asks for. */

@@ -62,10 +62,75 @@ export const gceCases: readonly ContractCase<GceBackend>[] = [
         Promise.all([...refs, ...refs].map((ref) => provider.findInstance(ref))),
       );
       expect(found.map(({ id }) => id)).toEqual([...refs, ...refs].map(({ id }) => id));
-      expect(calls.toSorted()).toEqual([
-        'compute.addresses.list',
-        ...refs.map(() => 'compute.instances.get'),
-      ]);
+      expect(calls.toSorted()).toEqual(['compute.addresses.list', 'compute.instances.list']);
+    },
+  },
+  {
+    name: 'where instances may not be listed, each is read by itself',
+    async run(backend) {
+      const { emulator, openProvider, createInstance } = backend;
+      const provider = openProvider({ batchWindowMs: 50 });
+      const refs = await Promise.all([createInstance(), createInstance()]);
+      emulator.configure({ denied: ['instances.list'] });
+      const [found, calls] = await callsDuring(backend, () =>
+        Promise.all(refs.map((ref) => provider.findInstance(ref))),
+      );
+      emulator.configure({ denied: [] });
+      expect(found.map(({ id }) => id)).toEqual(refs.map(({ id }) => id));
+      expect(calls.filter((it) => it === 'compute.instances.get')).toHaveLength(2);
+    },
+  },
+  {
+    name: 'an instance that an old list does not show is read by itself',
+    async run({ emulator, openProvider, createInstance, createPool }) {
+      const provider = openProvider({ batchWindowMs: 50 });
+      const first = await createInstance();
+      emulator.configure({ staleListsMs: 60_000 });
+      await provider.listAddresses(createPool());
+      const refs = [first, await createInstance()];
+      const found = await Promise.all(refs.map((ref) => provider.findInstance(ref)));
+      emulator.configure({ staleListsMs: 0 });
+      expect(found.map(({ id }) => id)).toEqual(refs.map(({ id }) => id));
+    },
+  },
+  {
+    name: 'an address that the list of all shows as taken is looked at as it is now before the ephemeral one goes',
+    async run({ emulator, openProvider, createInstance, createPool, reserve, detachByHand, externalOf }) {
+      const provider = openProvider();
+      const pool = createPool();
+      const [holder, ref, address] = [
+        await createInstance(),
+        await createInstance({ autoAssignedIp: true }),
+        await reserve(pool),
+      ];
+      await provider.associate(holder, address);
+      await provider.listAddresses(pool);
+      emulator.configure({ staleListsMs: 60_000 });
+      await provider.listAddresses(pool);
+      await detachByHand(address);
+      await provider.associate(ref, address);
+      emulator.configure({ staleListsMs: 0 });
+      expect(externalOf(ref)).toEqual([address.id]);
+    },
+  },
+  {
+    name: 'an old list that shows an address as free costs no node its ephemeral address for good',
+    async run({ emulator, openProvider, createInstance, createPool, reserve, attachByHand, externalOf }) {
+      const provider = openProvider();
+      const pool = createPool();
+      const [faster, ref, address] = [
+        await createInstance(),
+        await createInstance({ autoAssignedIp: true }),
+        await reserve(pool),
+      ];
+      await provider.listAddresses(pool);
+      emulator.configure({ staleListsMs: 60_000 });
+      await provider.listAddresses(pool);
+      await attachByHand(address, faster);
+      await expect(provider.associate(ref, address)).rejects.toMatchObject({ kind: 'InUse' });
+      emulator.configure({ staleListsMs: 0 });
+      expect(externalOf(ref)).toEqual(['ephemeral']);
+      expect(externalOf(faster)).toEqual([address.id]);
     },
   },
   {

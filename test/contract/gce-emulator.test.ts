@@ -45,7 +45,7 @@ describe('permissions', () => {
     const calls: Readonly<Record<string, () => Promise<unknown>>> = {
       'instances.get': () => provider.findInstance(ref),
       'addresses.list': () => provider.listAddresses(pool),
-      'addresses.get': () => provider.associate(ref, free),
+      'addresses.get': () => provider.associate(bare, free),
       'instances.deleteAccessConfig': () => provider.release(holder, held, pool),
       'addresses.use': () => provider.associate(bare, free),
       'subnetworks.useExternalIp': () => provider.associate(bare, free),

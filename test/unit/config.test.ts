@@ -65,7 +65,7 @@ describe('loadConfig', () => {
           nodeIdentity: { name: 'auto' },
         },
       ],
-      pacing: { aws: { burst: 45, perSecond: 4.95 }, gcp: { burst: 50, perSecond: 8 } },
+      pacing: { aws: { burst: 45, perSecond: 4.95 }, gcp: { burst: 200, perSecond: 5.5 } },
       watcher: {
         reconcileIntervalMs: 300_000,
         failureCooldown: { initialIntervalMs: 60_000, maximumIntervalMs: 3_600_000 },

@@ -18,6 +18,7 @@ const describe: Ec2Action = {
     const matches = compileFilters<SubnetRecord>(parameters, {
       fields: {
         'availability-zone': (subnet) => [subnet.zone],
+        'default-for-az': () => [true],
         'ipv6-cidr-block-association.association-id': (subnet) => [ipv6AssociationId(subnet)],
         'ipv6-cidr-block-association.ipv6-cidr-block': (subnet) => [subnet.ipv6Cidr],
         'ipv6-cidr-block-association.state': (subnet) => [subnet.ipv6Cidr && 'associated'],
@@ -40,6 +41,7 @@ const describe: Ec2Action = {
       cidrBlock: '10.0.0.0/8',
       ipv6CidrBlockAssociationSet: items(ipv6Associations({ subnetId, zone, ...subnet })),
       assignIpv6AddressOnCreation: false,
+      defaultForAz: true,
       mapPublicIpOnLaunch: false,
     }));
     return { subnetSet: items(subnetSet), nextToken: page.nextToken };

@@ -3,6 +3,7 @@
 locals {
   permissions = [
     "compute.instances.get",
+    "compute.instances.list",
     "compute.instances.addAccessConfig",
     "compute.instances.deleteAccessConfig",
     "compute.addresses.get",
@@ -35,16 +36,17 @@ resource "google_project_iam_custom_role" "worker" {
   title       = "kubeip-temporal, instances"
   description = "Changes the external addresses of instances. Bind it under a condition on their names."
   stage       = "GA"
-  permissions = [for it in local.granted : it if startswith(it, "compute.instances.")]
+  permissions = [for it in local.granted : it if startswith(it, "compute.instances.") && it != "compute.instances.list"]
 }
 
 resource "google_project_iam_custom_role" "addresses" {
   project     = var.project_id
   role_id     = "${var.role_id}Addresses"
   title       = "kubeip-temporal, addresses"
-  description = "Lists reserved external addresses and uses them in the project's subnetworks."
+  description = "Lists instances and reserved external addresses, and uses these in the project's subnetworks."
   stage       = "GA"
-  permissions = [for it in local.granted : it if !startswith(it, "compute.instances.")]
+  # No condition on names of instances grants a list.
+  permissions = [for it in local.granted : it if !startswith(it, "compute.instances.") || it == "compute.instances.list"]
 }
 
 resource "google_project_iam_member" "worker" {
