@@ -19,7 +19,7 @@ import {
 } from '../../workflows/assign-ip/decide.ts';
 import {
   type End,
-  isLetGo,
+  mustHaveNone,
   newNodeState,
   type NodeState,
   type ToMutex,
@@ -585,7 +585,7 @@ export class NodeWorld {
     if (has === undefined) throw new Error('a release of nothing');
     const { pool, instance } = this.state;
     const isAsked = pool?.queries.some(({ family }) => family === action.family) === true;
-    if (!isLetGo(this.state) && isAsked && instance?.id === has.instance.id) {
+    if (!mustHaveNone(this.state) && isAsked && instance?.id === has.instance.id) {
       throw new Error(`${has.address.ip} is released before the node has another one`);
     }
     if (this.reasons.size === 0)

@@ -9,7 +9,7 @@ import {
   type Claim,
   type FamilyState,
   growingPause,
-  isLetGo,
+  mustHaveNone,
   lookAgain,
   MINUTE,
   type Move,
@@ -29,9 +29,10 @@ const TRY_AGAIN: readonly string[] = ['InUse', 'ForeignAddress', 'NotFound', 'No
 
 /** The mutex's answer. One to a request that was taken back is of no use: the mutex has dropped what it claimed. */
 export function selected(step: Step, family: Family, grant: Grant): void {
-  const of = familyOf(step, family);
-  if (of?.progress.kind !== 'asking' || of.progress.request.requestId !== grant.requestId) return;
-  const asking = of.progress;
+  const familyState = familyOf(step, family);
+  if (familyState?.progress.kind !== 'asking' || familyState.progress.request.requestId !== grant.requestId)
+    return;
+  const asking = familyState.progress;
   // The others keep it in the queue.
   if (grant.kind !== 'empty' && grant.kind !== 'pinned') answered(step, grant.requestId);
   if (grant.kind === 'granted') {
@@ -47,13 +48,19 @@ export function selected(step: Step, family: Family, grant: Grant): void {
       grantedAt: step.now,
     };
     const details = { address: address.ip, allocation: address.id, token };
-    step.facts.push({ log: 'info', message: 'address granted', family: of.family, pool: pool.name, details });
-    of.progress = { kind: 'claimed', claim, begun: false, ...(inPlaceOf && { inPlaceOf }) };
+    step.facts.push({
+      log: 'info',
+      message: 'address granted',
+      family: familyState.family,
+      pool: pool.name,
+      details,
+    });
+    familyState.progress = { kind: 'claimed', claim, begun: false, ...(inPlaceOf && { inPlaceOf }) };
     return;
   }
-  if (asking.inPlaceOf === 'move') notGrantedToMove(step, of, asking, grant);
-  else if (asking.inPlaceOf === 'labels') notGrantedToLeave(step, of, asking, grant);
-  else notGranted(step, of, asking, grant);
+  if (asking.inPlaceOf === 'move') notGrantedToMove(step, familyState, asking, grant);
+  else if (asking.inPlaceOf === 'labels') notGrantedToLeave(step, familyState, asking, grant);
+  else notGranted(step, familyState, asking, grant);
 }
 
 function answered({ state }: Step, requestId: string): void {
@@ -62,18 +69,18 @@ function answered({ state }: Step, requestId: string): void {
 
 type NotGranted = Exclude<Grant, { kind: 'granted' }>;
 
-function notGranted(step: Step, of: FamilyState, asking: Asking, grant: NotGranted): void {
+function notGranted(step: Step, familyState: FamilyState, asking: Asking, grant: NotGranted): void {
   const { pool } = asking;
   switch (grant.kind) {
     case 'empty':
     case 'pinned':
-      told(step, of, asking, waitingNotice(step, of, asking, grant));
+      told(step, familyState, asking, waitingNotice(step, familyState, asking, grant));
       return;
     case 'foreign': {
       const notice = words.foreign(pool, grant.ip);
-      told(step, of, asking, notice);
-      const pauseMs = growingPause(FOREIGN_AGAIN_MS, LONGEST_AGAIN_MS, of.pauses++);
-      of.progress = { kind: 'paused', notBefore: step.now + pauseMs, message: notice.message };
+      told(step, familyState, asking, notice);
+      const pauseMs = growingPause(FOREIGN_AGAIN_MS, LONGEST_AGAIN_MS, familyState.pauses++);
+      familyState.progress = { kind: 'paused', notBefore: step.now + pauseMs, message: notice.message };
       return;
     }
     case 'refused': {
@@ -81,11 +88,11 @@ function notGranted(step: Step, of: FamilyState, asking: Asking, grant: NotGrant
       step.facts.push({
         log: 'warn',
         message: 'request refused',
-        family: of.family,
+        family: familyState.family,
         pool: pool.name,
         details,
       });
-      failFamily(step, of, { type: grant.type ?? 'Refused', message: grant.error });
+      failFamily(step, familyState, { type: grant.type ?? 'Refused', message: grant.error });
     }
   }
 }
@@ -105,68 +112,74 @@ function waitingNotice(
 }
 
 /** It waits, and why. The same is said once, however often it asks again. */
-function told(step: Step, of: FamilyState, asking: Asking, notice: Notice): void {
+function told(step: Step, familyState: FamilyState, asking: Asking, notice: Notice): void {
   const { message, reason } = notice;
-  of.progress = { ...asking, told: message };
-  of.throttled = false;
-  if (of.lastError === message) return;
-  of.lastError = message;
+  familyState.progress = { ...asking, told: message };
+  familyState.throttled = false;
+  if (familyState.lastError === message) return;
+  familyState.lastError = message;
   const details = { reason, message };
-  step.facts.push({ log: 'info', message: 'node waits', family: of.family, pool: asking.pool.name, details });
-  note(step, `claim an ${familyName(of.family)} address`, 'waiting', message);
+  step.facts.push({
+    log: 'info',
+    message: 'node waits',
+    family: familyState.family,
+    pool: asking.pool.name,
+    details,
+  });
+  note(step, `claim an ${familyName(familyState.family)} address`, 'waiting', message);
   say(step, notice);
 }
 
 /** It could not ask: it looks and asks anew after a pause. A move is over. */
 export function selectFailed(step: Step, family: Family, requestId: string, { message }: Failure): void {
-  const of = familyOf(step, family);
-  if (of?.progress.kind !== 'asking' || of.progress.request.requestId !== requestId) return;
-  const { inPlaceOf } = of.progress;
-  stopAsking(of);
+  const familyState = familyOf(step, family);
+  if (familyState?.progress.kind !== 'asking' || familyState.progress.request.requestId !== requestId) return;
+  const { inPlaceOf } = familyState.progress;
+  stopAsking(familyState);
   if (inPlaceOf === 'move') {
-    notMoved(step, of, message);
+    notMoved(step, familyState, message);
     return;
   }
-  of.lastError = message;
+  familyState.lastError = message;
   noteTryingAgain(step, message, family);
   const notBefore = step.now + LEAVE_AGAIN_MS;
-  of.progress = { kind: 'paused', notBefore, message: words.tryingAgain(LEAVE_AGAIN_MS, message) };
+  familyState.progress = { kind: 'paused', notBefore, message: words.tryingAgain(LEAVE_AGAIN_MS, message) };
 }
 
 // ---- in place of another one ----
 
-function notGrantedToLeave(step: Step, of: FamilyState, asking: Asking, grant: NotGranted): void {
-  const { has } = of;
+function notGrantedToLeave(step: Step, familyState: FamilyState, asking: Asking, grant: NotGranted): void {
+  const { has } = familyState;
   if (has === undefined) return;
   if (grant.kind === 'empty' || grant.kind === 'pinned') {
-    const { message } = waitingNotice(step, of, asking, grant);
-    of.progress = { ...asking, told: message };
-    keepFor(step, of, words.leaving(has, asking.pool, message));
+    const { message } = waitingNotice(step, familyState, asking, grant);
+    familyState.progress = { ...asking, told: message };
+    keepFor(step, familyState, words.leaving(has, asking.pool, message));
   } else {
-    leaveLater(step, of, asking.pool, grant.kind === 'refused' ? grant.error : grant.ip);
+    leaveLater(step, familyState, asking.pool, grant.kind === 'refused' ? grant.error : grant.ip);
   }
 }
 
-function leaveLater(step: Step, of: FamilyState, pool: Asking['pool'], why: string): void {
-  const { has } = of;
+function leaveLater(step: Step, familyState: FamilyState, pool: Asking['pool'], why: string): void {
+  const { has } = familyState;
   if (has === undefined) return;
   const message = words.leaving(has, pool, why);
-  const pauseMs = growingPause(LEAVE_AGAIN_MS, LONGEST_AGAIN_MS, of.pauses++);
-  of.progress = { kind: 'paused', notBefore: step.now + pauseMs, message };
-  keepFor(step, of, message);
+  const pauseMs = growingPause(LEAVE_AGAIN_MS, LONGEST_AGAIN_MS, familyState.pauses++);
+  familyState.progress = { kind: 'paused', notBefore: step.now + pauseMs, message };
+  keepFor(step, familyState, message);
 }
 
-function keepFor(step: Step, of: FamilyState, message: string): void {
-  if (of.kept === message) return;
-  Object.assign(of, { kept: message, lastError: message });
+function keepFor(step: Step, familyState: FamilyState, message: string): void {
+  if (familyState.kept === message) return;
+  Object.assign(familyState, { kept: message, lastError: message });
   say(step, { type: 'Warning', reason: 'AddressKept', message });
 }
 
-function notGrantedToMove(step: Step, of: FamilyState, asking: Asking, grant: NotGranted): void {
+function notGrantedToMove(step: Step, familyState: FamilyState, asking: Asking, grant: NotGranted): void {
   // A refused request is answered for good; another one waits on, and the node does not.
-  if (grant.kind === 'empty' || grant.kind === 'pinned') stopAsking(of);
-  of.progress = { kind: 'idle' };
-  notMoved(step, of, whyNotMoved(step.state.move?.to ?? '', asking.pool.name, grant));
+  if (grant.kind === 'empty' || grant.kind === 'pinned') stopAsking(familyState);
+  familyState.progress = { kind: 'idle' };
+  notMoved(step, familyState, whyNotMoved(step.state.move?.to ?? '', asking.pool.name, grant));
 }
 
 function whyNotMoved(to: string, pool: string, grant: NotGranted): string {
@@ -184,15 +197,15 @@ function whyNotMoved(to: string, pool: string, grant: NotGranted): string {
 }
 
 /** The move that was wanted is over. The node keeps what it has. */
-export function notMoved(step: Step, of: FamilyState | undefined, why: string): void {
+export function notMoved(step: Step, familyState: FamilyState | undefined, why: string): void {
   const { state, now } = step;
   const { move } = state;
   if (move === undefined) return;
-  const message = words.notMoved(state.node.name, move.to, why, of?.has);
+  const message = words.notMoved(state.node.name, move.to, why, familyState?.has);
   const details = { address: move.to, reason: why };
   step.facts.push({ log: 'warn', message: 'the node was not moved', details });
   note(step, `move to ${move.to}`, 'failed', why);
-  if (of?.has !== undefined) of.remark = message;
+  if (familyState?.has !== undefined) familyState.remark = message;
   endMove(step, move, { refused: message });
   lookAgain(state, now);
 }
@@ -209,14 +222,14 @@ function endMove(
 // ---- associated ----
 
 export function associated(step: Step, family: Family, association: Association): void {
-  const of = familyOf(step, family);
-  if (of?.progress.kind !== 'claimed') return;
-  const { claim, inPlaceOf } = of.progress;
+  const familyState = familyOf(step, family);
+  if (familyState?.progress.kind !== 'claimed') return;
+  const { claim, inPlaceOf } = familyState.progress;
   const { address, token, instance, pool, query } = claim;
-  const before = of.has;
-  of.has = { address, token, association, instance, pool, query };
-  of.lacksEphemeral = undefined;
-  of.progress = {
+  const before = familyState.has;
+  familyState.has = { address, token, association, instance, pool, query };
+  familyState.lacksEphemeral = undefined;
+  familyState.progress = {
     kind: 'verifying',
     claim,
     begun: false,
@@ -226,17 +239,17 @@ export function associated(step: Step, family: Family, association: Association)
 }
 
 export function associateFailed(step: Step, family: Family, failure: Failure): void {
-  const of = familyOf(step, family);
-  if (of?.progress.kind !== 'claimed') return;
-  const { claim, inPlaceOf } = of.progress;
+  const familyState = familyOf(step, family);
+  if (familyState?.progress.kind !== 'claimed') return;
+  const { claim, inPlaceOf } = familyState.progress;
   const outcome = failure.isOfPair === true ? 'refused' : outcomeOf(failure.type, false);
   noteNotAssociated(step, claim, failure);
-  if (inPlaceOf !== undefined && of.has !== undefined) {
-    of.progress = { kind: 'puttingBack', claim, inPlaceOf, outcome, error: failure.message };
+  if (inPlaceOf !== undefined && familyState.has !== undefined) {
+    familyState.progress = { kind: 'puttingBack', claim, inPlaceOf, outcome, error: failure.message };
     return;
   }
   settle(step, claim, outcome);
-  notAssigned(step, of, claim, failure);
+  notAssigned(step, familyState, claim, failure);
 }
 
 /** @param isAssociated the provider said that it associated the address, so a later failure does not mean that it is free */
@@ -248,37 +261,37 @@ function outcomeOf(type: string, isAssociated: boolean): ClaimOutcome {
 
 /** @param isSettled the mutex knows of it */
 export function verified(step: Step, family: Family, association: Association, isSettled: boolean): void {
-  const of = familyOf(step, family);
-  if (of?.progress.kind !== 'verifying' || of.has === undefined) return;
-  of.has = { ...of.has, association };
-  settle(step, of.progress.claim, 'associated', isSettled);
-  assigned(step, of, of.progress);
+  const familyState = familyOf(step, family);
+  if (familyState?.progress.kind !== 'verifying' || familyState.has === undefined) return;
+  familyState.has = { ...familyState.has, association };
+  settle(step, familyState.progress.claim, 'associated', isSettled);
+  assigned(step, familyState, familyState.progress);
 }
 
 type Verifying = Extract<FamilyState['progress'], { kind: 'verifying' }>;
 
 export function verifyFailed(step: Step, family: Family, failure: Failure): void {
-  const of = familyOf(step, family);
-  if (of?.progress.kind !== 'verifying') return;
-  const verifying = of.progress;
+  const familyState = familyOf(step, family);
+  if (familyState?.progress.kind !== 'verifying') return;
+  const verifying = familyState.progress;
   // The node is to give it back: whatever was seen last, a release finds out what is there.
-  if (isLetGo(step.state)) {
+  if (mustHaveNone(step.state)) {
     settle(step, verifying.claim, 'associated');
-    of.progress = { kind: 'idle' };
+    familyState.progress = { kind: 'idle' };
     return;
   }
   settle(step, verifying.claim, outcomeOf(failure.type, true));
   noteNotAssociated(step, verifying.claim, failure);
   if (verifying.inPlaceOf === undefined && TRY_AGAIN.includes(failure.type)) {
     // The provider reported the association and does not show it. The ephemeral address may be gone.
-    of.has = undefined;
-    mayLackEphemeral(step, of);
-    notAssigned(step, of, verifying.claim, failure);
+    familyState.has = undefined;
+    mayLackEphemeral(step, familyState);
+    notAssigned(step, familyState, verifying.claim, failure);
     return;
   }
   // The provider said that it associated the address; that it could not be read back is no reason to do without it.
-  assigned(step, of, verifying);
-  of.lastError = failure.message;
+  assigned(step, familyState, verifying);
+  familyState.lastError = failure.message;
   if (verifying.inPlaceOf !== undefined) lookAgain(step.state, step.now);
 }
 
@@ -287,17 +300,21 @@ function noteNotAssociated(step: Step, { address, instance }: Claim, { message }
 }
 
 /** Not every cloud gives an instance an ephemeral address by itself. */
-export function mayLackEphemeral({ now }: Pick<Step, 'now'>, of: FamilyState): void {
-  if (of.hadEphemeral === undefined || traitsOf(of.hadEphemeral.instance.provider).restoresEphemeral) return;
-  of.lacksEphemeral ??= { notBefore: now, tries: 0 };
+export function mayLackEphemeral({ now }: Pick<Step, 'now'>, familyState: FamilyState): void {
+  if (
+    familyState.hadEphemeral === undefined ||
+    traitsOf(familyState.hadEphemeral.instance.provider).restoresEphemeral
+  )
+    return;
+  familyState.lacksEphemeral ??= { notBefore: now, tries: 0 };
 }
 
-function assigned(step: Step, of: FamilyState, { claim, inPlaceOf, before }: Verifying): void {
+function assigned(step: Step, familyState: FamilyState, { claim, inPlaceOf, before }: Verifying): void {
   const { state, facts } = step;
-  const { has, lost } = of;
+  const { has, lost } = familyState;
   if (has === undefined) return;
-  noteAssigned(step, of, claim);
-  Object.assign(of, {
+  noteAssigned(step, familyState, claim);
+  Object.assign(familyState, {
     progress: { kind: 'idle' },
     lastError: undefined,
     kept: undefined,
@@ -314,7 +331,7 @@ function assigned(step: Step, of: FamilyState, { claim, inPlaceOf, before }: Ver
     wasAssigned: true,
   });
   state.became = [];
-  const { [of.family]: _, ...otherWishes } = state.wanted;
+  const { [familyState.family]: _, ...otherWishes } = state.wanted;
   state.wanted = otherWishes;
   // What is to become of it, as no pool selects the node any more, the next look says.
   if (state.seen.kind === 'notSelected') lookAgain(state, step.now);
@@ -323,7 +340,13 @@ function assigned(step: Step, of: FamilyState, { claim, inPlaceOf, before }: Ver
     note(step, `associate ${has.address.ip} with ${has.instance.id}`, 'done');
     if (lost !== undefined) {
       const details = { address: has.address.ip };
-      facts.push({ log: 'info', message: 'drift healed', family: of.family, pool: claim.pool.name, details });
+      facts.push({
+        log: 'info',
+        message: 'drift healed',
+        family: familyState.family,
+        pool: claim.pool.name,
+        details,
+      });
     }
     return;
   }
@@ -336,10 +359,10 @@ function assigned(step: Step, of: FamilyState, { claim, inPlaceOf, before }: Ver
   if (state.seen.kind !== 'ready') lookAgain(state, step.now);
 }
 
-function noteAssigned({ state, facts, now }: Step, of: FamilyState, { pool, held }: Claim): void {
-  const reason = of.lost !== undefined ? 'healed' : held ? 'kept' : 'granted';
+function noteAssigned({ state, facts, now }: Step, familyState: FamilyState, { pool, held }: Claim): void {
+  const reason = familyState.lost !== undefined ? 'healed' : held ? 'kept' : 'granted';
   facts.push({ measure: 'assigned', of: { pool: pool.name, reason } });
-  if (state.createdAt === undefined || of.wasAssigned) return;
+  if (state.createdAt === undefined || familyState.wasAssigned) return;
   // The two clocks are those of the Kubernetes API and of Temporal.
   const seconds = Math.max(0, now - Date.parse(state.createdAt)) / 1000;
   facts.push({ measure: 'firstAddress', of: { pool: pool.name, seconds } });
@@ -348,41 +371,55 @@ function noteAssigned({ state, facts, now }: Step, of: FamilyState, { pool, held
 // ---- not assigned ----
 
 /** What a failed try means: another one, at once or after a pause, or the end. */
-function notAssigned(step: Step, of: FamilyState, { pool }: Claim, failure: Failure): void {
+function notAssigned(step: Step, familyState: FamilyState, { pool }: Claim, failure: Failure): void {
   const { state, facts, now } = step;
   const { type, message } = failure;
   const details = { reason: type, message };
-  facts.push({ log: 'warn', message: 'address not assigned', family: of.family, pool: pool.name, details });
-  of.progress = { kind: 'idle' };
-  of.lastError = message;
+  facts.push({
+    log: 'warn',
+    message: 'address not assigned',
+    family: familyState.family,
+    pool: pool.name,
+    details,
+  });
+  familyState.progress = { kind: 'idle' };
+  familyState.lastError = message;
   // The mutex has slowed down and serves this node again in its turn.
-  of.throttled = type === 'Throttled';
-  if (of.throttled || isLetGo(state)) return;
-  of.failures += 1;
-  if (failure.isOfPair === true && isAnotherToTry(step, of)) {
+  familyState.throttled = type === 'Throttled';
+  if (familyState.throttled || mustHaveNone(state)) return;
+  familyState.failures += 1;
+  if (failure.isOfPair === true && isAnotherToTry(step, familyState)) {
     lookAgain(state, now);
     return;
   }
-  if (!TRY_AGAIN.includes(type) || of.failures >= pool.retries.attempts) {
-    failFamily(step, of, { type, message });
+  if (!TRY_AGAIN.includes(type) || familyState.failures >= pool.retries.attempts) {
+    failFamily(step, familyState, { type, message });
     return;
   }
   if (type === 'InUse') {
     lookAgain(state, now);
     return;
   }
-  const pauseMs = Math.min(LONGEST_PAUSE_MS, pool.retries.intervalMs, 1_000 * 2 ** Math.min(of.failures, 10));
-  of.progress = { kind: 'paused', notBefore: now + pauseMs, message: words.tryingAgain(pauseMs, message) };
+  const pauseMs = Math.min(
+    LONGEST_PAUSE_MS,
+    pool.retries.intervalMs,
+    1_000 * 2 ** Math.min(familyState.failures, 10),
+  );
+  familyState.progress = {
+    kind: 'paused',
+    notBefore: now + pauseMs,
+    message: words.tryingAgain(pauseMs, message),
+  };
 }
 
 /** If the cloud refuses so many addresses in a row, it is the instance's fault. */
 const MAX_REFUSALS = 3;
 
 /** The mutex remembers the refused one, and has another one. For a node that is to have this one and no other, it has not. */
-function isAnotherToTry({ state }: Step, of: FamilyState): boolean {
-  of.refusals = (of.refusals ?? 0) + 1;
-  if (of.refusals < MAX_REFUSALS && wishOf(state, of.family) === undefined) return true;
-  of.refusals = 0;
+function isAnotherToTry({ state }: Step, familyState: FamilyState): boolean {
+  familyState.refusals = (familyState.refusals ?? 0) + 1;
+  if (familyState.refusals < MAX_REFUSALS && wishOf(state, familyState.family) === undefined) return true;
+  familyState.refusals = 0;
   return false;
 }
 
@@ -394,19 +431,19 @@ export type PutBack =
   | { readonly has: 'unknown'; readonly error: string };
 
 export function putBack(step: Step, family: Family, result: PutBack): void {
-  const of = familyOf(step, family);
-  if (of?.progress.kind !== 'puttingBack' || of.has === undefined) return;
+  const familyState = familyOf(step, family);
+  if (familyState?.progress.kind !== 'puttingBack' || familyState.has === undefined) return;
   const { state, facts, now } = step;
-  const { claim, inPlaceOf, outcome, error } = of.progress;
-  const before = of.has;
-  of.lacksEphemeral = undefined;
-  of.progress = { kind: 'idle' };
+  const { claim, inPlaceOf, outcome, error } = familyState.progress;
+  const before = familyState.has;
+  familyState.lacksEphemeral = undefined;
+  familyState.progress = { kind: 'idle' };
   settle(step, claim, outcome);
   if (result.has === 'new') {
     const { address, token, pool, query } = claim;
-    of.has = { ...before, address, token, pool, query, association: result.association };
-    assigned(step, of, { kind: 'verifying', claim, begun: true, inPlaceOf, before });
-    of.lastError = error;
+    familyState.has = { ...before, address, token, pool, query, association: result.association };
+    assigned(step, familyState, { kind: 'verifying', claim, begun: true, inPlaceOf, before });
+    familyState.lastError = error;
   } else {
     if (result.has === 'unknown')
       facts.push({
@@ -414,24 +451,24 @@ export function putBack(step: Step, family: Family, result: PutBack): void {
         message: 'the node may be without its address',
         details: { error: result.error },
       });
-    else of.has = { ...before, association: result.association };
-    if (inPlaceOf === 'move') notMoved(step, of, error);
-    else leaveLater(step, of, claim.pool, error);
+    else familyState.has = { ...before, association: result.association };
+    if (inPlaceOf === 'move') notMoved(step, familyState, error);
+    else leaveLater(step, familyState, claim.pool, error);
   }
   if (result.has !== 'before') lookAgain(state, now);
 }
 
 /** A claim that nothing was done with yet, for a node that is wanted otherwise. */
-export function abandon(step: Step, of: FamilyState): void {
-  if (of.progress.kind !== 'claimed') return;
-  settle(step, of.progress.claim, 'abandoned');
-  of.progress = { kind: 'idle' };
+export function abandon(step: Step, familyState: FamilyState): void {
+  if (familyState.progress.kind !== 'claimed') return;
+  settle(step, familyState.progress.claim, 'abandoned');
+  familyState.progress = { kind: 'idle' };
 }
 
 /** @returns whether the claim is for what the node is to have, by the operator's last word and the Node's */
-export function isStillWanted({ state }: Step, of: FamilyState): boolean {
-  if (of.progress.kind !== 'claimed' || of.progress.inPlaceOf === 'move') return true;
-  const wish = wishOf(state, of.family);
-  const { address } = of.progress.claim;
+export function isStillWanted({ state }: Step, familyState: FamilyState): boolean {
+  if (familyState.progress.kind !== 'claimed' || familyState.progress.inPlaceOf === 'move') return true;
+  const wish = wishOf(state, familyState.family);
+  const { address } = familyState.progress.claim;
   return wish === undefined || wish === address.ip || wish === address.id;
 }

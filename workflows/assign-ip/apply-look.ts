@@ -12,8 +12,8 @@ import {
   type FamilyState,
   growingPause,
   hasSomething,
-  isChanging,
-  isLetGo,
+  isAssociating,
+  mustHaveNone,
   isSameInstance,
   isSameScope,
   lookAgain,
@@ -24,7 +24,7 @@ import {
 } from './state.ts';
 import {
   familyOf,
-  letGo,
+  stopAskingAll,
   note,
   noteTryingAgain,
   pauseAfter,
@@ -151,7 +151,7 @@ function otherNode(step: Step, found: Present): void {
     return;
   }
   const successor = found.kind === 'notSelected' && found.reason === undefined ? undefined : found.node;
-  const isBusy = state.families.some(({ progress }) => isChanging(progress));
+  const isBusy = state.families.some(({ progress }) => isAssociating(progress));
   if (assignments.length === 0 && !isBusy && (instance !== undefined || !state.releasedByHand)) {
     state.giveBack = giveBackFor(step, {
       why: 'another Node has taken over the name',
@@ -190,13 +190,14 @@ export function giveBackFor(
 /** It has an address, and no pool selects it any more: it keeps the address (docs/decisions/0050). */
 function notSelected(step: Step, found: NotSelected): void {
   const { state } = step;
-  letGo(step);
-  for (const of of state.families) forgetWaiting(of);
+  stopAskingAll(step);
+  for (const familyState of state.families) forgetWaiting(familyState);
   const assignments = assignmentsOf(state);
   const isReleased =
     found.change === 'labels' && assignments.every(({ pool }) => pool.release.onDeselect === 'release');
   // An ephemeral address that is still to come back is no reason to go on: the run ends after it.
-  const hasNothing = assignments.length === 0 && !state.families.some(({ progress }) => isChanging(progress));
+  const hasNothing =
+    assignments.length === 0 && !state.families.some(({ progress }) => isAssociating(progress));
   if ((hasNothing || isReleased) && !state.releasedByHand) {
     state.giveBack ??= giveBackFor(step, { why: 'no pool selects the Node any more', publish: true });
     return;
@@ -204,7 +205,10 @@ function notSelected(step: Step, found: NotSelected): void {
   state.giveBack = undefined;
   // No pool gives it what it lacks.
   state.families = state.families.filter(
-    (of) => of.has !== undefined || of.lacksEphemeral !== undefined || isChanging(of.progress),
+    (familyState) =>
+      familyState.has !== undefined ||
+      familyState.lacksEphemeral !== undefined ||
+      isAssociating(familyState.progress),
   );
   if (assignments.length === 0) {
     // Nothing is asked for, whatever becomes of what is under way.
@@ -214,8 +218,8 @@ function notSelected(step: Step, found: NotSelected): void {
   const notice = words.deselected(state.node.name, assignments, found);
   const isNews = state.seen.kind !== 'notSelected' || state.seen.message !== notice.message;
   state.seen = { kind: 'notSelected', message: notice.message };
-  for (const of of state.families)
-    Object.assign(of, { lastError: notice.message, remark: undefined, isLeaving: false });
+  for (const familyState of state.families)
+    Object.assign(familyState, { lastError: notice.message, remark: undefined, isLeaving: false });
   if (isNews) say(step, notice);
   showAgain(step);
 }
@@ -225,14 +229,14 @@ function notReady(step: Step, found: NotReady, tries: number): void {
   const { reason, refused = false, instanceGone = false } = found;
   const isNews = state.seen.kind !== 'notReady' || state.seen.reason !== reason;
   state.seen = { kind: 'notReady', reason, refused };
-  for (const of of state.families) {
-    stopAsking(of);
-    if (instanceGone) check(of, undefined);
+  for (const familyState of state.families) {
+    stopAsking(familyState);
+    if (instanceGone) check(familyState, undefined);
   }
   // What it has it keeps: an instance that is gone has lost it anyway, and the Node's deletion will follow.
-  const keeps = state.families.some(({ has, progress }) => has !== undefined || isChanging(progress));
+  const keeps = state.families.some(({ has, progress }) => has !== undefined || isAssociating(progress));
   if (keeps || state.releasedByHand) return;
-  for (const of of state.families) of.progress = { kind: 'idle' };
+  for (const familyState of state.families) familyState.progress = { kind: 'idle' };
   if (refused && isNews) say(step, words.instanceRefused(reason));
   const pauseMs = growingPause(FIRST_NOT_READY_MS, LONGEST_NOT_READY_MS, tries);
   state.look = { kind: 'due', notBefore: now + pauseMs, tries: tries + 1 };
@@ -255,15 +259,16 @@ function ready(step: Step, found: Ready): void {
     selectedBy: found.selectedBy,
   });
   noteIgnoredPins(step, found);
-  for (const of of state.families)
-    if (!pool.queries.some(({ family }) => family === of.family)) notAskedFor(step, of, found);
+  for (const familyState of state.families)
+    if (!pool.queries.some(({ family }) => family === familyState.family))
+      notAskedFor(step, familyState, found);
   for (const query of pool.queries) {
-    const of = familyFor(step, query.family);
-    of.notAsked = undefined;
-    of.remark = undefined;
-    noteEphemeral(of, found);
-    if (of.has === undefined) renewRequest(step, of, query);
-    else checkAssignment(step, of, query, found);
+    const familyState = familyFor(step, query.family);
+    familyState.notAsked = undefined;
+    familyState.remark = undefined;
+    noteEphemeral(familyState, found);
+    if (familyState.has === undefined) renewRequest(step, familyState, query);
+    else checkAssignment(step, familyState, query, found);
   }
   if (had) showAgain(step);
 }
@@ -287,21 +292,21 @@ function noteIgnoredPins({ state }: Step, { ignoredPins = [], pool }: Ready): vo
  * The pool does not ask for the family. The node keeps the address that it has: settings alone take nothing away. The Node's own labels,
  * or another instance, do.
  */
-function notAskedFor(step: Step, of: FamilyState, { pool, instance, change }: Ready): void {
-  stopAsking(of);
-  const { has, progress } = of;
-  of.notAsked = undefined;
-  if (has === undefined || isChanging(progress) || progress.kind === 'releasing') return;
-  of.isLeaving = false;
+function notAskedFor(step: Step, familyState: FamilyState, { pool, instance, change }: Ready): void {
+  stopAsking(familyState);
+  const { has, progress } = familyState;
+  familyState.notAsked = undefined;
+  if (has === undefined || isAssociating(progress) || progress.kind === 'releasing') return;
+  familyState.isLeaving = false;
   const isMoved = has.pool.name !== pool.name && change === 'labels';
-  const why = `pool ${pool.name} gives no ${familyName(of.family)} addresses`;
+  const why = `pool ${pool.name} gives no ${familyName(familyState.family)} addresses`;
   if (!isSameInstance(has.instance, instance)) {
-    startRelease(step, of, 'moved', why);
+    startRelease(step, familyState, 'moved', why);
   } else if (isMoved) {
-    of.notAsked = why;
-    of.kept = words.leaving(has, pool, `${why}, so this one is released then.`);
+    familyState.notAsked = why;
+    familyState.kept = words.leaving(has, pool, `${why}, so this one is released then.`);
   } else {
-    belong(of, { ...has, pool: { ...pool, scope: has.pool.scope } });
+    belong(familyState, { ...has, pool: { ...pool, scope: has.pool.scope } });
   }
 }
 
@@ -314,48 +319,51 @@ function familyFor(step: Step, family: Family): FamilyState {
 }
 
 /** Once seen it stays noted, for this instance: a later look may come when it is gone already. */
-function noteEphemeral(of: FamilyState, { instance, pool }: Ready): void {
-  if (of.hadEphemeral !== undefined && !isSameInstance(of.hadEphemeral.instance, instance)) {
-    of.hadEphemeral = undefined;
-    of.lacksEphemeral = undefined;
+function noteEphemeral(familyState: FamilyState, { instance, pool }: Ready): void {
+  if (
+    familyState.hadEphemeral !== undefined &&
+    !isSameInstance(familyState.hadEphemeral.instance, instance)
+  ) {
+    familyState.hadEphemeral = undefined;
+    familyState.lacksEphemeral = undefined;
   }
-  const shown = solePublicIp(instance, of.family);
+  const shown = solePublicIp(instance, familyState.family);
   // Also one that an earlier run replaced, of which this one knows nothing else: Temporal's data may have been lost since.
   if (shown?.kind !== 'ephemeral' && shown?.inPlaceOfEphemeral !== true) return;
-  of.hadEphemeral = { instance: refOf(instance), scope: pool.scope };
+  familyState.hadEphemeral = { instance: refOf(instance), scope: pool.scope };
 }
 
 /** What was asked of another set of addresses, or for another pin or instance, is taken back; the node then asks anew. */
-function renewRequest(step: Step, of: FamilyState, query: AddressQuery): void {
-  const { progress } = of;
+function renewRequest(step: Step, familyState: FamilyState, query: AddressQuery): void {
+  const { progress } = familyState;
   if (progress.kind !== 'asking' || progress.inPlaceOf === 'move') return;
-  const wanted = requestFor(step.state, of, { query, inPlaceOf: progress.inPlaceOf });
-  if (wanted === undefined || !isTheSameRequest(progress, wanted)) stopAsking(of);
-  else askOtherwise(step, of, wanted);
+  const wanted = requestFor(step.state, familyState, { query, inPlaceOf: progress.inPlaceOf });
+  if (wanted === undefined || !isTheSameRequest(progress, wanted)) stopAsking(familyState);
+  else askOtherwise(step, familyState, wanted);
 }
 
-function checkAssignment(step: Step, of: FamilyState, query: AddressQuery, found: Ready): void {
+function checkAssignment(step: Step, familyState: FamilyState, query: AddressQuery, found: Ready): void {
   // What was to go, and could not yet, may stay.
-  if (of.progress.kind === 'releasing') of.progress = { kind: 'idle' };
-  const { has, progress } = of;
+  if (familyState.progress.kind === 'releasing') familyState.progress = { kind: 'idle' };
+  const { has, progress } = familyState;
   const { pool, instance, change } = found;
-  if (has === undefined || isChanging(progress)) return;
+  if (has === undefined || isAssociating(progress)) return;
   if (!isSameInstance(has.instance, instance)) {
-    stopAsking(of);
-    startRelease(step, of, 'moved', `the Node is ${instance.id} now`);
+    stopAsking(familyState);
+    startRelease(step, familyState, 'moved', `the Node is ${instance.id} now`);
     return;
   }
   const isShown = instance.publicIps.some((held) => held.ip === has.address.ip);
   if (!isSameScope(has.pool.scope, pool.scope) || !isSameQuery(has.query, query)) {
     // One that leaves its pool waits for another address, unless it may have lost its own.
-    if (isShown) renewRequest(step, of, query);
-    else stayed(of);
-    check(of, { pool, query, byLabels: change === 'labels' && has.pool.name !== pool.name });
+    if (isShown) renewRequest(step, familyState, query);
+    else stayed(familyState);
+    check(familyState, { pool, query, byLabels: change === 'labels' && has.pool.name !== pool.name });
     return;
   }
-  stayed(of);
-  if (isShown) belong(of, { ...has, pool });
-  else check(of, undefined);
+  stayed(familyState);
+  if (isShown) belong(familyState, { ...has, pool });
+  else check(familyState, undefined);
 }
 
 /** The order in which addresses are given is of no matter to those that were given. */
@@ -364,25 +372,26 @@ function isSameQuery(a: AddressQuery, b: AddressQuery): boolean {
 }
 
 /** Its address is to be read back, and compared with the pool's filter. */
-function check(of: FamilyState, target: CheckTarget | undefined): void {
-  const { has, progress } = of;
-  if (has === undefined || isChanging(progress) || progress.kind === 'releasing') return;
+function check(familyState: FamilyState, target: CheckTarget | undefined): void {
+  const { has, progress } = familyState;
+  if (has === undefined || isAssociating(progress) || progress.kind === 'releasing') return;
   // One that is moved is checked when that is over: its request is with the mutex.
   if (progress.kind === 'asking') return;
-  of.progress = { kind: 'checking', begun: false, ...(target && { target }) };
+  familyState.progress = { kind: 'checking', begun: false, ...(target && { target }) };
 }
 
 /** It does not leave its pool, or not any more. */
-function stayed(of: FamilyState): void {
-  of.isLeaving = false;
-  if (of.progress.kind === 'asking' && of.progress.inPlaceOf === 'labels') stopAsking(of);
+function stayed(familyState: FamilyState): void {
+  familyState.isLeaving = false;
+  if (familyState.progress.kind === 'asking' && familyState.progress.inPlaceOf === 'labels')
+    stopAsking(familyState);
 }
 
 /** The address is of the pool that selects the node: nothing is amiss with it. */
-function belong(of: FamilyState, has: NonNullable<FamilyState['has']>): void {
-  of.has = has;
-  of.kept = undefined;
-  of.lastError = undefined;
+function belong(familyState: FamilyState, has: NonNullable<FamilyState['has']>): void {
+  familyState.has = has;
+  familyState.kept = undefined;
+  familyState.lastError = undefined;
 }
 
 export type CheckResult =
@@ -394,52 +403,52 @@ export type CheckResult =
   | 'lost';
 
 export function checked(step: Step, family: Family, result: CheckResult): void {
-  const of = familyOf(step, family);
-  if (of?.progress.kind !== 'checking') return;
-  const { target } = of.progress;
-  const { has } = of;
-  of.progress = { kind: 'idle' };
+  const familyState = familyOf(step, family);
+  if (familyState?.progress.kind !== 'checking') return;
+  const { target } = familyState.progress;
+  const { has } = familyState;
+  familyState.progress = { kind: 'idle' };
   const { state } = step;
   // What is to be given back, a release finds out about.
-  if (has === undefined || isLetGo(state)) return;
+  if (has === undefined || mustHaveNone(state)) return;
   if (result === 'lost') {
-    stayed(of);
-    if (state.seen.kind === 'notReady') lostWithItsInstance(step, of, state.seen.reason);
-    else lost(step, of);
+    stayed(familyState);
+    if (state.seen.kind === 'notReady') lostWithItsInstance(step, familyState, state.seen.reason);
+    else lost(step, familyState);
   } else if (result === 'there') {
-    stayed(of);
+    stayed(familyState);
     if (state.seen.kind === 'ready')
-      belong(of, { ...has, ...target, pool: target?.pool ?? state.pool ?? has.pool });
+      belong(familyState, { ...has, ...target, pool: target?.pool ?? state.pool ?? has.pool });
   } else if (target !== undefined) {
-    notOfPool(step, of, target);
+    notOfPool(step, familyState, target);
   }
 }
 
 /** The Node may have moved to another pool, or its pool may have got another filter. */
-function notOfPool(step: Step, of: FamilyState, { pool, byLabels }: CheckTarget): void {
+function notOfPool(step: Step, familyState: FamilyState, { pool, byLabels }: CheckTarget): void {
   const { state, facts } = step;
-  const { has } = of;
+  const { has } = familyState;
   if (has === undefined) return;
-  of.isLeaving = byLabels;
+  familyState.isLeaving = byLabels;
   if (byLabels) return;
-  of.has = { ...has, pool: { ...pool, scope: has.pool.scope } };
+  familyState.has = { ...has, pool: { ...pool, scope: has.pool.scope } };
   const notice = words.leftItsPool(state.node.name, has.address.ip, pool);
-  if (of.kept !== notice.message) {
+  if (familyState.kept !== notice.message) {
     say(step, notice);
     const details = { address: has.address.ip };
     facts.push({
       log: 'warn',
       message: 'the address is not of its pool: the node keeps it',
-      family: of.family,
+      family: familyState.family,
       details,
     });
   }
-  Object.assign(of, { kept: notice.message, lastError: notice.message });
+  Object.assign(familyState, { kept: notice.message, lastError: notice.message });
 }
 
 /** Somebody took the address from the instance. */
-function lost(step: Step, of: FamilyState): void {
-  const { has, family } = of;
+function lost(step: Step, familyState: FamilyState): void {
+  const { has, family } = familyState;
   if (has === undefined) return;
   const { address, instance, pool } = has;
   step.facts.push(
@@ -452,25 +461,28 @@ function lost(step: Step, of: FamilyState): void {
     },
     { measure: 'driftFound', of: { pool: pool.name } },
   );
-  of.lastError = words.lost(address.ip);
-  note(step, `look for ${address.ip} on ${instance.id}`, 'failed', of.lastError);
-  of.has = undefined;
+  familyState.lastError = words.lost(address.ip);
+  note(step, `look for ${address.ip} on ${instance.id}`, 'failed', familyState.lastError);
+  familyState.has = undefined;
   step.state.publishing.isStale = true;
-  of.lost = address;
+  familyState.lost = address;
   // The instance may have no address now, and not every cloud gives it one.
-  if (of.hadEphemeral !== undefined && !traitsOf(of.hadEphemeral.instance.provider).restoresEphemeral) {
-    of.lacksEphemeral = { notBefore: step.now, tries: 0 };
+  if (
+    familyState.hadEphemeral !== undefined &&
+    !traitsOf(familyState.hadEphemeral.instance.provider).restoresEphemeral
+  ) {
+    familyState.lacksEphemeral = { notBefore: step.now, tries: 0 };
   }
 }
 
 /** The cloud says that the instance is gone, without its Node: what it lost by that is no longer the node's, and serves others. */
-function lostWithItsInstance(step: Step, of: FamilyState, reason: string): void {
-  const { has } = of;
+function lostWithItsInstance(step: Step, familyState: FamilyState, reason: string): void {
+  const { has } = familyState;
   if (has === undefined) return;
-  Object.assign(of, { has: undefined, hadEphemeral: undefined, lacksEphemeral: undefined });
-  of.lastError = `${has.address.ip} is free again: ${reason}`;
+  Object.assign(familyState, { has: undefined, hadEphemeral: undefined, lacksEphemeral: undefined });
+  familyState.lastError = `${has.address.ip} is free again: ${reason}`;
   reportFreed(step, has, false);
-  say(step, words.instanceGone(of.lastError));
+  say(step, words.instanceGone(familyState.lastError));
   lookAgain(step.state, step.now + INSTANCE_GONE_LOOK_MS);
 }
 

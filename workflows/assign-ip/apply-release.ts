@@ -7,7 +7,7 @@ import { giveBackFor } from './apply-look.ts';
 import {
   assignmentsOf,
   type FamilyState,
-  isChanging,
+  isAssociating,
   isReleasedByHand,
   lookAgain,
   type NodeState,
@@ -30,19 +30,25 @@ const REGISTERED_LOOK_MS = 2_000;
 // ---- one address ----
 
 export function released(step: Step, family: Family, outcome: ReleaseOutcome): void {
-  const of = familyOf(step, family);
-  if (of?.has === undefined) return;
+  const familyState = familyOf(step, family);
+  if (familyState?.has === undefined) return;
   const { state } = step;
-  const had = of.has;
+  const had = familyState.has;
   const { address, pool } = had;
   noteReleased(step, pool.name, outcome);
-  note(step, whatOf(of), 'done');
+  note(step, whatOf(familyState), 'done');
   state.became = [...state.became, words.released(address.ip, outcome)];
-  const why = of.progress.kind === 'releasing' ? ` Reason: ${of.progress.why}.` : '';
+  const why = familyState.progress.kind === 'releasing' ? ` Reason: ${familyState.progress.why}.` : '';
   const message = words.released(address.ip, outcome) + why;
-  of.progress = { kind: 'idle' };
+  familyState.progress = { kind: 'idle' };
   const lastError = state.releasedByHand || state.giveBack !== undefined ? undefined : message;
-  Object.assign(of, { has: undefined, lost: undefined, kept: undefined, remark: undefined, lastError });
+  Object.assign(familyState, {
+    has: undefined,
+    lost: undefined,
+    kept: undefined,
+    remark: undefined,
+    lastError,
+  });
   state.publishing.isStale = true;
   if (outcome === 'released' || outcome === 'alreadyFree') forgetAddress(state, address.ip);
   reportFreed(step, had, outcome === 'released');
@@ -60,14 +66,14 @@ function forgetAddress(state: NodeState, ip: string): void {
 
 export function releaseFailed(step: Step, family: Family, { message }: Failure): void {
   const { state, now } = step;
-  const of = familyOf(step, family);
-  if (of?.progress.kind !== 'releasing' || of.has === undefined) return;
-  noteReleased(step, of.has.pool.name, 'failed');
-  note(step, whatOf(of), 'failed', message);
-  of.lastError = message;
-  const { cause, why, tries } = of.progress;
+  const familyState = familyOf(step, family);
+  if (familyState?.progress.kind !== 'releasing' || familyState.has === undefined) return;
+  noteReleased(step, familyState.has.pool.name, 'failed');
+  note(step, whatOf(familyState), 'failed', message);
+  familyState.lastError = message;
+  const { cause, why, tries } = familyState.progress;
   const pauseMs = pauseAfter(tries);
-  of.progress = {
+  familyState.progress = {
     kind: 'releasing',
     cause,
     why,
@@ -87,9 +93,9 @@ function refusedByHand(state: NodeState): void {
   );
   if (!isRefused) return;
   state.releasedByHand = false;
-  for (const of of state.families) {
-    of.remark = `Could not be released by hand: ${of.lastError}`;
-    of.progress = { kind: 'idle' };
+  for (const familyState of state.families) {
+    familyState.remark = `Could not be released by hand: ${familyState.lastError}`;
+    familyState.progress = { kind: 'idle' };
   }
 }
 
@@ -107,23 +113,23 @@ function noteReleased({ state, facts }: Step, pool: string, result: ReleaseResul
 // ---- the ephemeral address ----
 
 export function ephemeralRestored(step: Step, family: Family): void {
-  const of = familyOf(step, family);
-  if (of?.lacksEphemeral === undefined) return;
-  of.lacksEphemeral = undefined;
-  note(step, ephemeralOf(of), 'done');
+  const familyState = familyOf(step, family);
+  if (familyState?.lacksEphemeral === undefined) return;
+  familyState.lacksEphemeral = undefined;
+  note(step, ephemeralOf(familyState), 'done');
 }
 
 export function ephemeralNotRestored(step: Step, family: Family, { message }: Failure): void {
   const { now, facts } = step;
-  const of = familyOf(step, family);
-  if (of?.lacksEphemeral === undefined) return;
-  const { tries } = of.lacksEphemeral;
-  const instance = of.hadEphemeral?.instance.id ?? '';
+  const familyState = familyOf(step, family);
+  if (familyState?.lacksEphemeral === undefined) return;
+  const { tries } = familyState.lacksEphemeral;
+  const instance = familyState.hadEphemeral?.instance.id ?? '';
   const pauseMs = pauseAfter(tries);
-  of.lacksEphemeral = { notBefore: now + pauseMs, tries: tries + 1, pauseMs };
-  of.lastError = words.notRestored(instance, family, message);
-  note(step, ephemeralOf(of), 'failed', message);
-  const details = { instance, error: of.lastError };
+  familyState.lacksEphemeral = { notBefore: now + pauseMs, tries: tries + 1, pauseMs };
+  familyState.lastError = words.notRestored(instance, family, message);
+  note(step, ephemeralOf(familyState), 'failed', message);
+  const details = { instance, error: familyState.lastError };
   facts.push({ log: 'warn', message: 'an ephemeral address could not be put back', family, details });
 }
 
@@ -206,22 +212,22 @@ export function giveBackFamilies(step: Step): void {
   const { state } = step;
   const { giveBack } = state;
   if (giveBack?.heirs === undefined) return;
-  for (const of of state.families) {
-    const { has, progress } = of;
-    const isBusy = isChanging(progress) || progress.kind === 'releasing' || progress.kind === 'checking';
+  for (const familyState of state.families) {
+    const { has, progress } = familyState;
+    const isBusy = isAssociating(progress) || progress.kind === 'releasing' || progress.kind === 'checking';
     if (has === undefined || isBusy) continue;
     const { address, instance, pool } = has;
     if (giveBack.heirs.length > 0) {
-      leave(step, of, words.passedOn(address.ip, instance.id, giveBack.heirs));
+      leave(step, familyState, words.passedOn(address.ip, instance.id, giveBack.heirs));
     } else if (giveBack.nodeDeleted && !pool.release.onNodeDelete) {
-      leave(step, of, `${address.ip} stays where it is, as pool ${pool.name} is configured.`);
+      leave(step, familyState, `${address.ip} stays where it is, as pool ${pool.name} is configured.`);
     } else {
-      startRelease(step, of, 'giveBack', giveBack.why);
+      startRelease(step, familyState, 'giveBack', giveBack.why);
     }
   }
 }
 
-function leave({ state }: Step, of: FamilyState, became: string): void {
-  Object.assign(of, { has: undefined, lacksEphemeral: undefined });
+function leave({ state }: Step, familyState: FamilyState, became: string): void {
+  Object.assign(familyState, { has: undefined, lacksEphemeral: undefined });
   state.became = [...state.became, became];
 }

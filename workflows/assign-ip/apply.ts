@@ -35,8 +35,8 @@ import { endTaintWait, published, publishFailed, taintLifted } from './apply-pub
 import {
   assignmentsOf,
   type FamilyState,
-  isChanging,
-  isLetGo,
+  isAssociating,
+  mustHaveNone,
   lookAgain,
   type NodeState,
   type Time,
@@ -110,8 +110,9 @@ function handle(step: Step, event: Event): void {
 }
 
 function askMutexAgain({ state }: Step, scope: string): void {
-  for (const of of state.families) {
-    if (of.progress.kind === 'asking' && formatScope(of.progress.pool.scope) === scope) askAgain(of);
+  for (const familyState of state.families) {
+    if (familyState.progress.kind === 'asking' && formatScope(familyState.progress.pool.scope) === scope)
+      askAgain(familyState);
   }
 }
 
@@ -181,9 +182,9 @@ function tellFailed(step: Step, { message }: Failure): void {
 
 /** The provider does not say whether the address is there: nothing is decided on that. */
 function checkFailed(step: Step, family: Family, failure: Failure): void {
-  const of = familyOf(step, family);
-  if (of?.progress.kind !== 'checking') return;
-  of.progress = { kind: 'idle' };
+  const familyState = familyOf(step, family);
+  if (familyState?.progress.kind !== 'checking') return;
+  familyState.progress = { kind: 'idle' };
   if (failure.cancelled !== true) lookFailed(step, failure);
 }
 
@@ -204,47 +205,47 @@ export function begin(state: NodeState, action: Action, now: Time): void {
   }
   if (action.kind === 'publish') state.publishing.count += 1;
   if (!('family' in action) || action.kind === 'select') return;
-  const of = familyOf({ state }, action.family);
-  if (of === undefined) return;
-  const { progress } = of;
+  const familyState = familyOf({ state }, action.family);
+  if (familyState === undefined) return;
+  const { progress } = familyState;
   if (progress.kind === 'claimed' || progress.kind === 'verifying' || progress.kind === 'checking') {
-    of.progress = { ...progress, begun: true };
+    familyState.progress = { ...progress, begun: true };
   }
   // Some clouds demand that an ephemeral address goes first, and a release may leave the instance with none.
-  if (action.kind === 'associate' || action.kind === 'release') mayLackEphemeral({ now }, of);
+  if (action.kind === 'associate' || action.kind === 'release') mayLackEphemeral({ now }, familyState);
 }
 
 function proceed(step: Step): void {
   const { state, now } = step;
   if (state.failed?.retryAt !== undefined && state.failed.retryAt <= now) goOn(step);
-  for (const of of state.families) {
-    endPause(step, of);
-    takeBackRelease(step, of);
+  for (const familyState of state.families) {
+    endPause(step, familyState);
+    takeBackRelease(step, familyState);
   }
-  if (isLetGo(state)) interrupt(step);
+  if (mustHaveNone(state)) interrupt(step);
   endTaintWait(step);
   proceedWithDeletion(step);
   giveBackFamilies(step);
   dropFamilies(step);
   const isByHand = state.releasedByHand && state.deletion === undefined && state.giveBack === undefined;
   if (isByHand && !state.cancelled) releaseAll(step);
-  if (!isLetGo(state)) pursue(step);
+  if (!mustHaveNone(state)) pursue(step);
 }
 
-function endPause({ state, now }: Step, of: FamilyState): void {
-  const { progress } = of;
+function endPause({ state, now }: Step, familyState: FamilyState): void {
+  const { progress } = familyState;
   if ((progress.kind !== 'paused' && progress.kind !== 'failed') || progress.notBefore > now) return;
-  of.progress = { kind: 'idle' };
+  familyState.progress = { kind: 'idle' };
   lookAgain(state, now);
 }
 
 /** An operator assigns the node again, or its Node is back: what could not be released yet stays. What was, shows when it is looked at. */
-function takeBackRelease({ state, now }: Step, of: FamilyState): void {
-  if (of.progress.kind !== 'releasing') return;
-  const { cause } = of.progress;
+function takeBackRelease({ state, now }: Step, familyState: FamilyState): void {
+  if (familyState.progress.kind !== 'releasing') return;
+  const { cause } = familyState.progress;
   const stands = { byHand: state.releasedByHand, giveBack: state.giveBack !== undefined, moved: true }[cause];
   if (stands) return;
-  of.progress = { kind: 'idle' };
+  familyState.progress = { kind: 'idle' };
   lookAgain(state, now);
 }
 
@@ -252,19 +253,20 @@ function takeBackRelease({ state, now }: Step, of: FamilyState): void {
 function interrupt(step: Step): void {
   const { state } = step;
   if (state.move !== undefined) {
-    const of = familyOf(step, state.move.family);
-    if (of === undefined || !isChanging(of.progress)) notMoved(step, of, 'its address is being released');
+    const familyState = familyOf(step, state.move.family);
+    if (familyState === undefined || !isAssociating(familyState.progress))
+      notMoved(step, familyState, 'its address is being released');
   }
-  for (const of of state.families) {
-    stopAsking(of);
-    skipPause(of);
-    const { progress } = of;
-    if (progress.kind === 'claimed' && !progress.begun) abandon(step, of);
+  for (const familyState of state.families) {
+    stopAsking(familyState);
+    skipPause(familyState);
+    const { progress } = familyState;
+    if (progress.kind === 'claimed' && !progress.begun) abandon(step, familyState);
     else if (progress.kind === 'verifying' && !progress.begun) {
       settle(step, progress.claim, 'associated');
-      of.progress = { kind: 'idle' };
-    } else if (progress.kind === 'checking' && !progress.begun) of.progress = { kind: 'idle' };
-    forgetWaiting(of);
+      familyState.progress = { kind: 'idle' };
+    } else if (progress.kind === 'checking' && !progress.begun) familyState.progress = { kind: 'idle' };
+    forgetWaiting(familyState);
   }
 }
 
@@ -273,7 +275,7 @@ function proceedWithDeletion(step: Step): void {
   const { state } = step;
   const { deletion } = state;
   if (deletion?.found === undefined || state.giveBack !== undefined) return;
-  if (state.families.some(({ progress }) => isChanging(progress))) return;
+  if (state.families.some(({ progress }) => isAssociating(progress))) return;
   const assignments = assignmentsOf(state);
   const { kind, at } = deletion.found;
   const isOver = kind !== 'gone' || at >= deletion.graceUntil;
@@ -288,12 +290,17 @@ function proceedWithDeletion(step: Step): void {
 function dropFamilies(step: Step): void {
   const { state } = step;
   const { pool, seen } = state;
-  if (pool === undefined || seen.kind !== 'ready' || isLetGo(state)) return;
+  if (pool === undefined || seen.kind !== 'ready' || mustHaveNone(state)) return;
   const isAwaited = !hasWhatItsPoolGives(state, pool);
-  for (const of of state.families) {
-    if (of.notAsked === undefined || of.has === undefined || of.progress.kind !== 'idle' || isAwaited)
+  for (const familyState of state.families) {
+    if (
+      familyState.notAsked === undefined ||
+      familyState.has === undefined ||
+      familyState.progress.kind !== 'idle' ||
+      isAwaited
+    )
       continue;
-    startRelease(step, of, 'moved', of.notAsked);
+    startRelease(step, familyState, 'moved', familyState.notAsked);
   }
   state.families = state.families.filter(
     ({ family, has, lacksEphemeral, progress }) =>
@@ -310,16 +317,16 @@ function dropFamilies(step: Step): void {
 function hasWhatItsPoolGives({ families }: NodeState, { queries }: PoolSpec): boolean {
   const isAwaited = families.some(({ isLeaving, progress }) => isLeaving || progress.kind === 'checking');
   const hasAll = queries.every(({ family }) =>
-    families.some((of) => of.family === family && of.has !== undefined),
+    families.some((familyState) => familyState.family === family && familyState.has !== undefined),
   );
   return !isAwaited && (hasAll || families.every(({ notAsked }) => notAsked === undefined));
 }
 
 function releaseAll(step: Step): void {
-  for (const of of step.state.families) {
-    of.lost = undefined;
-    if (of.has === undefined || of.progress.kind !== 'idle') continue;
-    startRelease(step, of, 'byHand', 'by hand');
+  for (const familyState of step.state.families) {
+    familyState.lost = undefined;
+    if (familyState.has === undefined || familyState.progress.kind !== 'idle') continue;
+    startRelease(step, familyState, 'byHand', 'by hand');
   }
 }
 
@@ -327,28 +334,29 @@ function releaseAll(step: Step): void {
 function pursue(step: Step): void {
   const { state } = step;
   startMove(step);
-  for (const of of state.families) {
-    const { progress } = of;
-    if (progress.kind === 'claimed' && !progress.begun && !isStillWanted(step, of)) abandon(step, of);
-    if (progress.kind === 'asking') wait(step, of);
-    else if (isToAsk(state, of)) askFor(step, of);
+  for (const familyState of state.families) {
+    const { progress } = familyState;
+    if (progress.kind === 'claimed' && !progress.begun && !isStillWanted(step, familyState))
+      abandon(step, familyState);
+    if (progress.kind === 'asking') checkDeadlines(step, familyState);
+    else if (isToAsk(state, familyState)) askFor(step, familyState);
   }
 }
 
-function isToAsk(state: NodeState, of: FamilyState): boolean {
+function isToAsk(state: NodeState, familyState: FamilyState): boolean {
   const { look, seen, failed } = state;
   if (look.kind !== 'done' || seen.kind !== 'ready' || failed !== undefined) return false;
-  if (of.progress.kind !== 'idle' || of.lacksEphemeral !== undefined) return false;
-  return of.has === undefined || of.isLeaving;
+  if (familyState.progress.kind !== 'idle' || familyState.lacksEphemeral !== undefined) return false;
+  return familyState.has === undefined || familyState.isLeaving;
 }
 
-function askFor(step: Step, of: FamilyState): void {
+function askFor(step: Step, familyState: FamilyState): void {
   const { state } = step;
-  const query = state.pool?.queries.find(({ family }) => family === of.family);
+  const query = state.pool?.queries.find(({ family }) => family === familyState.family);
   if (query === undefined) return;
-  const inPlaceOf = of.has === undefined ? undefined : 'labels';
-  const wanted = requestFor(state, of, { query, inPlaceOf });
-  if (wanted !== undefined) ask(step, of, wanted, inPlaceOf);
+  const inPlaceOf = familyState.has === undefined ? undefined : 'labels';
+  const wanted = requestFor(state, familyState, { query, inPlaceOf });
+  if (wanted !== undefined) ask(step, familyState, wanted, inPlaceOf);
 }
 
 /** A move needs no look, and does not wait for one. It waits for what is under way with the address. */
@@ -356,33 +364,33 @@ function startMove(step: Step): void {
   const { state } = step;
   const { move } = state;
   if (move === undefined) return;
-  const of = familyOf(step, move.family);
-  if (of?.has === undefined) {
-    notMoved(step, of, 'it has no address to move from: `assign` gives it one');
+  const familyState = familyOf(step, move.family);
+  if (familyState?.has === undefined) {
+    notMoved(step, familyState, 'it has no address to move from: `assign` gives it one');
     return;
   }
-  const { progress, has } = of;
-  if (progress.kind === 'asking' && progress.inPlaceOf === 'labels') stopAsking(of);
-  if (progress.kind === 'paused') of.progress = { kind: 'idle' };
-  if (of.progress.kind !== 'idle') return;
-  const query = has.pool.queries.find(({ family }) => family === of.family) ?? has.query;
-  const wanted = requestFor(state, of, { query, inPlaceOf: 'move' });
-  if (wanted !== undefined) ask(step, of, wanted, 'move');
+  const { progress, has } = familyState;
+  if (progress.kind === 'asking' && progress.inPlaceOf === 'labels') stopAsking(familyState);
+  if (progress.kind === 'paused') familyState.progress = { kind: 'idle' };
+  if (familyState.progress.kind !== 'idle') return;
+  const query = has.pool.queries.find(({ family }) => family === familyState.family) ?? has.query;
+  const wanted = requestFor(state, familyState, { query, inPlaceOf: 'move' });
+  if (wanted !== undefined) ask(step, familyState, wanted, 'move');
 }
 
 /** It waits for the mutex: gives a move up in time, and lets the taint go when it has waited for as long as its pool retries. */
-function wait(step: Step, of: FamilyState): void {
+function checkDeadlines(step: Step, familyState: FamilyState): void {
   const { now } = step;
-  const { progress } = of;
+  const { progress } = familyState;
   if (progress.kind !== 'asking') return;
   if (progress.notBefore !== undefined && progress.notBefore <= now) {
-    stopAsking(of);
-    notMoved(step, of, 'the mutex did not answer within 5 minutes: try again');
+    stopAsking(familyState);
+    notMoved(step, familyState, 'the mutex did not answer within 5 minutes: try again');
     return;
   }
-  if (taintToleratedUntil(of) > now) return;
-  of.gaveUpTaint = true;
+  if (taintToleratedUntil(familyState) > now) return;
+  familyState.gaveUpTaint = true;
   const notice = words.taintGivenUp(progress.pool, progress.told ?? words.asked(progress.pool));
-  of.progress = { ...progress, told: notice.message };
+  familyState.progress = { ...progress, told: notice.message };
   say(step, notice);
 }

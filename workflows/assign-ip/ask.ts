@@ -32,18 +32,18 @@ interface WantedRequest {
 /** @returns undefined where the pool or the instance is not known */
 export function requestFor(
   state: NodeState,
-  of: FamilyState,
+  familyState: FamilyState,
   { query, inPlaceOf }: Wanted,
 ): WantedRequest | undefined {
-  const { has } = of;
+  const { has } = familyState;
   const pool = inPlaceOf === 'move' ? has?.pool : state.pool;
   const instance = inPlaceOf === 'move' ? has?.instance : state.instance;
   if (pool === undefined || instance === undefined) return undefined;
-  const pinned = inPlaceOf === 'move' ? state.move?.to : wishOf(state, of.family);
+  const pinned = inPlaceOf === 'move' ? state.move?.to : wishOf(state, familyState.family);
   // Where another one is to take the place of what the instance holds, that is not said: it would keep it.
   const holds =
     inPlaceOf === undefined && state.instance !== undefined
-      ? holdingOf(state.instance, of.family)
+      ? holdingOf(state.instance, familyState.family)
       : undefined;
   return {
     pool,
@@ -54,7 +54,7 @@ export function requestFor(
       instance: refOf(instance),
       ...(holds === undefined ? {} : { holds }),
       ...(pinned === undefined ? {} : { pinned }),
-      ...(of.lost === undefined ? {} : { prefers: of.lost.id }),
+      ...(familyState.lost === undefined ? {} : { prefers: familyState.lost.id }),
     },
   };
 }
@@ -79,24 +79,35 @@ function keyOf({ pool, request }: WantedRequest): string {
 /** Asks for an address of the family, by a request of its own. */
 export function ask(
   { state, now }: Step,
-  of: FamilyState,
+  familyState: FamilyState,
   { pool, request }: WantedRequest,
   inPlaceOf?: Purpose,
 ): void {
   const named = openRequest(state, pool, request);
   const untilAnswered = inPlaceOf === 'move' ? { notBefore: now + MOVE_ANSWER_MS } : {};
-  of.progress = { kind: 'asking', request: named, pool, inPlaceOf, repeats: 0, ...untilAnswered };
-  of.askingSince ??= now;
-  of.isNews = false;
+  familyState.progress = { kind: 'asking', request: named, pool, inPlaceOf, repeats: 0, ...untilAnswered };
+  familyState.askingSince ??= now;
+  familyState.isNews = false;
 }
 
 /** Asks for the same with what is new about it, and keeps its place in the queue. */
-export function askOtherwise({ state }: Step, of: FamilyState, { pool, request }: WantedRequest): void {
-  if (of.progress.kind !== 'asking') return;
-  const { requestId } = of.progress.request;
-  if (JSON.stringify({ ...request, requestId }) === JSON.stringify(of.progress.request)) return;
+export function askOtherwise(
+  { state }: Step,
+  familyState: FamilyState,
+  { pool, request }: WantedRequest,
+): void {
+  if (familyState.progress.kind !== 'asking') return;
+  const { requestId } = familyState.progress.request;
+  if (JSON.stringify({ ...request, requestId }) === JSON.stringify(familyState.progress.request)) return;
   const named = openRequest(state, pool, request);
-  of.progress = { ...of.progress, pool, request: named, told: undefined, replaces: requestId, repeats: 0 };
+  familyState.progress = {
+    ...familyState.progress,
+    pool,
+    request: named,
+    told: undefined,
+    replaces: requestId,
+    repeats: 0,
+  };
 }
 
 function openRequest(state: NodeState, { scope }: PoolSpec, request: WantedRequest['request']): NodeRequest {
@@ -106,9 +117,9 @@ function openRequest(state: NodeState, { scope }: PoolSpec, request: WantedReque
 }
 
 /** The same once more: the mutex may have forgotten it. */
-export function askAgain(of: FamilyState): void {
-  if (of.progress.kind !== 'asking') return;
-  of.progress = { ...of.progress, repeats: of.progress.repeats + 1 };
+export function askAgain(familyState: FamilyState): void {
+  if (familyState.progress.kind !== 'asking') return;
+  familyState.progress = { ...familyState.progress, repeats: familyState.progress.repeats + 1 };
 }
 
 /**

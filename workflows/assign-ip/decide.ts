@@ -19,8 +19,8 @@ import {
   type Claim,
   type End,
   type FamilyState,
-  isChanging,
-  isLetGo,
+  isAssociating,
+  mustHaveNone,
   isSameTaint,
   type NodeState,
   type PendingTaint,
@@ -126,19 +126,20 @@ export function decide(
   const lifting = running.get('taint');
   if (lifting?.kind === 'liftTaint' && !isSameTaint(lifting.taint, lift?.taint)) cancel.push('taint');
   begin(lift);
-  const selects = state.families.flatMap((of) => select(of) ?? []);
+  const selects = state.families.flatMap((familyState) => select(familyState) ?? []);
   for (const [place, action] of running) {
     if (action.kind === 'select' && !selects.some((it) => isSameSelect(action, it))) cancel.push(place);
   }
   selects.forEach(begin);
   let isInstanceBusy = [...running.values()].some(changesInstance);
-  for (const of of state.families) {
-    const underWay = running.get(of.family);
+  for (const familyState of state.families) {
+    const underWay = running.get(familyState.family);
     if (underWay !== undefined) {
-      if (isLetGo(state) && (underWay.kind === 'verify' || underWay.kind === 'check')) cancel.push(of.family);
+      if (mustHaveNone(state) && (underWay.kind === 'verify' || underWay.kind === 'check'))
+        cancel.push(familyState.family);
       continue;
     }
-    const action = forFamily(of, now);
+    const action = forFamily(familyState, now);
     if (action === undefined || (isInstanceBusy && changesInstance(action))) continue;
     isInstanceBusy ||= changesInstance(action);
     start.push(action);
@@ -170,8 +171,8 @@ function changesInstance({ kind }: Action): boolean {
   return kind === 'associate' || kind === 'putBack' || kind === 'release' || kind === 'restoreEphemeral';
 }
 
-function forFamily(of: FamilyState, now: Time): Action | undefined {
-  const { family, has, progress, lacksEphemeral } = of;
+function forFamily(familyState: FamilyState, now: Time): Action | undefined {
+  const { family, has, progress, lacksEphemeral } = familyState;
   switch (progress.kind) {
     case 'claimed':
       return { kind: 'associate', family, claim: progress.claim };
@@ -222,7 +223,7 @@ function isSameSelect(a: Of<'select'>, b: Of<'select'>): boolean {
 /** What must be known before everything is given back: who else has the instance, and whether too many Nodes are gone at once. */
 function giveBack(state: NodeState, now: Time): Action | undefined {
   const { giveBack: going, deletion } = state;
-  if (assignmentsOf(state).length === 0 || state.families.some(({ progress }) => isChanging(progress)))
+  if (assignmentsOf(state).length === 0 || state.families.some(({ progress }) => isAssociating(progress)))
     return undefined;
   if (going !== undefined)
     return going.heirs === undefined && going.notBefore <= now ? { kind: 'findHeirs' } : undefined;
@@ -272,7 +273,7 @@ const ADOPTION_MS = 30_000;
 function adoptsUntil({ families, instance, shownOnNode, seen }: NodeState): Time {
   if (seen.kind !== 'ready') return 0;
   const adopting = families.filter(({ family, has, lastError, progress }) => {
-    const isOver = has !== undefined && !isChanging(progress);
+    const isOver = has !== undefined && !isAssociating(progress);
     if (isOver || lastError !== undefined || progress.kind === 'failed') return false;
     return (
       instance?.publicIps.some((held) => held.family === family && shownOnNode.includes(held.ip)) === true
@@ -284,12 +285,12 @@ function adoptsUntil({ families, instance, shownOnNode, seen }: NodeState): Time
 /** The earliest of what is due by itself. */
 function wakeTime(state: NodeState, now: Time): Time | undefined {
   const { look: next, families, giveBack: going, deletion, failed, publishing } = state;
-  const times: (Time | undefined)[] = families.flatMap((of) => {
-    const { progress, lacksEphemeral } = of;
+  const times: (Time | undefined)[] = families.flatMap((familyState) => {
+    const { progress, lacksEphemeral } = familyState;
     return [
       'notBefore' in progress ? progress.notBefore : undefined,
       lacksEphemeral?.notBefore,
-      taintToleratedUntil(of),
+      taintToleratedUntil(familyState),
     ];
   });
   if (next.kind === 'due') times.push(next.notBefore);
@@ -306,7 +307,9 @@ function endOf(state: NodeState, input: AssignIpInput, running: ReadonlyMap<Plac
   const mayBeLeft: readonly Place[] = ['publish', 'taint', 'look'];
   const isBusy = [...running.keys()].some((place) => !mayBeLeft.includes(place));
   if (isBusy || outbox.length > 0) return undefined;
-  if (families.some(({ progress, lacksEphemeral }) => isChanging(progress) || lacksEphemeral !== undefined))
+  if (
+    families.some(({ progress, lacksEphemeral }) => isAssociating(progress) || lacksEphemeral !== undefined)
+  )
     return undefined;
   if (state.cancelled) return { kind: 'cancelled' };
   if (going !== undefined && assignmentsOf(state).length === 0) {

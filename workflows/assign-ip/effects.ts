@@ -245,8 +245,8 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
         }
         case 'settle': {
           const { addressId, token, outcome, instance } = message;
-          const of = instance === undefined ? {} : { instance };
-          return await mutex.signal(settleSignal, { workflowId, addressId, token, outcome, ...of });
+          const familyState = instance === undefined ? {} : { instance };
+          return await mutex.signal(settleSignal, { workflowId, addressId, token, outcome, ...familyState });
         }
         case 'freed': {
           const { addressId, disassociated, token } = message;

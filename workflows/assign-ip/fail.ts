@@ -1,7 +1,7 @@
 /** A family, or the node, that no further try of now can help. Pure. */
 import type { Failure } from './decide.ts';
 import { type FamilyState, growingPause, lookAgain, MINUTE } from './state.ts';
-import { letGo, note, say, skipPause, type Step } from './step.ts';
+import { stopAskingAll, note, say, skipPause, type Step } from './step.ts';
 import * as words from './words.ts';
 
 /** One family failed for good while the other goes on: it is tried again after a pause that grows up to this. */
@@ -10,24 +10,24 @@ const LONGEST_PAUSE_MS = 10 * MINUTE;
 const PINNED_PAUSE_MS = 10 * MINUTE;
 
 /** As long as the other family goes on it is tried again now and then; if that has failed as well, the node has. */
-export function failFamily(step: Step, of: FamilyState, { type, message }: Failure): void {
+export function failFamily(step: Step, familyState: FamilyState, { type, message }: Failure): void {
   const { state, facts, now } = step;
-  if (of.isNews) {
-    of.progress = { kind: 'idle' };
-    of.lastError = message;
+  if (familyState.isNews) {
+    familyState.progress = { kind: 'idle' };
+    familyState.lastError = message;
     lookAgain(state, now);
     return;
   }
-  const intervalMs = (state.pool ?? of.has?.pool)?.retries.intervalMs ?? MINUTE;
-  const pauseMs = growingPause(intervalMs, LONGEST_PAUSE_MS, of.gaveUp++);
+  const intervalMs = (state.pool ?? familyState.has?.pool)?.retries.intervalMs ?? MINUTE;
+  const pauseMs = growingPause(intervalMs, LONGEST_PAUSE_MS, familyState.gaveUp++);
   const notice = words.failed(state.node.name, type, message);
-  Object.assign(of, { failures: 0, lastError: message });
-  of.progress = { kind: 'failed', notBefore: now + pauseMs, message: notice.message };
+  Object.assign(familyState, { failures: 0, lastError: message });
+  familyState.progress = { kind: 'failed', notBefore: now + pauseMs, message: notice.message };
   if (state.families.every(({ has, progress }) => has === undefined && progress.kind === 'failed')) {
     failNode(step, { type, message });
     return;
   }
-  facts.push(...failedFacts(step, { type, message }, of));
+  facts.push(...failedFacts(step, { type, message }, familyState));
   say(step, notice);
 }
 
@@ -37,7 +37,7 @@ export function failFamily(step: Step, of: FamilyState, { type, message }: Failu
  */
 export function failNode(step: Step, { type, message }: Failure): void {
   const { state, now } = step;
-  letGo(step);
+  stopAskingAll(step);
   if (state.look.kind !== 'done') return;
   const notice = words.failedForGood(state.node.name, type, message);
   const isPinned = Object.keys(state.pins).length > 0;
@@ -49,9 +49,9 @@ export function failNode(step: Step, { type, message }: Failure): void {
 
 /** Something about the node is new: it is looked at again, and what fails that began before is no reason to give up. */
 export function tryAnew(step: Pick<Step, 'state' | 'now'>): void {
-  for (const of of step.state.families) {
-    of.isNews = true;
-    skipPause(of);
+  for (const familyState of step.state.families) {
+    familyState.isNews = true;
+    skipPause(familyState);
   }
   goOn(step);
 }
@@ -65,12 +65,12 @@ export function goOn({ state, now }: Pick<Step, 'state' | 'now'>): void {
 export function failedFacts(
   { state }: Pick<Step, 'state'>,
   { type, message }: Failure,
-  of?: FamilyState,
+  familyState?: FamilyState,
 ): Step['facts'] {
   const pool = state.pool?.name;
   const details = { reason: type, message };
   return [
-    { log: 'error', message: 'assignment failed', family: of?.family, pool, details },
+    { log: 'error', message: 'assignment failed', family: familyState?.family, pool, details },
     { measure: 'failed', of: { pool: pool ?? '', reason: type } },
   ];
 }

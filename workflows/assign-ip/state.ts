@@ -449,7 +449,7 @@ export function assignmentsOf({ families }: Pick<NodeState, 'families'>): Assign
 }
 
 /** @returns whether the node is not to have, or to get, an address now */
-export function isLetGo(state: NodeState): boolean {
+export function mustHaveNone(state: NodeState): boolean {
   return (
     state.releasedByHand || state.deletion !== undefined || state.giveBack !== undefined || state.cancelled
   );
@@ -461,7 +461,7 @@ export function hasSomething(state: NodeState): boolean {
     state.releasedByHand ||
     state.families.some(
       ({ has, lacksEphemeral, progress }) =>
-        has !== undefined || lacksEphemeral !== undefined || isChanging(progress),
+        has !== undefined || lacksEphemeral !== undefined || isAssociating(progress),
     )
   );
 }
@@ -470,12 +470,12 @@ export function hasSomething(state: NodeState): boolean {
 export function isReleasedByHand(state: NodeState): boolean {
   return (
     state.releasedByHand &&
-    state.families.every(({ has, progress }) => has === undefined && !isChanging(progress))
+    state.families.every(({ has, progress }) => has === undefined && !isAssociating(progress))
   );
 }
 
 /** The instance is being changed, or what became of that is not known. */
-export function isChanging({ kind }: Progress): boolean {
+export function isAssociating({ kind }: Progress): boolean {
   return kind === 'claimed' || kind === 'verifying' || kind === 'puttingBack';
 }
 

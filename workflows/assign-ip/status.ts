@@ -65,11 +65,14 @@ function situationOf(state: NodeState): Shown {
   if (families.length === 0) return { phase: 'discovering', message: words.looking };
   const require = (assignments[0]?.pool ?? state.pool)?.require ?? 'all';
   const phase = nodePhase(
-    families.map((of) => familyPhase(state, of)),
+    families.map((familyState) => familyPhase(state, familyState)),
     require,
   );
   const message = nodeMessage(
-    families.map((of) => ({ family: of.family, message: familyMessage(state, of) })),
+    families.map((familyState) => ({
+      family: familyState.family,
+      message: familyMessage(state, familyState),
+    })),
   );
   const taint = phase === 'assigned' ? taintMessage(state) : undefined;
   return { phase, message: taint === undefined ? message : `${words.sentence(message)} ${taint}` };
@@ -114,18 +117,19 @@ function familyPhase(state: NodeState, { has, progress, lastError, lacksEphemera
   return PROGRESS_PHASES[kind][has === undefined ? 'without' : 'having'];
 }
 
-function familyMessage(state: NodeState, of: FamilyState): string {
-  const { has, progress } = of;
+function familyMessage(state: NodeState, familyState: FamilyState): string {
+  const { has, progress } = familyState;
   switch (progress.kind) {
     case 'asking': {
       const { pool, inPlaceOf, told } = progress;
-      const why = told ?? (of.throttled ? words.throttled(pool, of.lastError) : words.asked(pool));
+      const why =
+        told ?? (familyState.throttled ? words.throttled(pool, familyState.lastError) : words.asked(pool));
       if (has === undefined) return why;
       if (inPlaceOf === 'move') return words.moving(has, state.move?.to ?? '');
       return words.leaving(has, pool, why);
     }
     case 'claimed':
-      if (has !== undefined) return hasMessage(of);
+      if (has !== undefined) return hasMessage(familyState);
       return `Associating ${progress.claim.address.ip} with ${progress.claim.instance.id}.`;
     case 'verifying':
       return `Reading ${progress.claim.address.ip} back.`;
@@ -136,7 +140,7 @@ function familyMessage(state: NodeState, of: FamilyState): string {
     case 'failed':
       return progress.message;
     default:
-      return hasMessage(of);
+      return hasMessage(familyState);
   }
 }
 
@@ -148,16 +152,18 @@ function hasMessage({ has, remark, kept, lastError, lacksEphemeral }: FamilyStat
 }
 
 /** @returns the node's phase: `assigned` when it has what its pool requires, else that of the family which is behind */
-export function nodePhase(of: readonly Phase[], require: FamilyRequirement): Phase {
+export function nodePhase(familyState: readonly Phase[], require: FamilyRequirement): Phase {
   // Both families go at once: as long as one has not gone, the node is on its way.
-  if (of.every((phase) => phase === 'released')) return 'released';
-  if (of.includes('releasing') || of.includes('released')) return 'releasing';
-  if (require === 'any' && of.includes('assigned')) return 'assigned';
+  if (familyState.every((phase) => phase === 'released')) return 'released';
+  if (familyState.includes('releasing') || familyState.includes('released')) return 'releasing';
+  if (require === 'any' && familyState.includes('assigned')) return 'assigned';
   const onItsWay = phases.filter((phase) => phaseTraits(phase).isOnItsWay);
   // With `any`, as long as one may come, the node has not failed.
   const precedence: readonly Phase[] = require === 'all' ? ['failed', ...onItsWay] : [...onItsWay, 'failed'];
   return (
-    precedence.find((phase) => of.includes(phase)) ?? of.find((phase) => phase !== 'assigned') ?? 'assigned'
+    precedence.find((phase) => familyState.includes(phase)) ??
+    familyState.find((phase) => phase !== 'assigned') ??
+    'assigned'
   );
 }
 
@@ -190,7 +196,7 @@ export function statusOf(state: NodeState, input: AssignIpInput): AssignIpStatus
     node: state.node,
     since: state.since,
     message: state.message,
-    addresses: state.families.map((of) => addressStatus(state, of)),
+    addresses: state.families.map((familyState) => addressStatus(state, familyState)),
     releasedByHand: state.releasedByHand,
     tried: state.tried.slice(),
     ...(state.failures === 0 ? {} : { attempt: state.failures + 1 }),
@@ -209,15 +215,15 @@ function lastErrorOf({ look, seen, lastError, families }: NodeState): string | u
   if (seen.kind === 'notReady') return seen.reason;
   if (lastError !== undefined) return lastError;
   if (seen.kind === 'notSelected') return seen.message;
-  return families.find((of) => of.lastError !== undefined)?.lastError;
+  return families.find((familyState) => familyState.lastError !== undefined)?.lastError;
 }
 
-function addressStatus(state: NodeState, of: FamilyState): AddressStatus {
-  const { family, has, lastError } = of;
+function addressStatus(state: NodeState, familyState: FamilyState): AddressStatus {
+  const { family, has, lastError } = familyState;
   return {
     family,
-    phase: familyPhase(state, of),
-    message: familyMessage(state, of),
+    phase: familyPhase(state, familyState),
+    message: familyMessage(state, familyState),
     ...(has === undefined ? {} : { address: has.address, token: has.token }),
     ...(lastError === undefined ? {} : { lastError }),
   };
@@ -285,7 +291,7 @@ export function publishedState(state: NodeState, input: AssignIpInput): Publishe
     ...(pool === undefined ? {} : { pool: pool.name }),
     ...(pool?.taintKey === undefined ? {} : { taintKey: pool.taintKey }),
     ...(pool?.taintPolicy === undefined ? {} : { taintPolicy: pool.taintPolicy }),
-    ...(state.families.some((of) => of.gaveUpTaint) ? { gaveUp: true } : {}),
+    ...(state.families.some((familyState) => familyState.gaveUpTaint) ? { gaveUp: true } : {}),
     ...(awaits.length === 0 ? {} : { awaits }),
   };
 }

@@ -38,20 +38,25 @@ export function note({ state, now }: Step, what: string, outcome: Tried['outcome
 }
 
 export function familyOf({ state }: Pick<Step, 'state'>, family: Family): FamilyState | undefined {
-  return state.families.find((of) => of.family === family);
+  return state.families.find((familyState) => familyState.family === family);
 }
 
 /** It does not ask any more. The mutex is told by {@link withdrawRequests}. */
-export function stopAsking(of: FamilyState): void {
-  if (of.progress.kind === 'asking') of.progress = { kind: 'idle' };
+export function stopAsking(familyState: FamilyState): void {
+  if (familyState.progress.kind === 'asking') familyState.progress = { kind: 'idle' };
 }
 
 /** A family that is to have no address: why it had none, and since when it asked, is not shown and not counted any more. */
-export function forgetWaiting(of: FamilyState): void {
-  if (of.has !== undefined || of.lacksEphemeral !== undefined || of.progress.kind !== 'idle') return;
-  of.lastError = undefined;
-  of.askingSince = undefined;
-  of.gaveUpTaint = false;
+export function forgetWaiting(familyState: FamilyState): void {
+  if (
+    familyState.has !== undefined ||
+    familyState.lacksEphemeral !== undefined ||
+    familyState.progress.kind !== 'idle'
+  )
+    return;
+  familyState.lastError = undefined;
+  familyState.askingSince = undefined;
+  familyState.gaveUpTaint = false;
 }
 
 /** Tells the mutex which requests are not wanted any more. It drops what it may have granted to them meanwhile. */
@@ -92,20 +97,26 @@ export function reportFreed(
 }
 
 /** The node is not to have an address now: what is asked for is taken back, and what pauses goes no further. */
-export function letGo(step: Step): void {
-  for (const of of step.state.families) {
-    stopAsking(of);
-    skipPause(of);
+export function stopAskingAll(step: Step): void {
+  for (const familyState of step.state.families) {
+    stopAsking(familyState);
+    skipPause(familyState);
   }
 }
 
-export function skipPause(of: FamilyState): void {
-  if (of.progress.kind === 'paused' || of.progress.kind === 'failed') of.progress = { kind: 'idle' };
+export function skipPause(familyState: FamilyState): void {
+  if (familyState.progress.kind === 'paused' || familyState.progress.kind === 'failed')
+    familyState.progress = { kind: 'idle' };
 }
 
 /** What the node has of the family is to be given back. */
-export function startRelease({ now }: Step, of: FamilyState, cause: Releasing['cause'], why: string): void {
-  of.progress = { kind: 'releasing', cause, why, notBefore: now, tries: 0 };
+export function startRelease(
+  { now }: Step,
+  familyState: FamilyState,
+  cause: Releasing['cause'],
+  why: string,
+): void {
+  familyState.progress = { kind: 'releasing', cause, why, notBefore: now, tries: 0 };
 }
 
 const FIRST_PAUSE_MS = 5_000;

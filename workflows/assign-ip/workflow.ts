@@ -108,7 +108,7 @@ class NodeRun {
       const decision = this.#decide();
       this.#show();
       if (decision.end !== undefined) return decision.end;
-      if (this.#isToContinueAsNew()) return { kind: 'continued', node: this.#state.node };
+      if (this.#canContinueAsNew()) return { kind: 'continued', node: this.#state.node };
       this.#act(isToContinueAsNew() ? this.#withoutWaiting(decision) : decision);
       this.#isChanged = false;
       this.#setTimer(decision.wakeAt);
@@ -178,7 +178,7 @@ class NodeRun {
   }
 
   /** Not in the middle of something: what an action found out would be lost. */
-  #isToContinueAsNew(): boolean {
+  #canContinueAsNew(): boolean {
     return this.#running.size === 0 && isToContinueAsNew();
   }
 
@@ -213,9 +213,9 @@ class NodeRun {
     const next = makeContinueAsNewFunc<typeof AssignIpWorkflow>({
       memo: withoutNulls({ ...memo, clusterUid }),
     });
-    const of = { cluster, retries, node, ...(clusterUid === undefined ? {} : { clusterUid }) };
-    if (!isSame) return next(of);
-    return next({ ...of, ...(pool === undefined ? {} : { pool }), state: this.#state });
+    const familyState = { cluster, retries, node, ...(clusterUid === undefined ? {} : { clusterUid }) };
+    if (!isSame) return next(familyState);
+    return next({ ...familyState, ...(pool === undefined ? {} : { pool }), state: this.#state });
   }
 
   // ---- what is shown ----

@@ -146,18 +146,18 @@ export class Offer {
     const refused = this.found.free.filter(
       (it) => isRefused(this.refused, workflowId, it) && !isClaimed(this.state, it.id),
     ).length;
-    if (isTold(waiter, refused === 0 ? 'empty' : 'refused')) return 'empty';
+    if (markTold(waiter, refused === 0 ? 'empty' : 'refused')) return 'empty';
     return { kind: 'empty', requestId, size: this.found.size, ...(refused === 0 ? {} : { refused }) };
   }
 
   private tellPinned(waiter: Waiter, wanted: string, reason: 'notInPool' | 'inUse'): Grant | Waiting {
-    if (isTold(waiter, reason)) return 'empty';
+    if (markTold(waiter, reason)) return 'empty';
     return { kind: 'pinned', requestId: waiter.requestId, wanted, reason };
   }
 }
 
 /** @returns whether that was the last thing it was told; from now on it is */
-function isTold(waiter: Waiter, what: Told): boolean {
+function markTold(waiter: Waiter, what: Told): boolean {
   if (waiter.told === what) return true;
   waiter.told = what;
   return false;

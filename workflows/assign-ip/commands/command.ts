@@ -56,7 +56,8 @@ export function familyFor({ pool, families }: NodeState, { address, family }: Na
   if (written !== undefined && family !== undefined && written !== family) {
     throw new Error(`${address} is no address of the family ${family}`);
   }
-  const asked = pool?.queries.map((query) => query.family) ?? families.map((of) => of.family);
+  const asked =
+    pool?.queries.map((query) => query.family) ?? families.map((familyState) => familyState.family);
   const sole = asked.length === 1 ? asked[0] : undefined;
   const found = written ?? family ?? sole;
   if (found !== undefined) return found;

@@ -37,5 +37,5 @@ function checkInput(input: unknown): void {
 }
 
 function errorOf({ families, lastError }: NodeState): string | undefined {
-  return lastError ?? families.find((of) => of.lastError !== undefined)?.lastError;
+  return lastError ?? families.find((familyState) => familyState.lastError !== undefined)?.lastError;
 }
