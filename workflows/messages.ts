@@ -351,6 +351,8 @@ export interface AddressPoolStatus {
   readonly claims: readonly {
     readonly address: AddressRef;
     readonly workflowId: string;
+    /** The id of the instance that it is for. */
+    readonly instance: string;
     readonly token: number;
     readonly state: string;
     readonly deadline: string;

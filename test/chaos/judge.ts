@@ -7,6 +7,7 @@ import { type Family, familyOf } from '../../model/address.ts';
 import type { AssociationEvent } from '../../sandbox/cloud/association-journal.ts';
 import type { AddressPoolStatus, AssignIpStatus } from '../../workflows/messages.ts';
 import type { CloudFacts } from '../integration/cloud-facts.ts';
+import { openClaims } from '../judge/open-claims.ts';
 import { brokenHistories, type Finding, foreignTouched } from '../judge/address-history.ts';
 import type { NodeGroup } from './chaos-cloud.ts';
 import type { ChaosNode, LifeEvent } from './cluster.ts';
@@ -87,7 +88,7 @@ export function findUnsettled(facts: SettledFacts): Finding[] {
     ...facts.nodes.flatMap((node) => unserved(node, facts)),
     ...facts.kubernetesNodes.flatMap((node) => untrueNode(node, facts)),
     ...leftOpen(facts),
-    ...facts.mutexes.flatMap(busy),
+    ...facts.mutexes.flatMap((mutex) => busy(mutex, facts)),
     ...facts.clouds.flatMap((cloud) =>
       cloud.cutOff.map((instance) => ({
         invariant: 5,
@@ -225,12 +226,11 @@ function leftOpen({ nodes, statuses }: SettledFacts): Finding[] {
   });
 }
 
-function busy({ claims, scope }: AddressPoolStatus): Finding[] {
-  return claims
-    .filter(({ state }) => state === 'granted')
-    .map(({ address, workflowId, token }) => ({
-      invariant: 1,
-      what: `${address.ip} is claimed by ${workflowId} (token ${token}) in ${scope}, with nothing under way`,
-      about: [address.id, workflowId.slice(workflowId.lastIndexOf('/') + 1)],
-    }));
+function busy(mutex: AddressPoolStatus, { clouds }: SettledFacts): Finding[] {
+  const addresses = clouds.flatMap((cloud) => cloud.addresses);
+  return openClaims(mutex, addresses).map(({ address, workflowId, token }) => ({
+    invariant: 1,
+    what: `${address.ip} is claimed by ${workflowId} (token ${token}) in ${mutex.scope}, with nothing under way`,
+    about: [address.id, workflowId.slice(workflowId.lastIndexOf('/') + 1)],
+  }));
 }

@@ -65,7 +65,7 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     replacements: [
       {
         file: 'workflows/assign-ip/apply-claim.ts',
-        from: 'of.lacksEphemeral ??= { notBefore: now, tries: 0 };',
+        from: 'familyState.lacksEphemeral ??= { notBefore: now, tries: 0 };',
         to: '',
       },
     ],

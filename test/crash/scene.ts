@@ -1,4 +1,5 @@
 /** What one case plays with: a cluster, its Nodes and instances, a pool of addresses, and the programs as processes. */
+import { openClaims } from '../judge/open-claims.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from '@jest/globals';
@@ -295,7 +296,11 @@ export class Scene {
       'the mutex has nothing under way',
       async () => {
         mutex = await this.mutex();
-        return mutex.waiting.length === 0 && mutex.claims.every((claim) => claim.state !== 'granted');
+        const addresses = this.#addresses().map(({ allocationId: id, instanceId: instance }) => ({
+          id,
+          instance,
+        }));
+        return mutex.waiting.length === 0 && openClaims(mutex, addresses).length === 0;
       },
       { lastSeen: () => mutex },
     );

@@ -5,6 +5,7 @@
 import { expect } from '@jest/globals';
 import { publicIpv4Annotation, publicIpv6Annotation } from '../../kubernetes/keys.ts';
 import type { AddressPoolStatus, AssignIpStatus } from '../../workflows/messages.ts';
+import { openClaims } from '../judge/open-claims.ts';
 import { brokenHistories, foreignTouched } from '../judge/address-history.ts';
 import type { CloudFacts } from './cloud-facts.ts';
 import type { Harness } from './harness.ts';
@@ -45,7 +46,12 @@ async function findUnsettled(harness: Harness): Promise<string[]> {
   const mutexes = await harness.mutexStatuses();
   return [
     ...statuses.flatMap(inMotion),
-    ...mutexes.flatMap(({ claims }) => claims.filter(isGranted).map(describeClaim)),
+    ...mutexes.flatMap((mutex) =>
+      openClaims(
+        mutex,
+        facts.flatMap(({ addresses }) => addresses),
+      ).map(describeClaim),
+    ),
     ...facts.flatMap((of) => findLeaks(of, harness.kept, statuses)),
     ...untrueStatuses(facts, statuses),
     ...mutexes.flatMap((mutex) => idle(harness, facts, mutex)),
@@ -71,7 +77,6 @@ function inMotion({ phase, node }: AssignIpStatus): string[] {
 
 type Claim = AddressPoolStatus['claims'][number];
 
-const isGranted = ({ state }: Claim): boolean => state === 'granted';
 const describeClaim = ({ address, workflowId }: Claim): string => `${address.ip} is claimed by ${workflowId}`;
 
 /** A client gave the address to an instance, and no workflow knows of it. */

@@ -221,13 +221,28 @@ describe('what must be put right', () => {
       queueLength: 0,
       waiting: [],
       claims: [
-        { address: { id: 'x', ip: '1.1.1.1' }, workflowId: 'w/a', token: 1, state: 'granted', deadline: '' },
+        {
+          address: { id: 'x', ip: '1.1.1.1' },
+          workflowId: 'w/a',
+          instance: 'i-9',
+          token: 1,
+          state: 'granted',
+          deadline: '',
+        },
       ],
       refused: [],
       nextToken: 2,
       pacing: { burst: 1, perSecond: 1, available: 1 },
     };
     expect(found(soundFacts({ mutexes: [mutex] }))).toEqual([1]);
+    const [address] = soundFacts().clouds.flatMap(({ addresses }) => addresses);
+    const carriedOut = mutex.claims.map((claim) => ({
+      ...claim,
+      address: { id: address?.id ?? '', ip: address?.ip ?? '' },
+      instance: address?.instance ?? '',
+    }));
+    expect(address?.instance).toBeDefined();
+    expect(found(soundFacts({ mutexes: [{ ...mutex, claims: carriedOut }] }))).toEqual([]);
     const lingering = { ...mutex, claims: mutex.claims.map((claim) => ({ ...claim, state: 'lingering' })) };
     expect(found(soundFacts({ mutexes: [lingering] }))).toEqual([]);
   });

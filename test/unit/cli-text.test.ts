@@ -54,6 +54,7 @@ const mutex: AddressPoolStatus = {
     {
       address: { id: 'eipalloc-1', ip: '203.0.113.7' },
       workflowId: 'assign-ip/prod/node-b',
+      instance: 'i-1',
       token: 42,
       state: 'granted',
       deadline: '2026-11-24T12:02:00.000Z',
@@ -61,6 +62,7 @@ const mutex: AddressPoolStatus = {
     {
       address: { id: 'eipalloc-2', ip: '203.0.113.8' },
       workflowId: 'assign-ip/prod/node-c',
+      instance: 'i-1',
       token: 41,
       state: 'lingering',
       deadline: '2026-11-24T12:01:00.000Z',

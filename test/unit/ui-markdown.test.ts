@@ -87,6 +87,7 @@ const pool: AddressPoolStatus = {
     {
       address: { id: 'e', ip: '203.0.113.7' },
       workflowId: 'w',
+      instance: 'i-1',
       token: 42,
       state: 'granted',
       deadline: 'noon',

@@ -12,6 +12,7 @@ function claim(id: string, state: string, deadline: number): AddressPoolStatus['
   return {
     address: { id, ip: '198.18.0.1' },
     workflowId: 'assign-ip/prod/a',
+    instance: 'i-1',
     token: 1,
     state,
     deadline: at(deadline),

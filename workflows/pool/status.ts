@@ -34,6 +34,7 @@ export function poolStatus(state: PoolState, scope: Scope, lastError?: string): 
     claims: state.claims.map((claim) => ({
       address: claim.address,
       workflowId: claim.workflowId,
+      instance: claim.instanceId,
       token: claim.token,
       state: claim.state,
       deadline: shown(claim.deadline),
