@@ -55,7 +55,7 @@ export interface WorkersOptions {
   /** Undefined: unversioned. */
   readonly version?: WorkerDeploymentOptions | undefined;
   /** Hear of audits and of what workflows decide. */
-  readonly metrics: Pick<WorkerMetrics, 'onSurvey' | 'sinks'>;
+  readonly metrics: Pick<WorkerMetrics, 'onSurvey' | 'onPublishDenied' | 'sinks'>;
   /** Undefined: nothing is traced. */
   readonly tracing?: WorkerTracing | undefined;
 }
@@ -89,6 +89,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     providers: providers.byPool,
     client,
     onSurvey: options.metrics.onSurvey,
+    onPublishDenied: options.metrics.onPublishDenied,
     logger,
   });
   const workers = [await createWorker(options, clusterTaskQueue(config.cluster), clusterActivities)];
