@@ -65,8 +65,8 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     replacements: [
       {
         file: 'workflows/assign-ip/apply-claim.ts',
-        from: 'if (of.hadEphemeral !== undefined) of.lacksEphemeral ??=',
-        to: 'if (of.family === undefined) of.lacksEphemeral ??=',
+        from: '\n  of.lacksEphemeral ??=',
+        to: '\n  if (of.family === undefined) of.lacksEphemeral ??=',
       },
     ],
   },
