@@ -36,6 +36,10 @@ export async function diagnoseCluster(dependencies: InspectionDependencies): Pro
       return diagnosePool(dependencies, pool, nodes, machines);
     }),
   );
+  const rules = await checkRules(kubernetes, neededRules.worker);
+  const mayPatch = rules.some(
+    ({ verb, resource, result }) => verb === 'patch' && resource === 'nodes' && result === 'granted',
+  );
   const selected = views.find(({ labels }) => selectPool(config.pools, labels) !== undefined);
   const found: ClusterDiagnosis = {
     cluster: config.cluster,
@@ -45,10 +49,8 @@ export async function diagnoseCluster(dependencies: InspectionDependencies): Pro
       host: hostname(),
       ...(version === undefined ? {} : { kubernetes: version }),
     },
-    kubernetes: [
-      ...(await checkRules(kubernetes, neededRules.worker)),
-      ...(selected === undefined ? [] : [await tryWriting(kubernetes, selected)]),
-    ],
+    kubernetes:
+      mayPatch && selected !== undefined ? [...rules, await tryWriting(kubernetes, selected)] : rules,
     pools,
     unselected: byPool.get(undefined)?.length ?? 0,
     ...(nodesError === undefined ? {} : { nodesError }),
