@@ -4,6 +4,7 @@ import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { CloudProvider } from '../clouds/provider.ts';
 import type { Config } from '../config/config.ts';
 import type { KubernetesClient } from '../kubernetes/client.ts';
+import { KubernetesError } from '../kubernetes/errors.ts';
 import { InstanceNodes } from '../kubernetes/instance-nodes.ts';
 import type { InstanceRef } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
@@ -34,6 +35,8 @@ export interface ClusterActivityDependencies {
   readonly client: Client;
   /** Hears of each survey, for metrics. */
   readonly onSurvey: (scope: Scope, found: Survey) => void;
+  /** Hears that Kubernetes denied a write on a Node. */
+  readonly onPublishDenied?: () => void;
   readonly logger: Logger;
 }
 
@@ -78,7 +81,10 @@ export function createClusterActivities(options: ClusterActivityDependencies): C
     publish: (input) =>
       withFailures(async () => {
         const { kubernetes, config, providers } = dependencies;
-        const outcome = await publishOnNode(kubernetes, input);
+        const outcome = await publishOnNode(kubernetes, input).catch((error: unknown) => {
+          if (error instanceof KubernetesError && error.kind === 'Denied') dependencies.onPublishDenied?.();
+          throw error;
+        });
         if (outcome === 'gone') await identity.confirm(input.clusterUid);
         const pool = config.pools.find(({ name }) => name === input.pool);
         const provider = pool && providers.get(pool.name);

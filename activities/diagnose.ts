@@ -5,7 +5,7 @@ import { cloudOf } from '../clouds/registry.ts';
 import type { PoolConfig } from '../config/config.ts';
 import { kubeletSelectors } from '../config/kubelet-selectors.ts';
 import { selectPool } from '../config/select-pool.ts';
-import { checkRules, serverVersion } from '../kubernetes/access.ts';
+import { checkRules, serverVersion, tryWriting } from '../kubernetes/access.ts';
 import { KubernetesError } from '../kubernetes/errors.ts';
 import { neededRules } from '../kubernetes/needed-rules.ts';
 import { listNodes, type NodeView } from '../kubernetes/nodes.ts';
@@ -29,11 +29,18 @@ export async function diagnoseCluster(dependencies: InspectionDependencies): Pro
   const { views, nodesError } = await nodesOrError(dependencies);
   const byPool = Map.groupBy(views, ({ labels }) => selectPool(config.pools, labels)?.name);
   const machines = nodesError === undefined ? machinesOf(views) : undefined;
-  const pools: PoolDiagnosis[] = [];
-  for (const pool of config.pools) {
-    const nodes = byPool.get(pool.name)?.length ?? 0;
-    pools.push(await diagnosePool(dependencies, pool, nodes, machines));
-  }
+  // At once: many lists share a call.
+  const pools = await Promise.all(
+    config.pools.map((pool) => {
+      const nodes = byPool.get(pool.name)?.length ?? 0;
+      return diagnosePool(dependencies, pool, nodes, machines);
+    }),
+  );
+  const rules = await checkRules(kubernetes, neededRules.worker);
+  const mayPatch = rules.some(
+    ({ verb, resource, result }) => verb === 'patch' && resource === 'nodes' && result === 'granted',
+  );
+  const selected = views.find(({ labels }) => selectPool(config.pools, labels) !== undefined);
   const found: ClusterDiagnosis = {
     cluster: config.cluster,
     worker: {
@@ -42,7 +49,8 @@ export async function diagnoseCluster(dependencies: InspectionDependencies): Pro
       host: hostname(),
       ...(version === undefined ? {} : { kubernetes: version }),
     },
-    kubernetes: await checkRules(kubernetes, neededRules.worker),
+    kubernetes:
+      mayPatch && selected !== undefined ? [...rules, await tryWriting(kubernetes, selected)] : rules,
     pools,
     unselected: byPool.get(undefined)?.length ?? 0,
     ...(nodesError === undefined ? {} : { nodesError }),

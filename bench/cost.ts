@@ -45,7 +45,7 @@ export const cost: Scenario<Options> = {
     "actions of Temporal Cloud, all in, with two workers that are scraped: an assignment, a node's life, an idle hour, a month",
   options: (command) =>
     command
-      .option('--nodes <n>', 'that are there all the time', positiveInteger, 300)
+      .option('--nodes <n>', 'that are there all the time', positiveInteger, 100)
       .option('--lives <n>', 'nodes that come and go, one after the other', positiveInteger, 10)
       .option('--idle-seconds <s>', 'for how long nothing happens', positiveInteger, 180)
       .option('--latency <ms>', 'of each call to the cloud', positiveInteger, 200),

@@ -1,7 +1,15 @@
 /** Whether an identity has the rules that it needs in Kubernetes. */
-import { AuthorizationV1Api, VersionApi } from '@kubernetes/client-node';
+import {
+  AuthorizationV1Api,
+  CoreV1Api,
+  PatchStrategy,
+  setHeaderOptions,
+  VersionApi,
+} from '@kubernetes/client-node';
 import type { PermissionResult } from '../model/permission-check.ts';
 import type { KubernetesClient } from './client.ts';
+import { KubernetesError } from './errors.ts';
+import { messageAnnotation } from './keys.ts';
 import type { NeededRule } from './needed-rules.ts';
 
 export interface RuleCheck extends NeededRule {
@@ -54,5 +62,28 @@ export async function serverVersion({ kubeConfig }: KubernetesClient): Promise<s
     return (await kubeConfig.makeApiClient(VersionApi).getCode()).gitVersion;
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Whether a write on a Node would be taken, admission included: a dry run, which changes nothing.
+ *
+ * Throws nothing: a question that is not answered is `untestable`.
+ */
+export async function tryWriting(
+  client: KubernetesClient,
+  { name, uid }: { readonly name: string; readonly uid: string },
+): Promise<RuleCheck> {
+  const rule = { verb: 'patch', resource: 'nodes', name } as const;
+  try {
+    const options = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
+    // Something changes, or no admission would look at it.
+    const body = { metadata: { uid, annotations: { [messageAnnotation]: 'a dry run of kubeip doctor' } } };
+    await client.call(CoreV1Api, rule, (core) => core.patchNode({ name, body, dryRun: 'All' }, options));
+    return { ...rule, result: 'granted', detail: 'by a dry run' };
+  } catch (error) {
+    if (!(error instanceof KubernetesError)) throw error;
+    const result = error.kind === 'Denied' ? 'missing' : 'untestable';
+    return { ...rule, result, detail: `a dry run was refused: ${error.message}` };
   }
 }

@@ -1,4 +1,4 @@
-/** Who polls a task queue, as the server remembers it for five minutes. */
+/** Who polls a task queue, as the server remembers it for five minutes; and how much waits there. Neither is an action in Temporal Cloud. */
 import type { Connection } from '@temporalio/client';
 
 /** As the server's API numbers them (temporal.api.enums.v1.TaskQueueType), whose names the client does not hand out. */
@@ -12,25 +12,46 @@ export interface Poller {
   readonly version?: string;
 }
 
-export async function pollersOf(
-  {
-    connection,
-    namespace,
-  }: { readonly connection: Pick<Connection, 'workflowService'>; readonly namespace: string },
+export interface DescribedQueue {
+  readonly pollers: readonly Poller[];
+  /** How many tasks wait, about. */
+  readonly backlog: number;
+  /** That new tasks go to, as {@link Poller.version}; undefined: to workers without one. */
+  readonly currentVersion?: string;
+}
+
+interface Server {
+  readonly connection: Pick<Connection, 'workflowService'>;
+  readonly namespace: string;
+}
+
+export async function describeQueue(
+  { connection, namespace }: Server,
   taskQueue: string,
   type: keyof typeof types,
-): Promise<Poller[]> {
-  const { pollers } = await connection.workflowService.describeTaskQueue({
+): Promise<DescribedQueue> {
+  const { pollers, stats, versioningInfo } = await connection.workflowService.describeTaskQueue({
     namespace,
     taskQueue: { name: taskQueue },
     taskQueueType: types[type],
+    reportStats: true,
   });
-  return (pollers ?? []).map(({ identity, lastAccessTime, deploymentOptions }) => {
-    const { deploymentName, buildId } = deploymentOptions ?? {};
-    return {
+  const { deploymentName, buildId } = versioningInfo?.currentDeploymentVersion ?? {};
+  return {
+    pollers: (pollers ?? []).map(({ identity, lastAccessTime, deploymentOptions: options }) => ({
       identity: identity ?? '',
       seenAt: Number(lastAccessTime?.seconds ?? 0) * 1000,
-      ...(buildId ? { version: `${deploymentName}.${buildId}` } : {}),
-    };
-  });
+      ...(options?.buildId ? { version: `${options.deploymentName}.${options.buildId}` } : {}),
+    })),
+    backlog: Number(stats?.approximateBacklogCount ?? 0),
+    ...(buildId ? { currentVersion: `${deploymentName}.${buildId}` } : {}),
+  };
+}
+
+export async function pollersOf(
+  server: Server,
+  taskQueue: string,
+  type: keyof typeof types,
+): Promise<readonly Poller[]> {
+  return (await describeQueue(server, taskQueue, type)).pollers;
 }

@@ -26,6 +26,7 @@ import {
   sdkMetricsOptions,
   showAuditInterval,
 } from './metrics.ts';
+import { addHealthMetrics } from './health-metrics.ts';
 import { addPoolMetrics } from './pool-metrics.ts';
 import { openProviders } from './providers.ts';
 import { traceCloudCall, traceWorker } from './tracing.ts';
@@ -123,6 +124,13 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   const { audit } = config;
   if (audit.enabled) showAuditInterval(metrics.registry, audit.intervalMs, providers.byScope.keys());
   addPoolMetrics({ registry: metrics.registry, config, client: temporal.client, providers, logger });
+  addHealthMetrics({
+    registry: metrics.registry,
+    client: temporal.client,
+    cluster: config.cluster,
+    audited: audit.enabled ? [...providers.byScope.values()].map(({ scope }) => scope) : [],
+    logger,
+  });
   const http = await startHttpServer({
     host: config.http.host,
     port: config.http.workerPort,

@@ -16,6 +16,7 @@ export interface WorkerMetrics {
   readonly sinks: InjectedSinks<MeasureSinks>;
   readonly countCloudCall: (event: CloudCallEvent) => void;
   readonly onSurvey: (scope: Scope, found: Survey) => void;
+  readonly onPublishDenied: () => void;
 }
 
 export function createWorkerMetrics({ cluster, pools }: Pick<Config, 'cluster' | 'pools'>): WorkerMetrics {
@@ -45,8 +46,14 @@ export function createWorkerMetrics({ cluster, pools }: Pick<Config, 'cluster' |
     labelNames: ['action'],
     registers: [registry],
   });
+  const publishDenied = new Counter({
+    name: 'kubeip_publish_denied_total',
+    help: 'Writes on a Node that the Kubernetes API denied: labels, annotations, taints and Events.',
+    registers: [registry],
+  });
   return {
     registry,
+    onPublishDenied: () => publishDenied.inc(),
     sinks: workflowMetrics(
       registry,
       pools.map(({ name }) => name),

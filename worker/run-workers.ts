@@ -61,7 +61,7 @@ export interface WorkersOptions {
   /** Undefined: unversioned. */
   readonly version?: WorkerDeploymentOptions | undefined;
   /** Hear of audits and of what workflows decide. */
-  readonly metrics: Pick<WorkerMetrics, 'onSurvey' | 'sinks'>;
+  readonly metrics: Pick<WorkerMetrics, 'onSurvey' | 'onPublishDenied' | 'sinks'>;
   /** Undefined: nothing is traced. */
   readonly tracing?: WorkerTracing | undefined;
 }
@@ -95,6 +95,7 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     providers: providers.byPool,
     client,
     onSurvey: options.metrics.onSurvey,
+    onPublishDenied: options.metrics.onPublishDenied,
     logger,
   });
   const workers = [await createWorker(options, clusterTaskQueue(config.cluster), clusterActivities)];

@@ -4,6 +4,9 @@ import { searchAttributeCliTypes, searchAttributeNumbers } from '../../program/s
 import { readClusterRecord } from '../../program/cluster-record.ts';
 import type { Scope } from '../../model/scope.ts';
 import { clusterTaskQueue, scopeTaskQueue } from '../../workflows/messages.ts';
+import { exitCodes, StartupError } from '../../program/exit-codes.ts';
+import { type HealthCheck, temporalHealth } from '../../program/temporal-health.ts';
+import { listScopes } from '../mutexes.ts';
 import { pollersOf } from '../../program/pollers.ts';
 import { age } from '../table.ts';
 import type { Session } from '../session.ts';
@@ -21,6 +24,7 @@ export async function temporalChecks(session: Session): Promise<Check[]> {
     ...(await attributeChecks(session)),
     await identityCheck(session),
     await taskCheck(session),
+    ...(await healthLines(session)),
   ];
 }
 
@@ -125,6 +129,41 @@ async function taskCheck({ client, cluster, namespace }: Session): Promise<Check
     `${stuck.length} stand still, their tasks fail: ${named}. The worker's log says why. After a rollout roll back; otherwise: ` +
     `temporal workflow reset --namespace ${namespace} --workflow-id ${stuck[0]} --type LastWorkflowTask --reason "its tasks fail"`;
   return { area, what, verdict: 'problem', detail };
+}
+
+/** What each check of temporal-health.ts is about, where nothing is amiss. Search attributes have lines of their own. */
+const healthy: Readonly<Partial<Record<HealthCheck, readonly [what: string, detail: string]>>> = {
+  retention: ['retention', 'long enough for audits'],
+  schedule: ['audits', 'their Schedules run'],
+  taskQueue: ['task queues', 'none in which tasks wait without a worker'],
+  configuration: ['scopes and clusters', 'none without a worker'],
+  version: ['worker deployment', 'workers of its current version poll, or it has none'],
+};
+
+async function healthLines(session: Session): Promise<Check[]> {
+  const scopes = await scopesIfAny(session);
+  const problems = await temporalHealth({ ...session, audited: scopes });
+  return Object.entries(healthy).flatMap(([check, [what, fine]]): Check[] => {
+    const own = problems.filter((problem) => problem.check === check);
+    if (own.length === 0) return [{ area, what, verdict: 'ok', detail: fine }];
+    // It may be meant: an installation that is gone, audits that are switched off.
+    return own.map(({ subject, detail, mayBeMeant }) => ({
+      area,
+      what: `${what}: ${subject}`,
+      verdict: mayBeMeant === true ? 'warning' : 'problem',
+      detail,
+    }));
+  });
+}
+
+/** That none runs is one of the checks. */
+export async function scopesIfAny(session: Session): Promise<Scope[]> {
+  try {
+    return await listScopes(session, undefined);
+  } catch (error) {
+    if (error instanceof StartupError && error.exitCode === exitCodes.notFound) return [];
+    throw error;
+  }
 }
 
 export interface QueueChecks {

@@ -1,17 +1,15 @@
 /** `kubeip doctor`: what is wrong, and what to do; by the operator's access to Temporal, and by a worker with its own identity. */
 import { neededRules } from '../../kubernetes/needed-rules.ts';
-import type { Scope } from '../../model/scope.ts';
 import { exitCodes, StartupError } from '../../program/exit-codes.ts';
 import { programVersion } from '../../program/version.ts';
 import { clusterTaskQueue } from '../../workflows/messages.ts';
 import { type DiagnoseInput, type DiagnoseReport, inspectionId } from '../../workflows/reports.ts';
 import { run } from '../asking.ts';
-import { listScopes } from '../mutexes.ts';
 import type { OutputFormat } from '../options.ts';
 import type { Session } from '../session.ts';
 import type { Speech } from '../speech.ts';
 import { type Check, diagnosisChecks, type Verdict, watcherChecks } from './doctor-checks.ts';
-import { queueChecks, temporalChecks } from './doctor-temporal.ts';
+import { queueChecks, scopesIfAny, temporalChecks } from './doctor-temporal.ts';
 
 export interface DoctorOptions {
   readonly output: OutputFormat;
@@ -37,16 +35,6 @@ export async function doctor(session: Session, { output, timeout }: DoctorOption
     exitCodes.problemsFound,
     `${problems.length === 1 ? '1 problem' : `${problems.length} problems`}: ${named}.`,
   );
-}
-
-/** That none runs is one of the checks. */
-async function scopesIfAny(session: Session): Promise<Scope[]> {
-  try {
-    return await listScopes(session, undefined);
-  } catch (error) {
-    if (error instanceof StartupError && error.exitCode === exitCodes.notFound) return [];
-    throw error;
-  }
 }
 
 async function workerChecks(session: Session, timeout: number): Promise<Check[]> {

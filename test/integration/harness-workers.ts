@@ -8,7 +8,7 @@ import type { Scope } from '../../model/scope.ts';
 import { createLogger, type Logger } from '../../program/logger.ts';
 import { type ConnectedWorker, connectWorker } from '../../program/temporal-connection.ts';
 import type { World } from '../../sandbox/world.ts';
-import { createWorkerMetrics } from '../../worker/metrics.ts';
+import { createWorkerMetrics, type WorkerMetrics } from '../../worker/metrics.ts';
 import { openProviders, type Providers } from '../../worker/providers.ts';
 import { createWorkers } from '../../worker/run-workers.ts';
 import { type HarnessOptions, harnessConfig } from './harness-config.ts';
@@ -29,6 +29,7 @@ interface ClusterParts {
 export class HarnessWorkers {
   readonly #parts: WorkerParts;
   #clusters: readonly ClusterParts[] = [];
+  readonly #metrics: WorkerMetrics[] = [];
   #connections: ConnectedWorker[] = [];
   #running: { readonly worker: Worker; readonly ended: Promise<void> }[] = [];
 
@@ -69,6 +70,7 @@ export class HarnessWorkers {
       // One for each cluster: clusters share a scope's queue, which one connection may poll only once.
       const connected = await connectWorker({ env: world.env });
       this.#connections.push(connected);
+      const metrics = createWorkerMetrics(config);
       const workers = await createWorkers({
         config,
         providers,
@@ -79,10 +81,16 @@ export class HarnessWorkers {
         identity: await openIdentity(client, kubernetes, config.cluster),
         logger: testLogger(config.cluster),
         bundle,
-        metrics: createWorkerMetrics(config),
+        metrics,
       });
+      this.#metrics.push(metrics);
       this.#running.push(...workers.map((worker) => ({ worker, ended: worker.run() })));
     }
+  }
+
+  /** What the workers show, in the Prometheus text format. */
+  async metrics(): Promise<string> {
+    return (await Promise.all(this.#metrics.map(({ registry }) => registry.metrics()))).join('\n');
   }
 
   async stop(): Promise<void> {

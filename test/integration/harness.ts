@@ -254,6 +254,10 @@ export class Harness {
     return Promise.all(this.#workers.scopes.map((scope) => this.#mutexOf(scope).query(poolStatusQuery)));
   }
 
+  workerMetrics(): Promise<string> {
+    return this.#workers.metrics();
+  }
+
   /** As a worker does at its start. */
   async startMutex(): Promise<void> {
     await startAddressPool(this.client, this.scope, this.#workers.pacing);

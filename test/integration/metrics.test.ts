@@ -51,25 +51,26 @@ afterAll(() => here?.stop());
 
 const pool = { pool: 'public', family: 'ipv4' };
 
-test('both workers show the same pool: its addresses by state, who waits and for how long', async () => {
-  for (const worker of workers) {
-    let text = '';
-    // A list may be half a minute old, as docs/metrics.md says.
-    const settled = async (): Promise<boolean> => {
-      text = await scrape(worker);
-      return sampleOf(text, 'kubeip_pool_addresses', { ...pool, state: 'associated' }) === 1;
-    };
-    for (let tries = 0; tries < 2 && !(await settled()); tries++) await until('the list is new', settled);
-    expect(sampleOf(text, 'kubeip_pool_addresses', { ...pool, state: 'free' })).toBe(0);
-    expect(sampleOf(text, 'kubeip_pool_addresses', { ...pool, state: 'claimed' })).toBe(0);
-    expect(sampleOf(text, 'kubeip_pool_waiting_nodes', pool)).toBe(2);
-    expect(sampleOf(text, 'kubeip_pool_longest_wait_seconds', pool)).toBeGreaterThan(0);
-    const scope = { scope: `aws/${here.world.ec2.accountId}/${here.world.ec2.region}` };
-    expect(sampleOf(text, 'kubeip_mutex_up', scope)).toBe(1);
-    expect(sampleOf(text, 'kubeip_mutex_queue_length', scope)).toBe(2);
-    expect(sampleOf(text, 'kubeip_mutex_claims_in_flight', scope)).toBe(0);
-    expect(sampleOf(text, 'kubeip_mutex_claim_overdue_seconds', scope)).toBe(0);
-  }
+test('one of two workers shows the pool: its addresses by state, who waits and for how long', async () => {
+  /** Of all workers that show it. */
+  const shown = async (name: string, labels: Record<string, string>): Promise<number[]> => {
+    const texts = await Promise.all(workers.map(scrape));
+    return texts.flatMap((text) => sampleOf(text, name, labels) ?? []);
+  };
+  const scope = { scope: `aws/${here.world.ec2.accountId}/${here.world.ec2.region}` };
+  // A list may be half a minute old, and the state of a mutex a minute, as docs/metrics.md says.
+  const isSettled = async (): Promise<boolean> =>
+    (await shown('kubeip_pool_addresses', { ...pool, state: 'associated' })).join() === '1' &&
+    (await shown('kubeip_pool_waiting_nodes', pool)).join() === '2';
+  for (let tries = 0; tries < 2 && !(await isSettled()); tries++) await until('the list is new', isSettled);
+  expect(await shown('kubeip_pool_addresses', { ...pool, state: 'free' })).toEqual([0]);
+  expect(await shown('kubeip_pool_addresses', { ...pool, state: 'claimed' })).toEqual([0]);
+  const [longest] = await shown('kubeip_pool_longest_wait_seconds', pool);
+  expect(longest).toBeGreaterThan(0);
+  expect(await shown('kubeip_mutex_queue_length', scope)).toEqual([2]);
+  expect(await shown('kubeip_mutex_claim_overdue_seconds', scope)).toEqual([0]);
+  // Whether it works, both tell: that takes no query.
+  expect(await shown('kubeip_mutex_up', scope)).toEqual([1, 1]);
 });
 
 test('what was decided is counted by the worker that carried it out, and by no other', async () => {
@@ -97,7 +98,8 @@ describe('the words that a person reads', () => {
           values: `${value}x15`,
         })),
     );
-    expect(series.length).toBeGreaterThan(8);
+    // Addresses by state, who waits, and for how long: by the one worker that shows them.
+    expect(series).toHaveLength(5);
     const description =
       'Pool public has no free IPv4 address: 1 of 1 are in use. 2 nodes wait and are served when one is freed or added.';
     const file = join(here.world.dir, 'alert-case.yaml');

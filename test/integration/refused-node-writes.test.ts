@@ -2,7 +2,9 @@
 import { AdmissionregistrationV1Api } from '@kubernetes/client-node';
 import type { temporal } from '@temporalio/proto';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { tryWriting } from '../../kubernetes/access.ts';
 import { phaseLabel } from '../../kubernetes/keys.ts';
+import { listNodes } from '../../kubernetes/nodes.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -64,6 +66,13 @@ test('a node that waits, is told to look again, and cannot be written to is serv
     async () => (await h.handle(node).describe()).raw.pendingActivities ?? [],
     (pending) => pending.some(({ lastFailure }) => lastFailure?.message?.includes('nodes are frozen')),
   );
+  // `kubeip doctor` says so, by the worker's own dry run, and the worker counts them for the alert KubeipPublishDenied.
+  const [view] = (await listNodes(h.kubernetes)).filter((it) => it.name === node.name);
+  expect(await tryWriting(h.kubernetes, view!)).toMatchObject({
+    result: 'missing',
+    detail: expect.stringContaining('nodes are frozen'),
+  });
+  expect(await h.workerMetrics()).toMatch(/^kubeip_publish_denied_total(\{[^}]*\})? [1-9]/m);
   await h.tellChanged(node);
   // It has looked again, and asks again.
   await waitFor(

@@ -23,6 +23,7 @@ export async function playFlows(): Promise<ReadonlyMap<string, string>> {
     pools: [
       { name: 'plain', taintKey, release: { gracePeriod: '3s' } },
       { name: 'short' },
+      { name: 'claimed' },
       { name: 'next' },
       { name: 'audit' },
       { name: 'grace', release: { gracePeriod: '10m' } },
@@ -311,8 +312,10 @@ async function mutexContinued(h: Harness): Promise<void> {
   await h.mutexStatus();
   await keepRuns('address-pool', h);
 
-  const [allocationId = ''] = h.reserve('short');
+  const [allocationId = ''] = h.reserve('claimed');
   await h.restartMutexWithOverdueClaim(allocationId, 'granted');
+  // Its holder is looked for since somebody waits for it.
+  await told(h, await h.addNode('waits-for-the-claimed', { pool: 'claimed' }));
   h.reserve('plain');
   const next = await h.addNode('after-the-mutex', { pool: 'plain' });
   await h.waitUntilAssigned(next);

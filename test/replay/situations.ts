@@ -75,7 +75,7 @@ export const situations: Readonly<Record<string, Shown>> = {
   'two families': node((it) => it.addresses === 2),
   'a pinned address that was in use': node((it) => inOrder(it.grants, 'pinned', 'granted')),
   'the mutex with several requests and claims': mutex(
-    (it) => count(it.messages, 'request') > 4 && count(it.messages, 'settle') > 4,
+    (it) => count(it.messages, 'request') > 4 && count(it.activities, 'grant') > 4,
   ),
   'the mutex with requests that are withdrawn': mutex((it) => it.messages.includes('withdraw')),
   'the mutex with addresses that are freed, and another pacing': mutex((it) =>
