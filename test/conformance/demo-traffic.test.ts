@@ -40,10 +40,12 @@ function exchanges(cloud: string): Exchange[] {
 
 test('what is said in a demo on both clouds has the form of the models, and a demo uses the calls that change something', async () => {
   const args = ['demo/main.ts', '--clouds', 'aws,gcp', '--family', 'dual', '--nodes', '8', '--once'];
-  await promisify(execFile)(process.execPath, [...args, '--exchanges', folder], {
-    timeout: DEMO_MS,
-    maxBuffer: 64 * 1024 * 1024,
-  });
+  const options = { timeout: DEMO_MS, maxBuffer: 64 * 1024 * 1024 };
+  await promisify(execFile)(process.execPath, [...args, '--exchanges', folder], options).catch(
+    ({ stdout, stderr }: { stdout: string; stderr: string }) => {
+      throw new Error(`the demo failed: ${stdout.slice(-3_000)}${stderr.slice(-3_000)}`);
+    },
+  );
 
   const ec2 = new Ec2Conformance(models.ec2 as ServiceModel);
   for (const { request, answer } of exchanges('aws')) ec2.exchange(request, answer);
