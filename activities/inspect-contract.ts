@@ -35,6 +35,7 @@ export interface InspectedNode {
         readonly kind: 'ready';
         readonly instance: InstanceRef;
         readonly subnet: string;
+        readonly networkBorderGroup?: string;
         readonly publicIps: readonly PublicIp[];
         readonly pinned: Readonly<Partial<Record<Family, string>>>;
       }

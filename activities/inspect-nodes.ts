@@ -76,8 +76,15 @@ async function stateOf(
     if (found.kind !== 'ready') {
       return { kind: 'notReady', reason: found.kind === 'notReady' ? found.reason : 'its pool has no cloud' };
     }
-    const { provider, id, zone, subnet, publicIps } = found.instance;
-    return { kind: 'ready', instance: { provider, id, zone }, subnet, publicIps, pinned: found.pinned };
+    const { provider, id, zone, subnet, networkBorderGroup, publicIps } = found.instance;
+    return {
+      kind: 'ready',
+      instance: { provider, id, zone },
+      subnet,
+      ...(networkBorderGroup === undefined ? {} : { networkBorderGroup }),
+      publicIps,
+      pinned: found.pinned,
+    };
   } catch (error) {
     // Of one node: it would fail, or try again, and the others do not wait for it.
     if (error instanceof CloudError) return { kind: 'notReady', reason: error.message };

@@ -2,12 +2,15 @@
  * `npm run demo`: a whole world on this machine, in which nodes of a real Kubernetes API get static addresses over the
  * protocols of EC2 and Compute Engine, orchestrated by a real Temporal server; and workers are killed on the way.
  */
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { Command, InvalidArgumentError } from 'commander';
 import { families as allFamilies, type Family } from '../model/address.ts';
 import type { ProviderName } from '../model/scope.ts';
 import { listenForShutdown, untilAborted } from '../program/shutdown.ts';
 import { type TemporalStore, temporalOption } from '../sandbox/temporal-store.ts';
+import type { OnExchange } from '../sandbox/cloud/http-server.ts';
 import { startWorld, type World } from '../sandbox/world.ts';
 import { judge, type Verdict } from './judge.ts';
 import type { WipeVerdict } from './judge-wipe.ts';
@@ -27,6 +30,7 @@ interface Options {
   readonly chart?: boolean;
   readonly keep?: string;
   readonly temporal: TemporalStore;
+  readonly exchanges?: string;
 }
 
 /** With fewer there are no two nodes that wait in the smaller group, and none to take an address from. */
@@ -45,6 +49,10 @@ const options = new Command('npm run demo --')
   .option('--chart', 'run worker and watcher from what helm installs of the chart, and with nothing else')
   .option('--keep <folder>', 'keep logs and data in this folder')
   .addOption(temporalOption())
+  .option(
+    '--exchanges <folder>',
+    'write what the programs and the clouds say to each other there, a line for each call',
+  )
   .addHelpText('after', '\nExample: npm run demo -- --clouds aws,gcp --family dual --once --json')
   .parse()
   .opts<Options>();
@@ -60,8 +68,14 @@ async function main(): Promise<number> {
   const world = await startWorld({
     temporal: { store: options.temporal },
     kubernetes: true,
-    ec2: clouds.includes('aws') && { latencyMs: 150, jitterMs: 500, limits: 'published' },
+    ec2: clouds.includes('aws') && {
+      latencyMs: 150,
+      jitterMs: 500,
+      limits: 'published',
+      ...recorder('aws'),
+    },
     gce: clouds.includes('gcp') && {
+      ...recorder('gcp'),
       latencyMs: 50,
       jitterMs: 100,
       operationMs: 200,
@@ -107,6 +121,17 @@ async function main(): Promise<number> {
     await Promise.all(stops.map((stop) => stop()));
     await world.stop();
   }
+}
+
+/** A line of what `--exchanges` writes. */
+function recorder(cloud: ProviderName): { onExchange?: OnExchange } {
+  const { exchanges } = options;
+  if (exchanges === undefined) return {};
+  const file = join(exchanges, `${cloud}.ndjson`);
+  return {
+    onExchange: ({ method, url, body }, answer) =>
+      appendFileSync(file, `${JSON.stringify({ request: { method, url, body }, answer })}\n`),
+  };
 }
 
 async function interrupted(signal: AbortSignal): Promise<never> {

@@ -67,9 +67,9 @@ export const suites: readonly Suite[] = [
     name: 'conformance',
     proves:
       "Each cloud provider keeps the contract with every answer that the cloud could give where no document says which. What is said has the form of the vendors' own models.",
-    tools: ['moto'],
-    plays: ['clouds/', 'model/', ...world],
-    borrows: ['contract'],
+    tools: ['moto', ...servers],
+    plays: ['clouds/', 'model/', 'demo/', ...world],
+    borrows: ['contract', 'integration'],
   },
   {
     name: 'integration',

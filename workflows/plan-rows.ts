@@ -35,10 +35,12 @@ export function standing(
     const pool = ofScope.get(node.pool);
     if (pool === undefined) return [];
     const workflowId = assignIpWorkflowId(cluster, node.node.name);
-    const subnet = node.state.kind === 'ready' ? node.state.subnet : '';
-    return pool.queries.map((query) =>
-      placeOf({ node, pool, query: queryOn(query, subnet), workflowId }, state),
-    );
+    const place: { subnet: string; networkBorderGroup?: string } =
+      node.state.kind === 'ready' ? node.state : { subnet: '' };
+    return pool.queries.map((query) => {
+      const own = queryOn(query, place.subnet, place.networkBorderGroup);
+      return placeOf({ node, pool, query: own, workflowId }, state);
+    });
   });
 }
 
@@ -155,9 +157,12 @@ function answerOf(
   if (grant !== undefined && grant.kind !== 'empty') return said(grant);
   const waiting = forecast.waiting(id);
   const where = waiting === undefined ? '' : `; ${waiting.before} before it in the queue`;
+  // Of IPv6 a node's query names its subnet always.
+  const group = query.family === 'ipv4' && query.subnet !== undefined ? ` in ${query.subnet}` : '';
+  const unfit = grant?.refused === undefined ? '' : ' that the cloud has not refused for its instance';
   const what =
     waiting?.pinned === undefined
-      ? `no address of pool ${pool.name} is free`
+      ? `no address of pool ${pool.name}${group} is free${unfit}`
       : `it is pinned to ${waiting.pinned}, which is not to be had now`;
   return { outcome: 'waits', why: `${what}${where}` };
 }

@@ -3,9 +3,10 @@
  * and no node is given up for an answer that nobody has seen before.
  */
 import { expect } from '@jest/globals';
+import type { InstanceRef } from '../../model/address.ts';
 import type { CloudBackend } from '../contract/cloud-backend.ts';
 import type { ContractCase } from '../contract/provider-contract.ts';
-import type { Answer, Asked, EitherAnswerProxy } from './either-answer-proxy.ts';
+import type { Answer, Asked, EitherAnswerProxy, SpoiltList } from './either-answer-proxy.ts';
 
 export interface EitherAnswerBackend extends CloudBackend {
   readonly proxy: EitherAnswerProxy;
@@ -14,6 +15,73 @@ export interface EitherAnswerBackend extends CloudBackend {
   readonly isRemoval: (asked: Asked) => boolean;
   /** A refusal of a kind that the cloud has never been seen to give. */
   readonly unknownRefusal: Answer;
+  /** From now on the cloud's lists are so; `now`: as they should be. */
+  readonly setLists: (how: 'old' | SpoiltList | 'now') => void;
+}
+
+const LISTS = ['old', 'empty', 'cut'] as const;
+
+/** Lists say less than is so. Nobody loses an address by that, none is held twice, and once they are right again nothing is stuck. */
+export const listCases: readonly ContractCase<EitherAnswerBackend>[] = LISTS.flatMap(
+  (how): ContractCase<EitherAnswerBackend>[] => [
+    {
+      name: `while lists are ${how}, an association takes nothing from another, and comes off once they are right`,
+      async run(backend) {
+        const { provider, setLists, attachByHand, holderOf } = backend;
+        const { pool, ref, other, address, taken, interfaceOf } = await sceneOf(backend);
+        // An old list shows both as free.
+        if (how === 'old') setLists(how);
+        await provider.listAddresses(pool);
+        await attachByHand(taken, other);
+        setLists(how);
+        for (const it of [taken, address]) await outcomeOf(provider.associate(ref, it));
+        setLists('now');
+        expect(await holderOf(taken)).toBe(await interfaceOf(other));
+        const { networkInterfaceId } = await provider.associate(ref, address);
+        expect(await holderOf(address)).toBe(networkInterfaceId);
+      },
+    },
+    {
+      name: `while lists are ${how}, a release frees nothing of another, and nothing is left once they are right`,
+      async run(backend) {
+        const { provider, setLists, attachByHand, holderOf } = backend;
+        const { pool, ref, other, address, taken, interfaceOf } = await sceneOf(backend);
+        if (how === 'old') setLists(how);
+        await provider.listAddresses(pool);
+        await attachByHand(taken, other);
+        const association = await provider.associate(ref, address);
+        setLists(how);
+        await outcomeOf(provider.release(ref, taken, pool));
+        await outcomeOf(provider.release(ref, address, pool, { association }));
+        setLists('now');
+        expect(await holderOf(taken)).toBe(await interfaceOf(other));
+        expect(await provider.release(ref, address, pool)).toMatch(/released|alreadyFree/);
+        expect(await holderOf(address)).toBeUndefined();
+        expect(await provider.release(ref, taken, pool)).toBe('heldByOther');
+      },
+    },
+  ],
+);
+
+async function sceneOf({ provider, createInstance, createPool, reserve }: EitherAnswerBackend) {
+  const pool = createPool();
+  const [ref, other] = [await createInstance(), await createInstance()];
+  const [address, taken] = [await reserve(pool), await reserve(pool)];
+  const interfaceOf = async (it: InstanceRef): Promise<string> =>
+    (await provider.findInstance(it)).networkInterfaceId;
+  return { pool, ref, other, address, taken, interfaceOf };
+}
+
+/** @returns the result, or the kind of the failure, of which none may be for good */
+async function outcomeOf(call: Promise<unknown>): Promise<unknown> {
+  try {
+    return await call;
+  } catch (error) {
+    expect(error).toMatchObject({
+      kind: expect.stringMatching(/^(Unavailable|NotFound|InUse|ForeignAddress)$/),
+    });
+    return (error as { kind: string }).kind;
+  }
 }
 
 export const eitherAnswerCases: readonly ContractCase<EitherAnswerBackend>[] = [

@@ -1,7 +1,7 @@
 /** The AWS provider with each answer that EC2 could give where no document says which. */
 import { describe, expect, test } from '@jest/globals';
 import type { CloudProvider } from '../../clouds/provider.ts';
-import { startEc2Emulator } from '../../sandbox/ec2/emulator.ts';
+import { startEc2Emulator, type Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
 import { associatingCases } from '../contract/associating-cases.ts';
 import { sharedIpv6Cases } from '../contract/aws-ipv6-cases.ts';
 import { openEc2Backend, type Ec2Backend } from '../contract/ec2-backend.ts';
@@ -9,13 +9,15 @@ import { openEc2Ipv6Backend, type Ec2Ipv6Backend } from '../contract/ec2-ipv6-ba
 import type { AwsProviderOptions } from '../../clouds/aws/aws-provider.ts';
 import { runProviderContract } from '../contract/provider-contract.ts';
 import { releasingCases } from '../contract/releasing-cases.ts';
-import { eitherAnswerCases, type EitherAnswerBackend } from './either-answer-cases.ts';
+import { emptyEc2 } from '../integration/emptying-proxy.ts';
+import { eitherAnswerCases, listCases, type EitherAnswerBackend } from './either-answer-cases.ts';
 import { startEitherAnswerProxy, type Answer, type Answering, type Asked } from './either-answer-proxy.ts';
 
 interface World {
   /** What this EC2 does, as a sentence. */
   readonly name: string;
   readonly answering?: Answering;
+  readonly cases?: typeof listCases;
 }
 
 function refusal(code: string, message: string, status = 400): Answer {
@@ -64,7 +66,7 @@ function writtenOut(ip: string): string {
 const compressed = /[0-9a-f:]*::[0-9a-f:]*/g;
 
 const ipv4Worlds: readonly World[] = [
-  { name: 'as the emulator answers' },
+  { name: 'as the emulator answers', cases: listCases },
   {
     name: 'an interface with an Elastic IP is given no other',
     answering: refusesAssociated('NetworkInterfaceId', 'network-interface-id'),
@@ -84,7 +86,7 @@ const ipv4Worlds: readonly World[] = [
 ];
 
 const ipv6Worlds: readonly World[] = [
-  { name: 'as the emulator answers' },
+  { name: 'as the emulator answers', cases: listCases },
   {
     name: 'an IPv6 address in use is InvalidParameterValue',
     answering: renamed('InvalidIPAddress.InUse', 'InvalidParameterValue', 'The address is in use.'),
@@ -127,10 +129,10 @@ interface Opened {
 /** The same backend, its providers behind the proxy; a person's hand goes to the emulator itself. */
 async function behindProxy<Backend extends Opened>(
   backend: Backend,
-  emulatorUrl: string,
+  emulator: Ec2Emulator,
   { answering }: World,
 ): Promise<Backend & EitherAnswerBackend> {
-  const proxy = await startEitherAnswerProxy(emulatorUrl, answering);
+  const proxy = await startEitherAnswerProxy(emulator.url, answering, emptyEc2);
   const openProvider: Opened['openProvider'] = (options) =>
     backend.openProvider({ endpoint: proxy.url, ...options });
   return {
@@ -141,6 +143,10 @@ async function behindProxy<Backend extends Opened>(
     isAddition: isAction('AssociateAddress', 'AssignIpv6Addresses'),
     isRemoval: isAction('DisassociateAddress', 'UnassignIpv6Addresses'),
     unknownRefusal: refusal('SomethingNew', 'A refusal never heard of.'),
+    setLists: (how) => {
+      emulator.configure({ staleListsMs: how === 'old' ? 600_000 : 0 });
+      proxy.lists = how === 'empty' || how === 'cut' ? how : undefined;
+    },
     async close() {
       await backend.close();
       await proxy.close();
@@ -152,14 +158,14 @@ async function openIpv4(world: World): Promise<Ec2Backend & EitherAnswerBackend>
   const emulator = await startEc2Emulator();
   const { url: endpoint, region, accountId: account } = emulator;
   const backend = await openEc2Backend({ endpoint, region, account, stop: () => emulator.close() });
-  return behindProxy(backend, endpoint, world);
+  return behindProxy(backend, emulator, world);
 }
 
 async function openIpv6(world: World): Promise<Ec2Ipv6Backend & EitherAnswerBackend> {
   const emulator = await startEc2Emulator();
   const { url: endpoint, region, accountId: account } = emulator;
   const backend = await openEc2Ipv6Backend({ endpoint, region, account, stop: () => emulator.close() });
-  return behindProxy(backend, endpoint, world);
+  return behindProxy(backend, emulator, world);
 }
 
 /** The end of an instance takes a second, and is answered alike in all worlds. */
@@ -169,6 +175,7 @@ for (const world of ipv4Worlds) {
   runProviderContract(`EC2 where ${world.name}, ipv4`, () => openIpv4(world), [
     ...[...associatingCases, ...releasingCases].filter(isQuick),
     ...eitherAnswerCases,
+    ...(world.cases ?? []),
   ]);
 }
 
@@ -176,6 +183,7 @@ for (const world of ipv6Worlds) {
   runProviderContract(`EC2 where ${world.name}, ipv6`, () => openIpv6(world), [
     ...sharedIpv6Cases.filter(isQuick),
     ...eitherAnswerCases,
+    ...(world.cases ?? []),
   ]);
 }
 

@@ -7,7 +7,8 @@ import { openGceBackend, type GceBackend } from '../contract/gce-backend.ts';
 import { gceEphemeralCases } from '../contract/gce-ephemeral-cases.ts';
 import { runProviderContract, type ContractCase } from '../contract/provider-contract.ts';
 import { releasingCases } from '../contract/releasing-cases.ts';
-import { eitherAnswerCases, type EitherAnswerBackend } from './either-answer-cases.ts';
+import { emptyGce } from '../integration/emptying-proxy.ts';
+import { eitherAnswerCases, listCases, type EitherAnswerBackend } from './either-answer-cases.ts';
 import { startEitherAnswerProxy, type Answer, type Answering, type Asked } from './either-answer-proxy.ts';
 
 type Backend = GceBackend & EitherAnswerBackend;
@@ -130,7 +131,7 @@ const namesLost: ContractCase<Backend> = {
 };
 
 const worlds: readonly World[] = [
-  { name: 'as the emulator answers', families: both },
+  { name: 'as the emulator answers', families: both, cases: listCases },
   {
     name: 'an address in use is 400 invalid',
     families: both,
@@ -188,7 +189,7 @@ const worlds: readonly World[] = [
 
 async function open(family: Family, { answering, emulator }: World): Promise<Backend> {
   const backend = await openGceBackend(family, emulator);
-  const proxy = await startEitherAnswerProxy(backend.emulator.url, answering?.());
+  const proxy = await startEitherAnswerProxy(backend.emulator.url, answering?.(), emptyGce);
   const openProvider: GceBackend['openProvider'] = (options) =>
     backend.openProvider({ endpoint: proxy.url, ...options });
   const calls = {
@@ -203,6 +204,10 @@ async function open(family: Family, { answering, emulator }: World): Promise<Bac
     isAddition: ({ path, body }) => calls.add.test(path + body),
     isRemoval: ({ path, body }) => calls.remove.test(path + body),
     unknownRefusal: refusal(400, 'somethingNew', 'A refusal never heard of.'),
+    setLists: (how) => {
+      backend.emulator.configure({ staleListsMs: how === 'old' ? 600_000 : 0 });
+      proxy.lists = how === 'empty' || how === 'cut' ? how : undefined;
+    },
     async close() {
       await backend.close();
       await proxy.close();

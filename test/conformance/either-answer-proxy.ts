@@ -22,8 +22,13 @@ export type Send = (changed?: Partial<Asked>) => Promise<Answer>;
 /** One of the answers that a cloud could give. */
 export type Answering = (asked: Asked, send: Send) => Promise<Answer>;
 
+/** What a list may be: with nothing in it, or cut in the middle. */
+export type SpoiltList = 'empty' | 'cut';
+
 export interface EitherAnswerProxy {
   readonly url: string;
+  /** Whether lists are answered so. */
+  lists: SpoiltList | undefined;
   /** Acts once, right before a request is sent on that `isMeant`. */
   beforeNext(isMeant: (asked: Asked) => boolean, act: () => Promise<unknown>): void;
   /** Answers once in place of the emulator, which carries the request out or never sees it. */
@@ -39,9 +44,14 @@ interface Once {
 export async function startEitherAnswerProxy(
   target: string,
   world: Answering = (_, send) => send(),
+  /** @returns an answer with nothing in it, if a list is asked for */
+  emptyList: (asked: Asked) => Pick<Answer, 'type' | 'body'> | undefined = () => undefined,
 ): Promise<EitherAnswerProxy> {
   const pending: Once[] = [];
   const answer = async (asked: Asked, send: Send): Promise<Answer> => {
+    const empty = proxy.lists === undefined ? undefined : emptyList(asked);
+    if (empty !== undefined && proxy.lists === 'empty') return { status: 200, ...empty };
+    if (empty !== undefined) return cut(await send());
     const index = pending.findIndex(({ isMeant }) => isMeant(asked));
     const [next] = index < 0 ? [] : pending.splice(index, 1);
     return next === undefined ? world(asked, send) : next.answering(asked, send);
@@ -59,8 +69,9 @@ export async function startEitherAnswerProxy(
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  return {
+  const proxy: EitherAnswerProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    lists: undefined,
     beforeNext(isMeant, act) {
       pending.push({
         isMeant,
@@ -84,6 +95,11 @@ export async function startEitherAnswerProxy(
       await new Promise((resolve) => server.close(resolve));
     },
   };
+  return proxy;
+}
+
+function cut(answer: Answer): Answer {
+  return { ...answer, body: answer.body.slice(0, answer.body.length / 2) };
 }
 
 async function pass(target: string, headers: IncomingHttpHeaders, asked: Asked): Promise<Answer> {

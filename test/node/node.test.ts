@@ -523,3 +523,16 @@ describe('an address that the cloud refuses for the instance', () => {
     expect(world.state.failed).toMatchObject({ type: 'Unavailable' });
   });
 });
+
+test('a node that is assigned again does not go on saying that nothing is assigned', () => {
+  const world = played([]);
+  settle(world);
+  ops.release()(world);
+  settle(world);
+  expect(world.status().message).toContain('nothing is assigned until `assign`');
+  ops.assign()(world);
+  expect(world.status()).toMatchObject({ phase: 'discovering', releasedByHand: false });
+  expect(world.status().message).not.toMatch(/released|until/);
+  settle(world);
+  expect(world.status().phase).toBe('assigned');
+});

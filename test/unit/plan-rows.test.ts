@@ -5,6 +5,7 @@ import type { Scope } from '../../model/scope.ts';
 import type { AddressRequest } from '../../workflows/messages.ts';
 import { asking, goneAmong, planRows, standing } from '../../workflows/plan-rows.ts';
 import { beginForecast, finishForecast } from '../../workflows/pool/forecast.ts';
+import { rememberRefusal } from '../../workflows/pool/refusals.ts';
 import { newPoolState, type PoolState, request } from '../../workflows/pool/state.ts';
 import { poolStatus } from '../../workflows/pool/status.ts';
 
@@ -132,5 +133,39 @@ test('what is settled is not asked for: an assigned address, one by hand release
     ['keeps', '203.0.113.7'],
     ['released', undefined],
     ['notReady', undefined],
+  ]);
+});
+
+test('a node of another network border group is planned an address of its own group, and says which group lacks one', () => {
+  const [near, far] = inspection('near', 'far').nodes;
+  if (far?.state.kind !== 'ready' || near === undefined) throw new Error('two nodes');
+  const group = 'eu-west-1-lon-1';
+  const found: NodesInspection = {
+    ...inspection(),
+    nodes: [near, { ...far, state: { ...far.state, networkBorderGroup: group } }],
+  };
+  const state = newPoolState({ burst: 1, perSecond: 1 }, now);
+  const asks = asking(standing('prod', scope, found, state));
+  expect(asks.map(({ query: { subnet } }) => subnet)).toEqual([undefined, group]);
+  const { rows } = plan(state, found, 0);
+  expect(rows.map(({ why }) => why)).toEqual([
+    'no address of pool use is free; 0 before it in the queue',
+    `no address of pool use in ${group} is free; 0 before it in the queue`,
+  ]);
+});
+
+test('an address that the cloud refused for its instance is not planned for it', () => {
+  const state = newPoolState({ burst: 1, perSecond: 1 }, now);
+  rememberRefusal(
+    state.refusals,
+    { workflowId: 'assign-ip/prod/unfit', instance: 'eu-west-1a/i-unfit', addressId: 'id0' },
+    now,
+  );
+  const { rows } = plan(state, inspection('unfit'), 1);
+  expect(rows).toMatchObject([
+    {
+      outcome: 'waits',
+      why: 'no address of pool use is free that the cloud has not refused for its instance; 0 before it in the queue',
+    },
   ]);
 });
