@@ -25,5 +25,6 @@ test('calls that are to be spaced are no more than the time allows, and each loo
   }
   expect(await Promise.all(asked)).toEqual(keys);
   expect(calls).toBeGreaterThan(1);
-  expect(calls).toBeLessThanOrEqual((performance.now() - begun) / spacingMs + 1);
+  // Three follow each other at once.
+  expect(calls).toBeLessThanOrEqual((performance.now() - begun) / spacingMs + 3);
 });
