@@ -5,6 +5,8 @@ import DataLoader from 'dataloader';
  * but then a call that hangs would keep all others waiting.
  */
 const CALLS_AT_ONCE = 2;
+/** So many calls that are to be spaced follow each other at once after a pause. */
+const CALLS_IN_A_ROW = 3;
 
 /**
  * Joins lookups into few calls: those that are asked for within a short window, or while enough calls are under way. Nothing is
@@ -16,7 +18,10 @@ const CALLS_AT_ONCE = 2;
  */
 export function batchLookups<Key, Found>(options: {
   readonly windowMs: number;
-  /** Calls begin at least so far apart, for a call that serves any number of lookups. @default 0 */
+  /**
+   * Calls begin so far apart in the long run, for a call that serves any number of lookups. After a pause a few follow each other at once:
+   * those of one node by itself. @default 0
+   */
   readonly spacingMs?: number;
   readonly maxKeys: number;
   readonly keyOf: (key: Key) => string;
@@ -24,7 +29,8 @@ export function batchLookups<Key, Found>(options: {
 }): (key: Key) => Promise<Found | undefined> {
   const { keyOf, spacingMs = 0 } = options;
   let underWay = 0;
-  let nextAt = 0;
+  /** When the next call would begin if all were as far apart as they are to be. */
+  let evenAt = 0;
   const waiting: (() => void)[] = [];
   const loader = new DataLoader<Key, Found | undefined>(
     async (keys) => {
@@ -43,8 +49,8 @@ export function batchLookups<Key, Found>(options: {
       maxBatchSize: options.maxKeys,
       batchScheduleFn: (flush) => {
         const now = performance.now();
-        const at = Math.max(now + options.windowMs, nextAt);
-        nextAt = at + spacingMs;
+        const at = Math.max(now + options.windowMs, evenAt - (CALLS_IN_A_ROW - 1) * spacingMs);
+        evenAt = Math.max(evenAt, at) + spacingMs;
         setTimeout(() => {
           if (underWay < CALLS_AT_ONCE) flush();
           else waiting.push(flush);

@@ -52,8 +52,8 @@ export interface ExternalAddresses {
 }
 
 const pageSize = 500;
-/** Of many nodes at once, so many share a list. A node by itself never waits for it: its lists are further apart. */
-export const listSpacingMs = 600;
+/** Of many nodes at once, those of a second share a list. */
+export const listSpacingMs = 1_000;
 
 export function createAddressReader(
   { addresses }: GcpClients,

@@ -31,6 +31,27 @@ test('a burst of the bench ends with one JSON object that says what it took', as
   }
 }, 120_000);
 
+test('a burst on Compute Engine tells how long nodes were without an address, beside the operations', async () => {
+  const args = ['--cloud', 'gcp', '--nodes', '3', '--latency', '5', '--operations', '20-40', '--json'];
+  const { stdout } = await bench('burst', ...args);
+
+  const result = JSON.parse(stdout.trimEnd());
+  expect(result).toMatchObject({
+    nodes: 3,
+    limits: 'published',
+    throttled: 0,
+    cloudCalls: {
+      'instances.deleteAccessConfig': 3,
+      'instances.addAccessConfig': 3,
+      'zoneOperations.wait': 6,
+    },
+  });
+  for (const figure of ['withoutAddress', 'operations', 'change', 'changeToOperations']) {
+    expect(result[figure].p50).toBeGreaterThan(0);
+  }
+  expect(result.idealSeconds).toBeGreaterThan(0);
+}, 120_000);
+
 test('its help lists the scenarios', async () => {
   const { stdout } = await bench('--help');
   for (const name of ['burst', 'single', 'fleet', 'churn', 'workers', 'recover']) {
