@@ -1,7 +1,7 @@
 /** The mutex's own story: who was granted which address, and what ended that. Read from its history. */
 import type { Client } from '@temporalio/client';
 import { defaultPayloadConverter } from '@temporalio/common';
-import type { Answer } from '../../activities/contract.ts';
+import type { Answer, ListResult } from '../../activities/contract.ts';
 import { type Family, familyOf } from '../../model/address.ts';
 import type { AddressRequest, Settlement, Withdrawal } from '../../workflows/messages.ts';
 import type { Finding } from '../judge/address-history.ts';
@@ -19,7 +19,10 @@ export type PoolEvent =
     }
   /** No workflow ran to hear of the grant, or its node had taken the request back. */
   | { readonly kind: 'withdrawn'; readonly requestId: string }
+  /** Its holder has said how it ended, or that it has given the address back. */
   | { readonly kind: 'settled'; readonly token: number }
+  /** A list showed it on an instance: the claim was carried out (docs/decisions/0081). */
+  | { readonly kind: 'shown'; readonly addressId: string }
   | {
       readonly kind: 'requested';
       readonly workflowId: string;
@@ -35,7 +38,7 @@ export type HasEnded = (runId: string, at: string) => boolean;
 
 /**
  * The mutex gives an address to one at a time: before it is granted again, its holder has said how it ended, or has asked
- * anew, or has ended itself. Pure.
+ * anew, or has ended itself, or a list has shown the address in place. Pure.
  */
 export function doubleGrants(events: readonly PoolEvent[], hasEnded: HasEnded): Finding[] {
   const runOf = new Map<string, string>();
@@ -55,6 +58,8 @@ export function doubleGrants(events: readonly PoolEvent[], hasEnded: HasEnded): 
       close((g) => g.requestId === event.requestId);
     } else if (event.kind === 'settled') {
       close((g) => g.token === event.token);
+    } else if (event.kind === 'shown') {
+      open.delete(event.addressId);
     } else if (!isRepeated(event, granted)) {
       const { addressId, ip, token, workflowId, at } = event;
       const before = open.get(addressId);
@@ -104,9 +109,10 @@ type HistoryEvent = NonNullable<
   Awaited<ReturnType<ReturnType<Client['workflow']['getHandle']>['fetchHistory']>>['events']
 >[number];
 
-/** Of one run: what `grant` says of workflows that run no more is in its result. */
+/** Of one run: what `grant` says of workflows that run no more is in its result, as what a list shows of claims. */
 function readEvents(): (event: HistoryEvent) => PoolEvent[] {
   const deliveries = new Set<string>();
+  const lists = new Set<string>();
   return (event) => {
     const scheduled = event.activityTaskScheduledEventAttributes;
     const completed = event.activityTaskCompletedEventAttributes;
@@ -129,13 +135,19 @@ function readEvents(): (event: HistoryEvent) => PoolEvent[] {
         };
       });
     }
+    if (scheduled?.activityType?.name === 'listAddresses') lists.add(String(event.eventId));
+    if (completed && lists.has(String(completed.scheduledEventId))) {
+      const { claims = [] } = (decode(completed.result) ?? {}) as Partial<ListResult>;
+      const held = claims.filter(({ instanceId }) => instanceId !== null);
+      return held.map(({ addressId }) => ({ kind: 'shown' as const, addressId }));
+    }
     if (completed && deliveries.has(String(completed.scheduledEventId))) {
       const closed = decode(completed.result);
       return Array.isArray(closed)
         ? closed.map((requestId: string) => ({ kind: 'withdrawn' as const, requestId }))
         : [];
     }
-    if (heard?.signalName === 'settle') {
+    if (heard?.signalName === 'settle' || heard?.signalName === 'freed') {
       const settled: Partial<Settlement> | undefined = decode(heard.input);
       const token = settled?.token;
       return typeof token === 'number' ? [{ kind: 'settled', token }] : [];

@@ -25,6 +25,7 @@ test('an address that is granted twice at a time is found', () => {
 
 test.each<[string, PoolEvent]>([
   ['its holder has settled', { kind: 'settled', token: 1 }],
+  ['a list has shown it in place', { kind: 'shown', addressId: 'eipalloc-1' }],
   ['its request is taken back, or nobody heard of the grant', { kind: 'withdrawn', requestId: 'r-1' }],
   ['its holder has asked anew', requested('a', 'r-9')],
 ])('it may be granted again once %s', (_, end) => {
