@@ -41,17 +41,22 @@ export async function askMutex(
 }
 
 /**
- * Completes the nodes' activities. One that is not there any more was completed before, or its node asks again.
+ * Completes the nodes' activities. One that is not there any more was completed before, or its node has begun another one, which may never
+ * have asked: its worker died. So the node is told to ask again, and what was granted is delivered to that.
  *
  * @returns the ids of the requests whose workflows run no more
  * @throws the first error, after all were tried
  */
-export async function deliverAnswers(client: Client, answers: readonly Answer[]): Promise<string[]> {
+export async function deliverAnswers(
+  client: Client,
+  scope: Scope,
+  answers: readonly Answer[],
+): Promise<string[]> {
   const closed: string[] = [];
   const errors: unknown[] = [];
   await mapLimited(answers, CALLS_AT_ONCE, async (answer) => {
     try {
-      if (!(await isDelivered(client, answer))) closed.push(answer.grant.requestId);
+      if (!(await isDelivered(client, scope, answer))) closed.push(answer.grant.requestId);
     } catch (error) {
       errors.push(error);
     }
@@ -76,15 +81,18 @@ export async function recallWaiting(client: Client, scope: Scope): Promise<numbe
 }
 
 /** @returns false if the workflow runs no more, or was never there */
-async function isDelivered(client: Client, { grant, ...activity }: Answer): Promise<boolean> {
+async function isDelivered(client: Client, scope: Scope, { grant, ...activity }: Answer): Promise<boolean> {
   try {
     await client.activity.complete(activity, grant);
     return true;
   } catch (error) {
     // The error does not tell a run id that is none from a server that is away.
     if (!(await isOpen(client, activity))) return false;
-    if (error instanceof ActivityNotFoundError) return true;
-    throw error;
+    if (!(error instanceof ActivityNotFoundError)) throw error;
+    const input = { scope: formatScope(scope) };
+    if (grant.kind === 'granted')
+      await signalIfRunning(client, activity.workflowId, mutexStartedSignal, input);
+    return true;
   }
 }
 

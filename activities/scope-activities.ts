@@ -44,8 +44,8 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
         throw new CompleteAsyncError();
       }),
 
-    // What was delivered before is found completed.
-    grant: ({ answers }) => deliverAnswers(client, answers),
+    // What was delivered before is found completed. A node that waits may be told to ask again at any time.
+    grant: ({ answers }) => deliverAnswers(client, provider.scope, answers),
 
     // Said twice it is the same: each node has one request.
     recallWaiting: ({ scope }) => recallWaiting(client, scope),

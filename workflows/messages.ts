@@ -224,7 +224,7 @@ export const nodeDeletedSignal = defineSignal<[{ uid: string }]>('nodeDeleted');
 /** The watcher saw the Node added or changed; carries the uid it has now. */
 export const nodeChangedSignal = defineSignal<[{ uid: string }]>('nodeChanged');
 
-/** The mutex of a scope was started anew, after a loss: who waits for it asks again. */
+/** The mutex of a scope was started anew, after a loss, or what it granted to the node found no activity: who waits for it asks again. */
 export const mutexStartedSignal = defineSignal<[{ scope: string }]>('mutexStarted');
 
 export const statusQuery = defineQuery<AssignIpStatus>('status');
