@@ -70,8 +70,8 @@ function onScopeQueue(scope: Scope, retry: RetryPolicy): OnScopeQueue {
   });
 }
 
-/** How long `select` waits for an answer before it asks again: a worker may have died before it had asked. */
-const ANSWER_TIMEOUT = '2 minutes';
+/** How long `select` waits for an answer before it asks again: a worker may have died before it had asked. A retry adds no event. */
+const ANSWER_TIMEOUT = '30 seconds';
 /** The same, once the mutex has said why it waits: the mutex may have been terminated since. */
 const WAIT_TIMEOUT = '2 hours';
 
@@ -82,7 +82,8 @@ export function selectActivity(scope: Scope, isTold: boolean): OnScopeQueue['sel
     startToCloseTimeout: isTold ? WAIT_TIMEOUT : ANSWER_TIMEOUT,
     // The mutex completes it: there is nobody who sends heartbeats.
     cancellationType: ActivityCancellationType.TRY_CANCEL,
-    retry: { initialInterval: FIRST_PAUSE_MS, backoffCoefficient: 2, maximumInterval: '1 minute' },
+    // Between two attempts it cannot be completed: the first pauses are short.
+    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
   }).select;
 }
 
