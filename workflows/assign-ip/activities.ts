@@ -82,8 +82,8 @@ export function selectActivity(scope: Scope, isTold: boolean): OnScopeQueue['sel
     startToCloseTimeout: isTold ? WAIT_TIMEOUT : ANSWER_TIMEOUT,
     // The mutex completes it: there is nobody who sends heartbeats.
     cancellationType: ActivityCancellationType.TRY_CANCEL,
-    // Between two attempts it cannot be completed: the first pauses are short.
-    retry: { initialInterval: '1 second', backoffCoefficient: 2, maximumInterval: '1 minute' },
+    // Between two attempts it cannot be completed: the pauses are short.
+    retry: { initialInterval: FIRST_PAUSE_MS, backoffCoefficient: 2, maximumInterval: '10 seconds' },
   }).select;
 }
 
