@@ -21,7 +21,7 @@ export async function ClusterWorkflow(): Promise<void> {
     accepted: record?.accepted ?? false,
     since: startTime.toISOString(),
   }));
-  // None means anything to it. Unread, they would be kept.
+  // It has no signals. Those without a handler would be kept in memory.
   setDefaultSignalHandler(() => {});
   await condition(isToContinueAsNew);
   await continueAsNew<typeof ClusterWorkflow>();

@@ -5,8 +5,8 @@ import { allHandlersFinished, workflowInfo } from '@temporalio/workflow';
 const LONGEST_HISTORY = 2_000;
 
 /**
- * Whoever waits for long asks this too: signals that say nothing make the history longer without waking anybody, and the server takes
- * 10,000 for one run. An Update that waits for its answer is served first, but not for ever.
+ * To be checked in every long `condition`: signals that change nothing make the history longer without waking the workflow, and the
+ * server takes 10,000 in one run. An Update that waits for its answer is served first, but not for ever.
  */
 export function isToContinueAsNew(): boolean {
   const { continueAsNewSuggested, historyLength } = workflowInfo();

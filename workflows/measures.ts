@@ -17,7 +17,7 @@ export type ReleaseReason = 'nodeDeleted' | 'byHand' | 'moved';
 
 export type ReleaseResult = ReleaseOutcome | 'failed';
 
-/** All of one argument, and of no value: the call crosses from the workflow's isolate to the worker. Times are in seconds. */
+/** Each takes one argument and returns nothing: the call goes from the workflow's isolate to the worker. Times are in seconds. */
 export interface MeasureSinks extends Sinks {
   readonly measures: {
     /** An address was associated, and read back if that was possible. */

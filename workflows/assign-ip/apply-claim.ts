@@ -33,7 +33,7 @@ export function selected(step: Step, family: Family, grant: Grant): void {
   if (familyState?.progress.kind !== 'asking' || familyState.progress.request.requestId !== grant.requestId)
     return;
   const asking = familyState.progress;
-  // The others keep it in the queue.
+  // After `empty` and `pinned` the request stays in the queue.
   if (grant.kind !== 'empty' && grant.kind !== 'pinned') answered(step, grant.requestId);
   if (grant.kind === 'granted') {
     const { address, token, held } = grant;
@@ -355,7 +355,7 @@ function assigned(step: Step, familyState: FamilyState, { claim, inPlaceOf, befo
   note(step, `move from ${from.ip} to ${has.address.ip}`, 'done');
   say(step, inPlaceOf === 'move' ? words.moved(has, from.ip) : words.movedToPool(has, from.ip));
   if (state.move !== undefined && inPlaceOf === 'move') endMove(step, state.move, { moved: true });
-  // What is said of a node that no pool selects is still so.
+  // Looks again, so that a node that no pool selects is shown as that again.
   if (state.seen.kind !== 'ready') lookAgain(state, step.now);
 }
 

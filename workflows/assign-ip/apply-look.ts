@@ -86,7 +86,7 @@ function sameNode(step: Step, found: Present, tries: number): void {
 // ---- gone, or another one ----
 
 function gone({ state, now }: Step, found: Extract<Discovery, { kind: 'gone' }>): void {
-  // As visibility shows it at the end: only releases from instances that run count for the brake.
+  // Without the instance if that is gone: the brake counts the search attribute of runs that ended.
   state.instance = found.instanceGone === true ? undefined : (found.instance ?? state.instance);
   const deletion = noteDeleted({ state, now });
   deletion.found = { kind: found.instanceGone === true ? 'instanceGone' : 'gone', at: now };
@@ -95,7 +95,7 @@ function gone({ state, now }: Step, found: Extract<Discovery, { kind: 'gone' }>)
   lookAtDeleted({ state, now });
 }
 
-/** As far as that is not known yet. */
+/** Records the deletion. The first record's grace period stands. */
 function noteDeleted({ state, now }: Pick<Step, 'state' | 'now'>): Deletion {
   const pool = assignmentsOf(state)[0]?.pool ?? (state.releasedByHand ? state.pool : undefined);
   const graceMs = pool?.release.gracePeriodMs ?? 0;
@@ -195,7 +195,7 @@ function notSelected(step: Step, found: NotSelected): void {
   const assignments = assignmentsOf(state);
   const isReleased =
     found.change === 'labels' && assignments.every(({ pool }) => pool.release.onDeselect === 'release');
-  // An ephemeral address that is still to come back is no reason to go on: the run ends after it.
+  // An ephemeral address that is still to come back does not keep the run going. Its end waits for that.
   const hasNothing =
     assignments.length === 0 && !state.families.some(({ progress }) => isAssociating(progress));
   if ((hasNothing || isReleased) && !state.releasedByHand) {

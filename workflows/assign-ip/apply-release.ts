@@ -200,10 +200,10 @@ export function startGivingBack(step: Step): void {
   const { successor } = deletion.found;
   const why = successor === undefined ? 'the Node is deleted' : 'another Node has taken over the name';
   state.giveBack = giveBackFor(step, { why, nodeDeleted: true, successor });
-  // The brake was asked just now, after the other Nodes of the instance.
+  // No other Node has the instance: that was asked a moment ago.
   if (deletion.hasNoHeirs === true && deletion.hold === undefined) state.giveBack.heirs = [];
   state.became = [];
-  // What was still to be waited for.
+  // The next look is not needed.
   if (state.look.kind === 'due' && state.look.notBefore > step.now) state.look = { kind: 'done' };
 }
 

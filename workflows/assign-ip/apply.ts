@@ -249,7 +249,7 @@ function takeBackRelease({ state, now }: Step, familyState: FamilyState): void {
   lookAgain(state, now);
 }
 
-/** What has not begun is not begun, for a node that is not to have an address now. */
+/** Drops the steps whose activity has not started, for a node that is to have no address. */
 function interrupt(step: Step): void {
   const { state } = step;
   if (state.move !== undefined) {
@@ -291,13 +291,13 @@ function dropFamilies(step: Step): void {
   const { state } = step;
   const { pool, seen } = state;
   if (pool === undefined || seen.kind !== 'ready' || mustHaveNone(state)) return;
-  const isAwaited = !hasWhatItsPoolGives(state, pool);
+  const isIncomplete = !hasWhatItsPoolGives(state, pool);
   for (const familyState of state.families) {
     if (
       familyState.notAsked === undefined ||
       familyState.has === undefined ||
       familyState.progress.kind !== 'idle' ||
-      isAwaited
+      isIncomplete
     )
       continue;
     startRelease(step, familyState, 'moved', familyState.notAsked);
@@ -309,17 +309,17 @@ function dropFamilies(step: Step): void {
       progress.kind !== 'idle' ||
       pool.queries.some((query) => query.family === family),
   );
-  // Until it has moved, the reason for the move is judged by where it was.
-  if (!isAwaited) state.selection = { pool: pool.name, labels: state.selectedBy };
+  // The former selection stays until the addresses have followed: `discover` compares with it, to tell a change of labels.
+  if (!isIncomplete) state.selection = { pool: pool.name, labels: state.selectedBy };
 }
 
-/** What it had of its former pool may go then. */
+/** @returns whether addresses of a former pool may be released */
 function hasWhatItsPoolGives({ families }: NodeState, { queries }: PoolSpec): boolean {
-  const isAwaited = families.some(({ isLeaving, progress }) => isLeaving || progress.kind === 'checking');
+  const isUnsettled = families.some(({ isLeaving, progress }) => isLeaving || progress.kind === 'checking');
   const hasAll = queries.every(({ family }) =>
     families.some((familyState) => familyState.family === family && familyState.has !== undefined),
   );
-  return !isAwaited && (hasAll || families.every(({ notAsked }) => notAsked === undefined));
+  return !isUnsettled && (hasAll || families.every(({ notAsked }) => notAsked === undefined));
 }
 
 function releaseAll(step: Step): void {

@@ -231,7 +231,7 @@ function giveBack(state: NodeState, now: Time): Action | undefined {
   if (deletion.notBefore > now) return undefined;
   const { kind, at } = deletion.found;
   if (kind === 'gone' && at < deletion.graceUntil) return undefined;
-  // Asked for once for each look.
+  // Once after each look: not while the next one is due.
   if (state.look.kind !== 'due' || state.look.notBefore <= now) return undefined;
   if (deletion.hasNoHeirs !== true) return { kind: 'findHeirs' };
   return deletion.hold === undefined ? { kind: 'weigh' } : undefined;

@@ -128,7 +128,7 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
     const { pool, instance, query, address } = before;
     const { associate: put, release } = unpacedActivities(pool.scope, FEW);
     try {
-      // By a token of its own: a call of a worker that was thought dead, to remove what had the old one, hits nothing.
+      // With a new token: a late release by a worker that was taken for dead carries the old one, and does nothing.
       const association = await put.executeWithOptions(
         { summary: `${address.ip} → ${instance.id}, as before` },
         [

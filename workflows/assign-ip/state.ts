@@ -270,7 +270,7 @@ export interface FamilyState {
   lastError?: string | undefined;
   /** The instance that had an ephemeral address before it was to get a static one: it must not end without any. */
   hadEphemeral?: EphemeralHolder | undefined;
-  /** It may be gone, and no static one be there: put one back, not before `notBefore`. */
+  /** The ephemeral address may be gone, with no static one in its place: an ephemeral one is put back, not before `notBefore`. */
   lacksEphemeral?:
     | { readonly notBefore: Time; readonly tries: number; readonly pauseMs?: number }
     | undefined;

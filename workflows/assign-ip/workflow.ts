@@ -76,7 +76,7 @@ class NodeRun {
   readonly #input: AssignIpInput;
   readonly #running = new Map<Place, { readonly action: Action; readonly scope: CancellationScope }>();
   readonly #effects;
-  /** Told by the loop: a signal's handler knows nothing of the run's trace. */
+  /** For the log and the metrics. The loop emits them: a signal's handler has no trace context. */
   readonly #facts: Fact[] = [];
   #isChanged = true;
   #isClosing = false;
