@@ -49,7 +49,7 @@ export interface PoolState {
 
 export const FIRST_EMPTY_BACKOFF_MS = 2_000;
 /** A node that gives an address back tells: what is waited for here is that somebody adds one. Each look is two actions. */
-export const LONGEST_EMPTY_BACKOFF_MS = 2 * 60_000;
+export const LONGEST_EMPTY_BACKOFF_MS = 60_000;
 /** Longer than an activity is late that sends a request: a worker may have been stopped in the middle of it. */
 export const OVER_MS = 10 * 60_000;
 const MAX_OVER = 1_000;
