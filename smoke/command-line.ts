@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import { confirmed } from '../cli/confirm.ts';
 import { writeData, writeNote } from '../cli/streams.ts';
 import { exitCodes, StartupError } from '../program/exit-codes.ts';
+import { commandName } from '../program/origin.ts';
 import { createCommand } from '../program/run-program.ts';
 import { smokeCases } from './cases.ts';
 import type { SmokeCloud } from './cloud.ts';
@@ -58,7 +59,7 @@ const notAsked: Readonly<Record<Options['cloud'], readonly string[]>> = {
 
 export function createSmokeCommand(signal: AbortSignal): Command {
   return createCommand(
-    'smoke',
+    commandName('smoke'),
     'Asks a real cloud what this project assumes of it, with about an hour of one small instance and two addresses.',
     { config: false },
   )
