@@ -37,6 +37,7 @@ import { addressOf } from './assigned-address.ts';
 import { type CloudFacts, ec2Facts, gceFacts, poolTag } from './cloud-facts.ts';
 import type { HarnessOptions } from './harness-config.ts';
 import { HarnessWorkers, testLogger } from './harness-workers.ts';
+import { openClaims } from '../judge/open-claims.ts';
 import { TestNodes, type TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -119,6 +120,14 @@ export class Harness {
   }
 
   /** What each cloud knows now. */
+  /** Claims of the mutex whose addresses are not on their instances yet. */
+  async openClaims(): Promise<AddressPoolStatus['claims'][number][]> {
+    return openClaims(
+      await this.mutexStatus(),
+      this.facts().flatMap(({ addresses }) => addresses),
+    );
+  }
+
   facts(): CloudFacts[] {
     return [ec2Facts(this.ec2), gceFacts(this.gce)];
   }

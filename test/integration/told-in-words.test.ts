@@ -7,6 +7,7 @@ import type { ReleaseClaimCommand, ReleasedClaim } from '../../workflows/message
 import { poolTag } from './cloud-facts.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
+import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
 
 jest.setTimeout(180_000);
@@ -122,14 +123,18 @@ describe('a claim that an operator wants released', () => {
     harness.mutex.executeUpdate<ReleasedClaim, [ReleaseClaimCommand]>('releaseClaim', {
       args: [{ token, reason: 'by a test' }],
     });
-  const claimsOf = async () =>
-    (await harness.mutexStatus()).claims.filter(({ state }) => state === 'granted');
+  const claimsOf = async (node: TestNode) =>
+    (await harness.openClaims()).filter(({ workflowId }) => workflowId === harness.workflowId(node));
 
   test('stands while its holder runs, whose association comes off', async () => {
     harness.reserve('claims');
     harness.ec2.addFaults({ kind: 'hang', action: 'AssociateAddress', ms: 6_000, times: 1 });
     const node = await harness.addNode('claims-1', { pool: 'claims' });
-    const [claim] = await waitFor('a claim', claimsOf, (claims) => claims.length > 0);
+    const [claim] = await waitFor(
+      'a claim',
+      () => claimsOf(node),
+      (claims) => claims.length > 0,
+    );
     const answer = await releaseClaim(claim?.token ?? 0);
     expect(answer).toMatchObject({
       became: 'held',
@@ -145,14 +150,22 @@ describe('a claim that an operator wants released', () => {
     for (const by of ['update', 'signal'] as const) {
       harness.ec2.addFaults({ kind: 'hang', action: 'AssociateAddress', ms: 4_000, times: 1 });
       const node = await harness.addNode(`claims-${by}`, { pool: 'claims' });
-      const [claim] = await waitFor('a claim', claimsOf, (claims) => claims.length > 0);
+      const [claim] = await waitFor(
+        'a claim',
+        () => claimsOf(node),
+        (claims) => claims.length > 0,
+      );
       await harness.handle(node).terminate('by a test');
       if (by === 'update') {
         expect(await releaseClaim(claim?.token ?? 0)).toMatchObject({ became: 'lingering' });
       } else {
         await harness.mutex.signal('releaseClaim', { token: claim?.token });
       }
-      await waitFor('no granted claim', claimsOf, (claims) => claims.length === 0);
+      await waitFor(
+        'no granted claim',
+        () => claimsOf(node),
+        (claims) => claims.length === 0,
+      );
       // Its Node is there, so the watcher starts it again. What the terminated one had asked for may be carried out after that: the
       // watcher tells of the Node now and then.
       await waitFor(

@@ -91,7 +91,7 @@ test('serves pools on both clouds and of both families, each scope at the pace o
 
   const scope = { provider: 'gcp', account: gce.projectId, region: gce.region } as const;
   const mutex = here.client.workflow.getHandle(addressPoolWorkflowId(scope));
-  expect(await mutex.query(poolStatusQuery)).toMatchObject({ pacing: { burst: 7, perSecond: 8 } });
+  expect(await mutex.query(poolStatusQuery)).toMatchObject({ pacing: { burst: 7, perSecond: 5.5 } });
   expect(poolLines(both)).toEqual([
     'pool found: public ipv4',
     'pool found: public ipv6',
