@@ -52,8 +52,12 @@ export interface ExternalAddresses {
 }
 
 const pageSize = 500;
-/** Of many nodes at once, those of a second share a list. */
-export const listSpacingMs = 1_000;
+/**
+ * Of many nodes at once, those of a second share a list: with the usual window of 50 ms.
+ *
+ * @param windowMs within which lookups share a call
+ */
+export const listSpacingMs = (windowMs: number): number => 20 * windowMs;
 
 export function createAddressReader(
   { addresses }: GcpClients,
@@ -79,7 +83,7 @@ export function createAddressReader(
   };
   const listOnce = batchLookups<string, readonly GceAddress[]>({
     windowMs,
-    spacingMs: listSpacingMs,
+    spacingMs: listSpacingMs(windowMs),
     maxKeys: 1000,
     keyOf: (filter) => filter,
     read: async (filters) => {

@@ -138,7 +138,7 @@ export function createInstanceReader(
   };
   const glance = batchLookups<InstanceRef, FoundInstance>({
     windowMs,
-    spacingMs: listSpacingMs,
+    spacingMs: listSpacingMs(windowMs),
     maxKeys: listedNames,
     keyOf: keyOfRef,
     read: async (refs) => {
