@@ -87,7 +87,7 @@ test(
       const [stays, goes] = [await scene.addNode('stays'), await scene.addNode('goes')];
       await scene.assigned(stays, goes);
       const waits = await scene.addNode('waits');
-      await eventually('a node waits', async () => (await scene.status(waits)).phase === 'waiting');
+      await scene.showsThatItWaits(waits);
       await crash.servers.killTemporal();
       crash.servers.backUpTemporal();
       await crash.servers.restartTemporal();

@@ -278,6 +278,14 @@ export class Scene {
     }
   }
 
+  /** Waits until the Node shows that it waits: its workflow has been told why, and has nothing to do. */
+  async showsThatItWaits(node: string): Promise<void> {
+    await eventually(`${node} shows that it waits`, async () => {
+      const { metadata } = await this.#readNode(node);
+      return metadata?.labels?.[phaseLabel] === 'waiting';
+    });
+  }
+
   /** Waits until the workflow of a Node that is gone has ended, its address released. */
   async released(...nodes: string[]): Promise<void> {
     for (const node of nodes) {
