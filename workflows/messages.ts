@@ -187,7 +187,7 @@ export interface AddressStatus {
   readonly lastError?: string;
 }
 
-/** An operator's word: nothing is obligatory; the reason is logged and kept in the history. */
+/** An operator's word: nothing is obligatory; the reason is kept in the history. */
 export interface Command {
   readonly reason?: string;
 }
