@@ -50,7 +50,7 @@ export function toFailure(error: unknown, retryable = RETRYABLE): unknown {
 /** So often one address is tried that the cloud refuses for the instance, and nothing tells why: then another one. */
 const MAX_REFUSALS = 3;
 
-/** @returns the failure of an association: the mutex has other addresses, for this instance and for whoever else wants this one */
+/** @returns the failure of an association. After some tries it is final: the mutex then grants the instance another address */
 export function associationFailure(error: unknown, attempt: number): unknown {
   const isOver = error instanceof CloudError && error.isOfPair && attempt >= MAX_REFUSALS;
   return toFailure(error, isOver ? [] : RETRYABLE);

@@ -1,6 +1,6 @@
 /**
  * The Actions that Temporal Cloud would bill ("Temporal Cloud Actions"), all in. Histories show most of them; queries, heartbeats and
- * refused Updates are counted by the server itself.
+ * calls for Schedules are counted by the server itself. Refused Updates are not counted: the bench sends none.
  */
 import type { Client } from '@temporalio/client';
 import { actions, readHistories } from './histories.ts';

@@ -20,7 +20,7 @@ export interface GcpAccess {
   readonly instances: InstanceReader;
 }
 
-/** A name that Compute Engine gives to no operation, and nobody to an instance. */
+/** A name that no operation and no instance has. */
 const noResource = 'kubeip-temporal-doctor';
 
 export async function checkGcpPermissions(

@@ -148,10 +148,13 @@ const temporalVersions: Pick<Tool, 'versionArgs' | 'parseVersion'> = {
   parseVersion: (output) => /^temporal version .*\(Server (\d+\.\d+\.\d+)/m.exec(output)?.[1],
 };
 
-/** The server and its tools say their version alike. */
-function parseServerVersion(output: string): string | undefined {
-  return /version (\d+\.\d+\.\d+)/.exec(output)?.[1];
-}
+/** Temporal's server and its tools are of one version, and say it alike. */
+const temporalServerVersions: Pick<Tool, 'versionArgs' | 'accepts' | 'parseVersion' | 'isCompatible'> = {
+  versionArgs: ['--version'],
+  accepts: 'that of Temporal server 1.32',
+  parseVersion: (output) => /version (\d+\.\d+\.\d+)/.exec(output)?.[1],
+  isCompatible: (version) => version.startsWith('1.32.'),
+};
 
 /** @param command below `cmd` of Temporal's server */
 function serverBuild(command: string, packages: number, usually: string): GoBuild {
@@ -262,23 +265,17 @@ export const tools: Catalog = {
     ],
   },
   'temporal-server': {
+    ...temporalServerVersions,
     name: 'temporal-server',
     purpose: 'Temporal as it runs in production, for `--temporal postgres`',
     pathVariable: 'KUBEIP_SANDBOX_TEMPORAL_SERVER',
-    versionArgs: ['--version'],
-    accepts: 'Temporal server 1.32',
-    parseVersion: parseServerVersion,
-    isCompatible: (version) => version.startsWith('1.32.'),
     sources: [serverBuild('server', 1_500, '4 to 8 min')],
   },
   'temporal-sql-tool': {
+    ...temporalServerVersions,
     name: 'temporal-sql-tool',
     purpose: "what makes the tables of Temporal's server",
     pathVariable: 'KUBEIP_SANDBOX_TEMPORAL_SQL_TOOL',
-    versionArgs: ['--version'],
-    accepts: "the SQL tool of Temporal's server 1.32",
-    parseVersion: parseServerVersion,
-    isCompatible: (version) => version.startsWith('1.32.'),
     // Most is compiled for the server before.
     sources: [serverBuild('tools/sql', 20, '20 s after temporal-server')],
   },

@@ -1,5 +1,4 @@
 /** What no document of EC2 settles about Elastic IPs. */
-import { setTimeout as sleep } from 'node:timers/promises';
 import {
   AssociateAddressCommand,
   DescribeAddressesCommand,
@@ -10,11 +9,10 @@ import {
 import type { AddressRef } from '../../model/address.ts';
 import { SMOKE_TAG } from '../cloud.ts';
 import { observed, type Attempt, type Question } from '../question.ts';
+import { secondsUntil, WAIT_MS } from '../seconds.ts';
 import { required } from './connection.ts';
 import { describeAddress, disassociate, type AwsParts } from './ipv4.ts';
 
-/** How long an address that EC2 assigns by itself is waited for, and a list that shows a change. */
-const WAIT_MS = 60_000;
 /** The endpoint has no such call: an emulator, or an older AWS. */
 const unsupported = /InvalidAction|NotImplemented|UnsupportedOperation|Deserialization error/;
 
@@ -222,14 +220,4 @@ export function ipv4Questions(
       },
     },
   ];
-}
-
-/** @returns how long it took, in seconds; undefined if it did not happen in time */
-async function secondsUntil(isSo: () => Promise<unknown>): Promise<number | undefined> {
-  const begun = Date.now();
-  for (;;) {
-    if (await isSo()) return Math.round((Date.now() - begun) / 100) / 10;
-    if (Date.now() - begun > WAIT_MS) return undefined;
-    await sleep(500);
-  }
 }

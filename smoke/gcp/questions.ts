@@ -1,10 +1,10 @@
 /** What no document of Compute Engine settles. */
 import { randomUUID } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { canonicalIp, sameIp } from '../../clouds/ip.ts';
 import type { AddressRef } from '../../model/address.ts';
 import { SMOKE_TAG } from '../cloud.ts';
 import { observed, type Attempt, type KnownAnswer, type Observation, type Question } from '../question.ts';
+import { secondsOf, secondsUntil } from '../seconds.ts';
 import {
   addExternal,
   addRequest,
@@ -15,8 +15,6 @@ import {
   stackRequest,
   type GceParts,
 } from './family-stage.ts';
-
-const WAIT_MS = 60_000;
 
 const inUseAnswers: readonly KnownAnswer[] = [
   { id: 'operation', meaning: 'the operation fails with IP_IN_USE_BY_ANOTHER_RESOURCE' },
@@ -209,6 +207,17 @@ export function commonQuestions(parts: GceParts, addresses: Two): Question[] {
   ];
 }
 
+/** @param externalIpv6 an address, or what might be taken for one */
+function ipv6Config(externalIpv6: string) {
+  return {
+    type: 'DIRECT_IPV6',
+    name: `${SMOKE_TAG}-name`,
+    networkTier: 'PREMIUM',
+    externalIpv6,
+    externalIpv6PrefixLength: 96,
+  };
+}
+
 export function ipv6Questions(parts: GceParts, addresses: Two): Question[] {
   const { hand, region, zone, instance } = parts;
   const { project, clients } = hand;
@@ -218,14 +227,7 @@ export function ipv6Questions(parts: GceParts, addresses: Two): Question[] {
   const bare = async (): Promise<void> => removeExternal(parts, node, 'ipv6');
   const add = async (externalIpv6: string): Promise<Attempt> => {
     const { fingerprint } = await readInterface(parts, node);
-    const config = {
-      type: 'DIRECT_IPV6',
-      name: `${SMOKE_TAG}-name`,
-      networkTier: 'PREMIUM',
-      externalIpv6,
-      externalIpv6PrefixLength: 96,
-    };
-    const patch = { fingerprint, stackType: 'IPV4_IPV6', ipv6AccessConfigs: [config] };
+    const patch = { fingerprint, stackType: 'IPV4_IPV6', ipv6AccessConfigs: [ipv6Config(externalIpv6)] };
     return hand.attempt('instances.updateNetworkInterface', { zone }, (options) =>
       clients.instances.updateNetworkInterface(stackRequest(parts, node, patch), options),
     );
@@ -262,13 +264,7 @@ export function ipv6Questions(parts: GceParts, addresses: Two): Question[] {
           clients.instances.addAccessConfig(
             {
               ...addRequest(parts, node, undefined),
-              accessConfigResource: {
-                type: 'DIRECT_IPV6',
-                name: `${SMOKE_TAG}-name`,
-                networkTier: 'PREMIUM',
-                externalIpv6: address.ip,
-                externalIpv6PrefixLength: 96,
-              },
+              accessConfigResource: ipv6Config(address.ip),
             },
             options,
           ),
@@ -332,20 +328,4 @@ export function ipv6Questions(parts: GceParts, addresses: Two): Question[] {
       },
     },
   ];
-}
-
-async function secondsOf(work: () => Promise<void>): Promise<number> {
-  const begun = Date.now();
-  await work();
-  return Math.round((Date.now() - begun) / 100) / 10;
-}
-
-/** @returns how long it took, in seconds; undefined if it did not happen in time */
-async function secondsUntil(isSo: () => Promise<boolean>): Promise<number | undefined> {
-  const begun = Date.now();
-  for (;;) {
-    if (await isSo()) return Math.round((Date.now() - begun) / 100) / 10;
-    if (Date.now() - begun > WAIT_MS) return undefined;
-    await sleep(500);
-  }
 }
