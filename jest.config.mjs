@@ -4,6 +4,7 @@ export default {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   // Node.js loads the files, and strips their types.
   transform: {},
-  testTimeout: 60_000,
+  // What hangs ends. How fast the machine is decides nothing: tests wait with limits of their own.
+  testTimeout: 300_000,
   testSequencer: '<rootDir>/test/sequencer.mjs',
 };

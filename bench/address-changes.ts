@@ -1,10 +1,12 @@
-/** What it takes on Compute Engine to put a static address in the place of an ephemeral one, as the emulator's operations tell it. */
+/** What it takes to put a static address in the place of an ephemeral one, where that must go first, as the emulators tell it. */
+import type { Transition } from '../sandbox/oci/tenancy.ts';
 import { percentile, round } from './numbers.ts';
 
-/** An operation, as far as it is of use here: the REST API's names, times in milliseconds. */
+/** What a cloud does after its answer: an operation of Compute Engine, a state of Oracle Cloud. Times in milliseconds. */
 export interface Operation {
   readonly instance: string;
-  readonly type: string;
+  /** Of the ephemeral address, and of the static one; undefined: something else. */
+  readonly type: 'removal' | 'addition' | undefined;
   readonly begun: number;
   readonly ended: number;
   readonly failed: boolean;
@@ -25,8 +27,8 @@ export interface AddressChange {
 export function addressChanges(operations: readonly Operation[]): AddressChange[] {
   const done = operations.filter(({ failed }) => !failed);
   return [...Map.groupBy(done, ({ instance }) => instance)].flatMap(([instance, own]) => {
-    const removal = own.find(({ type }) => type === 'deleteAccessConfig');
-    const addition = own.find(({ type }) => type === 'addAccessConfig');
+    const removal = own.find(({ type }) => type === 'removal');
+    const addition = own.find(({ type }) => type === 'addition');
     if (removal === undefined || addition === undefined) return [];
     const lasted = ({ begun, ended }: Operation): number => ended - begun;
     return [
@@ -78,8 +80,25 @@ export async function readOperations(url: string, project: string, zone: string)
   }
 }
 
-function toOperation({ operationType: type, targetLink, insertTime, endTime, error }: Listed): Operation[] {
+const typeOfOperation: Readonly<Record<string, Operation['type']>> = {
+  deleteAccessConfig: 'removal',
+  addAccessConfig: 'addition',
+};
+
+/** @returns the same of the states that public IPs of Oracle Cloud were in */
+export function operationsOfTransitions(transitions: readonly Transition[]): Operation[] {
+  return transitions.flatMap(({ instanceId: instance, lifetime, state, begun, ended, isInVain: failed }) => {
+    if (instance === undefined) return [];
+    const isRemoval = lifetime === 'EPHEMERAL' && state === 'TERMINATING';
+    const isAddition = lifetime === 'RESERVED' && state === 'ASSIGNING';
+    const type = isRemoval ? 'removal' : isAddition ? 'addition' : undefined;
+    return [{ instance, type, begun, ended, failed }];
+  });
+}
+
+function toOperation({ operationType, targetLink, insertTime, endTime, error }: Listed): Operation[] {
   if (endTime === undefined) return [];
+  const type = typeOfOperation[operationType];
   const instance = targetLink.slice(targetLink.lastIndexOf('/') + 1);
   const [begun, ended] = [Date.parse(insertTime), Date.parse(endTime)];
   return [{ instance, type, begun, ended, failed: error !== undefined }];

@@ -3,12 +3,16 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 
-/** `naive`: the yardstick, a plain mutex in place of the group commit; the same programs and activities. */
-export type Workflows = 'project' | 'naive';
+/**
+ * `naive`: the yardstick, a plain mutex in place of the group commit; the same programs and activities. `floor`: activities that do
+ * nothing.
+ */
+export type Workflows = 'project' | 'naive' | 'floor';
 
 const sources: Readonly<Record<Workflows, string>> = {
   project: join(import.meta.dirname, '../workflows/workflows.ts'),
   naive: join(import.meta.dirname, 'naive/workflows.ts'),
+  floor: join(import.meta.dirname, 'floor/workflows.ts'),
 };
 
 /** @returns the file's path */

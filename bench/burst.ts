@@ -10,6 +10,8 @@ import { type Curve, plotBurst } from './plot.ts';
 import type { Say, Scenario } from './scenario.ts';
 import { type CloudName, cloudNames, type LabCloud } from './lab-cloud.ts';
 import { shownChanges } from './address-changes.ts';
+import { type Floor, playFloor } from './floor/play-floor.ts';
+import type { TemporalStore } from '../sandbox/temporal-store.ts';
 
 interface Options {
   readonly cloud: CloudName;
@@ -20,7 +22,9 @@ interface Options {
   readonly naiveNodes?: number;
   readonly latency?: number;
   readonly workers: number;
+  readonly floor?: boolean;
   readonly plot?: string;
+  readonly temporal: TemporalStore;
 }
 
 /** The latency of a call, in milliseconds. */
@@ -50,6 +54,7 @@ export const burst: Scenario<Options> = {
       .option('--naive-nodes <n>', 'how many for the plain mutex (default: as many)', positiveInteger)
       .option('--latency <ms>', 'of each call (default: 200, with --unlimited 100)', positiveInteger)
       .option('--workers <n>', 'worker processes', positiveInteger, 1)
+      .option('--floor', 'beside it, as many workflows of five activities that do nothing')
       .option('--plot <file>', 'writes an SVG: addresses over time'),
   run: async (options, say) => {
     if (options.cloud !== 'aws' && options.lock !== 'group') {
@@ -73,6 +78,7 @@ export const burst: Scenario<Options> = {
     const group = options.lock === 'naive' ? undefined : await play('project', options.nodes);
     const naive =
       options.lock === 'group' ? undefined : await play('naive', options.naiveNodes ?? options.nodes);
+    const floor = options.floor === true && (await playFloor(options.nodes, options.temporal));
     if (options.plot !== undefined) {
       const curves: Curve[] = [
         ...(options.unlimited
@@ -88,6 +94,7 @@ export const burst: Scenario<Options> = {
       latencyMs,
       limits,
       ...group?.result,
+      ...(floor && againstFloor(floor, group)),
       ...(naive === undefined ? {} : { naive: naive.result }),
       ...(group === undefined || naive === undefined
         ? {}
@@ -96,11 +103,14 @@ export const burst: Scenario<Options> = {
   },
 };
 
-/** How long Compute Engine takes for a change: an access config takes it two to ten seconds. */
+/**
+ * How long a cloud takes for a change after its answer. An access config takes Compute Engine two to ten seconds; nothing is known of
+ * Oracle Cloud, so the same is assumed.
+ */
 export function operationsOption(): Option {
   return new Option(
     '--operations <from-to>',
-    'how long each operation of Compute Engine takes, in milliseconds',
+    'how long each change takes on Compute Engine and Oracle Cloud after the answer, in milliseconds',
   )
     .argParser(range)
     .default([2_000, 10_000], '2000-10000');
@@ -122,6 +132,7 @@ interface Measured {
   readonly curve: readonly number[];
   /** When each address would have come if nothing but the rate limit and the cloud's own operations took any time. */
   readonly ideal: readonly number[];
+  readonly cpuSeconds: Readonly<Record<string, number>>;
 }
 
 export interface BurstResult {
@@ -166,6 +177,7 @@ export function playBurst(options: BurstOptions, say: Say): Promise<Measured> {
     return {
       curve,
       ideal,
+      cpuSeconds: cpu,
       result: {
         nodes: count,
         seconds: round(seconds),
@@ -199,6 +211,20 @@ function againstIdeal(seconds: number, ideal: readonly number[]): object {
   return {
     idealSeconds: round(idealSeconds),
     ratio: idealSeconds === 0 ? null : round(seconds / idealSeconds, 3),
+  };
+}
+
+/** @param group undefined: it was not played */
+function againstFloor({ seconds, cpuSeconds }: Floor, group: Measured | undefined): object {
+  const { worker = Number.NaN, temporal = Number.NaN } = group?.cpuSeconds ?? {};
+  const times = (worker + temporal) / (cpuSeconds.worker + cpuSeconds.temporal);
+  return {
+    floor: {
+      seconds: round(seconds),
+      worker: round(cpuSeconds.worker),
+      temporal: round(cpuSeconds.temporal),
+    },
+    timesFloor: Number.isNaN(times) ? null : round(times),
   };
 }
 

@@ -9,8 +9,8 @@ export interface CloudCalls {
   readonly throttled: number;
 }
 
-/** The codes with which EC2 and Compute Engine refuse what is too much. */
-const THROTTLED = ['RequestLimitExceeded', 'rateLimitExceeded'];
+/** The codes with which EC2, Compute Engine and Oracle Cloud refuse what is too much. */
+const THROTTLED = ['RequestLimitExceeded', 'rateLimitExceeded', 'TooManyRequests'];
 
 /** @param before what had been counted when the measuring began */
 export function callsSince(before: CallSummary, after: CallSummary): CloudCalls {

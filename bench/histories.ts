@@ -5,7 +5,7 @@ import { countBy, mean, percentile, round, sum } from './numbers.ts';
 
 type HistoryEvent = proto.temporal.api.history.v1.IHistoryEvent;
 
-const { EventType } = proto.temporal.api.enums.v1;
+const { EventType, TimeoutType, WorkflowTaskFailedCause } = proto.temporal.api.enums.v1;
 const READ_AT_ONCE = 10;
 
 /** One run's history. */
@@ -52,6 +52,13 @@ function count(events: readonly HistoryEvent[], type: string): number {
   return events.filter((event) => typeOf(event) === type).length;
 }
 
+/** Why a workflow task failed, by the API's name of the cause; undefined: the event is none of that. */
+function failureOf(event: HistoryEvent): string | undefined {
+  const { workflowTaskFailedEventAttributes: failed, workflowTaskTimedOutEventAttributes: late } = event;
+  if (failed) return `${WorkflowTaskFailedCause[failed.cause ?? 0]}: ${failed.failure?.message ?? ''}`.trim();
+  return late ? TimeoutType[late.timeoutType ?? 0] : undefined;
+}
+
 /** From the one event to the other. */
 export function secondsBetween(first: HistoryEvent, last: HistoryEvent): number {
   return (millis(last) - millis(first)) / 1000;
@@ -70,6 +77,7 @@ export function summarize(histories: readonly RunHistory[], nodes = histories.le
     workflowTasksPerNode: perNode(sum(tasks)),
     mostWorkflowTasks: Math.max(0, ...tasks),
     failedWorkflowTasks: count(events, 'WorkflowTaskFailed') + count(events, 'WorkflowTaskTimedOut'),
+    failures: countBy(events.flatMap((event) => failureOf(event) ?? [])),
     actionsPerNode: perNode(sum(histories.map((history) => actions(history.events)))),
     byType: countBy(events.map(typeOf)),
   };

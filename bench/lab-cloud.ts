@@ -6,18 +6,22 @@ import type { CallSummary } from '../sandbox/cloud/call-log.ts';
 import type { ActionLimit } from '../sandbox/cloud/rate-limits.ts';
 import { publishedLimits as ec2Limits } from '../sandbox/ec2/published-limits.ts';
 import { publishedLimits as gceLimits } from '../sandbox/gce/published-limits.ts';
-import { type AddressChange, addressChanges, readOperations } from './address-changes.ts';
+import { assumedLimits as ociLimits } from '../sandbox/oci/assumed-limits.ts';
+import { availabilityDomain, zoneLabelOf } from '../sandbox/oci/owner.ts';
+import {
+  type AddressChange,
+  addressChanges,
+  operationsOfTransitions,
+  readOperations,
+} from './address-changes.ts';
 import type { World, WorldOptions } from '../sandbox/world.ts';
-
-export const cloudNames = ['aws', 'gcp'] as const;
-export type CloudName = (typeof cloudNames)[number];
 
 export interface LabCloudOptions {
   readonly cloud: CloudName;
   /** Of each call, in milliseconds. */
   readonly latencyMs: number;
   readonly limits: 'published' | 'off';
-  /** How long a change takes that the cloud answers with an operation, in milliseconds: evenly between the two. Not on EC2. */
+  /** How long a change takes that the cloud's answer does not wait for, in milliseconds: evenly between the two. Not on EC2. */
   readonly operationMs?: readonly [least: number, most: number] | undefined;
 }
 
@@ -43,7 +47,7 @@ export interface LabCloud {
   terminate(instance: LaunchedInstance): void;
   journal(): readonly AssociationEvent[];
   calls(): CallSummary;
-  /** The published limit that the associations of a burst draw on. */
+  /** The limit that the associations of a burst draw on: published, or assumed of Oracle Cloud. */
   readonly associationLimit: RateLimit;
   /**
    * What follows each other until the address of one node is associated, in calls: the calls themselves, the half of the last one after
@@ -54,20 +58,38 @@ export interface LabCloud {
   changes(): Promise<AddressChange[]>;
 }
 
+interface LabCloudKind {
+  /** @returns what to start for this cloud */
+  readonly worldOptions: (options: LabCloudOptions) => WorldOptions;
+  readonly open: (world: World) => LabCloud;
+}
+
+const kinds = {
+  aws: { worldOptions: ({ latencyMs, limits }) => ({ ec2: { latencyMs, limits } }), open: ec2Cloud },
+  gcp: {
+    worldOptions: ({ latencyMs, limits, operationMs: [least, most] = [0, 0] }) => ({
+      gce: { latencyMs, limits, operationMs: least, operationJitterMs: most - least },
+    }),
+    open: gceCloud,
+  },
+  oci: {
+    worldOptions: ({ latencyMs, limits, operationMs: [least, most] = [0, 0] }) => ({
+      oci: { latencyMs, limits, transitionMs: least, transitionJitterMs: most - least },
+    }),
+    open: ociCloud,
+  },
+} as const satisfies Readonly<Record<string, LabCloudKind>>;
+
+export type CloudName = keyof typeof kinds;
+export const cloudNames = Object.keys(kinds) as CloudName[];
+
 /** @returns what to start for this cloud */
-export function worldOptionsOf({
-  cloud,
-  latencyMs,
-  limits,
-  operationMs = [0, 0],
-}: LabCloudOptions): WorldOptions {
-  if (cloud === 'aws') return { ec2: { latencyMs, limits } };
-  const [least, most] = operationMs;
-  return { gce: { latencyMs, limits, operationMs: least, operationJitterMs: most - least } };
+export function worldOptionsOf(options: LabCloudOptions): WorldOptions {
+  return kinds[options.cloud].worldOptions(options);
 }
 
 export function labCloudOf(world: World, cloud: CloudName): LabCloud {
-  return cloud === 'aws' ? ec2Cloud(world) : gceCloud(world);
+  return kinds[cloud].open(world);
 }
 
 function limitOf(limits: readonly ActionLimit[], name: string, callsEach: number): RateLimit {
@@ -124,5 +146,41 @@ function gceCloud({ gce }: World): LabCloud {
       gce.configure({ latencyMs: 0, limits: 'off' });
       return addressChanges(await readOperations(gce.url, account, zone));
     },
+  };
+}
+
+function ociCloud({ oci }: World): LabCloud {
+  const { compartmentId: account, region } = oci;
+  const zone = zoneLabelOf(availabilityDomain(region, 1));
+  return {
+    title: 'Oracle Cloud',
+    scope: { provider: 'oci', account, region },
+    place: { provider: 'oci', region, account, endpoint: oci.url },
+    filterOf: (mark) => `freeformTags.kubeip=${mark}`,
+    reserve: (mark) => void oci.reservePublicIp({ freeformTags: { kubeip: mark } }),
+    launch(displayName) {
+      const { id, providerId: providerID } = oci.launchInstance({ displayName });
+      return { instance: id, zone, providerID };
+    },
+    terminate: ({ instance }) => oci.terminateInstance(instance),
+    // The emulator notes an assignment when it begins.
+    journal() {
+      const ends = new Map(
+        oci.transitions().map(({ publicIpId, begun, ended }) => [`${publicIpId} ${begun}`, ended]),
+      );
+      return oci.journal().map((event) => {
+        const end = ends.get(`${event.allocationId} ${Date.parse(event.time)}`);
+        return event.cause !== 'associated' || end === undefined
+          ? event
+          : { ...event, time: new Date(end).toISOString() };
+      });
+    },
+    calls: () => oci.calls(),
+    // An ephemeral public IP is deleted, and a reserved one assigned.
+    associationLimit: limitOf(ociLimits, '*', 2),
+    // The instance, its attachments, VNIC and private IP, what is reserved, its public IP, the list of public IPs, the instance and its VNIC
+    // once more, its public IP, the reserved one, half of the deletion, half of the answer that it is over, and half of the assignment.
+    callsOnTheWay: 12.5,
+    changes: async () => addressChanges(operationsOfTransitions(oci.transitions())),
   };
 }

@@ -24,8 +24,8 @@ type Given = { readonly json?: boolean; readonly temporal: TemporalStore } & Rea
 >;
 
 const program = new Command('npm run bench --').description(
-  'Measures the programs in a sandbox on this machine: a real Temporal server, a real kube-apiserver and an emulated EC2 with ' +
-    'the latency and the rate limits of the real one.',
+  'Measures the programs in a sandbox on this machine: a real Temporal server, a real kube-apiserver and an emulated cloud with ' +
+    'the latency and the rate limits of the real one (Oracle publishes none: they are assumed).',
 );
 for (const { name, summary, options, run } of scenarios) {
   options(program.command(name).description(summary))

@@ -197,7 +197,6 @@ function differencesOf({ env, mayPatchNodes, mayUpdateLeases, image }: KubeipAge
       'RETRY_ATTEMPTS counts failures. A node that waits for a free address waits for as long as it takes.',
     );
   }
-  if (/oci|oracle/i.test(env['OCI_CONFIG_FILE'] ?? '')) said.push('Oracle Cloud is not supported.');
   if (/:latest$|^[^:@]+$/.test(image)) {
     said.push(`${where} runs ${image}, whatever version that is: this was written for KubeIP v2.`);
   }

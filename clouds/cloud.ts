@@ -13,6 +13,8 @@ export interface Cloud {
     readonly pattern: RegExp;
     /** Of a text that does not match, as the end of a sentence that begins with it. */
     readonly advice: string;
+    /** What to say of a pool without one, where the cloud cannot be asked for it. */
+    readonly needed?: string;
     /** For the reference of the configuration. */
     readonly help: string;
   };
@@ -56,6 +58,8 @@ export interface Cloud {
 export interface ProviderIdForm {
   /** What stands before the colon. */
   readonly scheme: string;
+  /** What a text begins with that has no scheme. */
+  readonly bare?: string;
   /** @returns the instance, or undefined if the text names none */
   readonly parse: (providerID: string) => Omit<InstanceRef, 'provider'> | undefined;
   /** Of a text that names none, as the end of a sentence. */

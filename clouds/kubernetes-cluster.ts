@@ -6,6 +6,8 @@ const nameKeys = [
   'aws:eks:cluster-name',
   'alpha.eksctl.io/cluster-name',
   'goog-k8s-cluster-name',
+  'oke-cluster-display-name',
+  'oke-cluster-id',
 ];
 /** The tag by which the cloud controller manager of AWS knows the cluster's machines: its name is part of the key. */
 const ownedPrefix = 'kubernetes.io/cluster/';

@@ -1,4 +1,5 @@
 /** Holds a Node against the instance that its providerID names. Pure. */
+import { isIPv4 } from 'node:net';
 import type { Instance } from '../model/address.ts';
 import type { InstanceIdentity, NodeIdentityPolicy } from '../model/node-identity.ts';
 import { cloudOf } from './registry.ts';
@@ -48,7 +49,11 @@ export function isMisnamed(
   if (policy === 'off') return false;
   const { nodeNames = [], namesAreCertain = false } = identity ?? {};
   const name = nodeName.split('.', 1)[0]?.toLowerCase() ?? '';
-  if (nodeNames.includes(name)) return false;
+  if (nodeNames.includes(name) || nodeNames.includes(nodeName.toLowerCase())) return false;
   if (policy === 'required') return true;
-  return nodeNames.length > 0 && (namesAreCertain || CLOUD_GIVEN.some((form) => form.test(name)));
+  // OKE calls Nodes by their private IPs. Elsewhere a person may have chosen such a name.
+  const isOtherIp = isIPv4(nodeName) && nodeNames.some((one) => isIPv4(one));
+  return (
+    nodeNames.length > 0 && (namesAreCertain || isOtherIp || CLOUD_GIVEN.some((form) => form.test(name)))
+  );
 }

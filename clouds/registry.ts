@@ -5,10 +5,11 @@
 import { awsCloud } from './aws/aws-cloud.ts';
 import type { Cloud, OpenOptions } from './cloud.ts';
 import { gcpCloud } from './gcp/gcp-cloud.ts';
+import { ociCloud } from './oci/oci-cloud.ts';
 import { type CloudCallEvent, CloudError, type CloudProvider } from './provider.ts';
 import type { ProviderName } from './traits.ts';
 
-const clouds: Readonly<Record<ProviderName, Cloud>> = { aws: awsCloud, gcp: gcpCloud };
+const clouds: Readonly<Record<ProviderName, Cloud>> = { aws: awsCloud, gcp: gcpCloud, oci: ociCloud };
 
 /** In the order in which they stand wherever they are listed. */
 export const providerNames = Object.keys(clouds) as [ProviderName, ...ProviderName[]];

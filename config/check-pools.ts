@@ -28,6 +28,7 @@ function checkPool(placed: PlacedPool, report: Report): void {
   if (pool.account !== undefined && !account.pattern.test(pool.account)) {
     report(pathOf('account'), pool.account, `${showValue(pool.account)} ${account.advice}`);
   }
+  if (pool.account === undefined && account.needed) report(pathOf('account'), undefined, account.needed);
   checkQueries(placed, report);
   checkCopiedTags(placed, report);
 }

@@ -40,6 +40,7 @@ export interface Config {
   readonly worker: {
     /** How long activities under way may take to end once the worker is told to stop. */
     readonly shutdownGraceTimeMs: number;
+    readonly rollbackWindowMs: number;
   };
   /** Health and metrics. Two ports, so that both programs run on one machine with one file. 0: any free port. */
   readonly http: { readonly host: string; readonly workerPort: number; readonly watcherPort: number };

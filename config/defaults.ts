@@ -27,7 +27,7 @@ export const defaults = {
   },
   releaseBrake: { percent: 20, minimum: 5, window: '10m' },
   audit: { enabled: true, interval: '10m', drift: 'heal', orphans: 'report' },
-  worker: { shutdownGraceTime: '20s' },
+  worker: { shutdownGraceTime: '20s', rollbackWindow: '1h' },
   http: {
     /** Everywhere but in a pod. */
     host: '127.0.0.1',

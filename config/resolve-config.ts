@@ -86,6 +86,7 @@ function programSettings(
     },
     worker: {
       shutdownGraceTimeMs: worker?.shutdownGraceTime ?? parseDuration(defaults.worker.shutdownGraceTime),
+      rollbackWindowMs: worker?.rollbackWindow ?? parseDuration(defaults.worker.rollbackWindow),
     },
     http: {
       // Kubernetes sets this variable in every pod.

@@ -424,9 +424,14 @@ const settings = {
           "How long calls under way may take to end when the worker is told to stop. Keep it below the pod's terminationGracePeriodSeconds.",
         default: defaults.worker.shutdownGraceTime,
       }),
+      rollbackWindow: duration(0, '0').optional().meta({
+        description:
+          'How long a change of the workflows waits after all workers have it. Until then the version before can be installed again.',
+        default: defaults.worker.rollbackWindow,
+      }),
     })
     .optional()
-    .meta({ description: 'How the worker ends.' }),
+    .meta({ description: 'How the worker ends, and how it is upgraded.' }),
   http: z
     .strictObject({
       host: z

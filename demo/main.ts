@@ -1,6 +1,6 @@
 /**
  * `npm run demo`: a whole world on this machine, in which nodes of a real Kubernetes API get static addresses over the
- * protocols of EC2 and Compute Engine, orchestrated by a real Temporal server; and workers are killed on the way.
+ * protocols of EC2, Compute Engine and Oracle Cloud, orchestrated by a real Temporal server; and workers are killed on the way.
  */
 import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -40,7 +40,7 @@ const options = new Command('npm run demo --')
   .description(
     'Plays the main job in a sandbox on this machine: nodes get static addresses, and give them back.',
   )
-  .option('--clouds <list>', 'aws, gcp, or both with a comma between them', cloudList, ['aws'])
+  .option('--clouds <list>', 'aws, gcp and oci, or some of them with commas between', cloudList, ['aws'])
   .option('--family <which>', 'what each node gets: ipv4, ipv6, or dual for both', familyList, ['ipv4'])
   .option('--nodes <n>', 'how many nodes on each cloud, in two node groups', wholeNumber, 12)
   .option('--wipe-temporal', "all of Temporal's data is lost in mid-run, and what the nodes have must stay")
@@ -56,6 +56,13 @@ const options = new Command('npm run demo --')
   .addHelpText('after', '\nExample: npm run demo -- --clouds aws,gcp --family dual --once --json')
   .parse()
   .opts<Options>();
+
+/** What shows the addresses, by the cloud's own command line. */
+const commands: Readonly<Record<ProviderName, (world: World) => string>> = {
+  aws: awsCommand,
+  gcp: gcloudCommand,
+  oci: ociCommand,
+};
 
 process.exitCode = await main();
 
@@ -80,6 +87,14 @@ async function main(): Promise<number> {
       jitterMs: 100,
       operationMs: 200,
       operationJitterMs: 300,
+      limits: 'published',
+    },
+    oci: clouds.includes('oci') && {
+      ...recorder('oci'),
+      latencyMs: 50,
+      jitterMs: 100,
+      transitionMs: 200,
+      transitionJitterMs: 300,
       limits: 'published',
     },
     cloudController: true,
@@ -191,7 +206,7 @@ function thingsToTry(world: World): string {
     'Things to try:',
     `  kubectl --kubeconfig ${kubernetes.kubeconfigFile} get nodes -L kubeip-temporal.io/phase,kubeip-temporal.io/pool`,
     `  temporal --address ${temporal.address} workflow signal --workflow-id assign-ip/demo/<node> --name release`,
-    ...options.clouds.map((cloud) => (cloud === 'aws' ? awsCommand(world) : gcloudCommand(world))),
+    ...options.clouds.map((cloud) => commands[cloud](world)),
   ].join('\n');
 }
 
@@ -205,8 +220,14 @@ function gcloudCommand({ gce }: World): string {
   return `  ${env.join(' ')} gcloud compute addresses list`;
 }
 
+function ociCommand({ oci }: World): string {
+  const env = Object.entries(oci.environment).map(([name, value]) => `${name}=${value}`);
+  const what = `network public-ip list --scope REGION --all --compartment-id ${oci.compartmentId}`;
+  return `  ${env.join(' ')} oci --endpoint ${oci.url} ${what}`;
+}
+
 function cloudList(text: string): ProviderName[] {
-  const known: readonly ProviderName[] = ['aws', 'gcp'];
+  const known: readonly ProviderName[] = ['aws', 'gcp', 'oci'];
   const named = text.split(',');
   const unknown = named.find((name) => !known.some((cloud) => cloud === name));
   if (unknown === undefined) return known.filter((cloud) => named.includes(cloud));

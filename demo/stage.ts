@@ -9,6 +9,7 @@ import type { World } from '../sandbox/world.ts';
 import type { CloudAnswer, DemoCloud, StageOptions } from './cloud.ts';
 import { stageEc2 } from './ec2-cloud.ts';
 import { stageGce } from './gce-cloud.ts';
+import { stageOci } from './oci-cloud.ts';
 
 export const cluster = 'demo';
 
@@ -33,11 +34,22 @@ export async function setStage(
 ): Promise<Stage> {
   const clouds = await Promise.all(
     options.clouds.map(async (provider) => {
-      const cloud = provider === 'aws' ? stageEc2(world.ec2, options) : stageGce(world.gce, options);
+      const cloud = stageCloud(world, provider, options);
       return { ...cloud, began: (await cloud.ask()).external };
     }),
   );
   return { clouds, families: options.families, configFile: writeConfig(world, clouds) };
+}
+
+function stageCloud(world: World, provider: ProviderName, options: StageOptions): DemoCloud {
+  switch (provider) {
+    case 'aws':
+      return stageEc2(world.ec2, options);
+    case 'gcp':
+      return stageGce(world.gce, options);
+    case 'oci':
+      return stageOci(world.oci, options);
+  }
 }
 
 /**

@@ -5,8 +5,9 @@ import type { InstanceRef } from '../model/address.ts';
 const LONGEST_SHOWN = 200;
 
 /**
- * Parses `aws:///eu-west-1a/i-0123456789abcdef0` and `gce://project/europe-west1-b/name`. Of AWS also `aws:////i-…` and the bare id, as its
- * cloud controller manager does: then the zone is empty, and the instance tells it.
+ * Parses `aws:///eu-west-1a/i-0123456789abcdef0`, `gce://project/europe-west1-b/name` and `ocid1.instance.…`. Of AWS also `aws:////i-…` and
+ * the bare id, of Oracle Cloud also `oci://ocid1.instance.…`, as their cloud controller managers do: then the zone is empty, and the instance
+ * tells it.
  *
  * @returns the instance, or in `error` why this is none, as a sentence for a person
  */
@@ -18,7 +19,9 @@ export function parseProviderId(providerID: string): { instance: InstanceRef } |
   // It goes into the Node's annotations and an Event, which take no text of any length.
   const shown = providerID.length > LONGEST_SHOWN ? `${providerID.slice(0, LONGEST_SHOWN)}…` : providerID;
   const forms = providerNames.map((name) => cloudOf(name).providerId);
-  const near = forms.find(({ scheme }) => providerID.startsWith(`${scheme}:`));
+  const near = forms.find(({ scheme, bare = `${scheme}:` }) =>
+    [`${scheme}:`, bare].some((begin) => providerID.startsWith(begin)),
+  );
   const schemes = forms.map(({ scheme }) => scheme).join(' and ');
   return {
     error: `providerID ${shown} ${near?.advice ?? `is of a cloud that is not supported: ${schemes} are`}`,

@@ -2,7 +2,7 @@
 
 /** What a cloud says of an instance that tells which Node it may be. */
 export interface InstanceIdentity {
-  /** What the Node may be called: the part of its name before the first dot, in lower case. Empty: the cloud does not tell. */
+  /** What the Node may be called, in lower case: all of its name, or the part before the first dot. Empty: the cloud does not tell. */
   readonly nodeNames: readonly string[];
   /** True: its Node has one of these names for certain. False: unless the machine was given a host name of its own. */
   readonly namesAreCertain: boolean;

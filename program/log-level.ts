@@ -6,7 +6,7 @@ export const logLevelSignal = 'SIGUSR2';
 
 /**
  * From now on the signal turns the level `debug` on, and the next one turns it off again. Only who may send signals to the
- * process can do that; nothing listens on the network (docs/decisions/0038).
+ * process can do that; nothing listens on the network.
  *
  * @param logger its level as it is now is the one that comes back. Where that is `debug` or finer, the signal makes the log
  * quieter, `info`, in place of finer. Loggers that were made from it before keep their own

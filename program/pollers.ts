@@ -1,5 +1,6 @@
 /** Who polls a task queue, as the server remembers it for five minutes; and how much waits there. Neither is an action in Temporal Cloud. */
 import type { Connection } from '@temporalio/client';
+import { versionName } from './worker-deployments.ts';
 
 /** As the server's API numbers them (temporal.api.enums.v1.TaskQueueType), whose names the client does not hand out. */
 const types = { workflow: 1 as never, activity: 2 as never };
@@ -8,7 +9,7 @@ export interface Poller {
   readonly identity: string;
   /** Milliseconds since the epoch. */
   readonly seenAt: number;
-  /** `<deployment>.<build id>` of a versioned worker. */
+  /** Of a versioned worker, as {@link versionName} writes it. */
   readonly version?: string;
 }
 
@@ -41,10 +42,10 @@ export async function describeQueue(
     pollers: (pollers ?? []).map(({ identity, lastAccessTime, deploymentOptions: options }) => ({
       identity: identity ?? '',
       seenAt: Number(lastAccessTime?.seconds ?? 0) * 1000,
-      ...(options?.buildId ? { version: `${options.deploymentName}.${options.buildId}` } : {}),
+      ...(options?.buildId ? { version: versionName(options.deploymentName ?? '', options.buildId) } : {}),
     })),
     backlog: Number(stats?.approximateBacklogCount ?? 0),
-    ...(buildId ? { currentVersion: `${deploymentName}.${buildId}` } : {}),
+    ...(buildId ? { currentVersion: versionName(deploymentName ?? '', buildId) } : {}),
   };
 }
 

@@ -3,7 +3,7 @@ import { ConfigError } from '../config/config-error.ts';
 import { CloudError } from '../clouds/provider.ts';
 import { WrongClusterError } from './cluster-identity.ts';
 import { exitCodes, StartupError, type ExitCode } from './exit-codes.ts';
-import { TemporalUnavailableError } from './temporal-connection.ts';
+import { failedTemporalCall, TemporalUnavailableError } from './temporal-connection.ts';
 
 export interface Presentation {
   readonly exitCode: ExitCode;
@@ -17,7 +17,8 @@ export interface Presentation {
  * @param program its name begins the first line
  * @param debug also show the stack trace and the causes
  */
-export function presentError(program: string, error: unknown, debug: boolean): Presentation {
+export function presentError(program: string, thrown: unknown, debug: boolean): Presentation {
+  const error = failedTemporalCall(thrown) ?? thrown;
   const exitCode = exitCodeOf(error);
   const expected = exitCode !== exitCodes.failure || error instanceof StartupError;
   const message = error instanceof Error ? error.message : String(error);

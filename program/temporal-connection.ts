@@ -14,12 +14,13 @@ const defaultWaitMs = 10_000;
 const pauseMs = 500;
 
 // Of the gRPC status codes ("Status codes and their use in gRPC").
+const grpcInvalidArgument = 3;
 const grpcNotFound = 5;
 const grpcPermissionDenied = 7;
 const grpcUnauthenticated = 16;
 
-/** `settings`: the variables or the profile cannot be used. */
-export type TemporalUnavailableReason = 'unreachable' | 'namespace' | 'denied' | 'settings';
+/** `settings`: the variables or the profile cannot be used. `call`: one call failed after the connection was there. */
+export type TemporalUnavailableReason = 'unreachable' | 'namespace' | 'denied' | 'settings' | 'call';
 
 /** Temporal cannot be used. The message names the address, where it comes from, and what to do. */
 export class TemporalUnavailableError extends Error {
@@ -102,6 +103,24 @@ export async function connectWorker(options: ConnectOptions = {}): Promise<Conne
  */
 export function temporalTarget(env: NodeJS.ProcessEnv): TemporalTarget {
   return readSettings(env).target;
+}
+
+/**
+ * A program that starts, or a command, asks Temporal more than once, and Temporal may go away in between.
+ *
+ * @returns what such a failed call means to a person, with the words of gRPC; undefined if the error is none of a call to
+ * Temporal, or if the call itself was wrong
+ */
+export function failedTemporalCall(error: unknown): TemporalUnavailableError | undefined {
+  const grpc = grpcErrorOf(error);
+  // The SDK's native connection has an error of its own. By name: not every program loads that part.
+  const isNative = error instanceof Error && error.name === 'TransportError';
+  if (grpc === undefined ? !isNative : grpc.code === grpcInvalidArgument) return undefined;
+  return new TemporalUnavailableError(
+    'call',
+    `A call to Temporal failed: ${reasonOf(error)}. Temporal may have been restarted meanwhile, or it refuses the call: the server's log says which. Try again once it answers (temporal operator cluster health).`,
+    { cause: error },
+  );
 }
 
 function readSettings(env: NodeJS.ProcessEnv): { target: TemporalTarget; config: ClientConnectConfig } {

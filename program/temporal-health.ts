@@ -13,6 +13,7 @@ import { formatScope, type Scope } from '../model/scope.ts';
 import { auditId, clusterTaskQueue } from '../workflows/messages.ts';
 import { describeQueue } from './pollers.ts';
 import { searchAttributeNumbers } from './search-attributes.ts';
+import { setCurrentCommand } from './worker-deployments.ts';
 
 export const healthChecks = [
   'retention',
@@ -182,9 +183,11 @@ async function servedQueue(options: HealthOptions, { name, what }: KnownQueue): 
   }
   const current = workflows.currentVersion;
   if (current === undefined || polling.some(({ version }) => version === current)) return [];
-  const have = [...new Set(polling.map(({ version }) => version ?? 'no version'))].join(', ');
+  const versions = [...new Set(polling.flatMap(({ version }) => version ?? []))];
+  const have = versions.length > 0 ? versions.join(', ') : 'no version';
+  const [one = current] = versions;
   const detail =
-    `The current version of the worker deployment is ${current}, and the workers that poll ${name} have ${have}: workflows wait for one that is not there. ` +
-    'Start workers of that version, or make the one that runs current: temporal worker deployment set-current-version';
+    `The current version of the Worker Deployment of ${name} is ${current}, and the workers that poll have ${have}: workflows wait for one that is not there. ` +
+    `Start workers of that version, or make the one that runs current: ${setCurrentCommand(one)}`;
   return [{ check: 'version', subject: name, detail }];
 }

@@ -1,7 +1,8 @@
 /**
  * What a cloud controller manager does for the addresses of Nodes: now and then it writes what the cloud shows of each Node's instance
- * into `status.addresses`. As those of AWS and Google Cloud (cloud-provider-aws, cloud-provider-gcp): a public IPv4 address is an
- * ExternalIP, an IPv6 address an InternalIP, also where it is public.
+ * into `status.addresses`. As those of AWS, Google Cloud and Oracle Cloud (cloud-provider-aws, cloud-provider-gcp,
+ * oci-cloud-controller-manager): a public IPv4 address is an ExternalIP, an IPv6 address of the first two an InternalIP, also where it is
+ * public.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
@@ -14,6 +15,7 @@ import {
 import type { Ec2Emulator } from './ec2/emulator.ts';
 import type { GceEmulator } from './gce/emulator.ts';
 import type { KubeAccess } from './nodes.ts';
+import type { OciEmulator } from './oci/emulator.ts';
 
 export interface CloudControllerOptions {
   /** From one pass to the next. The real ones take 5 minutes (`--node-status-update-frequency`). @default 1000 */
@@ -32,6 +34,7 @@ interface Parts {
   readonly kubernetes: KubeAccess;
   readonly ec2?: Pick<Ec2Emulator, 'instances'> | undefined;
   readonly gce?: Pick<GceEmulator, 'instances'> | undefined;
+  readonly oci?: Pick<OciEmulator, 'instances'> | undefined;
 }
 
 /** Begins with a pass after the first period. */
@@ -94,7 +97,7 @@ function idOf(providerID = ''): string {
 }
 
 /** Of the instances that there are: those of a terminated one are left as they are, as the real ones leave the Node to be deleted. */
-function addressesByProviderId({ ec2, gce }: Parts): Map<string, readonly V1NodeAddress[]> {
+function addressesByProviderId({ ec2, gce, oci }: Parts): Map<string, readonly V1NodeAddress[]> {
   const found = new Map<string, readonly V1NodeAddress[]>();
   for (const { instanceId, state, privateIp, publicIp, ipv6Addresses } of ec2?.instances() ?? []) {
     if (state === 'terminated') continue;
@@ -106,6 +109,11 @@ function addressesByProviderId({ ec2, gce }: Parts): Map<string, readonly V1Node
     const ofIpv4 = externalIps.filter(({ type }) => type === 'ONE_TO_ONE_NAT').map(({ ip }) => ip);
     const ofIpv6 = externalIps.filter(({ type }) => type === 'DIRECT_IPV6').map(({ ip }) => ip);
     found.set(providerId, addressesOf([privateIp, ...ofIpv6], ofIpv4));
+  }
+  for (const { providerId, state, privateIp, publicIps } of oci?.instances() ?? []) {
+    if (state === 'TERMINATED') continue;
+    const external = publicIps.filter(({ vnic }) => vnic === 0).map(({ ip }) => ip);
+    found.set(providerId, addressesOf([privateIp], external));
   }
   return found;
 }

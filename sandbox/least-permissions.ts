@@ -1,6 +1,7 @@
 /** The emulators' IAM with the documented permissions and no others. */
 import { awsIpv6Permissions, awsPermissions } from '../clouds/aws/permissions.ts';
 import { gcpPermissions, gcpIpv6Permissions } from '../clouds/gcp/permissions.ts';
+import { ociPermissions } from '../clouds/oci/permissions.ts';
 
 /** For `configure({ allowed })` of the EC2 emulator. GetCallerIdentity takes no permission ("GetCallerIdentity", STS API reference). */
 export const leastOnEc2: readonly string[] = [
@@ -18,4 +19,10 @@ export const leastOnGce: readonly string[] = [
   'instances.testIamPermissions',
   'addresses.testIamPermissions',
   'subnetworks.testIamPermissions',
+];
+
+/** For `configure({ allowed })` of the Oracle Cloud emulator, which asks for operations as well as for the permissions that they take. */
+export const leastOnOci: readonly string[] = [
+  ...Object.keys(ociPermissions),
+  ...new Set(Object.values(ociPermissions).flat()),
 ];

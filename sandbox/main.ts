@@ -1,6 +1,7 @@
 /** `npm run sandbox`: starts the embedded world, tells how to reach it, and stops it upon Ctrl-C. */
 import { resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
+import { type Example, writeExample } from './example.ts';
 import { FolderInUseError } from './data-folder.ts';
 import { ProcessStartError } from './processes/child-process.ts';
 import { createProgress } from './tools/progress.ts';
@@ -16,12 +17,14 @@ interface Options {
   kubernetesPort?: number;
   ec2Port?: number;
   gcePort?: number;
+  ociPort?: number;
+  example?: boolean;
   verbose: boolean;
 }
 
 const options = new Command('npm run sandbox --')
   .description(
-    'Starts a real Temporal server, a real Kubernetes API and emulators of EC2 and Compute Engine on loopback, prints ' +
+    'Starts a real Temporal server, a real Kubernetes API and emulators of EC2, Compute Engine and Oracle Cloud on loopback, prints ' +
       'how to reach each, and stops them upon Ctrl-C.',
   )
   .option(
@@ -34,6 +37,11 @@ const options = new Command('npm run sandbox --')
   .option('--kubernetes-port <port>', 'port of the Kubernetes API (default: a free one)', parsePort)
   .option('--ec2-port <port>', 'port of the EC2 emulator (default: a free one)', parsePort)
   .option('--gce-port <port>', 'port of the Compute Engine emulator (default: a free one)', parsePort)
+  .option('--oci-port <port>', 'port of the Oracle Cloud emulator (default: a free one)', parsePort)
+  .option(
+    '--example',
+    'with a machine and an address on each cloud, and the files by which its Node gets the address',
+  )
   .option('-v, --verbose', 'say where each tool comes from; show stack traces', false)
   .parse()
   .opts<Options>();
@@ -55,6 +63,7 @@ async function run(): Promise<void> {
     kubernetes: true,
     ec2: true,
     gce: true,
+    oci: true,
     dir: options.data === undefined ? undefined : resolve(options.data),
     ports: {
       temporal: options.temporalPort,
@@ -62,6 +71,7 @@ async function run(): Promise<void> {
       kubernetes: options.kubernetesPort,
       ec2: options.ec2Port,
       gce: options.gcePort,
+      oci: options.ociPort,
     },
     progress: createProgress({ verbose: options.verbose }),
     cloudController: true,
@@ -71,6 +81,7 @@ async function run(): Promise<void> {
   if (!world) process.exit(130);
 
   console.log(instructions(world));
+  if (options.example === true) console.log(exampleOf(writeExample(world)));
   const ended = await Promise.race([interrupted.promise, nameOfPartThatEnds(world)]);
   if (ended !== undefined) {
     console.error(`${ended} ended by itself: see the logs in ${world.dir}.`);
@@ -95,6 +106,7 @@ ${world.temporal.uiUrl === undefined ? '' : `  Temporal UI     ${world.temporal.
   Kubernetes API  ${world.kubernetes.url}, kubeconfig ${world.kubernetes.kubeconfigFile}
   EC2             ${world.ec2.url}, account ${world.ec2.accountId}, region ${world.ec2.region}
   Compute Engine  ${world.gce.url}, project ${world.gce.projectId}, region ${world.gce.region}
+  Oracle Cloud    ${world.oci.url}, compartment ${world.oci.compartmentId}, region ${world.oci.region}
   Logs            ${world.dir}
 
 In another shell:
@@ -105,8 +117,20 @@ and then, for example:
   kubectl get nodes
   aws --endpoint-url ${world.ec2.url} ec2 describe-addresses
   gcloud compute addresses list
+  oci --endpoint ${world.oci.url} network public-ip list --scope REGION --compartment-id ${world.oci.compartmentId}
 
-A pool on Google Cloud needs \`endpoint: ${world.gce.url}\` in the configuration.
+A pool on Google Cloud needs \`endpoint: ${world.gce.url}\` in the configuration, one on Oracle Cloud
+\`endpoint: ${world.oci.url}\` and \`account: ${world.oci.compartmentId}\`.
+`;
+}
+
+function exampleOf({ configFile, nodesFile }: Example): string {
+  return `To see addresses assigned, in shells with that environment, from this checkout:
+  npm run worker -- --config ${configFile}
+  npm run watcher -- --config ${configFile}
+  kubectl apply -f ${nodesFile}
+  kubectl get nodes -o wide -L kubeip-temporal.io/phase
+  npm run kubeip -- status --config ${configFile}
 `;
 }
 

@@ -33,16 +33,19 @@ export interface NodeSpec {
  * @throws ApiException, code 409 if the name is taken
  */
 export function createNode(access: KubeAccess, spec: NodeSpec): Promise<V1Node> {
-  return access.kubeConfig.makeApiClient(CoreV1Api).createNode({
-    body: {
-      metadata: { name: spec.name, labels: nodeLabels(spec) },
-      spec: {
-        ...(spec.providerID !== undefined && { providerID: spec.providerID }),
-        ...(spec.taints && { taints: [...spec.taints] }),
-      },
-      ...(spec.status && { status: spec.status }),
+  return access.kubeConfig.makeApiClient(CoreV1Api).createNode({ body: nodeOf(spec) });
+}
+
+/** @returns the Node object, as it is asked for */
+export function nodeOf(spec: NodeSpec): V1Node {
+  return {
+    metadata: { name: spec.name, labels: nodeLabels(spec) },
+    spec: {
+      ...(spec.providerID !== undefined && { providerID: spec.providerID }),
+      ...(spec.taints && { taints: [...spec.taints] }),
     },
-  });
+    ...(spec.status && { status: spec.status }),
+  };
 }
 
 /** Deletes a Node; does nothing if it is gone already. */

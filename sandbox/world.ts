@@ -1,5 +1,5 @@
 /**
- * The embedded world: a real Temporal server, a real Kubernetes API, an EC2 and a Compute Engine emulator, all on loopback.
+ * The embedded world: a real Temporal server, a real Kubernetes API, emulators of EC2, Compute Engine and Oracle Cloud, all on loopback.
  * It ends with the process that started it, however that one ends.
  */
 import {
@@ -10,6 +10,7 @@ import {
 import { claimDataFolder, type DataFolder } from './data-folder.ts';
 import { startEc2Emulator, type Ec2Emulator, type Ec2EmulatorOptions } from './ec2/emulator.ts';
 import { startGceEmulator, type GceEmulator, type GceEmulatorOptions } from './gce/emulator.ts';
+import { startOciEmulator, type OciEmulator, type OciEmulatorOptions } from './oci/emulator.ts';
 import { startKubernetes, type KubernetesServer } from './processes/kubernetes.ts';
 import { startTemporal, type TemporalServer } from './processes/temporal.ts';
 import { findPostgres } from './processes/postgres.ts';
@@ -36,6 +37,7 @@ export interface WorldOptions {
   readonly kubernetes?: boolean | KubernetesServer | undefined;
   readonly ec2?: boolean | Ec2EmulatorOptions | undefined;
   readonly gce?: boolean | GceEmulatorOptions | undefined;
+  readonly oci?: boolean | OciEmulatorOptions | undefined;
   /** Whether something writes the clouds' addresses into the status of Nodes, as a cloud controller manager does. @default false */
   readonly cloudController?: boolean | CloudControllerOptions | undefined;
   /** Keeps data, logs and kubeconfig, and continues what is there. Default: a temporary folder, gone after `stop`. */
@@ -48,6 +50,7 @@ export interface WorldOptions {
         readonly kubernetes?: number | undefined;
         readonly ec2?: number | undefined;
         readonly gce?: number | undefined;
+        readonly oci?: number | undefined;
       }
     | undefined;
   /** Hears about tools that must be built first; default: stderr. */
@@ -62,10 +65,11 @@ export interface World {
   readonly kubernetes: KubernetesServer;
   readonly ec2: Ec2Emulator;
   readonly gce: GceEmulator;
+  readonly oci: OciEmulator;
   readonly cloudController: CloudController;
   /**
-   * With these variables the project's programs, `temporal`, `kubectl`, `aws` and `gcloud` reach the parts that run. The
-   * programs know Compute Engine's address from `endpoint` of their configuration only: Google has no variable for it.
+   * With these variables the project's programs, `temporal`, `kubectl`, `aws`, `gcloud` and `oci` reach the parts that run. The
+   * programs know the addresses of Compute Engine and Oracle Cloud from `endpoint` of their configuration only.
    */
   readonly env: Readonly<Record<string, string>>;
   /** Stops every part; may be called again. A temporary folder goes too, unless its logs are to be kept. */
@@ -106,24 +110,26 @@ interface Parts {
   readonly kubernetes?: KubernetesServer | undefined;
   readonly ec2?: Ec2Emulator | undefined;
   readonly gce?: GceEmulator | undefined;
+  readonly oci?: OciEmulator | undefined;
 }
 
 function controllerOf(
-  { kubernetes, ec2, gce }: Parts,
+  { kubernetes, ec2, gce, oci }: Parts,
   { cloudController = false }: WorldOptions,
 ): CloudController | undefined {
   if (cloudController === false || kubernetes === undefined) return undefined;
-  return startCloudController({ kubernetes, ec2, gce }, cloudController === true ? {} : cloudController);
+  return startCloudController({ kubernetes, ec2, gce, oci }, cloudController === true ? {} : cloudController);
 }
 
 type Starts = { readonly [K in keyof Parts]-?: false | (() => Promise<NonNullable<Parts[K]>>) };
 
 function partStarts(options: WorldOptions, tools: Record<EmbeddedTool, string>, dir: string): Starts {
   const wanted = wantedParts(options);
-  const { temporal, temporalUi, kubernetes, ec2: ec2Port, gce: gcePort } = options.ports ?? {};
+  const { temporal, temporalUi, kubernetes, ec2: ec2Port, gce: gcePort, oci: ociPort } = options.ports ?? {};
   const running = typeof options.kubernetes === 'object' ? options.kubernetes : undefined;
   const ec2Options = typeof options.ec2 === 'object' ? options.ec2 : {};
   const gceOptions = typeof options.gce === 'object' ? options.gce : {};
+  const ociOptions = typeof options.oci === 'object' ? options.oci : {};
   return {
     temporal:
       wanted.temporal &&
@@ -151,6 +157,9 @@ function partStarts(options: WorldOptions, tools: Record<EmbeddedTool, string>, 
     gce:
       wanted.gce &&
       (() => startGceEmulator({ ...gceOptions, ...(gcePort !== undefined && { port: gcePort }) })),
+    oci:
+      wanted.oci &&
+      (() => startOciEmulator({ ...ociOptions, ...(ociPort !== undefined && { port: ociPort }) })),
   };
 }
 
@@ -168,10 +177,18 @@ function isOnPostgres({ temporal }: WorldOptions): boolean {
 }
 
 function wantedParts(options: WorldOptions): Record<keyof Parts, boolean> {
-  const { temporal, kubernetes, ec2, gce } = options;
-  const byDefault = [temporal, kubernetes, ec2, gce].every((part) => part === undefined || part === false);
+  const { temporal, kubernetes, ec2, gce, oci } = options;
+  const byDefault = [temporal, kubernetes, ec2, gce, oci].every(
+    (part) => part === undefined || part === false,
+  );
   const wanted = (part: boolean | object | undefined): boolean => (part ?? byDefault) !== false;
-  return { temporal: wanted(temporal), kubernetes: wanted(kubernetes), ec2: wanted(ec2), gce: wanted(gce) };
+  return {
+    temporal: wanted(temporal),
+    kubernetes: wanted(kubernetes),
+    ec2: wanted(ec2),
+    gce: wanted(gce),
+    oci: wanted(oci),
+  };
 }
 
 /** All or nothing: the first failure is thrown once everything else has been stopped again. */
@@ -181,13 +198,15 @@ async function startTogether(starts: Starts): Promise<Parts> {
     Promise.resolve(starts.kubernetes === false ? undefined : starts.kubernetes()),
     Promise.resolve(starts.ec2 === false ? undefined : starts.ec2()),
     Promise.resolve(starts.gce === false ? undefined : starts.gce()),
+    Promise.resolve(starts.oci === false ? undefined : starts.oci()),
   ] as const);
-  const [temporal, kubernetes, ec2, gce] = results;
+  const [temporal, kubernetes, ec2, gce, oci] = results;
   const parts: Parts = {
     temporal: temporal.status === 'fulfilled' ? temporal.value : undefined,
     kubernetes: kubernetes.status === 'fulfilled' ? kubernetes.value : undefined,
     ec2: ec2.status === 'fulfilled' ? ec2.value : undefined,
     gce: gce.status === 'fulfilled' ? gce.value : undefined,
+    oci: oci.status === 'fulfilled' ? oci.value : undefined,
   };
   const failure = results.find((result) => result.status === 'rejected');
   if (failure) {
@@ -203,6 +222,7 @@ async function stopParts(parts: Parts): Promise<void> {
     parts.kubernetes?.stop(),
     parts.ec2?.close(),
     parts.gce?.close(),
+    parts.oci?.close(),
   ]);
 }
 
@@ -230,6 +250,9 @@ function describeWorld(
     get gce() {
       return started(parts.gce, 'gce');
     },
+    get oci() {
+      return started(parts.oci, 'oci');
+    },
     get cloudController() {
       return started(parts.cloudController, 'a cloud controller');
     },
@@ -243,7 +266,7 @@ function started<T>(part: T | undefined, name: string): T {
   return part;
 }
 
-function worldEnvironment({ temporal, kubernetes, ec2, gce }: Parts): Record<string, string> {
+function worldEnvironment({ temporal, kubernetes, ec2, gce, oci }: Parts): Record<string, string> {
   return {
     ...(temporal && { TEMPORAL_ADDRESS: temporal.address, TEMPORAL_NAMESPACE: temporal.namespace }),
     ...(kubernetes && { KUBECONFIG: kubernetes.kubeconfigFile }),
@@ -252,5 +275,6 @@ function worldEnvironment({ temporal, kubernetes, ec2, gce }: Parts): Record<str
       AWS_EC2_METADATA_DISABLED: 'true',
     }),
     ...gce?.environment,
+    ...oci?.environment,
   };
 }

@@ -11,6 +11,8 @@ export interface SmokeCloud {
   readonly region: string;
   /** Texts that a report must not have: the account id, the project id. */
   readonly secrets: readonly string[];
+  /** How the cloud's errors name a permission. */
+  readonly permissions: RegExp;
   /** What a run creates, a line each. */
   readonly plan: readonly string[];
   /** Of all that a run creates, by the price list, in dollars an hour. */

@@ -3,25 +3,20 @@ import { randomBytes } from 'node:crypto';
 import { type Command, Option } from 'commander';
 import { confirmed } from '../cli/confirm.ts';
 import { writeData, writeNote } from '../cli/streams.ts';
+import { cloudOf, providerNames } from '../clouds/registry.ts';
+import type { ProviderName } from '../model/scope.ts';
 import { exitCodes, StartupError } from '../program/exit-codes.ts';
 import { commandName } from '../program/origin.ts';
 import { createCommand } from '../program/run-program.ts';
 import { smokeCases } from './cases.ts';
 import type { SmokeCloud } from './cloud.ts';
+import { smokeClouds, type SmokeOptions } from './clouds.ts';
 import { isClean, maskedReport, said, toMarkdown, type Report } from './report.ts';
 import { cleanUpAfter, nameOf, runSmoke } from './run.ts';
 
-interface Options {
-  readonly cloud: 'aws' | 'gcp';
+interface Options extends Omit<SmokeOptions, 'region'> {
+  readonly cloud: ProviderName;
   readonly region?: string;
-  readonly zone?: string;
-  readonly project?: string;
-  readonly subnet?: string;
-  readonly image?: string;
-  readonly machineType?: string;
-  readonly endpoint?: string;
-  /** False by `--no-auto-address`. */
-  readonly autoAddress: boolean;
   readonly gap?: readonly string[];
   readonly cleanup?: boolean;
   readonly yes?: boolean;
@@ -39,23 +34,14 @@ Exit codes:
   2  wrong command line                                         9  not confirmed
   5  the cloud does not say whose credentials these are       130  interrupted by Ctrl-C or SIGTERM
 
-Credentials are those of the cloud's own tools (AWS_PROFILE, gcloud auth application-default login). They must be allowed to create and
-to delete what is listed.
+Credentials are those of the cloud's own tools (AWS_PROFILE, gcloud auth application-default login, ~/.oci/config). They must be allowed
+to create and to delete what is listed.
 
 Examples:
   smoke --cloud aws --region eu-west-1
   smoke --cloud gcp --region europe-west1 --project my-project --subnet dual-stack > report.md
+  smoke --cloud oci --region eu-frankfurt-1 --project ocid1.compartment.oc1..aaaa --zone Uocm:EU-FRANKFURT-1-AD-1 --subnet ocid1.subnet.…
   smoke --cloud aws --region eu-west-1 --cleanup`;
-
-/** What a run with one small instance cannot ask. */
-const notAsked: Readonly<Record<Options['cloud'], readonly string[]>> = {
-  aws: [
-    'managed instances (EKS Auto Mode): they need a cluster.',
-    'Elastic IPs of another network border group: they need a Local Zone.',
-    'addresses of another account: they need one.',
-  ],
-  gcp: ['suspended and repairing instances: they take long.'],
-};
 
 export function createSmokeCommand(signal: AbortSignal): Command {
   return createCommand(
@@ -63,13 +49,22 @@ export function createSmokeCommand(signal: AbortSignal): Command {
     'Asks a real cloud what this project assumes of it, with about an hour of one small instance and two addresses.',
     { config: false },
   )
-    .addOption(new Option('--cloud <name>', 'which').choices(['aws', 'gcp']).makeOptionMandatory())
-    .option('--region <name>', 'where (default: AWS_REGION, CLOUDSDK_COMPUTE_REGION)')
-    .option('--zone <name>', 'Google Cloud only (default: zone b of the region)')
-    .option('--project <id>', 'Google Cloud only (default: that of the credentials)')
-    .option('--subnet <name>', 'a subnet id, or the name of a subnetwork (default: a default one)')
-    .option('--image <name>', 'of the instance (default: the newest Amazon Linux, Debian 12)')
-    .option('--machine-type <name>', 'of the instance (default: t3.nano, e2-micro)')
+    .addOption(new Option('--cloud <name>', 'which').choices(providerNames).makeOptionMandatory())
+    .option('--region <name>', 'where (default: AWS_REGION, CLOUDSDK_COMPUTE_REGION, OCI_REGION)')
+    .option(
+      '--zone <name>',
+      'a zone of Google Cloud (default: zone b of the region), an availability domain of Oracle Cloud',
+    )
+    .option(
+      '--project <id>',
+      'a project of Google Cloud (default: that of the credentials), a compartment of Oracle Cloud',
+    )
+    .option(
+      '--subnet <name>',
+      'a subnet id, or the name of a subnetwork (default: a default one, which Oracle Cloud has not)',
+    )
+    .option('--image <name>', 'of the instance (default: the newest Amazon Linux, Debian 12, Oracle Linux)')
+    .option('--machine-type <name>', 'of the instance (default: t3.nano, e2-micro, VM.Standard.E4.Flex)')
     .option('--no-auto-address', 'AWS only: the instance has no public address of its own')
     .option('--endpoint <url>', "in place of the cloud's own: an emulator")
     .addOption(
@@ -95,21 +90,24 @@ async function act(options: Options, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** @throws StartupError (configuration) if no region is named; CloudError if the account is not known */
-async function openCloud({ cloud, region: given, endpoint, ...options }: Options): Promise<SmokeCloud> {
-  const variables = { aws: 'AWS_REGION', gcp: 'CLOUDSDK_COMPUTE_REGION' } as const;
-  const region = given ?? process.env[variables[cloud]];
+/** @throws StartupError (configuration) if the cloud lacks an option, or has no use for one; CloudError if the account is not known */
+async function openCloud({ cloud, region: given, ...options }: Options): Promise<SmokeCloud> {
+  const { title, region: form } = cloudOf(cloud);
+  const region = given ?? form.variables.map((name) => process.env[name]).find(Boolean);
   if (!region) {
-    throw new StartupError(exitCodes.configuration, `No region: write --region, or set ${variables[cloud]}.`);
+    throw new StartupError(
+      exitCodes.configuration,
+      `No region: write --region, or set ${form.variables[0] ?? ''}.`,
+    );
   }
-  if (cloud === 'aws') {
-    for (const name of ['zone', 'project'] as const) {
-      if (options[name] === undefined) continue;
-      throw new StartupError(exitCodes.configuration, `--${name} is of Google Cloud only.`);
-    }
-    return (await import('./aws/aws-smoke.ts')).openAwsSmoke({ ...options, region, endpoint });
+  const { needs, ignores, open } = smokeClouds[cloud];
+  for (const name of ignores.filter((one) => options[one] !== undefined)) {
+    throw new StartupError(exitCodes.configuration, `--${name} means nothing on ${title}.`);
   }
-  return (await import('./gcp/gcp-smoke.ts')).openGcpSmoke({ ...options, region, endpoint });
+  for (const name of needs.filter((one) => options[one] === undefined)) {
+    throw new StartupError(exitCodes.configuration, `${title} needs --${name}.`);
+  }
+  return await open({ ...options, region });
 }
 
 async function run(
@@ -131,7 +129,7 @@ async function run(
       signal,
       gaps: gap,
       isOwnEndpoint: endpoint === undefined,
-      notAsked: notAsked[name],
+      notAsked: smokeClouds[name].notAsked,
       say,
     }),
     cloud.secrets,

@@ -7,6 +7,9 @@ const telling: readonly (readonly [RegExp, string])[] = [
   [/\barn:aws[a-z-]*:[^\s'"`<>,;)]+/g, '<arn>'],
   [/\b[\w.+-]+@[\w-]+(?:\.[\w-]+)+/g, '<email>'],
   [/\b(?:AKIA|ASIA|AIDA|AROA)[A-Z0-9]{8,}\b/g, '<key id>'],
+  // The name of an availability domain begins with letters of the tenancy.
+  [/\b(ocid1\.(?:tenancy|compartment|user|subnet|image)\.)[\w.-]+/g, '$1<id>'],
+  [/\b\w{4}:(?=[A-Z]{2}(?:-[A-Z]+)+-\d-AD-\d)/g, ''],
   [/\b(project_number:|projects\/)\d+/g, '$1<number>'],
   // An AWS account, the number of a Google Cloud project.
   [/(?<![\w.-])\d{12}(?![\w.-])/g, '<account>'],

@@ -32,7 +32,7 @@ export async function runSmoke(options: RunOptions): Promise<Report> {
     await askQuestions(stage, options, found);
   } catch (error) {
     stopped = signal.aborted ? 'It was interrupted.' : messageOf(error);
-    noteDenied(error, found);
+    noteDenied(error, cloud, found);
     say(stopped);
   }
   const cleanUp = await cleanUpAfter(cloud, run, say);
@@ -73,7 +73,7 @@ async function playCases({ families }: Stage, options: RunOptions, found: Found)
         await run(stage);
         found.cases.push({ ...common, result: 'passed', seconds: secondsSince(begun) });
       } catch (error) {
-        noteDenied(error, found);
+        noteDenied(error, options.cloud, found);
         const result = options.gaps.includes(id) ? 'knownGap' : 'failed';
         found.cases.push({ ...common, result, seconds: secondsSince(begun), detail: messageOf(error) });
       }
@@ -90,7 +90,7 @@ async function askQuestions(
 ): Promise<void> {
   for (const question of questions) {
     options.signal.throwIfAborted();
-    const result = await askOne(question, families, found);
+    const result = await askOne(question, families, options.cloud, found);
     found.questions.push(result);
     options.say(`${question.id}: ${result.answer}`);
   }
@@ -99,6 +99,7 @@ async function askQuestions(
 async function askOne(
   { id, asks, known, ask }: Question,
   families: readonly FamilyStage[],
+  cloud: SmokeCloud,
   found: Found,
 ): Promise<QuestionResult> {
   try {
@@ -115,7 +116,7 @@ async function askOne(
       ...(message === undefined ? {} : { message }),
     };
   } catch (error) {
-    noteDenied(error, found);
+    noteDenied(error, cloud, found);
     return { id, asked: asks, answer: 'failed', message: messageOf(error) };
   }
 }
@@ -124,11 +125,9 @@ async function freeAll({ addresses, detach }: FamilyStage): Promise<void> {
   for (const address of addresses) await detach(address);
 }
 
-/** The cloud names it: EC2 as an action, Compute Engine as a permission. */
-function noteDenied(error: unknown, { denied }: Found): void {
+function noteDenied(error: unknown, { permissions }: SmokeCloud, { denied }: Found): void {
   if (!(error instanceof CloudError) || error.kind !== 'Denied') return;
-  const [permission] =
-    /\b(?:ec2|sts|ssm|iam):[A-Za-z0-9]+\b|\bcompute\.[a-zA-Z]+\.[a-zA-Z]+\b/.exec(error.message) ?? [];
+  const [permission] = permissions.exec(error.message) ?? [];
   denied.add(permission ?? error.code ?? 'unknown');
 }
 

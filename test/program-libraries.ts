@@ -1,6 +1,6 @@
 /**
  * The large libraries of the programs, for the some hundred programs that tests start: in a few files, with what the programs use of
- * them. As npm installs them they are two thousand files, which cost a worker a quarter of the CPU of its start (docs/decisions/0056).
+ * them. As npm installs them they are two thousand files, which cost a worker a quarter of the CPU of its start.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /** What jest's JSON report says: counts, the time of each suite, the slowest tests, and how to run again what failed. */
 import { existsSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 
 export interface Report {
   readonly passed: number;
@@ -25,6 +26,8 @@ export interface ReportedTest {
   readonly name: string;
   readonly seconds: number;
   readonly passed: boolean;
+  /** Why it failed; undefined if it passed. */
+  readonly failure: string | undefined;
 }
 
 interface JestReport {
@@ -40,6 +43,7 @@ interface JestReport {
       readonly fullName: string;
       readonly status: string;
       readonly duration?: number | null;
+      readonly failureMessages?: readonly string[];
     }[];
   }[];
 }
@@ -66,10 +70,11 @@ export function readReport(file: string, root: string, cpuLog?: string): Report 
       result.status === 'failed' && result.assertionResults.every(({ status }) => status !== 'failed'),
     tests: result.assertionResults
       .filter(({ status }) => status === 'passed' || status === 'failed')
-      .map(({ fullName, duration, status }) => ({
+      .map(({ fullName, duration, status, failureMessages }) => ({
         name: fullName,
         seconds: (duration ?? 0) / 1_000,
         passed: status === 'passed',
+        failure: failureMessages?.[0],
       })),
   }));
   return { passed, failed: passed + failed === 0 ? 1 : failed, files };
@@ -149,13 +154,23 @@ export function costliestFiles({ files }: Report, count: number): string {
     .join('\n');
 }
 
-/** A command for each failed test, to be pasted into a shell. */
+/** A command for each failed test, to be pasted into a shell, and below it the beginning of why it failed. */
 export function rerunCommands({ files }: Report): string[] {
   return files.flatMap(({ path, tests, isBroken }) => {
     if (isBroken) return [`npm test -- ${path}`];
     const failed = tests.filter((test) => !test.passed);
-    return failed.map(({ name }) => `npm test -- ${path} -t ${shellWord(escapePattern(name))}`);
+    return failed.map(({ name, failure }) =>
+      [`npm test -- ${path} -t ${shellWord(escapePattern(name))}`, ...beginningOf(failure)].join('\n'),
+    );
   });
+}
+
+/** Enough to see the cause where a CI system keeps the end of the output only. */
+function beginningOf(failure = ''): string[] {
+  const lines = stripVTControlCharacters(failure)
+    .split('\n')
+    .filter((line) => line.trim() !== '');
+  return lines.slice(0, 6).map((line) => `    # ${line.trim().slice(0, 300)}`);
 }
 
 function escapePattern(text: string): string {

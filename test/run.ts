@@ -60,6 +60,12 @@ async function main(): Promise<number> {
     console.error(`There is no suite ${wrong}: ${suites.map(({ name }) => name).join(', ')}.`);
     return 1;
   }
+  // jest would take it for a pattern, and everything would run.
+  const missing = command.args.find((arg) => /^(\.\/)?test\/.*\.ts$/.test(arg) && !files.includes(arg));
+  if (missing !== undefined) {
+    console.error(`There is no file ${missing}.`);
+    return 1;
+  }
   const chosen = chooseSuites();
   if (chosen.length === 0) {
     console.log('The change touches no suite.');
@@ -144,7 +150,13 @@ async function preparePrograms(): Promise<Record<string, string>> {
   };
   if (!existsSync(env.NODE_COMPILE_CACHE)) {
     // What these load beside the main program is loaded on demand.
-    const onDemand = ['aws/aws-provider', 'aws/account', 'gcp/gcp-provider', 'gcp/project'];
+    const onDemand = [
+      'aws/aws-provider',
+      'aws/account',
+      'gcp/gcp-provider',
+      'gcp/project',
+      'oci/oci-provider',
+    ];
     const imports = onDemand.map((name) => `--import=./clouds/${name}.ts`);
     const compile = (...args: string[]): Promise<unknown> =>
       promisify(execFile)(process.execPath, [...args, '--help'], {

@@ -55,11 +55,11 @@ export async function startSharedServers(count: number): Promise<SharedServers> 
  * restarts it starts a world of its own.
  */
 export async function startTestWorld(options: WorldOptions = {}): Promise<World> {
-  const onlyOthers = options.kubernetes === undefined && (options.temporal ?? options.ec2 ?? options.gce);
+  const { temporal, ec2, gce, oci } = options;
+  const onlyOthers = options.kubernetes === undefined && (temporal ?? ec2 ?? gce ?? oci);
   const kubernetes = options.kubernetes === false || Boolean(onlyOthers) ? undefined : await wipedServer();
   if (kubernetes === undefined) return startWorld(options);
-  const { temporal, ec2, gce } = options;
-  const isDefault = [options.kubernetes, temporal, ec2, gce].every((part) => part === undefined);
+  const isDefault = [options.kubernetes, temporal, ec2, gce, oci].every((part) => part === undefined);
   return startWorld({ ...(isDefault && { temporal: true, ec2: true, gce: true }), ...options, kubernetes });
 }
 

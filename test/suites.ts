@@ -50,10 +50,10 @@ export const suites: readonly Suite[] = [
   },
   {
     name: 'replay',
-    proves: 'Recorded histories of every situation replay on the present workflows.',
+    proves: 'Recorded histories of every situation replay on the present workflows, and so do random ones.',
     tools: [],
     plays: ['workflows/', 'activities/', 'model/'],
-    borrows: ['integration'],
+    borrows: ['chaos', 'integration'],
   },
   {
     name: 'contract',
@@ -92,7 +92,7 @@ export const suites: readonly Suite[] = [
     proves: 'A short chaos run keeps the invariants on both clouds; a broken program is found out.',
     tools: servers,
     plays: [...programs, ...world],
-    borrows: ['crash', 'integration'],
+    borrows: ['cli', 'crash', 'integration'],
   },
   {
     name: 'cli',

@@ -2,11 +2,11 @@ import type { Context } from '@temporalio/activity';
 import type { ActivityInterceptors } from '@temporalio/worker';
 
 /**
- * Several within the activities' HEARTBEAT_TIMEOUT (workflows/timeouts.ts): on a machine with ten times too much to do some are late,
- * and a worker that lives must not be taken for dead.
+ * Two within the activities' HEARTBEAT_TIMEOUT (workflows/timeouts.ts): one may be late by a second, and a worker that lives must not be
+ * taken for dead. Each is an action in Temporal Cloud, and a write in Temporal's database.
  */
-export const HEARTBEAT_MS = 1_000;
-/** So many within the timeout. */
+export const HEARTBEAT_MS = 2_000;
+/** So many within a longer timeout. */
 const HEARTBEATS = 5;
 
 /**
@@ -19,7 +19,7 @@ export function heartbeatInterceptor(context: Context): ActivityInterceptors {
   return {
     inbound: {
       async execute(input, next) {
-        // Each is an action in Temporal Cloud: those of an activity that may be silent for longer come less often.
+        // Those of an activity that may be silent for longer come less often.
         const everyMs = Math.max(HEARTBEAT_MS, (context.info.heartbeatTimeoutMs ?? 0) / HEARTBEATS);
         const timer = setInterval(() => context.heartbeat(), everyMs);
         try {

@@ -18,7 +18,7 @@ import {
 import { connectClient, connectWorker } from '../program/temporal-connection.ts';
 import { openClusterIdentity } from '../program/cluster-identity.ts';
 import { keepChecking } from './keep-checking.ts';
-import { deploymentVersion } from './deployment-version.ts';
+import { workerVersion } from './deployment-version.ts';
 import {
   createWorkerMetrics,
   freeLoopbackPort,
@@ -32,6 +32,10 @@ import { openProviders } from './providers.ts';
 import { traceCloudCall, traceWorker } from './tracing.ts';
 import { createWorkers, workflowBundle } from './run-workers.ts';
 import { keepAddressPools } from './address-pool-starter.ts';
+import { PatchActivation } from './patch-activation.ts';
+import { keepVersions, polledQueues } from './version-keeper.ts';
+import { clusterTaskQueue } from '../workflows/messages.ts';
+import { knownPatches } from '../workflows/patches.ts';
 import {
   checkSearchAttributes,
   cloudCommands,
@@ -75,7 +79,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   toggleDebugOnSignal(logger);
   for (const notice of config.notices) logger.warn(notice);
 
-  const version = deploymentVersion(process.env);
+  const version = workerVersion(process.env);
   const metrics = createWorkerMetrics(config);
   const sdkMetricsPort = await freeLoopbackPort();
   Runtime.install({
@@ -106,6 +110,19 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   });
   const worker = await connectWorker({ signal });
   const tracing = await startTracing('worker', config.cluster, logger);
+  const pools = [...providers.byScope.values()].map(({ scope }) => ({
+    scope,
+    pacing: config.pacing[scope.provider],
+  }));
+  const taskQueues = polledQueues(clusterTaskQueue(config.cluster), pools);
+  const patches = new PatchActivation({
+    connection: temporal.connection,
+    namespace: temporal.namespace,
+    taskQueues,
+    patches: knownPatches,
+    rollbackWindowMs: config.worker.rollbackWindowMs,
+    logger,
+  });
   const workers = await createWorkers({
     config,
     client: temporal.client,
@@ -118,6 +135,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
     metrics,
     tracing: tracing && (await traceWorker(tracing)),
     version,
+    isPatchActive: patches.callback,
     bundle: await workflowBundle(process.env, logger),
   });
 
@@ -143,17 +161,16 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
       http: http.url,
       temporal: temporal.address,
       scopes: [...providers.byScope.keys()],
-      ...(version === undefined ? {} : { deploymentVersion: version.version }),
+      ...(version === undefined ? {} : { version }),
     },
     'worker started',
   );
   const ending = AbortSignal.any([signal, identity.mismatch]);
   void keepChecking(identity, config.watcher.reconcileIntervalMs, ending, logger);
-  const pools = [...providers.byScope.values()].map(({ scope }) => ({
-    scope,
-    pacing: config.pacing[scope.provider],
-  }));
   void keepAddressPools({ client: temporal.client, pools, logger }, ending);
+  void patches.watch(ending);
+  if (version !== undefined)
+    void keepVersions({ client: temporal.client, taskQueues, pools, logger }, ending);
   await runUntilStopped(workers, ending, logger);
   identity.mismatch.throwIfAborted();
   await http.close();

@@ -4,8 +4,8 @@ import type { Client } from '@temporalio/client';
 import {
   bundleWorkflowCode,
   type NativeConnection,
+  type PatchActivationCallback,
   Worker,
-  type WorkerDeploymentOptions,
   type WorkerOptions,
   type WorkflowBundleOption,
   type WorkflowBundleWithSourceMap,
@@ -19,34 +19,17 @@ import type { Logger } from '../program/logger.ts';
 import { runsFromSources } from '../program/origin.ts';
 import { toTemporalLogger } from '../program/temporal-logger.ts';
 import { clusterTaskQueue, scopeTaskQueue } from '../workflows/messages.ts';
+import { knownPatches } from '../workflows/patches.ts';
 import { startAddressPool } from './address-pool-starter.ts';
 import { ensureAuditSchedule } from './audit-schedule.ts';
-import { HEARTBEAT_MS, heartbeatInterceptor } from './heartbeat.ts';
+import { deploymentOptions, type WorkerVersion } from './deployment-version.ts';
+import { heartbeatInterceptor } from './heartbeat.ts';
 import { workerIdentity } from './identity.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { Providers } from './providers.ts';
+import { workerSettings } from './worker-settings.ts';
 import { workflowBundleOptions } from './workflow-bundle.ts';
 import { untracedSinks, type WorkerTracing } from './tracing.ts';
-
-/**
- * Workflow tasks that one Worker has under way. A node's first task waits for the cloud, some 300 ms, so this is how fast new nodes
- * are taken up: a few dozen a second by each process, several times what a cloud's rate limit lets through. More at once would send
- * the mutex more requests than the server can write, and its own tasks have to wait for those: docs/decisions/0045.
- */
-const WORKFLOW_TASKS_AT_ONCE = 10;
-
-/**
- * Activities that one Worker has under way. They wait for the cloud, on Compute Engine for up to 20 s each: those that serve all, such as the
- * mutex's list and its grants, must not queue behind them.
- */
-const ACTIVITIES_AT_ONCE = 500;
-
-/**
- * Workflows that one Worker keeps in memory, at about half a MiB each. The SDK's default goes by the heap's limit, for each Worker of the
- * process anew: 2,282 where there is memory enough, which came to 1.8 GiB. A node that has its address does nothing, and one that does
- * something after that is replayed from 30 events in milliseconds: so this only has to be enough for those on their way.
- */
-const WORKFLOWS_IN_CACHE = 500;
 
 export interface WorkersOptions {
   readonly config: Config;
@@ -59,7 +42,9 @@ export interface WorkersOptions {
   readonly logger: Logger;
   readonly bundle: WorkflowBundleOption;
   /** Undefined: unversioned. */
-  readonly version?: WorkerDeploymentOptions | undefined;
+  readonly version?: WorkerVersion | undefined;
+  /** Whether a patch of the workflows takes effect. Undefined: at once. */
+  readonly isPatchActive?: PatchActivationCallback | undefined;
   /** Hear of audits and of what workflows decide. */
   readonly metrics: Pick<WorkerMetrics, 'onSurvey' | 'onPublishDenied' | 'sinks'>;
   /** Undefined: nothing is traced. */
@@ -115,7 +100,7 @@ async function createWorker(options: WorkersOptions, taskQueue: string, activiti
     connection: options.connection,
     namespace: options.namespace,
     taskQueue,
-    identity: workerIdentity(options.config.cluster),
+    identity: workerIdentity(options.config.cluster, knownPatches),
     workflowBundle: options.bundle,
     activities,
     interceptors: {
@@ -127,14 +112,11 @@ async function createWorker(options: WorkersOptions, taskQueue: string, activiti
     sinks: { ...options.metrics.sinks, ...(options.tracing?.sinks ?? untracedSinks) },
     // Below the pod's grace period: what is under way may end, and the rest is taken up by another worker.
     shutdownGraceTime: options.config.worker.shutdownGraceTimeMs,
-    // How long a task waits for the worker that has the workflow in its cache, in case that one was killed.
-    stickyQueueScheduleToStartTimeout: '4 seconds',
-    // The SDK would send every second one only, and a late one is taken for a dead worker.
-    maxHeartbeatThrottleInterval: HEARTBEAT_MS,
-    maxConcurrentActivityTaskExecutions: ACTIVITIES_AT_ONCE,
-    maxConcurrentWorkflowTaskExecutions: WORKFLOW_TASKS_AT_ONCE,
-    maxCachedWorkflows: WORKFLOWS_IN_CACHE,
-    ...(options.version === undefined ? {} : { workerDeploymentOptions: options.version }),
+    ...workerSettings,
+    ...(options.version === undefined
+      ? {}
+      : { workerDeploymentOptions: deploymentOptions(options.version, taskQueue) }),
+    ...(options.isPatchActive === undefined ? {} : { patchActivationCallback: options.isPatchActive }),
   };
   return Worker.create(workerOptions);
 }

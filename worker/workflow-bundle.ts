@@ -14,6 +14,7 @@ export function workflowBundleOptions(root: string): BundleOptions {
       path('tracing-interceptors.ts'),
       path('activity-summaries.ts'),
       path('query-guard.ts'),
+      path('empty-tasks.ts'),
     ],
     payloadConverterPath: path('payload-converter.ts'),
   };

@@ -9,14 +9,14 @@ import {
   ApplicationFailure,
   CancellationScope,
   condition,
-  continueAsNew,
   log,
+  makeContinueAsNewFunc,
   proxyActivities,
   setCurrentDetails,
   setHandler,
-  workflowInfo,
 } from '@temporalio/workflow';
 import type { ScopeActivities } from '../activities/contract.ts';
+import { lastTask } from './empty-tasks.ts';
 import {
   type AddressPoolInput,
   configureSignal,
@@ -72,9 +72,12 @@ import { HEARTBEAT_TIMEOUT } from './timeouts.ts';
  * Histories are kept this short, so that a worker that takes over has replayed one long before its workflow task times out:
  * the mutex serves everybody. While many wait, what each run hands to the next is large, and runs may be as much longer.
  */
-const SHORTEST_RUN = 250;
+const SHORTEST_RUN = 1_000;
 const LONGEST_RUN = 4_000;
 const EVENTS_FOR_EACH = 4;
+/** So long nothing must have come before a run ends that has nothing to do. */
+const QUIET_MS = 1_000;
+
 export async function AddressPoolWorkflow(input: AddressPoolInput): Promise<void> {
   // A cancelled mutex would drop those who wait. Who wants to end it terminates it.
   return CancellationScope.nonCancellable(() => serve(input));
@@ -90,6 +93,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
   let lastError: string | undefined;
   /** Why silent holders could not be looked for. */
   let holdersError: string | undefined;
+  /** Since the last activity was started, or the last wait. */
   let signalled = false;
   const now = (least?: number): number => readClock(state.clock, Date.now(), least);
 
@@ -227,20 +231,24 @@ async function serve(input: AddressPoolInput): Promise<void> {
 
   let isRecalling = input.state === undefined;
   if (isRecalling) void recallWaiting().then(() => (isRecalling = false));
-  const isLong = (): boolean => isToContinueAsNew(state) && !isRecalling;
+  const isLong = (): boolean => isToContinueAsNew(state, signalled) && !isRecalling;
+  const endRun = (): Promise<never> => continueOnCurrentVersion({ scope, pacing, state: pack(state) });
 
   for (;;) {
     setCurrentDetails(poolDetails(poolStatus(state, scope, lastError)));
-    if (isLong()) {
-      await continueAsNew<typeof AddressPoolWorkflow>({ scope, pacing, state: pack(state) });
-    }
+    signalled = false;
     const silent = overdueHolders(state, now());
     const repeated = repeatedGrants(state);
-    if (repeated.length > 0) await deliver(repeated);
-    else if (isDue(nextLookAt(state), now())) await look();
-    else if (silent.length > 0) await findSilentHolders(silent);
-    else {
-      signalled = false;
+    const isLookDue = isDue(nextLookAt(state), now());
+    if (repeated.length > 0 || isLookDue || silent.length > 0) {
+      if (repeated.length > 0) await deliver(repeated);
+      else if (isLookDue) await look();
+      else await findSilentHolders(silent);
+      if (isLong()) await endRun();
+    } else if (isLong()) {
+      await condition(() => signalled, QUIET_MS);
+      if (isLong()) await endRun();
+    } else {
       // Signals that say nothing, by bad input or an unknown name, make the history longer all the same.
       const isWoken = (): boolean => signalled || isLong();
       const wakeAt = nextWakeAt(state);
@@ -250,12 +258,24 @@ async function serve(input: AddressPoolInput): Promise<void> {
   }
 }
 
-/** Whoever waits for an answer is answered first, by what this run goes on to do. */
-function isToContinueAsNew({ queue, claims }: PoolState): boolean {
-  const { continueAsNewSuggested, historyLength } = workflowInfo();
+/** A run is pinned to the workers' version that began it (workflows.ts). The next one begins with the version that is current then. */
+function continueOnCurrentVersion(input: AddressPoolInput): Promise<never> {
+  const next = makeContinueAsNewFunc<typeof AddressPoolWorkflow>({
+    initialVersioningBehavior: 'AUTO_UPGRADE',
+  });
+  return next(input);
+}
+
+/**
+ * Whoever waits for an answer is answered first, by what this run goes on to do. A run does not end while signals come: the server
+ * fails the workflow task if one arrives with it ("UnhandledCommand"), and all that it did is done again.
+ */
+function isToContinueAsNew({ queue, claims }: PoolState, isBusy: boolean): boolean {
+  const { continueAsNewSuggested, historyLength, targetWorkerDeploymentVersionChanged } = lastTask();
   const carried = (queue.length + claims.length) * EVENTS_FOR_EACH;
-  const longest = Math.min(LONGEST_RUN, Math.max(SHORTEST_RUN, carried));
-  return (continueAsNewSuggested || historyLength > longest) && allHandlersFinished();
+  const longest = isBusy ? LONGEST_RUN : Math.min(LONGEST_RUN, Math.max(SHORTEST_RUN, carried));
+  const isToMove = targetWorkerDeploymentVersionChanged && !isBusy;
+  return (continueAsNewSuggested || isToMove || historyLength > longest) && allHandlersFinished();
 }
 
 function noSuchClaim(token: number): string {

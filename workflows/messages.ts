@@ -61,7 +61,14 @@ export function clusterTaskQueue(cluster: string): string {
 
 /** The task queue of a scope: its mutex and the provider's activities. */
 export function scopeTaskQueue(scope: Scope): string {
-  return `kubeip/scope/${formatScope(scope)}`;
+  return `${SCOPE_TASK_QUEUES}${formatScope(scope)}`;
+}
+
+const SCOPE_TASK_QUEUES = 'kubeip/scope/';
+
+/** @returns whether it is the task queue of some scope */
+export function isScopeTaskQueue(taskQueue: string): boolean {
+  return taskQueue.startsWith(SCOPE_TASK_QUEUES);
 }
 
 // ---- AssignIpWorkflow ----

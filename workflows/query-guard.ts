@@ -8,32 +8,108 @@
  *
  * So such an activation fails: the query gets an error, the worker drops the workflow from memory, and the next workflow task
  * replays it from the start. Nothing is recorded. test/integration/query-between-tasks.test.ts has the minimal case.
+ *
+ * If a workflow task lies behind the last one too, which was handed out and came to nothing (its worker was killed), that cannot be told
+ * from a task of its own as the query comes. It can when the next task comes, which may have been done elsewhere: the commands of a task
+ * of its own are in the history by then. So that task fails, and is done again from the start: test/replay/random-histories.test.ts.
+ * It also fails where the history is longer than those commands make it, as another lost task may be the reason.
+ *
+ * The same where the query has brought that a task is scheduled: the SDK then takes that task for the one before, and may handle an Update
+ * of it twice.
  */
 import type { WorkflowInterceptorsFactory } from '@temporalio/workflow';
+import { type Activation, type Command, hasOnlyUpdates, leastEvents } from './task-events.ts';
 
 /** The error of a query that came between two workflow tasks. It is answered once the next task is done. */
 export const QUERY_BETWEEN_TASKS =
   'the workflow has events that no workflow task has handled yet: ask again in a few seconds';
 
+/** The error of a workflow task that follows on such a query. The server hands it out again at once. */
+export const AFTER_QUERY_BETWEEN_TASKS =
+  'a query has changed the workflow in memory: the workflow task is done again from the start';
+
+/** That a task of its own has been completed, and the next one scheduled and started. */
+const EVENTS_BETWEEN_TASKS = 3;
+
+/** That a task is scheduled and started. */
+const EVENTS_OF_START = 2;
+
+interface Task {
+  /** Of its history. */
+  readonly length: number;
+  readonly commands: Command[];
+  /** How many events its activations have brought at least. */
+  seen: number;
+  readonly hasOnlyUpdates: boolean;
+}
+
 /** Called once for each workflow, before its code. It adds no command. */
 export const interceptors: WorkflowInterceptorsFactory = () => {
   let lastTime = '';
   let lastLength = -1;
+  /** The task before. */
+  let before: Task = { length: 0, commands: [], seen: 0, hasOnlyUpdates: false };
+  let task = before;
+  /** No workflow task has come since a query that none carried. */
+  let isQueried = false;
+  let isAfterQuery = false;
+  /** The length of the history that the last query brought. */
+  let queried = 0;
+
+  const enter = (activation: Activation, time: string, length: number): void => {
+    if (time !== lastTime) {
+      // A task that refused all the Updates that came, and brought nothing else, has left nothing.
+      if (!task.hasOnlyUpdates || leastEvents(task.commands) > 0) before = task;
+      task = { length, commands: [], seen: 0, hasOnlyUpdates: hasOnlyUpdates(activation) };
+      isAfterQuery = isQueried;
+      isQueried = false;
+    }
+    task.seen += eventsOf(activation);
+    const expected = EVENTS_BETWEEN_TASKS + leastEvents(before.commands) + task.seen;
+    const isChanged = length - before.length !== expected || length - queried < EVENTS_OF_START + task.seen;
+    if (isAfterQuery && isChanged) throw new Error(AFTER_QUERY_BETWEEN_TASKS);
+  };
+
   return {
     internals: [
       {
         activate(input, next) {
-          const { timestamp, isReplaying } = input.activation;
-          const length = input.activation.historyLength ?? 0;
+          const { activation } = input;
+          const { timestamp, isReplaying, jobs } = activation;
+          const length = activation.historyLength ?? 0;
           const time = `${timestamp?.seconds?.toString()}.${timestamp?.nanos}`;
           // Each workflow task has the time of its own WorkflowTaskStarted event. Later events under the time of the task before
           // belong to no task. A replay never fails here: it takes all events of a task together.
           if (!isReplaying && time === lastTime && length > lastLength) throw new Error(QUERY_BETWEEN_TASKS);
+          // The SDK's name of a query that no task carries.
+          if (jobs?.some(({ queryWorkflow }) => queryWorkflow?.queryId === 'legacy_query') === true)
+            [isQueried, queried] = [true, length];
+          else enter(activation, time, length);
           lastTime = time;
           lastLength = length;
           next(input);
+        },
+        concludeActivation(input, next) {
+          const output = next(input);
+          task.commands.push(...output.commands);
+          return output;
         },
       },
     ],
   };
 };
+
+/** @returns how many events these jobs come from at least */
+function eventsOf({ jobs }: Activation): number {
+  let events = 0;
+  for (const { signalWorkflow, fireTimer, cancelWorkflow, resolveActivity, ...job } of jobs ?? []) {
+    const { resolveSignalExternalWorkflow, resolveChildWorkflowExecutionStart } = job;
+    const others = [cancelWorkflow, resolveSignalExternalWorkflow, resolveChildWorkflowExecutionStart];
+    if ([signalWorkflow, fireTimer, ...others].some((one) => one != null)) events += 1;
+    const { completed, failed } = resolveActivity?.result ?? {};
+    const isTimeout = failed?.failure?.timeoutFailureInfo ?? failed?.failure?.cause?.timeoutFailureInfo;
+    // Started and closed. One that timed out may never have been started.
+    if (completed != null || (failed != null && isTimeout == null)) events += 2;
+  }
+  return events;
+}

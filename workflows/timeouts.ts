@@ -1,6 +1,6 @@
 /** How soon it is noticed that a worker was killed in the middle of something. Real work takes far less between two signs of life. */
 
-/** The worker sends heartbeats for every ordinary activity, each second (worker/heartbeat.ts). */
+/** The worker sends heartbeats for every ordinary activity, every two seconds (worker/heartbeat.ts). */
 export const HEARTBEAT_TIMEOUT = '5 seconds';
 
 /** Milliseconds. Of a survey, which takes long where there are many nodes, and for which nobody waits. */

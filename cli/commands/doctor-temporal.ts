@@ -137,7 +137,7 @@ const healthy: Readonly<Partial<Record<HealthCheck, readonly [what: string, deta
   schedule: ['audits', 'their Schedules run'],
   taskQueue: ['task queues', 'none in which tasks wait without a worker'],
   configuration: ['scopes and clusters', 'none without a worker'],
-  version: ['worker deployment', 'workers of its current version poll, or it has none'],
+  version: ['worker deployments', 'workers of their current versions poll, or they have none'],
 };
 
 async function healthLines(session: Session): Promise<Check[]> {

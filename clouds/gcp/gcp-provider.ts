@@ -53,6 +53,7 @@ import {
   type InstanceReader,
 } from './instances.ts';
 import { sameIp } from '../ip.ts';
+import { ifThere, onPresentState } from '../present-state.ts';
 import { isRefusal, lookAgain, unexplained } from '../refusal.ts';
 import { createChangeMaker } from './operations.ts';
 import { parseOrder } from './order.ts';
@@ -177,7 +178,7 @@ class GcpProvider implements CloudProvider {
     options: AssociateOptions = {},
   ): Promise<Association> {
     const progress: Progress = { hadEphemeral: options.hadEphemeral === true, isCleared: false };
-    return await onPresentState(() => this.#associate(ref, address, options, progress));
+    return await onPresentState(() => this.#associate(ref, address, options, progress), isOutdated);
   }
 
   async #associate(
@@ -296,7 +297,7 @@ class GcpProvider implements CloudProvider {
     options: ReleaseOptions = {},
   ): Promise<ReleaseOutcome> {
     this.validateQuery(query);
-    return await onPresentState(() => this.#release(ref, address, query, options));
+    return await onPresentState(() => this.#release(ref, address, query, options), isOutdated);
   }
 
   async #release(
@@ -332,7 +333,7 @@ class GcpProvider implements CloudProvider {
     family: Family,
     options: ChangeOptions = {},
   ): Promise<RestoreOutcome> {
-    return await onPresentState(() => this.#restore(ref, family, options));
+    return await onPresentState(() => this.#restore(ref, family, options), isOutdated);
   }
 
   async #restore(ref: InstanceRef, family: Family, options: ChangeOptions): Promise<RestoreOutcome> {
@@ -383,31 +384,11 @@ class GcpProvider implements CloudProvider {
   }
 }
 
-async function ifThere<T>(reading: Promise<T>): Promise<T | undefined> {
-  try {
-    return await reading;
-  } catch (error) {
-    if (error instanceof CloudError && error.kind === 'NotFound') return undefined;
-    throw error;
-  }
-}
-
 /** What one call of `associate` has learned and done so far, over all of its decisions. */
 interface Progress {
   hadEphemeral: boolean;
   /** The present address was removed, or its removal was tried. */
   isCleared: boolean;
-}
-
-/** Decides once more, on what is now, if the interface changed between its reading and a request with its fingerprint. */
-async function onPresentState<T>(work: () => Promise<T>): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (attempt === 3 || !isOutdated(error)) throw error;
-    }
-  }
 }
 
 /** An external IPv6 address comes with a dual stack only: an interface that has one without an address is made IPv4 only first. */

@@ -145,9 +145,7 @@ export const valuesSchema = z
             gcpServiceAccount: z.string().regex(/^(\S+@\S+)?$/),
           })
           .partial(),
-        versioning: z
-          .strictObject({ enabled: z.boolean(), deploymentName: z.string(), buildId: z.string() })
-          .partial(),
+        versioning: z.strictObject({ enabled: z.boolean(), buildId: z.string() }).partial(),
         autoscaling: z
           .strictObject({
             hpa: z

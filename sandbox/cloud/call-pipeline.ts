@@ -15,6 +15,7 @@ export interface CloudAnswer {
   readonly body: string;
   /** For the log: `ok` or the error's code. */
   readonly outcome: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 export type Rejection =

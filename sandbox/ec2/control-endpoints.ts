@@ -1,6 +1,7 @@
 /** The EC2 emulator's control endpoints: the same helpers and switches, for other processes. */
 import { z } from 'zod';
 import type { ControlEndpoint } from '../cloud/control-api.ts';
+import { commonEndpoints } from '../cloud/emulator-controls.ts';
 import { faultSchema } from '../cloud/faults.ts';
 import { switchPatchSchema } from './ec2-switches.ts';
 import type { EmulatorCore } from './emulator.ts';
@@ -42,13 +43,17 @@ const bodies = {
   unassignIpv6: z.strictObject({ ip: z.string() }),
   terminate: z.strictObject({ instanceId: z.string() }),
   disassociate: z.strictObject({ id: z.string() }),
-  faults: z.union([z.array(faultSchema), faultSchema.transform((fault) => [fault])]),
 } as const;
 
 export function controlEndpoints(
   core: EmulatorCore & { readonly accountId: string; readonly region: string },
 ): ControlEndpoint[] {
-  return [...reads(core), ...switches(core), ...hands(core), ...ipv6Hands(core)];
+  return [
+    ...reads(core),
+    ...commonEndpoints(core, switchPatchSchema, faultSchema),
+    ...hands(core),
+    ...ipv6Hands(core),
+  ];
 }
 
 function reads(
@@ -92,38 +97,6 @@ function reads(
       path: 'ipv6-reservations',
       summary: 'all reservations of IPv6 ranges of subnets; ?region=',
       run: (_, query) => core.ipv6Reservations(regionOf(query)),
-    },
-    { method: 'GET', path: 'journal', summary: 'who held which address when', run: () => core.journal() },
-    { method: 'GET', path: 'calls', summary: 'calls by action and outcome', run: () => core.calls() },
-  ];
-}
-
-function switches(core: EmulatorCore): ControlEndpoint[] {
-  return [
-    { method: 'GET', path: 'switches', summary: 'the switches', run: () => core.switches() },
-    {
-      method: 'POST',
-      path: 'switches',
-      summary: 'changes the switches that the body names',
-      run: (body) => core.configure(switchPatchSchema.parse(body)),
-    },
-    { method: 'GET', path: 'faults', summary: 'the faults in force', run: () => core.faults() },
-    {
-      method: 'POST',
-      path: 'faults',
-      summary: 'adds a fault or a list of faults',
-      run: (body) => {
-        core.addFaults(...bodies.faults.parse(body));
-        return core.faults();
-      },
-    },
-    {
-      method: 'DELETE',
-      path: 'faults',
-      summary: 'removes all faults',
-      run: () => {
-        core.clearFaults();
-      },
     },
   ];
 }

@@ -3,14 +3,15 @@
  * that make it slow, limited, forgetful or faulty. State is in memory, by region.
  */
 import { AssociationJournal, type AssociationEvent } from '../cloud/association-journal.ts';
-import { CallLog, type CallSummary } from '../cloud/call-log.ts';
+import { CallLog } from '../cloud/call-log.ts';
 import { CallPipeline } from '../cloud/call-pipeline.ts';
 import { systemClock, type Clock } from '../cloud/clock.ts';
 import { answerControl, isControlRequest } from '../cloud/control-api.ts';
+import { type ControlParts, type EmulatorControls, emulatorControls } from '../cloud/emulator-controls.ts';
 import { FaultPlan, type Fault } from '../cloud/faults.ts';
 import { startHttpServer, type HttpAnswer, type HttpRequest, type OnExchange } from '../cloud/http-server.ts';
 import { RateLimiter } from '../cloud/rate-limits.ts';
-import { definedOnly, resolveLimits, type LimitsSetting } from '../cloud/switches.ts';
+import type { LimitsSetting } from '../cloud/switches.ts';
 import { Ec2Account } from './account.ts';
 import { controlEndpoints } from './control-endpoints.ts';
 import { ec2SwitchesOff, switchPatchSchema, type Ec2Switches, type SwitchPatch } from './ec2-switches.ts';
@@ -59,7 +60,8 @@ export interface Ec2Emulator
     Pick<
       Ipv6Owner,
       'reserveIpv6' | 'assignIpv6ByHand' | 'unassignIpv6ByHand' | 'ipv6Addresses' | 'ipv6Reservations'
-    > {
+    >,
+    EmulatorControls<Ec2Switches, SwitchPatch, Fault> {
   readonly url: string;
   readonly accountId: string;
   readonly region: string;
@@ -67,14 +69,6 @@ export interface Ec2Emulator
   readonly environment: Readonly<Record<string, string>>;
   /** Who held which address when, from the beginning. */
   journal(): readonly AssociationEvent[];
-  calls(): CallSummary;
-  switches(): Ec2Switches;
-  /** Changes switches, from the next call on. Setting limits refills the buckets. */
-  configure(patch: SwitchPatch): Ec2Switches;
-  /** Adds faults to those in force. */
-  addFaults(...faults: Fault[]): void;
-  faults(): Fault[];
-  clearFaults(): void;
   /** Cuts all connections and frees the port. */
   close(): Promise<void>;
 }
@@ -127,11 +121,7 @@ export async function startEc2Emulator(options: Ec2EmulatorOptions = {}): Promis
 /** Everything but the server: what the helpers in the process and the control endpoints share. */
 export type EmulatorCore = Omit<Ec2Emulator, 'url' | 'accountId' | 'region' | 'environment' | 'close'>;
 
-function buildCore(
-  account: Ec2Account,
-  region: string,
-  { log, faults, limiter }: { log: CallLog; faults: FaultPlan; limiter: RateLimiter },
-): EmulatorCore {
+function buildCore(account: Ec2Account, region: string, parts: ControlParts): EmulatorCore {
   const owner = new AccountOwner(account, region);
   const ipv6Owner = new Ipv6Owner(account, region);
   /** What the owner does and sees is of the present: time's changes first. */
@@ -161,17 +151,6 @@ function buildCore(
     ipv6Addresses: (name) => ipv6Now().ipv6Addresses(name),
     ipv6Reservations: (name) => ipv6Now().ipv6Reservations(name),
     journal: () => account.journal.events(),
-    calls: () => log.summary(),
-    switches: () => account.switches,
-    configure(patch) {
-      const { limits, ...rest } = switchPatchSchema.parse(patch);
-      const resolved = limits === undefined ? {} : { limits: resolveLimits(limits, publishedLimits) };
-      account.switches = { ...account.switches, ...definedOnly(rest), ...resolved };
-      if (limits !== undefined) limiter.setLimits(account.switches.limits);
-      return account.switches;
-    },
-    addFaults: (...added) => added.forEach((fault) => faults.add(fault)),
-    faults: () => faults.list(),
-    clearFaults: () => faults.clear(),
+    ...emulatorControls(account, switchPatchSchema, publishedLimits, parts),
   };
 }

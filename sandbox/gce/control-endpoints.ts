@@ -1,6 +1,7 @@
 /** The emulator's control endpoints: the same helpers and switches, for other processes. */
 import { z } from 'zod';
 import type { ControlEndpoint } from '../cloud/control-api.ts';
+import { commonEndpoints } from '../cloud/emulator-controls.ts';
 import { faultSchema, operationFaultSchema } from '../cloud/faults.ts';
 import type { GceEmulatorCore } from './emulator.ts';
 import { gceSwitchPatchSchema } from './gce-switches.ts';
@@ -44,13 +45,12 @@ const bodies = {
     accessConfigName: text,
   }),
   detach: z.strictObject({ address: z.string(), region: text, ephemeral: z.boolean().optional() }),
-  faults: z.union([z.array(fault), fault.transform((one) => [one])]),
 } as const;
 
 type Core = GceEmulatorCore & { readonly projectId: string; readonly region: string };
 
 export function controlEndpoints(core: Core): ControlEndpoint[] {
-  return [...reads(core), ...switches(core), ...hands(core)];
+  return [...reads(core), ...commonEndpoints(core, gceSwitchPatchSchema, fault), ...hands(core)];
 }
 
 function reads(core: Core): ControlEndpoint[] {
@@ -79,38 +79,6 @@ function reads(core: Core): ControlEndpoint[] {
       path: 'instances',
       summary: 'all instances as they are now; ?zone=',
       run: (_, query) => core.instances(query.get('zone') ?? undefined),
-    },
-    { method: 'GET', path: 'journal', summary: 'who held which address when', run: () => core.journal() },
-    { method: 'GET', path: 'calls', summary: 'calls by action and outcome', run: () => core.calls() },
-  ];
-}
-
-function switches(core: Core): ControlEndpoint[] {
-  return [
-    { method: 'GET', path: 'switches', summary: 'the switches', run: () => core.switches() },
-    {
-      method: 'POST',
-      path: 'switches',
-      summary: 'changes the switches that the body names',
-      run: (body) => core.configure(gceSwitchPatchSchema.parse(body)),
-    },
-    { method: 'GET', path: 'faults', summary: 'the faults in force', run: () => core.faults() },
-    {
-      method: 'POST',
-      path: 'faults',
-      summary: 'adds a fault or a list of faults',
-      run: (body) => {
-        core.addFaults(...bodies.faults.parse(body));
-        return core.faults();
-      },
-    },
-    {
-      method: 'DELETE',
-      path: 'faults',
-      summary: 'removes all faults',
-      run: () => {
-        core.clearFaults();
-      },
     },
   ];
 }

@@ -3,14 +3,15 @@
  * go, and switches that make it slow, limited, forgetful or faulty. State is in memory, of one project.
  */
 import { AssociationJournal, type AssociationEvent } from '../cloud/association-journal.ts';
-import { CallLog, type CallSummary } from '../cloud/call-log.ts';
+import { CallLog } from '../cloud/call-log.ts';
 import { CallPipeline } from '../cloud/call-pipeline.ts';
 import { systemClock, type Clock } from '../cloud/clock.ts';
 import { answerControl, isControlRequest } from '../cloud/control-api.ts';
+import { type ControlParts, type EmulatorControls, emulatorControls } from '../cloud/emulator-controls.ts';
 import { FaultPlan, type AnyFault } from '../cloud/faults.ts';
 import { startHttpServer, type HttpAnswer, type HttpRequest, type OnExchange } from '../cloud/http-server.ts';
 import { RateLimiter } from '../cloud/rate-limits.ts';
-import { definedOnly, resolveLimits, type LimitsSetting } from '../cloud/switches.ts';
+import type { LimitsSetting } from '../cloud/switches.ts';
 import { answerBatch, isBatch } from './batch.ts';
 import { controlEndpoints } from './control-endpoints.ts';
 import { GceProject } from './gce-project.ts';
@@ -54,20 +55,23 @@ export interface GceEmulatorOptions {
   readonly onExchange?: OnExchange;
 }
 
-export interface GceEmulator extends Pick<
-  ProjectOwner,
-  | 'insertInstance'
-  | 'deleteInstance'
-  | 'reserveAddress'
-  | 'deleteAddress'
-  | 'setAddressLabels'
-  | 'attachByHand'
-  | 'detachByHand'
-  | 'setStackTypeByHand'
-  | 'setStatusByHand'
-  | 'addresses'
-  | 'instances'
-> {
+export interface GceEmulator
+  extends
+    Pick<
+      ProjectOwner,
+      | 'insertInstance'
+      | 'deleteInstance'
+      | 'reserveAddress'
+      | 'deleteAddress'
+      | 'setAddressLabels'
+      | 'attachByHand'
+      | 'detachByHand'
+      | 'setStackTypeByHand'
+      | 'setStatusByHand'
+      | 'addresses'
+      | 'instances'
+    >,
+    EmulatorControls<GceSwitches, GceSwitchPatch, AnyFault> {
   readonly url: string;
   readonly projectId: string;
   readonly region: string;
@@ -75,14 +79,6 @@ export interface GceEmulator extends Pick<
   readonly environment: Readonly<Record<string, string>>;
   /** Who held which static address when, from the beginning. Instances and addresses are there by their names. */
   journal(): readonly AssociationEvent[];
-  calls(): CallSummary;
-  switches(): GceSwitches;
-  /** Changes switches, from the next call on. Setting limits refills the buckets. */
-  configure(patch: GceSwitchPatch): GceSwitches;
-  /** Adds faults to those in force. */
-  addFaults(...faults: AnyFault[]): void;
-  faults(): AnyFault[];
-  clearFaults(): void;
   /** Cuts all connections and frees the port. */
   close(): Promise<void>;
 }
@@ -156,11 +152,7 @@ export async function startGceEmulator(options: GceEmulatorOptions = {}): Promis
 /** Everything but the server: what the helpers in the process and the control endpoints share. */
 export type GceEmulatorCore = Omit<GceEmulator, 'url' | 'projectId' | 'region' | 'environment' | 'close'>;
 
-function buildCore(
-  project: GceProject,
-  region: string,
-  { log, faults, limiter }: { log: CallLog; faults: FaultPlan<AnyFault>; limiter: RateLimiter },
-): GceEmulatorCore {
+function buildCore(project: GceProject, region: string, parts: ControlParts<AnyFault>): GceEmulatorCore {
   const owner = new ProjectOwner(project, region);
   /** What the owner does and sees is of the present: operations that are due first. */
   const now = (): ProjectOwner => {
@@ -183,17 +175,6 @@ function buildCore(
       project.operations.advance();
       return project.journal.events();
     },
-    calls: () => log.summary(),
-    switches: () => project.switches,
-    configure(patch) {
-      const { limits, ...rest } = gceSwitchPatchSchema.parse(patch);
-      const resolved = limits === undefined ? {} : { limits: resolveLimits(limits, publishedLimits) };
-      project.switches = { ...project.switches, ...definedOnly(rest), ...resolved };
-      if (limits !== undefined) limiter.setLimits(project.switches.limits);
-      return project.switches;
-    },
-    addFaults: (...added) => added.forEach((fault) => faults.add(fault)),
-    faults: () => faults.list(),
-    clearFaults: () => faults.clear(),
+    ...emulatorControls(project, gceSwitchPatchSchema, publishedLimits, parts),
   };
 }

@@ -51,6 +51,7 @@ export async function openAwsSmoke(options: AwsSmokeOptions): Promise<SmokeCloud
     title: 'AWS',
     region,
     secrets: [account],
+    permissions: /\b(?:ec2|sts|ssm|iam):[A-Za-z0-9]+\b/,
     plan: [
       `one ${machineType} instance (Amazon Linux, the default security group, no key pair)`,
       'two Elastic IPs',

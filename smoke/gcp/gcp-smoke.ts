@@ -39,6 +39,7 @@ export async function openGcpSmoke(options: GcpSmokeOptions): Promise<SmokeCloud
     title: 'Google Cloud',
     region,
     secrets: [project],
+    permissions: /\bcompute\.[a-zA-Z]+\.[a-zA-Z]+\b/,
     plan: [
       `two ${machineType} instances with 10 GB of disk in ${zone} (Debian): the second one is another holder`,
       'two static IPv4 addresses',

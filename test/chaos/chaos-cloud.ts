@@ -4,6 +4,7 @@ import type { ProviderName } from '../../model/scope.ts';
 import type { Fault } from '../../sandbox/cloud/faults.ts';
 import type { ActionLimit } from '../../sandbox/cloud/rate-limits.ts';
 import type { CloudFacts, KnownAddress } from '../integration/cloud-facts.ts';
+import type { EmptyAnswer } from '../integration/emptying-proxy.ts';
 import type { Change, FaultStep } from './steps.ts';
 
 /** Nodes with a pool of their own. */
@@ -23,8 +24,15 @@ export interface LaunchedInstance {
 export interface ChaosCloud {
   readonly provider: ProviderName;
   readonly region: string;
+  readonly account: string;
   /** `host:port` of the emulator. */
   readonly address: string;
+  /** Whether its pools name account and endpoint; otherwise the programs know both from their environment. */
+  readonly isConfigured: boolean;
+  /** The addresses of a group, in the cloud's own words. */
+  filterOf(group: string): string;
+  /** What a list is answered with that has nothing in it. */
+  readonly emptyAnswer: EmptyAnswer;
   readonly groups: readonly [NodeGroup, NodeGroup];
   /** An instance that is no node: what is attached to it by hand is nobody's business. */
   readonly bystander: string;

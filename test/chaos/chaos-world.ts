@@ -11,7 +11,9 @@ import {
   addressPoolWorkflowId,
   type AssignIpStatus,
   assignIpWorkflowId,
+  clusterTaskQueue,
   poolStatusQuery,
+  scopeTaskQueue,
   statusQuery,
 } from '../../workflows/messages.ts';
 import { writeKubeconfigs } from '../crash/kubeconfig.ts';
@@ -22,7 +24,8 @@ import type { ChaosCloud } from './chaos-cloud.ts';
 import { Cluster, clusterName, taintKey } from './cluster.ts';
 import { ec2Chaos } from './ec2-chaos.ts';
 import { gceChaos } from './gce-chaos.ts';
-import { type EmptyingProxy, emptyEc2, emptyGce, startEmptyingProxy } from '../integration/emptying-proxy.ts';
+import { ociChaos } from './oci-chaos.ts';
+import { type EmptyingProxy, startEmptyingProxy } from '../integration/emptying-proxy.ts';
 import { type KubernetesProxy, startKubernetesProxy } from '../integration/kubernetes-proxy.ts';
 import type { Finding } from '../judge/address-history.ts';
 import type { SettledFacts } from './judge.ts';
@@ -30,7 +33,7 @@ import { doubleGrants, readPoolEvents } from './pool-history.ts';
 import { type NetworkLink, startNetworkLink } from './network-link.ts';
 import { Programs } from './programs.ts';
 import { mishaps, readRunStories } from './run-stories.ts';
-import type { ConfigurationMistake, FaultStep, Link } from './steps.ts';
+import type { ConfigurationMistake, FaultStep, Link, ProgramSlot } from './steps.ts';
 
 export interface ChaosWorldOptions {
   readonly clouds: readonly ProviderName[];
@@ -38,6 +41,8 @@ export interface ChaosWorldOptions {
   readonly sourceRoot?: string | undefined;
   /** Default: sqlite. */
   readonly temporal?: TemporalStore | undefined;
+  /** The programs that are kept running. @default all */
+  readonly slots?: readonly ProgramSlot[] | undefined;
 }
 
 export class ChaosWorld {
@@ -69,27 +74,28 @@ export class ChaosWorld {
     this.#emptying = parts.emptying;
     this.cluster = new Cluster(world.kubernetes);
     this.servers = new RestartableServers(world);
-    this.#scopes = clouds.map(({ provider, region }) => ({
-      provider,
-      region,
-      account: provider === 'aws' ? world.ec2.accountId : world.gce.projectId,
-    }));
+    this.#scopes = clouds.map(({ provider, region, account }) => ({ provider, region, account }));
   }
 
-  static async start({ clouds: wanted, sourceRoot, temporal }: ChaosWorldOptions): Promise<ChaosWorld> {
+  static async start({
+    clouds: wanted,
+    sourceRoot,
+    temporal,
+    slots,
+  }: ChaosWorldOptions): Promise<ChaosWorld> {
     const slow = { latencyMs: 20, jitterMs: 60 };
     const world = await startWorld({
       temporal: { store: temporal },
       kubernetes: true,
       ec2: wanted.includes('aws') && slow,
       gce: wanted.includes('gcp') && { ...slow, operationMs: 50, operationJitterMs: 150 },
+      oci: wanted.includes('oci') && { ...slow, transitionMs: 50, transitionJitterMs: 150 },
       cloudController: true,
     });
-    const clouds = wanted.map((name) => (name === 'aws' ? ec2Chaos(world.ec2) : gceChaos(world.gce)));
+    const clouds = wanted.map((name) => openCloud(world, name));
     const kubernetes = await startKubernetesProxy(world);
     const emptying = new Map<ProviderName, EmptyingProxy>();
-    for (const { provider, address } of clouds) {
-      const emptyAnswer = provider === 'aws' ? emptyEc2 : emptyGce;
+    for (const { provider, address, emptyAnswer } of clouds) {
       emptying.set(provider, await startEmptyingProxy(`http://${address}`, emptyAnswer));
     }
     const links = new Map<Link, NetworkLink>();
@@ -105,11 +111,11 @@ export class ChaosWorld {
       KUBEIP_WORKFLOW_BUNDLE: await writeWorkflowBundle(join(world.dir, 'workflows.js'), sourceRoot),
       ...(wanted.includes('aws') ? { AWS_ENDPOINT_URL: urlOf(links, 'aws') } : {}),
     };
-    const configFile = writeConfig(world, clouds, urlOf(links, 'gcp'));
+    const configFile = writeConfig(world, clouds, links);
     // Straight to the server: what is asked here is no part of the play.
     const connection = await Connection.connect({ address: world.temporal.address });
     const kubeconfigs = await writeKubeconfigs(world, clusterName, urlOf(links, 'kubernetes', 'https'));
-    const programs = new Programs({ dir: world.dir, configFile, env, kubeconfigs, sourceRoot });
+    const programs = new Programs({ dir: world.dir, configFile, env, kubeconfigs, sourceRoot, slots });
     const client = new Client({ connection });
     return new ChaosWorld(world, { clouds, links, kubernetes, client, programs, emptying });
   }
@@ -120,7 +126,7 @@ export class ChaosWorld {
 
   /** The programs are started again with a configuration that has a mistake in it, or with the right one. */
   async rollOut(mistaken?: Misconfiguration): Promise<void> {
-    writeConfig(this.#world, this.clouds, urlOf(this.links, 'gcp'), mistaken);
+    writeConfig(this.#world, this.clouds, this.links, mistaken);
     await this.programs.restartAll();
   }
 
@@ -142,6 +148,11 @@ export class ChaosWorld {
       .getHandle(addressPoolWorkflowId(scope))
       .query(poolStatusQuery);
     return claims;
+  }
+
+  /** The task queues of the cluster and of the scopes. */
+  taskQueues(): string[] {
+    return [clusterTaskQueue(clusterName), ...this.#scopes.map(scopeTaskQueue)];
   }
 
   mutexIds(): string[] {
@@ -217,6 +228,17 @@ export class ChaosWorld {
   }
 }
 
+function openCloud(world: World, name: ProviderName): ChaosCloud {
+  switch (name) {
+    case 'aws':
+      return ec2Chaos(world.ec2);
+    case 'gcp':
+      return gceChaos(world.gce);
+    case 'oci':
+      return ociChaos(world.oci);
+  }
+}
+
 function urlOf(links: ReadonlyMap<Link, NetworkLink>, link: Link, scheme = 'http'): string {
   return `${scheme}://${links.get(link)?.address ?? ''}`;
 }
@@ -227,7 +249,7 @@ type Misconfiguration = Pick<Extract<FaultStep, { kind: ConfigurationMistake }>,
 function writeConfig(
   world: World,
   clouds: readonly ChaosCloud[],
-  gceEndpoint: string,
+  links: ReadonlyMap<Link, NetworkLink>,
   mistaken?: Misconfiguration,
 ): string {
   const config = {
@@ -239,16 +261,17 @@ function writeConfig(
     },
     // Here many Nodes go at once, and are meant to.
     releaseBrake: { percent: 100 },
-    pools: clouds.flatMap(({ provider, region, groups }) =>
-      groups.flatMap(({ name, families }, index) => {
+    pools: clouds.flatMap((cloud) =>
+      cloud.groups.flatMap(({ name, families }, index) => {
+        const { provider, region, account, isConfigured } = cloud;
         const mistake = index === 0 && mistaken?.cloud === provider ? mistaken.kind : undefined;
         if (mistake === 'poolRemoved') return [];
-        const filter = provider === 'aws' ? `Name=tag:kubeip,Values=${name}` : `labels.kubeip=${name}`;
+        const filter = cloud.filterOf(name);
         return {
           name,
           provider,
           region,
-          ...(provider === 'gcp' ? { account: world.gce.projectId, endpoint: gceEndpoint } : {}),
+          ...(isConfigured ? { account, endpoint: urlOf(links, provider) } : {}),
           nodeSelector: { matchLabels: { nodegroup: mistake === 'selectorTypo' ? `${name}o` : name } },
           addresses: Object.fromEntries(families.map((family) => [family, { filter }])),
         };

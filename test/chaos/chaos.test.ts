@@ -33,15 +33,9 @@ test(
   'nothing is violated, leaked or stuck on both clouds while everything fails',
   async () => {
     const { code, result, story } = await chaos('--seed', '1', '--episodes', '3', '--clouds', 'aws,gcp');
-    const { violations, leaked, stuck, crashes } = result;
-    expect({ story, violations, leaked, stuck, crashes }).toEqual({
-      story,
-      violations: 0,
-      leaked: 0,
-      stuck: 0,
-      crashes: 0,
-    });
-    expect(code).toBe(0);
+    // The whole story, which a difference between two objects would cut.
+    if (code !== 0) throw new Error(story);
+    expect(result).toMatchObject({ violations: 0, leaked: 0, stuck: 0, crashes: 0 });
     expect(result.episodes).toBe(3);
     expect(result.kills).toBeGreaterThan(0);
     expect(result.assignments).toBeGreaterThan(0);
@@ -74,5 +68,5 @@ test('a cloud that is none is refused with what would be right', async () => {
   child.stderr.on('data', (chunk: Buffer) => (said += chunk.toString()));
   const code = await new Promise((resolve) => child.once('close', resolve));
   expect(code).toBe(1);
-  expect(said).toContain('"azure" is none of aws, gcp');
+  expect(said).toContain('"azure" is none of aws, gcp, oci');
 });

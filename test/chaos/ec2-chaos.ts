@@ -2,6 +2,7 @@
 import { leastOnEc2 } from '../../sandbox/least-permissions.ts';
 import type { Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
 import { ec2Facts, poolTag } from '../integration/cloud-facts.ts';
+import { emptyEc2 } from '../integration/emptying-proxy.ts';
 import { type ChaosCloud, faultOf } from './chaos-cloud.ts';
 
 const actions = { associate: 'AssociateAddress', release: 'DisassociateAddress', read: 'Describe*' } as const;
@@ -22,7 +23,11 @@ export function ec2Chaos(ec2: Ec2Emulator): ChaosCloud {
   return {
     provider: 'aws',
     region,
+    account: ec2.accountId,
     address: new URL(ec2.url).host,
+    isConfigured: false,
+    filterOf: (group) => `Name=tag:${poolTag},Values=${group}`,
+    emptyAnswer: emptyEc2,
     groups,
     bystander,
     launch: (name) => {

@@ -57,7 +57,8 @@ export async function playEpisode(
   return { ...settled, violations: [...settled.violations, ...(await world.findInHistories(startedAt))] };
 }
 
-async function settle(
+/** Waits until nothing is left to do, or it takes too long. */
+export async function settle(
   world: ChaosWorld,
   { aborted, say }: { aborted: AbortSignal; say: (line: string) => void },
 ): Promise<Outcome> {

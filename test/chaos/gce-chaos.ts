@@ -3,6 +3,7 @@ import { leastOnGce } from '../../sandbox/least-permissions.ts';
 import type { GceEmulator } from '../../sandbox/gce/emulator.ts';
 import type { GceInstanceInfo } from '../../sandbox/gce/owner-types.ts';
 import { gceFacts, poolTag } from '../integration/cloud-facts.ts';
+import { emptyGce } from '../integration/emptying-proxy.ts';
 import { type ChaosCloud, faultOf } from './chaos-cloud.ts';
 
 /** Taking an ephemeral address away and giving it back are the same calls as those for a static one. */
@@ -29,7 +30,11 @@ export function gceChaos(gce: GceEmulator): ChaosCloud {
   return {
     provider: 'gcp',
     region,
+    account: gce.projectId,
     address: new URL(gce.url).host,
+    isConfigured: true,
+    filterOf: (group) => `labels.kubeip=${group}`,
+    emptyAnswer: emptyGce,
     groups,
     bystander: 'bystander',
     launch: (name) => {

@@ -13,6 +13,7 @@ import { table } from './report.ts';
 import { type ChaosOptions, type ChaosResult, runChaos } from './run.ts';
 import { shrink } from './shrink.ts';
 import type { Step } from './steps.ts';
+import { isWrongResult, runVersions } from './versions/run-versions.ts';
 
 interface Options {
   readonly seed: number;
@@ -28,8 +29,15 @@ interface Options {
   readonly json?: boolean;
   /** True: all of them. */
   readonly mistakes?: true | readonly string[];
+  readonly versions?: number;
+  readonly patchesAtOnce?: boolean;
   readonly temporal: TemporalStore;
 }
+
+/** Of how many versions the workers are killed, as nodes die with them. */
+const KILLED_VERSIONS = 0.1;
+/** Life at each version, in milliseconds. */
+const VERSION_LIFE_MS = 10_000;
 
 /** Each is an episode in a world of its own: a minute, and more if something gets stuck. */
 const MOST_SHRINKS = 30;
@@ -43,7 +51,10 @@ const options = new Command('npm run chaos --')
   )
   .option('--seed <n>', 'the same seed makes the same plan', wholeNumber, 1)
   .option('--minutes <m>', 'how long; the episode that has begun is played to its end', positive, 5)
-  .option('--clouds <list>', 'aws, gcp, or both with a comma between them', cloudList, ['aws', 'gcp'])
+  .option('--clouds <list>', 'aws, gcp and oci, or some of them with commas between', cloudList, [
+    'aws',
+    'gcp',
+  ])
   .option('--episodes <n>', 'so many, in place of a time', oneOrMore)
   .option('--from-episode <n>', 'begin with this one', wholeNumber, 0)
   .addOption(
@@ -72,11 +83,22 @@ const options = new Command('npm run chaos --')
       'play operators’ mistakes instead, each once in a world of its own: all, or these',
     ).argParser(mistakeList),
   )
+  .addOption(
+    new Option(
+      '--versions <n>',
+      'roll so many versions of the workers out and back instead, in any order, while nodes come and go',
+    ).argParser(oneOrMore),
+  )
+  .option(
+    '--patches-at-once',
+    'with --versions: changes of the workflows do not wait until all workers have them. The run must fail',
+  )
   .option('--json', 'the last line is one JSON object with the result; the rest goes to stderr')
   .addHelpText(
     'after',
     '\nExit code: 0 if nothing was violated, leaked or stuck, otherwise 1; 130 if it was interrupted before.\n' +
       'With --mistakes: 0 if no living node lost an address, and each mistake was met with words.\n' +
+      'With --versions: also 1 if an open workflow is bound to a version that is not current.\n' +
       'Example: npm run chaos -- --seed 7 --minutes 10 --clouds aws,gcp --json\n' +
       `Mistakes: ${mistakes.map(({ name }) => name).join(', ')}`,
   )
@@ -84,7 +106,12 @@ const options = new Command('npm run chaos --')
   .opts<Options>();
 
 // At its natural end Node 24 was seen to spin for ever in the clean-up of sockets that a run had broken.
-process.exit(await (options.mistakes === undefined ? main() : mainOfMistakes(options.mistakes)));
+process.exit(await chosen());
+
+function chosen(): Promise<number> {
+  if (options.versions !== undefined) return mainOfVersions(options.versions);
+  return options.mistakes === undefined ? main() : mainOfMistakes(options.mistakes);
+}
 
 async function main(): Promise<number> {
   const { seed, minutes, clouds, episodes, fromEpisode, only, without, temporal, json, keep } = options;
@@ -139,6 +166,32 @@ async function mainOfMistakes(names: true | readonly string[]): Promise<number> 
   return signal.aborted ? INTERRUPTED : 0;
 }
 
+async function mainOfVersions(versions: number): Promise<number> {
+  const { seed, clouds, json, keep, patchesAtOnce } = options;
+  const { signal } = listenForShutdown();
+  const output = json === true ? process.stderr : process.stdout;
+  const result = await runVersions({
+    seed,
+    versions,
+    clouds,
+    killed: KILLED_VERSIONS,
+    waitsForAll: patchesAtOnce !== true,
+    lifeMs: VERSION_LIFE_MS,
+    keep,
+    signal,
+    say: (line) => output.write(`${line}\n`),
+  });
+  process.stdout.write(json === true ? `${JSON.stringify(result)}\n` : rows(result));
+  if (isWrongResult(result)) return 1;
+  return signal.aborted ? INTERRUPTED : 0;
+}
+
+function rows(result: object): string {
+  return Object.entries(result)
+    .map(([name, value]) => `${name.padEnd(16)} ${String(value)}\n`)
+    .join('');
+}
+
 function isWrong({ violations, leaked, stuck, crashes }: ChaosResult): boolean {
   return violations + leaked + stuck + crashes > 0;
 }
@@ -164,7 +217,7 @@ async function shrinkEpisode(chaos: ChaosOptions, episode: number): Promise<void
 }
 
 function cloudList(text: string): ProviderName[] {
-  const known: readonly ProviderName[] = ['aws', 'gcp'];
+  const known: readonly ProviderName[] = ['aws', 'gcp', 'oci'];
   const named = text.split(',');
   const unknown = named.find((name) => !known.some((cloud) => cloud === name));
   if (unknown === undefined) return known.filter((cloud) => named.includes(cloud));

@@ -6,7 +6,7 @@ import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-interface Replacement {
+export interface Replacement {
   readonly file: string;
   readonly from: string;
   readonly to: string;
@@ -71,6 +71,25 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     ],
   },
 };
+
+/**
+ * One more command, a timer, before each association where the condition holds. Where it does not, nothing else changes, not even the
+ * order in which promises resolve: that decides the order of commands, too.
+ *
+ * @param condition an expression, in which `patched` is the SDK's
+ */
+export function timerBeforeAssociation(condition: string): Replacement[] {
+  const file = 'workflows/assign-ip/effects.ts';
+  const call = 'pacedActivities(pool.scope, pool.retries).associate.executeWithOptions({ summary }, [';
+  const end =
+    '      { ...targetOf(claim), token, hadEphemeral: hadEphemeral(family), ...(replaces && { replaces }) },\n    ]);\n';
+  const imports = "} from '@temporalio/workflow';";
+  return [
+    { file, from: `    return ${call}`, to: `    const go = (): Promise<Results['associate']> => ${call}` },
+    { file, from: end, to: `${end}    return ${condition} ? sleep(1).then(go) : go();\n` },
+    { file, from: imports, to: `${imports}\nimport { patched, sleep } from '@temporalio/workflow';` },
+  ];
+}
 
 const sources = [
   'activities',

@@ -163,9 +163,10 @@ function faultStep(
         cloud,
         what: random.pick(['associate', 'associate', 'release', 'read'] as const),
         how: random.pick(
-          cloud === 'gcp'
-            ? (['error', 'lostAnswer', 'dropRequest', 'late', 'operationError'] as const)
-            : (['error', 'lostAnswer', 'dropRequest', 'late'] as const),
+          // A call to EC2 is done when it is answered.
+          cloud === 'aws'
+            ? (['error', 'lostAnswer', 'dropRequest', 'late'] as const)
+            : (['error', 'lostAnswer', 'dropRequest', 'late', 'operationError'] as const),
         ),
         times: random.between(1, 4),
         lateMs: random.between(2_000, 15_000),

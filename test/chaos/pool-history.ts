@@ -119,7 +119,9 @@ function readEvents(): (event: HistoryEvent) => PoolEvent[] {
     const heard = event.workflowExecutionSignaledEventAttributes;
     if (scheduled?.activityType?.name === 'grant') {
       deliveries.add(String(event.eventId));
-      const at = new Date(Number(event.eventTime?.seconds ?? 0) * 1_000).toISOString();
+      const { seconds, nanos } = event.eventTime ?? {};
+      // To the millisecond: a run that ended in the same second, before, has ended.
+      const at = new Date(Number(seconds ?? 0) * 1_000 + (nanos ?? 0) / 1e6).toISOString();
       const { answers = [] } = (decode(scheduled.input) ?? {}) as { answers?: Answer[] };
       return answers.flatMap(({ workflowId, grant }) => {
         if (grant.kind !== 'granted') return [];

@@ -13,6 +13,17 @@ export interface ProgramsOptions {
   readonly kubeconfigs: ShippedKubeconfigs;
   /** The folder that they are started from. Default: this project's. */
   readonly sourceRoot?: string | undefined;
+  /** Those that are kept running. @default all */
+  readonly slots?: readonly ProgramSlot[] | undefined;
+}
+
+/** A worker that takes part in Worker Versioning, beside those of the slots. */
+export interface VersionedWorker {
+  readonly buildId: string;
+  /** Path of the workflows' bundle. */
+  readonly bundle: string;
+  /** The folder that it is started from. Default: this project's. */
+  readonly sourceRoot?: string | undefined;
 }
 
 export const programSlots: readonly ProgramSlot[] = ['worker-1', 'worker-2', 'watcher-1', 'watcher-2'];
@@ -24,7 +35,9 @@ const waitsForOthers = [exitCodes.temporal, exitCodes.kubernetes, exitCodes.clou
 
 export class Programs {
   readonly #options: ProgramsOptions;
+  readonly #slots: readonly ProgramSlot[];
   readonly #running = new Map<ProgramSlot, ManagedProcess>();
+  readonly #versioned = new Set<ManagedProcess>();
   readonly #paused = new Set<ProgramSlot>();
   /** So that who wants a slot started, while another just starts it, does not start it twice. */
   readonly #starting = new Map<ProgramSlot, Promise<void>>();
@@ -38,12 +51,13 @@ export class Programs {
 
   constructor(options: ProgramsOptions) {
     this.#options = options;
+    this.#slots = options.slots ?? programSlots;
   }
 
   /** Those that run stay; those that are paused go on. */
   async startAll(): Promise<void> {
-    for (const slot of programSlots) this.resume(slot);
-    await Promise.all(programSlots.map((slot) => this.start(slot)));
+    for (const slot of this.#slots) this.resume(slot);
+    await Promise.all(this.#slots.map((slot) => this.start(slot)));
   }
 
   start(slot: ProgramSlot): Promise<void> {
@@ -92,7 +106,7 @@ export class Programs {
 
   /** One after another, as a rollout does it: until all are new, both configurations are at work. */
   async restartAll(): Promise<void> {
-    for (const slot of programSlots) {
+    for (const slot of this.#slots) {
       await this.#starting.get(slot);
       const program = this.#running.get(slot);
       this.#running.delete(slot);
@@ -114,9 +128,44 @@ export class Programs {
     if (this.#paused.delete(slot)) program?.kill('SIGCONT');
   }
 
+  /** What it ends with by itself is a crash; whoever starts it stops it, or it is stopped with all others. */
+  async startVersion({ buildId, bundle, sourceRoot }: VersionedWorker): Promise<ManagedProcess> {
+    const { dir, configFile, env, kubeconfigs } = this.#options;
+    const program = await startProgram({
+      name: `worker ${buildId}`,
+      script: 'worker/main.ts',
+      args: ['--config', configFile],
+      env: {
+        ...env,
+        KUBECONFIG: kubeconfigs.worker,
+        KUBEIP_WORKFLOW_BUNDLE: bundle,
+        TEMPORAL_WORKER_BUILD_ID: buildId,
+      },
+      logFile: join(dir, `worker-version-${buildId}-${++this.#started}.log`),
+      ...(sourceRoot === undefined ? {} : { root: sourceRoot }),
+    });
+    this.#versioned.add(program);
+    return program;
+  }
+
+  /** @param isKilled by SIGKILL, as a node that dies with it */
+  async stopVersion(program: ManagedProcess, isKilled = false): Promise<void> {
+    this.#versioned.delete(program);
+    if (!program.running())
+      this.crashes.push(`a versioned worker ended by itself:\n${program.output().slice(-1_500)}`);
+    if (isKilled) {
+      this.kills += 1;
+      program.kill('SIGKILL');
+      await program.exited;
+    } else await program.stop(STOP_MS);
+  }
+
   async stop(): Promise<void> {
     await Promise.all(this.#starting.values());
-    for (const slot of programSlots) this.resume(slot);
-    await Promise.all([...this.#running.values()].map((program) => program.stop(STOP_MS)));
+    for (const slot of this.#slots) this.resume(slot);
+    await Promise.all([
+      ...[...this.#running.values()].map((program) => program.stop(STOP_MS)),
+      ...[...this.#versioned].map((program) => this.stopVersion(program)),
+    ]);
   }
 }

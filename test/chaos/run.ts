@@ -160,16 +160,20 @@ class Run {
 
 /** A small cluster that works: what goes wrong then, goes wrong for something. */
 async function furnish(world: ChaosWorld): Promise<void> {
-  const { cluster, clouds } = world;
+  await furnishCluster(world);
+  await world.programs.startAll();
+  // The programs compile and connect for some seconds.
+  await sleep(5_000);
+}
+
+/** Addresses, and some nodes. */
+export async function furnishCluster({ cluster, clouds }: ChaosWorld): Promise<void> {
   for (const cloud of clouds) {
     for (const group of cloud.groups) {
       for (let index = 0; index < FIRST_ADDRESSES; index++) cluster.reserve(cloud, group);
       for (let index = 0; index < FIRST_NODES; index++) await cluster.addNode(cloud, group);
     }
   }
-  await world.programs.startAll();
-  // The programs compile and connect for some seconds.
-  await sleep(5_000);
 }
 
 function quantile(numbers: readonly number[], at: number): number {

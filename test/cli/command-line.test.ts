@@ -5,14 +5,12 @@ import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { exitCodes } from '../../program/exit-codes.ts';
 import { terminalCharacters } from '../unit/hostile-text.ts';
 import { mainFile, runKubeip, runProcess, startKubeip } from './run-kubeip.ts';
 
 /** Each test starts processes, on a machine that may have other things to do. */
-jest.setTimeout(300_000);
-
 const minimal = fileURLToPath(new URL('../../examples/minimal.yaml', import.meta.url));
 
 let folder: string;

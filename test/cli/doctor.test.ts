@@ -4,7 +4,7 @@
  */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   type KubernetesObject,
   KubernetesObjectApi,
@@ -14,10 +14,11 @@ import {
 import { stringify } from 'yaml';
 import { awsIpv6Permissions, awsPermissions } from '../../clouds/aws/permissions.ts';
 import { gcpPermissions, gcpIpv6Permissions } from '../../clouds/gcp/permissions.ts';
+import { type OciAction, type OciPermission, ociPermissions } from '../../clouds/oci/permissions.ts';
 import type { Check } from '../../cli/commands/doctor-checks.ts';
 import { neededRules } from '../../kubernetes/needed-rules.ts';
 import { exitCodes } from '../../program/exit-codes.ts';
-import { leastOnEc2, leastOnGce } from '../../sandbox/least-permissions.ts';
+import { leastOnEc2, leastOnGce, leastOnOci } from '../../sandbox/least-permissions.ts';
 import { createNode } from '../../sandbox/nodes.ts';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { startProgram } from '../../sandbox/processes/program.ts';
@@ -28,8 +29,6 @@ import { waitFor } from '../integration/wait-for.ts';
 import { runKubeip } from './run-kubeip.ts';
 
 /** Each test starts processes, on a machine that may have other things to do. */
-jest.setTimeout(300_000);
-
 /** No kubelet may set it. */
 const restrictedLabel = 'node-restriction.kubernetes.io/cloud';
 
@@ -37,10 +36,11 @@ let world: World;
 let worker: ManagedProcess;
 
 beforeAll(async () => {
-  world = await startTestWorld();
-  const { ec2, gce, kubernetes } = world;
+  world = await startTestWorld({ temporal: true, kubernetes: true, ec2: true, gce: true, oci: true });
+  const { ec2, gce, oci, kubernetes } = world;
   ec2.configure({ allowed: [...leastOnEc2] });
   gce.configure({ allowed: [...leastOnGce] });
+  oci.configure({ allowed: [...leastOnOci] });
   await registerNodes();
   const { worker: kubeconfig } = await applyShippedAccounts(kubernetes);
   worker = await startProgram({
@@ -60,7 +60,7 @@ afterAll(async () => {
 
 /** On each cloud an address that is free, one that a node's instance has, and a node. */
 async function registerNodes(): Promise<void> {
-  const { ec2, gce, kubernetes } = world;
+  const { ec2, gce, oci, kubernetes } = world;
   const tags = { kubeip: 'use' };
   const { instanceId } = ec2.runInstance({ publicIp: true });
   ec2.allocateAddress({ tags });
@@ -69,6 +69,15 @@ async function registerNodes(): Promise<void> {
   gce.insertInstance({ name: 'node-g', stackType: 'IPV4_ONLY' });
   gce.reserveAddress({ labels: tags });
   gce.reserveAddress({ labels: tags, ipVersion: 'IPV6' });
+  const { id: instance, providerId } = oci.launchInstance();
+  oci.reservePublicIp({ freeformTags: tags });
+  oci.assignByHand({ publicIp: oci.reservePublicIp({ freeformTags: tags }).id, instance });
+  await createNode(kubernetes, {
+    name: 'node-o',
+    region: oci.region,
+    labels: { [restrictedLabel]: 'oci' },
+    providerID: providerId,
+  });
   await createNode(kubernetes, {
     name: 'node-e',
     region: ec2.region,
@@ -84,7 +93,7 @@ async function registerNodes(): Promise<void> {
 }
 
 function configFile(): string {
-  const { ec2, gce } = world;
+  const { ec2, gce, oci } = world;
   const bothOf = (filter: string) => ({ ipv4: { filter }, ipv6: { filter } });
   const file = join(world.dir, 'kubeip.yaml');
   const pools = [
@@ -102,6 +111,15 @@ function configFile(): string {
       endpoint: gce.url,
       nodeSelector: { matchLabels: { [restrictedLabel]: 'gcp' } },
       addresses: bothOf('labels.kubeip=use'),
+    },
+    {
+      name: 'oke',
+      provider: 'oci',
+      region: oci.region,
+      account: oci.compartmentId,
+      endpoint: oci.url,
+      nodeSelector: { matchLabels: { [restrictedLabel]: 'oci' } },
+      filter: 'freeformTags.kubeip=use',
     },
   ];
   writeFileSync(
@@ -152,6 +170,7 @@ test('with all that is documented nothing is amiss; what cannot be tested is lis
     ...awsIpv6Permissions,
     ...gcpPermissions,
     ...gcpIpv6Permissions,
+    ...ociPermissions,
   };
   for (const permission of Object.keys(permissions)) {
     expect([...ok, ...untested]).toContain(permission);
@@ -169,6 +188,8 @@ test('with all that is documented nothing is amiss; what cannot be tested is lis
     'gke, ipv4: 1 addresses, 1 of them free',
     'gke, ipv6: 1 addresses, 1 of them free',
     'gke, nodes: its nodeSelector matches 1 nodes',
+    'oke, ipv4: 2 addresses, 1 of them free',
+    'oke, nodes: its nodeSelector matches 1 nodes',
   ]);
 });
 
@@ -194,6 +215,26 @@ describe('names exactly the permission that was taken away', () => {
       expectProblem(await doctor(), permission);
     } finally {
       world.gce.configure({ denied: [] });
+    }
+  });
+
+  // Oracle Cloud says the same of each permission that an operation takes: they are named together.
+  test.each(Object.keys(ociPermissions) as OciPermission[])('%s', async (permission) => {
+    world.oci.configure({ denied: [permission] });
+    try {
+      const diagnosis = await doctor();
+      const problems = withVerdict(diagnosis, 'problem');
+      expect(problems).toContain(permission);
+      const refused: readonly OciAction[] = ociPermissions[permission];
+      const taken = (Object.keys(ociPermissions) as OciPermission[]).filter((one) =>
+        ociPermissions[one].some((action) => refused.includes(action)),
+      );
+      // A list that is refused says nothing of its pool.
+      const lists = refused.includes('ListPublicIps') ? ['oke, ipv4'] : [];
+      expect(problems.filter((one) => !taken.some((name) => name === one))).toEqual(lists);
+      expect(diagnosis.code).toBe(exitCodes.problemsFound);
+    } finally {
+      world.oci.configure({ denied: [] });
     }
   });
 

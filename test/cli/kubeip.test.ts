@@ -1,5 +1,5 @@
 /** The commands as real processes against real workflows, with access to Temporal and to nothing else. */
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 import type { NodeView } from '../../cli/node-status.ts';
 import { exitCodes } from '../../program/exit-codes.ts';
@@ -14,8 +14,6 @@ import { hostileText, terminalAttack, terminalCharacters } from '../unit/hostile
 import { type Ended, runKubeip, type Running, startAtTerminal, startKubeip } from './run-kubeip.ts';
 
 /** Each test starts processes, on a machine that may have other things to do. */
-jest.setTimeout(300_000);
-
 /** The command's own. */
 const esc = '\u001b';
 const colours = new RegExp(`${esc}\\[(3[123]|39|1|22)m`, 'g');

@@ -2,7 +2,7 @@
  * All that the providers and the emulators say to each other, held against the vendors' own models of their APIs: botocore's model of
  * EC2 and Google's discovery document of Compute Engine. The form is judged here; the behaviour is the contract suite's.
  */
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startEc2Emulator } from '../../sandbox/ec2/emulator.ts';
 import type { HttpAnswer, HttpRequest } from '../../sandbox/cloud/http-server.ts';
 import { ensureVendorModels, type VendorModels } from '../../sandbox/tools/vendor-models.ts';
@@ -20,8 +20,6 @@ import { ComputeConformance, type DiscoveryDocument } from './compute-model.ts';
 import { hashDocumentation, knownHashes } from './documentation.ts';
 import { Ec2Conformance, type ServiceModel } from './ec2-model.ts';
 
-jest.setTimeout(120_000);
-
 let models: VendorModels;
 let ec2: Ec2Conformance;
 let compute: ComputeConformance;
@@ -29,7 +27,7 @@ beforeAll(async () => {
   models = await ensureVendorModels();
   ec2 = new Ec2Conformance(models.ec2 as ServiceModel);
   compute = new ComputeConformance(models.compute as DiscoveryDocument);
-}, 300_000);
+});
 
 const shared = [...readingCases, ...associatingCases, ...releasingCases];
 

@@ -1,9 +1,9 @@
 /** All that worker, watcher and clouds say to each other in a demo, held against the vendors' own models: a whole life of nodes, with workers killed. */
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 import type { HttpAnswer, HttpRequest } from '../../sandbox/cloud/http-server.ts';
 import { ensureTools } from '../../sandbox/tools/ensure-tools.ts';
@@ -38,14 +38,22 @@ function exchanges(cloud: string): Exchange[] {
   });
 }
 
+/** As a person plays it, who ends it when it says what there is to try. @throws Error if it ends by itself, or with another code than 0 */
+async function playDemo(...args: string[]): Promise<void> {
+  const child = spawn(process.execPath, ['demo/main.ts', ...args], { timeout: DEMO_MS });
+  let said = '';
+  const hear = (chunk: Buffer): void => {
+    said += chunk.toString();
+    if (said.includes('Things to try:')) child.kill('SIGINT');
+  };
+  child.stdout.on('data', hear);
+  child.stderr.on('data', hear);
+  const [code] = await once(child, 'close');
+  if (code !== 0 || !child.killed) throw new Error(`the demo ended with ${code}: ${said.slice(-3_000)}`);
+}
+
 test('what is said in a demo on both clouds has the form of the models, and a demo uses the calls that change something', async () => {
-  const args = ['demo/main.ts', '--clouds', 'aws,gcp', '--family', 'dual', '--nodes', '8', '--once'];
-  const options = { timeout: DEMO_MS, maxBuffer: 64 * 1024 * 1024 };
-  await promisify(execFile)(process.execPath, [...args, '--exchanges', folder], options).catch(
-    ({ stdout, stderr }: { stdout: string; stderr: string }) => {
-      throw new Error(`the demo failed: ${stdout.slice(-3_000)}${stderr.slice(-3_000)}`);
-    },
-  );
+  await playDemo('--clouds', 'aws,gcp', '--family', 'dual', '--nodes', '8', '--exchanges', folder);
 
   const ec2 = new Ec2Conformance(models.ec2 as ServiceModel);
   for (const { request, answer } of exchanges('aws')) ec2.exchange(request, answer);

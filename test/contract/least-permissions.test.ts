@@ -4,11 +4,14 @@ import { createAwsProvider } from '../../clouds/aws/aws-provider.ts';
 import { awsIpv6Permissions, awsPermissions } from '../../clouds/aws/permissions.ts';
 import { createGcpProvider } from '../../clouds/gcp/gcp-provider.ts';
 import { gcpPermissions, gcpIpv6Permissions } from '../../clouds/gcp/permissions.ts';
+import { createOciProvider } from '../../clouds/oci/oci-provider.ts';
+import { ociPermissions } from '../../clouds/oci/permissions.ts';
 import type { CloudProvider, PermissionProbe } from '../../clouds/provider.ts';
 import type { AddressQuery, Family, InstanceRef } from '../../model/address.ts';
 import { type Ec2Emulator, startEc2Emulator } from '../../sandbox/ec2/emulator.ts';
 import { type GceEmulator, startGceEmulator } from '../../sandbox/gce/emulator.ts';
-import { leastOnEc2, leastOnGce } from '../../sandbox/least-permissions.ts';
+import { leastOnEc2, leastOnGce, leastOnOci } from '../../sandbox/least-permissions.ts';
+import { type OciEmulator, startOciEmulator } from '../../sandbox/oci/emulator.ts';
 
 interface Cloud {
   readonly provider: CloudProvider;
@@ -22,18 +25,21 @@ const OPERATION_MS = 20;
 let pools = 0;
 let ec2: Ec2Emulator;
 let gce: GceEmulator;
-let clouds: Record<'aws' | 'gcp', Cloud>;
+let oci: OciEmulator;
+let clouds: Record<'aws' | 'gcp' | 'oci', Cloud>;
 beforeAll(async () => {
   process.env['AWS_ACCESS_KEY_ID'] = 'test';
   process.env['AWS_SECRET_ACCESS_KEY'] = 'test';
   ec2 = await startEc2Emulator();
   gce = await startGceEmulator({ operationMs: OPERATION_MS });
-  clouds = { aws: onEc2(ec2), gcp: onGce(gce) };
+  oci = await startOciEmulator();
+  clouds = { aws: onEc2(ec2), gcp: onGce(gce), oci: onOci(oci) };
 });
 afterAll(async () => {
   for (const { provider } of Object.values(clouds)) provider.close();
   await ec2.close();
   await gce.close();
+  await oci.close();
 });
 
 function onEc2(emulator: Ec2Emulator): Cloud {
@@ -73,6 +79,22 @@ function onGce(emulator: GceEmulator): Cloud {
   };
 }
 
+function onOci(emulator: OciEmulator): Cloud {
+  const { url: endpoint, region, compartmentId: compartment, environment: env } = emulator;
+  return {
+    provider: createOciProvider({ endpoint, region, compartment, env, batchWindowMs: 5, pollMs: 5 }),
+    allow: (allowed) => void emulator.configure({ allowed: [...allowed] }),
+    stage: (family) => {
+      const freeformTags = { pool: `p${++pools}` };
+      emulator.reservePublicIp({ freeformTags });
+      // With an ephemeral public IP that must go first.
+      const { id, availabilityDomain: zone } = emulator.launchInstance();
+      const query = { family, filter: `freeformTags.pool=${freeformTags.pool}`, orderBy: '' };
+      return { instance: { provider: 'oci', id, zone }, query };
+    },
+  };
+}
+
 /** All that a worker does for a node, from its discovery to the end. */
 async function live(cloud: Cloud, family: Family): Promise<void> {
   const { provider } = cloud;
@@ -87,7 +109,7 @@ async function live(cloud: Cloud, family: Family): Promise<void> {
   await provider.restoreEphemeral(instance, family, { requestKey: `r${pools}` });
 }
 
-const least = { aws: leastOnEc2, gcp: leastOnGce };
+const least = { aws: leastOnEc2, gcp: leastOnGce, oci: leastOnOci };
 
 /** For many nodes at once, and for those without an ephemeral address. */
 const withoutWhich = ['compute.instances.list', 'compute.addresses.get'];
@@ -165,11 +187,50 @@ test('a permission that there is nothing to try on is untestable, not granted', 
   expect(granted).toEqual(['compute.instances.list', 'compute.addresses.list', 'compute.zoneOperations.get']);
 });
 
+/** Oracle Cloud answers as for what does not exist: what is missing is one of those that the refused operation takes. */
+describe('the check of permissions on Oracle Cloud', () => {
+  const permissions = Object.keys(ociPermissions) as (keyof typeof ociPermissions)[];
+  let probe: PermissionProbe;
+  beforeAll(async () => {
+    clouds.oci.allow(least.oci);
+    probe = await probeOf(clouds.oci, 'ipv4');
+  });
+
+  test('finds every one granted where the documented ones are, and changes nothing', async () => {
+    clouds.oci.allow(least.oci);
+    const before = JSON.stringify([oci.publicIps(), oci.instances()]);
+    const checks = await clouds.oci.provider.checkPermissions(probe);
+    expect(checks.map(({ permission, result }) => [permission, result])).toEqual(
+      permissions.map((permission) => [permission, 'granted']),
+    );
+    expect(JSON.stringify([oci.publicIps(), oci.instances()])).toBe(before);
+  });
+
+  test.each(permissions)(
+    'says that %s is missing, and no other than those of its operations',
+    async (permission) => {
+      clouds.oci.allow(least.oci.filter((one) => one !== permission));
+      const checks = await clouds.oci.provider.checkPermissions(probe);
+      const missing = checks.filter(({ result }) => result === 'missing');
+      expect(missing.map((it) => it.permission)).toContain(permission);
+      const actions: readonly string[] = ociPermissions[permission];
+      for (const other of missing) {
+        const shared = ociPermissions[other.permission as typeof permission].filter((one) =>
+          actions.includes(one),
+        );
+        expect([other.permission, shared.length > 0]).toEqual([other.permission, true]);
+        expect(other.detail).toContain(other.permission);
+      }
+    },
+  );
+});
+
 describe.each([
   ['aws', 'ipv4', Object.keys(awsPermissions)],
   ['aws', 'ipv6', Object.keys(awsIpv6Permissions)],
   ['gcp', 'ipv4', Object.keys(gcpPermissions)],
   ['gcp', 'ipv6', Object.keys(gcpIpv6Permissions)],
+  ['oci', 'ipv4', Object.keys(ociPermissions)],
 ] as const)('on %s, %s', (name, family, permissions) => {
   test('a node gets its address and gives it back with the documented permissions alone', async () => {
     clouds[name].allow(least[name]);

@@ -36,7 +36,7 @@ export function runProviderContract<Backend extends CloudBackend>(
     };
     beforeAll(async () => {
       backend = await open();
-    }, 300_000);
+    });
     afterAll(() => backend?.close());
 
     for (const { name, run } of cases) {

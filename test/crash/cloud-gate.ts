@@ -12,6 +12,7 @@ import {
 } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { AddressInfo as Ec2Address } from '../../sandbox/ec2/owner.ts';
+import type { OciEmulator } from '../../sandbox/oci/emulator.ts';
 import { eventually } from './eventually.ts';
 
 /** `request`: the cloud has not heard of it. `answer`: it has carried it out, and the caller has not heard of it. */
@@ -107,6 +108,28 @@ export function gceMachines(): Machines {
       const instance = of(call);
       const operation = instance && /"name":\s*"(operation-[^"]+)"/.exec(answer)?.[1];
       if (instance && operation) instanceOf.set(operation, instance);
+    },
+  };
+}
+
+/** On Oracle Cloud one operation assigns and unassigns. */
+export const ociAction: ActionOf = ({ method, path, body }) => {
+  const [, collection, id] = new URL(path, 'http://gate').pathname.split('/').slice(1);
+  if (collection !== 'publicIps' || id === undefined) return `${method} ${collection}`;
+  if (method === 'GET') return 'readPublicIp';
+  if (method !== 'PUT') return method;
+  return /"privateIpId":"ocid1/.test(body) ? 'assign' : 'unassign';
+};
+
+/** Oracle Cloud's calls name public IPs, and private IPs. A reserved one is of the machine whose name is its tag. */
+export function ociMachines(oci: Pick<OciEmulator, 'publicIps' | 'instances'>): Machines {
+  return {
+    of({ method, path }) {
+      const id = /\/publicIps\/(ocid1[^/?]+)$/.exec(path)?.[1];
+      if (id === undefined || method === 'POST') return undefined;
+      const publicIp = oci.publicIps().find((one) => one.id === id);
+      const instance = oci.instances().find((one) => one.id === publicIp?.instance);
+      return publicIp?.lifetime === 'RESERVED' ? publicIp.freeformTags['kubeip'] : instance?.displayName;
     },
   };
 }

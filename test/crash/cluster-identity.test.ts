@@ -34,7 +34,7 @@ beforeEach(async () => {
   configFile = world.configure();
   programs = await world.startBoth({ configFile });
   before = await world.assignedNodes(2);
-}, 300_000);
+});
 afterEach(() => world?.stop({ keepLogs: false }));
 
 async function stopAll(which: readonly ManagedProcess[]): Promise<void> {

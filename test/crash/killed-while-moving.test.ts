@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { addressOf } from '../integration/assigned-address.ts';
 import { CrashWorld } from './crash-world.ts';
 import { eventually } from './eventually.ts';
-import { type GceCase, GceCluster, type GceScene, type Step } from './gce-scene.ts';
+import { openGceCloud, openOciCloud } from './ephemeral-clouds.ts';
+import { type EphemeralCase, EphemeralCluster, type EphemeralScene, type Step } from './ephemeral-scene.ts';
 import { type KilledAtCall, killedTogether } from './killed-together.ts';
 import type { Scene } from './scene.ts';
 
@@ -95,21 +96,29 @@ const gceSteps: readonly Step[] = [
   { name: 'add-unsent', action: 'addAccessConfig', at: 'request', fate: 'discard' },
   { name: 'add-unanswered', action: 'addAccessConfig', at: 'answer', fate: 'discard' },
 ];
-const gceCases: readonly GceCase[] = [
-  ...gceSteps.map((step) => ({ ...step, isTaken: false })),
-  ...gceSteps
-    .filter(({ name }) => name === 'del-unanswered' || name === 'add-unsent')
-    .map((step) => ({ ...step, isTaken: true })),
+const ociSteps: readonly Step[] = [
+  { name: 'off-unsent', action: 'unassign', at: 'request', fate: 'discard' },
+  { name: 'off-unanswered', action: 'unassign', at: 'answer', fate: 'discard' },
+  { name: 'on-unsent', action: 'assign', at: 'request', fate: 'discard' },
+  { name: 'on-unanswered', action: 'assign', at: 'answer', fate: 'discard' },
 ];
 
-describe('on GCE', () => {
-  let cluster: GceCluster;
-  let scenes: Map<GceCase, GceScene>;
-  const others = new Map<GceScene, string>();
+describe.each([
+  { title: 'GCE', cluster: 'gce-moving', openCloud: openGceCloud, steps: gceSteps },
+  { title: 'Oracle Cloud', cluster: 'oci-moving', openCloud: openOciCloud, steps: ociSteps },
+])('on $title', ({ cluster: name, openCloud, steps }) => {
+  const cases: readonly EphemeralCase[] = [
+    ...steps.map((step) => ({ ...step, isTaken: false })),
+    // Between the two changes the other address is still to be had.
+    ...steps.slice(1, 3).map((step) => ({ ...step, isTaken: true })),
+  ];
+  let cluster: EphemeralCluster;
+  let scenes: Map<EphemeralCase, EphemeralScene>;
+  const others = new Map<EphemeralScene, string>();
   beforeAll(async () => {
-    cluster = await GceCluster.open('gce-moving', crash, gceCases);
+    cluster = await EphemeralCluster.open(name, crash, openCloud, cases);
     scenes = await cluster.play(
-      gceCases,
+      cases,
       async (scene) => {
         await scene.startNode();
         await scene.assigned();
@@ -120,9 +129,7 @@ describe('on GCE', () => {
   }, CASE_MS);
   afterAll(() => cluster?.close());
 
-  test.each(
-    gceCases.map((it) => [it.name, it.isTaken ? ', and the other address is taken' : '', it] as const),
-  )(
+  test.each(cases.map((it) => [it.name, it.isTaken ? ', and the other address is taken' : '', it] as const))(
     'killed at %s%s',
     async (_, _taken, it) => {
       const scene = scenes.get(it);

@@ -19,6 +19,14 @@ async function terminate(worker: ManagedProcess): Promise<void> {
   await eventually('the worker stops', () => worker.output().includes('stopping: no new tasks'));
 }
 
+/** @returns of two workers the one of this identity, and the other */
+function byWhoIsAtIt(workers: readonly ManagedProcess[], identity: string): [ManagedProcess, ManagedProcess] {
+  const busy = workers.find(({ pid }) => identity.includes(`:${pid}`));
+  const idle = workers.find((worker) => worker !== busy);
+  if (busy === undefined || idle === undefined) throw new Error(`no worker is ${identity}`);
+  return [busy, idle];
+}
+
 interface Story {
   /** Messages of failed workflow tasks. */
   readonly failures: string[];
@@ -45,15 +53,18 @@ test(
   () =>
     crash.play('rolling', async (scene) => {
       scene.addAddresses(5);
-      const first = await scene.start('worker');
+      const workers = [await scene.start('worker')];
       await scene.start('watcher');
       const settled = await scene.addNode('settled');
       await scene.assigned(settled);
+      workers.push(await scene.start('worker'));
 
       const associate = scene.ec2.hold('AssociateAddress', 'answer');
       const onItsWay = await scene.addNode('on-its-way');
       await associate.reached();
-      const second = await scene.start('worker');
+      // From here until it is let go, nothing may take long: a call without an answer is given up after ten seconds.
+      const identity = await scene.activityUnderWay(onItsWay, 'associate');
+      const [first, second] = byWhoIsAtIt(workers, identity);
       const during = [await scene.addNode('during-1'), await scene.addNode('during-2')];
       await terminate(first);
       expect(first.running()).toBe(true);

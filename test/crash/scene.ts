@@ -181,12 +181,18 @@ export class Scene {
 
   /**
    * @param env beside what it needs
+   * @param root folder of the sources. Default: this project's
    * @returns once it says that it has started
    */
-  async start(program: 'worker' | 'watcher', env: Record<string, string> = {}): Promise<ManagedProcess> {
+  async start(
+    program: 'worker' | 'watcher',
+    env: Record<string, string> = {},
+    root?: string,
+  ): Promise<ManagedProcess> {
     const running = await startProgram({
       name: program,
       script: `${program}/main.ts`,
+      ...(root === undefined ? {} : { root }),
       args: ['--config', this.#configFile],
       env: { ...this.#env, KUBECONFIG: this.#kubeconfigs[program], ...env },
       logFile: join(this.#options.world.dir, `${this.cluster}-${program}-${this.#programs.length + 1}.log`),
@@ -223,16 +229,19 @@ export class Scene {
     return this.#options.client.workflow.getHandle(addressPoolWorkflowId(this.scope)).query(poolStatusQuery);
   }
 
-  /** Waits until a worker has taken up this activity of the node's workflow. */
-  async activityUnderWay(node: string, type: string): Promise<void> {
+  /** Waits until a worker has taken up this activity of the node's workflow. @returns the worker's identity */
+  async activityUnderWay(node: string, type: string): Promise<string> {
+    let identity: string | null | undefined;
     await eventually(`${type} of ${node} under way`, async () => {
       const { raw } = await this.workflow(node).describe();
       // Of temporal.api.enums.v1.PendingActivityState.
       const started = 2;
-      return (raw.pendingActivities ?? []).some(
-        (a) => a.activityType?.name === type && Number(a.state) === started,
-      );
+      const open = raw.pendingActivities ?? [];
+      const found = open.find((a) => a.activityType?.name === type && Number(a.state) === started);
+      identity = found?.lastWorkerIdentity;
+      return found !== undefined;
     });
+    return identity ?? '';
   }
 
   /** What clients changed on EC2, in order: `associated <node>`, `disassociated <node>`. @param of only these nodes */

@@ -23,7 +23,7 @@ const stackLine = /^\s+at .+:\d+:\d+\)?$/m;
 let world: World;
 let files = 0;
 beforeAll(async () => {
-  world = await startTestWorld();
+  world = await startTestWorld({ temporal: true, kubernetes: true, ec2: true, gce: true, oci: true });
   world.ec2.allocateAddress({ tags: { kubeip: 'use' } });
 }, 900_000);
 afterAll(() => world.stop());
@@ -31,6 +31,7 @@ afterEach(() => {
   world.ec2.clearFaults();
   world.ec2.configure({ denied: [] });
   world.gce.configure({ denied: [] });
+  world.oci.configure({ denied: [] });
 });
 
 interface Ended {
@@ -258,6 +259,26 @@ test('Compute Engine that denies a call ends the worker with 5, naming the permi
   world.gce.configure({ denied: ['addresses.list'] });
   const ended = await run('worker', ['--config', configWith(onGcp)]);
   expectMessage(ended, exitCodes.cloud, 'Pool public (gcp, europe-west1)', 'compute.addresses.list');
+});
+
+describe('Oracle Cloud ends the worker with 5, where it says that something is not there or not allowed', () => {
+  const worker = (account: string): Promise<Ended> => {
+    const { url: endpoint, region } = world.oci;
+    const onOci = { provider: 'oci', region, account, endpoint, filter: 'freeformTags.kubeip=use' };
+    return run('worker', ['--config', configWith(onOci)]);
+  };
+
+  test('a compartment that is not there', async () => {
+    const ended = await worker('ocid1.compartment.oc1..aaaaaaaanone');
+    const texts = ['there is no compartment ocid1.compartment.oc1..aaaaaaaanone', 'PUBLIC_IP_READ'];
+    expectMessage(ended, exitCodes.cloud, 'Pool public (oci, eu-frankfurt-1)', ...texts);
+  });
+
+  test('a permission that is missing', async () => {
+    world.oci.configure({ denied: ['PUBLIC_IP_READ'] });
+    const ended = await worker(world.oci.compartmentId);
+    expectMessage(ended, exitCodes.cloud, 'ListPublicIps was refused', 'lacks PUBLIC_IP_READ');
+  });
 });
 
 test.each(programs)(

@@ -4,7 +4,9 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { mutate } from '../chaos/mutations.ts';
+import { deploymentOf } from '../../program/worker-deployments.ts';
+import { clusterTaskQueue, scopeTaskQueue } from '../../workflows/messages.ts';
+import { mutate, timerBeforeAssociation } from '../chaos/mutations.ts';
 import { writeWorkflowBundle } from '../workflow-bundle.ts';
 import { CrashWorld } from './crash-world.ts';
 import { eventually } from './eventually.ts';
@@ -13,32 +15,19 @@ import type { Scene } from './scene.ts';
 const CASE_MS = 400_000;
 const root = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
-const deploymentName = 'kubeip';
 
 let crash: CrashWorld;
 const bundles = { guarded: '', unguarded: '' };
 beforeAll(async () => {
   crash = await CrashWorld.start();
-  bundles.guarded = await bundleWith('guarded', "if (ask('upgrade')) await sleep(1);");
-  bundles.unguarded = await bundleWith('unguarded', "if (ask.name !== '') await sleep(1);");
+  bundles.guarded = await bundleWith('guarded', "patched('upgrade')");
+  bundles.unguarded = await bundleWith('unguarded', "patched.name !== ''");
 }, 900_000);
 afterAll(() => crash.stop());
 
 /** The workflows with one more command before the association. */
-async function bundleWith(name: string, statement: string): Promise<string> {
-  const call = '    return pacedActivities(pool.scope, pool.retries).associate.executeWithOptions(';
-  const begin = '  function associate(';
-  const imports = "} from '@temporalio/workflow';";
-  const more = "import { patched as ask, sleep } from '@temporalio/workflow';";
-  const file = 'workflows/assign-ip/effects.ts';
-  const folder = mutate(root, {
-    what: statement,
-    replacements: [
-      { file, from: begin, to: begin.replace('function', 'async function') },
-      { file, from: call, to: `    ${statement}\n${call}` },
-      { file, from: imports, to: `${imports}\n${more}` },
-    ],
-  });
+async function bundleWith(name: string, condition: string): Promise<string> {
+  const folder = mutate(root, { what: condition, replacements: timerBeforeAssociation(condition) });
   const bundle = await writeWorkflowBundle(join(crash.world.dir, `${name}.js`), folder);
   rmSync(folder, { recursive: true });
   return bundle;
@@ -46,23 +35,25 @@ async function bundleWith(name: string, statement: string): Promise<string> {
 
 async function startVersion(scene: Scene, buildId: string, bundle?: string) {
   const worker = await scene.start('worker', {
-    TEMPORAL_DEPLOYMENT_NAME: deploymentName,
     TEMPORAL_WORKER_BUILD_ID: buildId,
     ...(bundle === undefined ? {} : { KUBEIP_WORKFLOW_BUNDLE: bundle }),
   });
-  await makeCurrent(buildId);
+  await makeCurrent(scene, buildId);
   return worker;
 }
 
 /** As an operator does it. */
-async function makeCurrent(buildId: string): Promise<void> {
+async function makeCurrent(scene: Scene, buildId: string): Promise<void> {
   const { cli, address } = crash.world.temporal;
-  // The server hears of a version when its workers poll.
-  await eventually(`${buildId} is current`, async () => {
-    const options = ['--address', address, '--deployment-name', deploymentName, '--build-id', buildId];
-    await run(cli, ['worker', 'deployment', 'set-current-version', '--yes'].concat(options));
-    return true;
-  });
+  for (const taskQueue of [clusterTaskQueue(scene.cluster), scopeTaskQueue(scene.scope)]) {
+    const deployment = deploymentOf(taskQueue);
+    // The server hears of a version when its workers poll.
+    await eventually(`${buildId} is current in ${deployment}`, async () => {
+      const options = ['--address', address, '--deployment-name', deployment, '--build-id', buildId];
+      await run(cli, ['worker', 'deployment', 'set-current-version', '--yes', ...options]);
+      return true;
+    });
+  }
 }
 
 interface Story {
@@ -119,7 +110,7 @@ test(
         return (await storyOf(scene, stays)).failures.some((message) => /nondeterminism/i.test(message));
       });
       expect(scene.addressOf(onItsWay)).toBeDefined();
-      await makeCurrent('b');
+      await makeCurrent(scene, 'b');
       await wrong.stop(25_000);
       await scene.released(stays);
       await scene.assigned(onItsWay, late);

@@ -4,7 +4,7 @@
  */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { CoreV1Api } from '@kubernetes/client-node';
 import { Connection } from '@temporalio/client';
 import { parse } from 'yaml';
@@ -23,8 +23,6 @@ import type { World } from '../../sandbox/world.ts';
 import { walk } from '../integration/shell-page.ts';
 import { waitFor } from '../integration/wait-for.ts';
 import { startTestWorld } from '../shared-kubernetes.ts';
-
-jest.setTimeout(300_000);
 
 let world: World;
 beforeAll(async () => {

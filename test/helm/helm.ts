@@ -72,8 +72,12 @@ export function only(objects: readonly Rendered[], kind: string, name?: string):
   return object;
 }
 
+/** A versioned worker's has a name that tells its version. */
 export function deployment(objects: readonly Rendered[], program: 'worker' | 'watcher'): Rendered {
-  return only(objects, 'Deployment', `kubeip-temporal-${program}`);
+  return only(
+    objects.filter(({ metadata }) => metadata?.labels?.['app.kubernetes.io/component'] === program),
+    'Deployment',
+  );
 }
 
 /** The programs' configuration. */

@@ -117,7 +117,7 @@ test('an installation for a Temporal namespace that is not there fails at its Jo
       /BackoffLimitExceeded[^]*no namespace "nowhere"/,
     );
   });
-}, 120_000);
+});
 
 test('so does one with a configuration that only the programs can judge', async () => {
   await untouched(async () => {
@@ -127,7 +127,7 @@ test('so does one with a configuration that only the programs can judge', async 
       /BackoffLimitExceeded[^]*pools\[0\]\.filter/,
     );
   });
-}, 120_000);
+});
 
 test('helm upgrade with a changed pool rolls both programs, and pods of earlier revisions find their file', async () => {
   const core = world.kubernetes.kubeConfig.makeApiClient(CoreV1Api);
@@ -160,12 +160,12 @@ test('helm upgrade with a changed pool rolls both programs, and pods of earlier 
   expect(kept).toHaveLength(4);
   expect(kept).not.toContain(before[0]?.config);
   expect(kept).toContain((await state())[0]?.config);
-}, 240_000);
+});
 
 describe('helm test', () => {
   test('fails while no worker polls, with what the doctor says', async () => {
     await expect(testChart(spec('6m'))).rejects.toThrow(/PROBLEM .*kubeip\/cluster\/prod/);
-  }, 120_000);
+  });
 });
 
 test('without its hook each pod registers first, also where the namespace is new', async () => {
@@ -191,7 +191,7 @@ test('without its hook each pod registers first, also where the namespace is new
   await connection.close();
   expect(listed.customAttributes).toMatchObject(searchAttributeNumbers);
   await uninstallChart(other);
-}, 120_000);
+});
 
 test('the demo passes with the programs, accounts and configuration that helm installs', async () => {
   const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -208,7 +208,7 @@ test('the demo passes with the programs, accounts and configuration that helm in
     untrue: 0,
     workerKills: 1,
   });
-}, 300_000);
+});
 
 test('helm uninstall takes away what it brought, and touches no Node', async () => {
   const { kubernetes } = world;

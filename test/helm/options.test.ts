@@ -449,6 +449,29 @@ describe('as a conditional subchart', () => {
     expect(shown(objects)).toEqual(shown(await render([minimal])));
   });
 
+  test.each<[string, readonly string[]]>([
+    ['volumes', ['extraVolumes', 'extraVolumeMounts']],
+    ['a proxy', ['extraEnv', 'envFrom', 'dnsPolicy', 'dnsConfig', 'hostAliases']],
+    ['scheduling', ['nodeSelector', 'tolerations', 'affinity', 'priorityClassName']],
+  ])('with %s every pod has them as it has without a parent', async (_, names) => {
+    const options = everyOption(names);
+    const values = { ...minimal, worker: options, watcher: options, hook: options };
+    const objects = await renderParent({ 'kubeip-temporal': { enabled: true, ...values } });
+    const pods = [
+      ...programs.map((name) => podSpec(deployment(objects, name))),
+      podSpec(job(objects)),
+      testPod(objects).spec,
+    ];
+    for (const spec of pods) {
+      for (const name of names) {
+        const option = everyPod[name];
+        expectHeld(option?.read(spec, spec.containers[0]), option?.value);
+      }
+    }
+    const specs = (all: readonly Rendered[]) => all.map(({ kind, spec }) => ({ kind, spec }));
+    expect(specs(objects)).toEqual(expect.arrayContaining(specs(await render([values]))));
+  });
+
   test('and nothing when it is switched off, also without a configuration', async () => {
     expect(await renderParent({ 'kubeip-temporal': { enabled: false } })).toEqual([]);
   });

@@ -1,4 +1,5 @@
 /** Pods keep off the nodes that a pool selects: the rendered affinity against the programs' own choice of a pool. */
+import type { V1PodSpec } from '@kubernetes/client-node';
 import { describe, expect, test } from '@jest/globals';
 import * as fc from 'fast-check';
 import type { NodeSelector } from '../../config/config.ts';
@@ -91,6 +92,31 @@ describe('a pod may run on a node', () => {
       ),
     );
     expect(allowed.length).toBeGreaterThan(0);
+  });
+
+  test('also a pod of the hook or of `helm test`, with an affinity of its own or without', async () => {
+    const config = {
+      cluster: 'a',
+      pools: [{ name: 'p', nodeSelector: { matchLabels: { kubeip: 'use' } }, filter: 'x' }],
+    };
+    const image = { repository: 'registry.example.com/kubeip-temporal' };
+    const values = { config, image, temporal: { address: 'temporal:7233' } };
+    const own = [{ matchExpressions: [{ key: 'tier', operator: 'Exists' }] }];
+    const nodeAffinity = { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: own } };
+    for (const hook of [{}, { affinity: { nodeAffinity } }]) {
+      const objects = await render([values, { hook }]);
+      const podOf = (kind: string): V1PodSpec | undefined => {
+        const spec = objects.find((object) => object.kind === kind)?.spec;
+        return (spec?.template?.spec ?? spec) as V1PodSpec | undefined;
+      };
+      for (const spec of [podOf('Job'), podOf('Pod')]) {
+        const required = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
+        const terms = required?.nodeSelectorTerms as Terms;
+        expect(mayRun(terms, { kubeip: 'use', tier: 'system' })).toBe(false);
+        expect(mayRun(terms, { tier: 'system' })).toBe(true);
+        expect(mayRun(terms, {})).toBe(!('affinity' in hook));
+      }
+    }
   });
 
   test('of any kind once avoidPoolNodes is false', async () => {

@@ -14,6 +14,7 @@ import { configMap, container, deployment, helm, only, render, type Rendered } f
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const eks = join(chartFolder, 'ci/eks-values.yaml');
 const gke = join(chartFolder, 'ci/gke-values.yaml');
+const oke = join(chartFolder, 'ci/oke-values.yaml');
 const everything = join(chartFolder, 'ci/everything-values.yaml');
 const apiKey = join(root, 'deploy/temporal/cloud-api-key-values.yaml');
 const mtls = join(root, 'deploy/temporal/cloud-mtls-values.yaml');
@@ -27,6 +28,7 @@ const minimal = { config, image, temporal: { address: 'temporal:7233' } };
 test.each([
   ['eks', [eks]],
   ['gke', [gke]],
+  ['oke', [oke]],
   ['everything', [everything]],
   ['Temporal Cloud, API key', [eks, apiKey]],
   ['Temporal Cloud, mTLS', [gke, mtls]],
@@ -53,6 +55,18 @@ describe('identities', () => {
     expect(accounts(await render([gke]))).toEqual({
       worker: { 'iam.gke.io/gcp-service-account': 'kubeip-worker@my-project.iam.gserviceaccount.com' },
     });
+  });
+
+  test("OKE's workload identity needs no annotation, but a variable, and a way to the API server's other port", async () => {
+    const objects = await render([oke]);
+    expect(accounts(objects)).toEqual({ worker: undefined, watcher: undefined });
+    const [worker, watcher] = programs.map((name) => container(deployment(objects, name)));
+    expect(worker?.env).toContainEqual({ name: 'OCI_CLI_AUTH', value: 'oke_workload_identity' });
+    expect(watcher?.env).not.toContainEqual(expect.objectContaining({ name: 'OCI_CLI_AUTH' }));
+    const egressOf = (name: string) =>
+      JSON.stringify(only(objects, 'NetworkPolicy', `kubeip-temporal-${name}`).spec);
+    expect(egressOf('worker')).toContain('12250');
+    expect(egressOf('watcher')).not.toContain('12250');
   });
 
   test('an account that is there already is used, bound and not made', async () => {
@@ -175,6 +189,22 @@ describe('the configuration', () => {
     }
   });
 
+  test.each([
+    ['aws', eks],
+    ['gcp', gke],
+    ['oci', oke],
+  ])('of the values for %s is taken by the programs', async (provider, values) => {
+    const folder = mkdtempSync(join(tmpdir(), 'kubeip-config-'));
+    try {
+      const file = join(folder, 'mounted.yaml');
+      writeFileSync(file, configMap(await render([values])).data?.['kubeip.yaml'] ?? '');
+      const { pools, notices } = loadConfig({ file, env: {} });
+      expect([notices, [...new Set(pools.map((one) => one.provider))]]).toEqual([[], [provider]]);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
   test('keeps text that looks like something else', async () => {
     const filters = [
       'yes',
@@ -238,6 +268,41 @@ describe("Node.js's options", () => {
   });
 });
 
+describe('Worker Versioning', () => {
+  const versioned = { worker: { versioning: { enabled: true }, autoscaling: { hpa: { enabled: true } } } };
+  const selectorOf = ({ spec }: Rendered) =>
+    (spec as unknown as { selector: { matchLabels: Record<string, string> } }).selector.matchLabels;
+
+  test('each version has a Deployment of its own, which an upgrade leaves there, and pods of its own', async () => {
+    const tags = ['1.3.0', '1.4.0+Build_7'];
+    const workers = await Promise.all(
+      tags.map(async (tag) => {
+        const objects = await render([minimal, versioned, { worker: { versioning: { buildId: tag } } }]);
+        const build = tag === '1.3.0' ? '1-3-0' : '1-4-0-build-7';
+        const worker = deployment(objects, 'worker');
+        expect(worker.metadata?.name).toBe(`kubeip-temporal-worker-${build}`);
+        expect(only(objects, 'HorizontalPodAutoscaler').spec).toMatchObject({
+          scaleTargetRef: { name: worker.metadata?.name },
+        });
+        expect(worker.metadata?.annotations).toEqual({ 'helm.sh/resource-policy': 'keep' });
+        expect(container(worker).env).toEqual(
+          expect.arrayContaining([{ name: 'TEMPORAL_WORKER_BUILD_ID', value: tag }]),
+        );
+        expect(worker.spec?.template?.metadata?.labels).toMatchObject(selectorOf(worker));
+        return worker;
+      }),
+    );
+    expect(new Set(workers.map((worker) => selectorOf(worker)['kubeip-temporal.io/build'])).size).toBe(2);
+  });
+
+  test('without it there is one Deployment, which an upgrade replaces', async () => {
+    const worker = deployment(await render([minimal]), 'worker');
+    expect(worker.metadata?.name).toBe('kubeip-temporal-worker');
+    expect(worker.metadata?.annotations ?? {}).not.toHaveProperty(['helm.sh/resource-policy']);
+    expect(selectorOf(worker)).not.toHaveProperty(['kubeip-temporal.io/build']);
+  });
+});
+
 describe('with everything switched on', () => {
   test('a worker is versioned, scaled, placed and labelled', async () => {
     const objects = await render([everything]);
@@ -249,7 +314,6 @@ describe('with everything switched on', () => {
     );
     expect(env).toEqual(
       expect.arrayContaining([
-        { name: 'TEMPORAL_DEPLOYMENT_NAME', value: 'kubeip' },
         { name: 'TEMPORAL_WORKER_BUILD_ID', value: '0123456789ab' },
         { name: 'HTTPS_PROXY', value: 'http://proxy.example.com:3128' },
       ]),
@@ -270,7 +334,7 @@ describe('with everything switched on', () => {
       },
     });
     expect(container(deployment(objects, 'watcher')).env?.map(({ name }) => name)).not.toContain(
-      'TEMPORAL_DEPLOYMENT_NAME',
+      'TEMPORAL_WORKER_BUILD_ID',
     );
     for (const kind of ['HorizontalPodAutoscaler', 'ServiceMonitor', 'PodMonitor', 'PodMonitoring'])
       only(objects, kind);
@@ -363,11 +427,6 @@ describe('values that will not do are refused, and the message names them:', () 
       'an API key and a certificate',
       { temporal: { apiKey: { secretName: 'a' }, tls: { clientSecretName: 'b' } } },
       /Choose one/,
-    ],
-    [
-      'a Worker Deployment with a dot',
-      { worker: { versioning: { deploymentName: 'a.b' } } },
-      /must not contain a dot/,
     ],
     [
       'a pool of every node',

@@ -110,7 +110,7 @@ describe('the small server', () => {
     await connection.close();
     expect(listed.customAttributes).toMatchObject(searchAttributeNumbers);
     expect((await installChart(release)).jobOutput).toContain('has all search attributes');
-  }, 120_000);
+  });
 
   test('keeps its data in the file on the volume', async () => {
     await server.stop();

@@ -1,6 +1,6 @@
 /** A pool and a node on each cloud, and the programs of a staged tree as the image would run them. */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CoreV1Api } from '@kubernetes/client-node';
 import { stringify } from 'yaml';
@@ -49,6 +49,7 @@ export class ImageScene {
       copyFileSync(file, copy);
       chmodSync(copy, 0o644);
     }
+    writeOciConfig(world, folder);
     return new ImageScene(options);
   }
 
@@ -65,6 +66,7 @@ export class ImageScene {
         ...this.#environment(),
         KUBECONFIG: join(folder, `${program}.kubeconfig`),
         GOOGLE_CLOUD_PROJECT: world.gce.projectId,
+        OCI_CLI_CONFIG_FILE: join(folder, ociConfig),
       },
       ...user,
       logFile: join(world.dir, `${program}.log`),
@@ -90,13 +92,15 @@ export class ImageScene {
 
   /** An instance, its Node and its pool's only address on each cloud. */
   async addNodes(): Promise<void> {
-    const { ec2, gce, kubernetes } = this.#options.world;
+    const { ec2, gce, oci, kubernetes } = this.#options.world;
     const { region } = ec2;
     const { instanceId } = ec2.runInstance({ zone: `${region}a`, publicIp: true });
     const elastic = ec2.allocateAddress({ region, tags: { kubeip: 'use' } });
     const zone = `${gce.region}-b`;
     gce.insertInstance({ name: 'on-gce', zone });
     const reserved = gce.reserveAddress({ name: 'reserved', region: gce.region, labels: { kubeip: 'use' } });
+    const machine = oci.launchInstance({ displayName: 'on-oci' });
+    const publicIp = oci.reservePublicIp({ freeformTags: { kubeip: 'use' } });
     this.#pairs.push(
       {
         node: 'on-ec2',
@@ -107,6 +111,11 @@ export class ImageScene {
         node: 'on-gce',
         ip: reserved.address,
         heldInCloud: () => gce.instances().find(({ name }) => name === 'on-gce')?.externalIps[0]?.ip,
+      },
+      {
+        node: 'on-oci',
+        ip: publicIp.ip,
+        heldInCloud: () => oci.instances().find(({ id }) => id === machine.id)?.publicIps[0]?.ip,
       },
     );
     await createNode(kubernetes, {
@@ -122,6 +131,12 @@ export class ImageScene {
       zone,
       providerID: `gce://${gce.projectId}/${zone}/on-gce`,
       labels: { nodegroup: 'gcp' },
+    });
+    await createNode(kubernetes, {
+      name: 'on-oci',
+      region: oci.region,
+      providerID: machine.providerId,
+      labels: { nodegroup: 'oci' },
     });
   }
 
@@ -164,7 +179,18 @@ export class ImageScene {
   }
 }
 
-function configuration({ ec2, gce }: World): object {
+const ociConfig = 'oci-config';
+
+/** The programs' user may read neither the emulator's configuration nor its key. */
+function writeOciConfig({ oci }: World, folder: string): void {
+  const config = readFileSync(oci.environment['OCI_CONFIG_FILE'] ?? '', 'utf8');
+  const keyFile = join(folder, 'oci-key.pem');
+  copyFileSync(/^key_file=(.*)$/m.exec(config)?.[1] ?? '', keyFile);
+  chmodSync(keyFile, 0o644);
+  writeFileSync(join(folder, ociConfig), config.replace(/^key_file=.*$/m, `key_file=${keyFile}`));
+}
+
+function configuration({ ec2, gce, oci }: World): object {
   return {
     cluster: 'image',
     defaults: { retries: { attempts: 60, interval: '2s' } },
@@ -183,6 +209,15 @@ function configuration({ ec2, gce }: World): object {
         endpoint: gce.url,
         nodeSelector: { matchLabels: { nodegroup: 'gcp' } },
         filter: 'labels.kubeip=use',
+      },
+      {
+        name: 'oci',
+        provider: 'oci',
+        account: oci.compartmentId,
+        region: oci.region,
+        endpoint: oci.url,
+        nodeSelector: { matchLabels: { nodegroup: 'oci' } },
+        filter: 'freeformTags.kubeip=use',
       },
     ],
     http: { workerPort: 0, watcherPort: 0 },

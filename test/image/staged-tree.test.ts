@@ -68,7 +68,7 @@ describe('the programs', () => {
   let world: World;
   let scene: ImageScene;
   beforeAll(async () => {
-    world = await startTestWorld();
+    world = await startTestWorld({ temporal: true, kubernetes: true, ec2: true, gce: true, oci: true });
     scene = await ImageScene.open({ world, tree, node, folder: join(folder, 'etc') });
   }, SETUP_MS);
   afterAll(async () => {

@@ -120,6 +120,20 @@ test('a release is built on the digest of the Dockerfile’s base, which its mak
   expect(steps[built]?.with?.['labels']).toContain(`org.opencontainers.image.base.digest=${digest}\n`);
 });
 
+test('an image with a grave fault that is mended somewhere is neither attested nor signed', () => {
+  const { steps = [] } = release.jobs['image'] ?? {};
+  const built = steps.findIndex(({ uses = '' }) => uses.startsWith('docker/build-push-action@'));
+  const scan = steps[built + 1];
+  expect(scan?.uses).toMatch(/^anchore\/scan-action@/);
+  expect(scan?.with).toMatchObject({
+    image: '${{ needs.version.outputs.image }}@${{ steps.build.outputs.digest }}',
+    'severity-cutoff': 'high',
+    'only-fixed': true,
+  });
+  // It fails the job unless it is told not to.
+  expect(scan?.with).not.toHaveProperty('fail-build');
+});
+
 test('Dependabot looks in folders that are there', () => {
   const { updates } = parse(readFileSync(join(root, '.github/dependabot.yml'), 'utf8')) as {
     updates: { 'package-ecosystem': string; directory?: string; directories?: string[] }[];

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2';
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   addressIdAnnotation,
   messageAnnotation,
@@ -11,8 +11,6 @@ import {
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(180_000);
 
 const taintKey = 'example.com/no-address';
 let harness: Harness;

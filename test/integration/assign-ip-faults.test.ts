@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowFailedError } from '@temporalio/client';
 import { pino } from 'pino';
 import { phaseLabel } from '../../kubernetes/keys.ts';
@@ -7,8 +7,6 @@ import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(180_000);
 
 let harness: Harness;
 beforeAll(async () => {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { publicIpv4Annotation } from '../../kubernetes/keys.ts';
 import { publishedLimits } from '../../sandbox/ec2/published-limits.ts';
 import { configureSignal, freedSignal, nodeChangedSignal } from '../../workflows/messages.ts';
@@ -8,8 +8,6 @@ import { type Harness, openHarness } from './harness.ts';
 import { pressUntilContinued } from './press-until-continued.ts';
 import { expectSound } from './soundness.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 let harness: Harness;
 beforeAll(async () => {

@@ -1,12 +1,10 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { messageAnnotation, phaseLabel, poolLabel, publicIpv4Annotation } from '../../kubernetes/keys.ts';
 import { addressOf } from './assigned-address.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(180_000);
 
 const shared = { filter: 'Name=tag:kubeip,Values=ranked' };
 let harness: Harness;

@@ -1,6 +1,6 @@
 /** The audit on both clouds: what nobody told the workflows is found, and put right as the policy says. */
 import { CreateTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { AuditPolicy } from '../../model/settings.ts';
 import { leastOnEc2 } from '../../sandbox/least-permissions.ts';
 import { ensureAuditSchedule } from '../../worker/audit-schedule.ts';
@@ -11,8 +11,6 @@ import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
 const heal: AuditPolicy = { drift: 'heal', orphans: 'release' };

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ProviderName } from '../../model/scope.ts';
 import { addressOf } from './assigned-address.ts';
 import { poolTag } from './cloud-facts.ts';
@@ -8,13 +8,11 @@ import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
 
-jest.setTimeout(300_000);
-
 const clouds = ['aws', 'gcp'] as const;
 
 /** A pool on each cloud of the addresses with one of these tags; `pools` may say more. */
 function withTags(...tags: string[]): HarnessOptions {
-  const filter: Record<ProviderName, (values: string[]) => string> = {
+  const filter: Record<(typeof clouds)[number], (values: string[]) => string> = {
     aws: (values) => `Name=tag:${poolTag},Values=${values.join(',')}`,
     gcp: (values) => values.map((value) => `labels.${poolTag}=${value}`).join(' OR '),
   };

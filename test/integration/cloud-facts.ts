@@ -5,6 +5,7 @@ import type { Family } from '../../model/address.ts';
 import type { AssociationEvent } from '../../sandbox/cloud/association-journal.ts';
 import type { Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
 import type { GceEmulator } from '../../sandbox/gce/emulator.ts';
+import type { OciEmulator } from '../../sandbox/oci/emulator.ts';
 
 /** The tag or label of the addresses of a pool. What lacks it is nobody's business. */
 export const poolTag = 'kubeip';
@@ -99,5 +100,28 @@ export function gceFacts(gce: GceKnowledge): CloudFacts {
     isPooled: (id) => addresses.some((one) => one.id === id && one.tag !== undefined),
     freeFor: (_, tag, family) =>
       addresses.filter((one) => one.tag === tag && one.family === family && one.isFree).length,
+  };
+}
+
+type OciKnowledge = Pick<OciEmulator, 'journal' | 'publicIps'>;
+
+export function ociFacts(oci: OciKnowledge): CloudFacts {
+  const addresses = oci
+    .publicIps()
+    .filter(({ lifetime }) => lifetime === 'RESERVED')
+    .map(({ id, ip, freeformTags, privateIp, instance }): KnownAddress => ({
+      id,
+      ip,
+      family: 'ipv4',
+      tag: freeformTags[poolTag],
+      isFree: privateIp === undefined,
+      instance,
+    }));
+  return {
+    journal: oci.journal(),
+    addresses,
+    isPooled: (id) => addresses.some((one) => one.id === id && one.tag !== undefined),
+    freeFor: (_, tag, family) =>
+      family === 'ipv4' ? addresses.filter((one) => one.tag === tag && one.isFree).length : 0,
   };
 }

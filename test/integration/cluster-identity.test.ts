@@ -1,5 +1,5 @@
 /** Which cluster a name stands for, on a real Temporal server without a worker. */
-import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Client, Connection } from '@temporalio/client';
 import {
   type ClusterIdentity,
@@ -10,8 +10,6 @@ import { acceptCluster, readClusterRecord } from '../../program/cluster-record.t
 import { startWorld, type World } from '../../sandbox/world.ts';
 import { clusterWorkflowId } from '../../workflows/messages.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 let world: World;
 let client: Client;

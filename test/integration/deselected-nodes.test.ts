@@ -1,5 +1,5 @@
 /** Mistakes in the configuration, and labels that change: a node that no pool selects any more keeps its address. */
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { publicIpv4Annotation } from '../../kubernetes/keys.ts';
 import type { AssignIpStatus } from '../../workflows/messages.ts';
 import { addressOf } from './assigned-address.ts';
@@ -9,8 +9,6 @@ import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 const clouds = ['aws', 'gcp'] as const;
 type Cloud = (typeof clouds)[number];

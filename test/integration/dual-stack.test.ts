@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowFailedError } from '@temporalio/client';
 import { publicIpv4Annotation, publicIpv6Annotation } from '../../kubernetes/keys.ts';
 import { type Family, familyOf } from '../../model/address.ts';
@@ -9,8 +9,6 @@ import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 const taintKey = 'example.com/no-address';
 const taints = [{ key: taintKey, effect: 'NoSchedule' }];

@@ -10,7 +10,7 @@ let cli: AwsCli;
 
 beforeAll(async () => {
   [emulator, cli] = await Promise.all([startEc2Emulator(), ensureAwsCli()]);
-}, 300_000);
+});
 
 afterAll(() => emulator.close());
 
@@ -78,7 +78,7 @@ describe('the AWS CLI', () => {
     const id = SubnetCidrReservation.SubnetCidrReservationId;
     await aws(`ec2 delete-subnet-cidr-reservation --subnet-cidr-reservation-id ${id}`);
     expect(emulator.ipv6Reservations()).toEqual([]);
-  }, 60_000);
+  });
 
   test('shows an error as it shows those of AWS', async () => {
     await expect(aws('ec2 release-address --allocation-id eipalloc-00000001')).rejects.toThrow(

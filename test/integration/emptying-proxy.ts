@@ -15,13 +15,14 @@ export interface EmptyingProxy {
 interface Answer {
   readonly type: string;
   readonly body: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** @returns an answer with nothing in it, if the call is a list */
+export type EmptyAnswer = (call: { path: string; body: string }) => Answer | undefined;
+
 /** @param target the URL of the API */
-export async function startEmptyingProxy(
-  target: string,
-  emptyAnswer: (call: { path: string; body: string }) => Answer | undefined,
-): Promise<EmptyingProxy> {
+export async function startEmptyingProxy(target: string, emptyAnswer: EmptyAnswer): Promise<EmptyingProxy> {
   let emptied = 0;
   const server = createServer((incoming, outgoing) => {
     const forward = async (): Promise<void> => {
@@ -30,7 +31,7 @@ export async function startEmptyingProxy(
       const answer = proxy.empty ? emptyAnswer({ path, body }) : undefined;
       if (answer !== undefined) {
         emptied += 1;
-        outgoing.writeHead(200, { 'content-type': answer.type }).end(answer.body);
+        outgoing.writeHead(200, { 'content-type': answer.type, ...answer.headers }).end(answer.body);
         return;
       }
       const { hostname, port } = new URL(target);
@@ -88,4 +89,11 @@ export function emptyGce({ path }: { path: string }): Answer | undefined {
   if (!/\/regions\/[^/]+\/addresses(\?|$)/.test(path)) return undefined;
   const body = JSON.stringify({ kind: 'compute#addressList', id: 'empty', selfLink: path });
   return { type: 'application/json', body };
+}
+
+/** Oracle Cloud: a list is a bare array. */
+export function emptyOci({ path, body }: { path: string; body: string }): Answer | undefined {
+  const { pathname } = new URL(path, 'http://proxy');
+  if (body !== '' || !/^\/20160918\/\w+$/.test(pathname)) return undefined;
+  return { type: 'application/json', body: '[]', headers: { 'opc-request-id': 'EMPTIED' } };
 }

@@ -1,5 +1,5 @@
 /** The watcher's reconcile and nodes that failed for good: on real workflows, at times that the test chooses. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { deleteNode } from '../../sandbox/nodes.ts';
 import { createWatcherMetrics } from '../../watcher/metrics.ts';
 import { createNodeWorkflows } from '../../watcher/node-workflows.ts';
@@ -13,8 +13,6 @@ import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { openIdentity } from './test-identity.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 const minute = 60_000;
 const options: HarnessOptions = { pools: [{ name: 'public' }, { name: 'empty' }] };

@@ -1,5 +1,5 @@
 /** What is left of a node that failed for good: nothing claimed, nothing asked for, and a reason where people look. */
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import { messageAnnotation, phaseLabel, poolLabel } from '../../kubernetes/keys.ts';
@@ -8,8 +8,6 @@ import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 const taintKey = 'example.com/no-address';
 const taints = [{ key: taintKey, effect: 'NoSchedule' }];

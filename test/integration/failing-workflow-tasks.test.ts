@@ -1,13 +1,11 @@
 /** A workflow whose tasks fail stands still in silence, but for `kubeip doctor`. */
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { temporalChecks } from '../../cli/commands/doctor-temporal.ts';
 import type { Check } from '../../cli/commands/doctor-checks.ts';
 import type { Session } from '../../cli/session.ts';
 import { nodeStart } from '../../workflows/node-start.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(240_000);
 
 let harness: Harness;
 beforeAll(async () => {

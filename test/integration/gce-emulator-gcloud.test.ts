@@ -52,7 +52,7 @@ if (installed) {
       expect(await gcloud('instances describe node')).toMatchObject({
         networkInterfaces: [{ accessConfigs: [{ natIP: address }] }],
       });
-    }, 180_000);
+    });
 
     test('gives an IPv6 address by the stack type, and takes it', async () => {
       emulator.insertInstance({ name: 'six', stackType: 'IPV4_IPV6' });
@@ -69,12 +69,12 @@ if (installed) {
       expect(emulator.addresses()).toContainEqual(
         expect.objectContaining({ name: 'v6', status: 'RESERVED' }),
       );
-    }, 180_000);
+    });
 
     test('shows an error as it shows those of Google', async () => {
       await expect(gcloud('addresses describe none --region=europe-west1')).rejects.toThrow(
         "The resource 'projects/sandbox-project/regions/europe-west1/addresses/none' was not found",
       );
-    }, 60_000);
+    });
   });
 }

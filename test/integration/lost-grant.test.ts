@@ -1,12 +1,10 @@
 /** A worker may die just after it took up `select` and before it asked: then the mutex knows an activity that is over, and grants to that. */
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { poolStateQuery, requestSignal } from '../../workflows/messages.ts';
 import { type PackedPoolState, unpack } from '../../workflows/pool/packed-state.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(180_000);
 
 let harness: Harness;
 beforeAll(async () => {

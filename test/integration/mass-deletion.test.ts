@@ -1,5 +1,5 @@
 /** Many Nodes that are gone at once while their machines run: nothing is released before an operator confirms it. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import type { AssignIpStatus } from '../../workflows/messages.ts';
 import type { HarnessOptions } from './harness-config.ts';
@@ -7,8 +7,6 @@ import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 const COUNT = 6;
 /** Long enough for all Nodes to be deleted on a busy machine before the first is past it. */

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { stringify } from 'yaml';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { deleteNode } from '../../sandbox/nodes.ts';
@@ -12,8 +12,6 @@ import { writeWorkflowBundle } from '../workflow-bundle.ts';
 import { nodeStart } from '../../workflows/node-start.ts';
 import { cluster, logLine, type NodeWorld, startNodeWorld, until } from './node-world.ts';
 import { allSamples, familiesOf, type MetricFamily, sampleOf } from './prometheus-text.ts';
-
-jest.setTimeout(300_000);
 
 let here: NodeWorld;
 let workers: ManagedProcess[];
@@ -247,21 +245,24 @@ test('an address that somebody takes away is counted as drift, and its healing',
 });
 
 test('the log level of a running program is raised by a signal, and lowered by the next', async () => {
-  const [worker] = workers;
-  // What a node has done for it may always be done by the other worker. A scrape asks this one, which may have asked half a minute ago.
+  // A scrape asks the cloud, which refuses: of the workers, only the one that reads the mutex says so.
   here.world.ec2.configure({ denied: ['DescribeAddresses'] });
-  for (const program of [watcher, worker]) {
-    if (program === undefined) throw new Error('no worker');
-    const debugLines = (): number => program.output().split('"level":"debug"').length - 1;
+  for (const programs of [[watcher], workers]) {
+    const debugLines = (): number =>
+      programs.reduce((lines, program) => lines + program.output().split('"level":"debug"').length - 1, 0);
+    const setTo = async (level: string): Promise<void> => {
+      for (const program of programs) program.kill(logLevelSignal);
+      await until(`${level} is on`, () =>
+        programs.every((it) => logLine(it, `the log level is ${level} now (SIGUSR2)`) !== undefined),
+      );
+    };
     expect(debugLines()).toBe(0);
-    program.kill(logLevelSignal);
-    await until('debug is on', () => logLine(program, 'the log level is debug now (SIGUSR2)') !== undefined);
+    await setTo('debug');
     await until('there are such lines', async () => {
-      await scrape(program);
+      await Promise.all(programs.map((program) => scrape(program)));
       return debugLines() > 0;
     });
-    program.kill(logLevelSignal);
-    await until('debug is off', () => logLine(program, 'the log level is info now (SIGUSR2)') !== undefined);
+    await setTo('info');
     const before = debugLines();
     await delay(3_000);
     expect(debugLines()).toBe(before);

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { AppsV1Api, RbacAuthorizationV1Api } from '@kubernetes/client-node';
 import { loadConfig } from '../../config/config.ts';
 import { exitCodes } from '../../program/exit-codes.ts';
@@ -11,8 +11,6 @@ import type { World } from '../../sandbox/world.ts';
 import { runKubeip } from '../cli/run-kubeip.ts';
 import { startTestWorld } from '../shared-kubernetes.ts';
 import { clusterWith, ofAManifest } from '../unit/kubeip-shapes.ts';
-
-jest.setTimeout(300_000);
 
 let world: World;
 beforeAll(async () => {

@@ -3,15 +3,13 @@
  * lose it neither on the way here nor on the way back.
  */
 import { DisassociateAddressCommand } from '@aws-sdk/client-ec2';
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import { phaseLabel, publicIpv4Annotation } from '../../kubernetes/keys.ts';
 import { newClient } from './ec2-emulator-client.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 const taintKey = 'kubeip.com/not-ready';
 const taints = [{ key: taintKey, effect: 'NoSchedule' }];

@@ -2,7 +2,7 @@
  * Something stands between the programs and the API server, and answers in its place. Only Kubernetes says that a Node is gone: the
  * Node keeps its address, and the programs say what came and what to look at.
  */
-import { afterAll, afterEach, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { WorkflowHandle } from '@temporalio/client';
 import { phaseLabel } from '../../kubernetes/keys.ts';
 import { deleteNode } from '../../sandbox/nodes.ts';
@@ -13,8 +13,6 @@ import { type KubernetesProxy, type ProxiedCall, startKubernetesProxy } from './
 import { cluster, logLine, type NodeWorld, startNodeWorld, until } from './node-world.ts';
 import { type OddAnswer, type OddAnswerName, oddAnswerRemedy, oddAnswers } from './odd-answers.ts';
 import { pendingFailures } from './pending-failures.ts';
-
-jest.setTimeout(300_000);
 
 const nodesPath = '/api/v1/nodes';
 const names = Object.keys(oddAnswers) as OddAnswerName[];

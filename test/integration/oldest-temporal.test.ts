@@ -1,13 +1,11 @@
 /** The main job on the oldest Temporal server that is supported. All other tests run on the newest one that is pinned. */
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { ensureAuditSchedule } from '../../worker/audit-schedule.ts';
 import { auditId } from '../../workflows/messages.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(180_000);
 
 let harness: Harness;
 beforeAll(async () => {

@@ -1,13 +1,11 @@
 /** Who may have the address of an instance, where more than one Node names it, or a Node that is another machine. */
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AssignIpStatus } from '../../workflows/messages.ts';
 import { poolTag } from './cloud-facts.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 const clouds = ['aws', 'gcp'] as const;
 const uses = ['twin', 'renamed', 'back'] as const;

@@ -1,5 +1,5 @@
 /** Whose word pins a node to an address: an operator's, not a kubelet's. */
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { pinnedAnnotations, pinnedLabels } from '../../kubernetes/keys.ts';
 import { type AssignIpStatus, nodeChangedSignal } from '../../workflows/messages.ts';
 import { type Harness, openHarness } from './harness.ts';
@@ -7,8 +7,6 @@ import { pressUntilContinued } from './press-until-continued.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 let harness: Harness;
 beforeAll(async () => {

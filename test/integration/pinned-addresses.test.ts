@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { pinnedAnnotations } from '../../kubernetes/keys.ts';
 import type { AddressRef } from '../../model/address.ts';
 import type { AssignIpStatus } from '../../workflows/messages.ts';
@@ -6,8 +6,6 @@ import { poolTag } from './cloud-facts.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
-
-jest.setTimeout(300_000);
 
 const clouds = ['aws', 'gcp'] as const;
 

@@ -137,7 +137,7 @@ describe('poisoned nodes', () => {
       expect(metadata?.annotations?.[publicIpv4Annotation]).toBeUndefined();
     }
     await expect(here.status('without-labels')).rejects.toThrow(/not found/i);
-  }, 240_000);
+  });
 
   test('leave watcher and worker running, which serve whoever comes next', async () => {
     await add({ name: 'next' });

@@ -144,7 +144,7 @@ describe.each(Object.keys(uses) as Program[])('the %s', (program) => {
           (refusal: unknown) => refusal,
         ),
       (refusal) => String(refusal).includes('forbidden') || String(refusal).includes('not allowed'),
-      20_000,
+      90_000,
     );
     expect(String(error)).toContain(`verbs ["${verb}"]`);
     for (const [other, use] of all.filter(([one]) => one !== name)) {

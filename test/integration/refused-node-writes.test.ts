@@ -1,14 +1,12 @@
 /** Kubernetes refuses what is written on a Node, for as long as somebody's admission policy likes: the address comes all the same. */
 import { AdmissionregistrationV1Api } from '@kubernetes/client-node';
 import type { temporal } from '@temporalio/proto';
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { tryWriting } from '../../kubernetes/access.ts';
 import { phaseLabel } from '../../kubernetes/keys.ts';
 import { listNodes } from '../../kubernetes/nodes.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 const name = 'refuses-writes';
 

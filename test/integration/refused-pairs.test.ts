@@ -1,10 +1,8 @@
 /** An address that the cloud refuses for an instance is not granted to it again and again: another one of the pool is. */
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { AddressRef } from '../../model/address.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
-
-jest.setTimeout(180_000);
 
 let harness: Harness;
 beforeAll(async () => {

@@ -1,11 +1,9 @@
 /** Machines that register under other names: each address passes to the new Node, and is neither a release nor held. */
-import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 const COUNT = 6;
 /** Long enough for all Nodes to be deleted on a busy machine before the first is past it. */

@@ -1,25 +1,25 @@
 import { promisify } from 'node:util';
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { exec, execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { DescribeAddressesCommand, EC2Client } from '@aws-sdk/client-ec2';
-import { CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+import { CoreV1Api, KubeConfig, loadAllYaml, type V1Node } from '@kubernetes/client-node';
 import { Client, Connection } from '@temporalio/client';
 import { openProvider } from '../../clouds/registry.ts';
+import { publicIpv4Annotation } from '../../kubernetes/keys.ts';
 import { searchAttributes } from '../../workflows/messages.ts';
 import { createNode, deleteNode } from '../../sandbox/nodes.ts';
 import { ProcessStartError, type ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { startProgram } from '../../sandbox/processes/program.ts';
 import { startWorld, type World } from '../../sandbox/world.ts';
 import { eventually, processesNaming } from './sandbox-processes.ts';
+import { waitFor } from './wait-for.ts';
 
 // Real servers start and stop here, on a machine that may be busy with other suites.
-jest.setTimeout(240_000);
-
 const root = resolve(import.meta.dirname, '../..');
 
 let folder: string;
@@ -145,6 +145,25 @@ describe('no process is left', () => {
 
     expect(await once(sandbox, 'exit')).toEqual([0, null]);
     expect(await eventually(() => processesNaming(folder).length === 0)).toBe(true);
+  });
+
+  test('after SIGTERM to npm, which runs a program by a shell that passes no signal on', async () => {
+    const config = join(folder, 'kubeip.yaml');
+    writeFileSync(
+      config,
+      'cluster: prod\npools: [{ name: public, region: eu-west-1, nodeSelector: { matchLabels: { a: b } }, filter: "Name=tag-key,Values=a" }]\n',
+    );
+    // It waits for Temporal, which is not there.
+    const npm = spawn('npm', ['run', '--silent', 'watcher', '--', '--config', config], {
+      cwd: root,
+      env: { ...process.env, TEMPORAL_ADDRESS: '127.0.0.1:9' },
+      stdio: 'ignore',
+    });
+    const isProgram = (line: string) => line.includes('watcher/main.ts') && !line.includes('npm run');
+    expect(await eventually(() => processesNaming(config).some(isProgram))).toBe(true);
+    npm.kill('SIGTERM');
+    await once(npm, 'exit');
+    expect(processesNaming(config)).toEqual([]);
   });
 
   test('after the parent was killed by SIGKILL, and the folder can be used again', async () => {
@@ -301,15 +320,66 @@ describe('a program of the project as a process', () => {
   });
 });
 
+test('an example, by what `npm run sandbox -- --example` says: the Node of each cloud shows its address', async () => {
+  let said = '';
+  const sandbox = await runSandbox(folder, ['--example'], (text) => (said += text));
+  expect(await eventually(() => said.includes('npm run kubeip -- status'))).toBe(true);
+  const exports = [...said.matchAll(/^ {2}export (\w+)=(.*)$/gm)].map(([, name = '', value]) => [
+    name,
+    value,
+  ]);
+  const told = (pattern: RegExp): string => pattern.exec(said)?.[1] ?? '';
+  const config = told(/npm run worker -- --config (\S+)/);
+  const start = (name: string): Promise<ManagedProcess> =>
+    startProgram({
+      name,
+      script: `${name}/main.ts`,
+      args: ['--config', config],
+      env: Object.fromEntries(exports),
+      logFile: join(folder, `${name}.log`),
+    });
+  const programs = [await start('worker'), await start('watcher')];
+  const api = coreApi(join(folder, 'kubeconfig'));
+  for (const body of loadAllYaml(readFileSync(told(/kubectl apply -f (\S+)/), 'utf8'))) {
+    await api.createNode({ body });
+  }
+
+  const assigned = async (): Promise<string[]> => {
+    const { items } = await api.listNode();
+    const isShown = (node: V1Node): boolean =>
+      node.metadata?.annotations?.[publicIpv4Annotation] !== undefined;
+    return items.filter(isShown).map((node) => node.metadata?.name ?? '');
+  };
+  const all = ['aws-node', 'gcp-node', 'oci-node'];
+  await waitFor('all three are assigned', assigned, (names) => names.length === all.length, 120_000);
+  expect((await assigned()).sort()).toEqual(all);
+  const status = await promisify(exec)(told(/^ {2}(npm run kubeip -- .*)$/m), {
+    cwd: root,
+    env: { ...process.env, ...Object.fromEntries(exports) },
+  });
+  for (const name of all) expect(status.stdout).toContain(`${name} `);
+
+  await Promise.all(programs.map((program) => program.stop(25_000)));
+  sandbox.kill('SIGINT');
+  expect(await once(sandbox, 'exit')).toEqual([0, null]);
+});
+
 /** `npm run sandbox` in a process group of its own, up and ready. */
-async function runSandbox(data: string): Promise<ChildProcess> {
-  const sandbox = spawn(process.execPath, ['sandbox/main.ts', '--data', data], {
+async function runSandbox(
+  data: string,
+  more: readonly string[] = [],
+  hear: (text: string) => void = () => {},
+): Promise<ChildProcess> {
+  const sandbox = spawn(process.execPath, ['sandbox/main.ts', '--data', data, ...more], {
     cwd: root,
     detached: true,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let output = '';
-  sandbox.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  sandbox.stdout?.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+    hear(chunk.toString());
+  });
   expect(await eventually(() => output.includes('describe-addresses'))).toBe(true);
   return sandbox;
 }

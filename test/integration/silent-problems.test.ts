@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
-import { afterAll, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
 import { temporalChecks } from '../../cli/commands/doctor-temporal.ts';
 import type { Check } from '../../cli/commands/doctor-checks.ts';
@@ -12,6 +12,7 @@ import type { Scope } from '../../model/scope.ts';
 import { createLogger } from '../../program/logger.ts';
 import type { HealthCheck } from '../../program/temporal-health.ts';
 import { searchAttributeNumbers } from '../../program/search-attributes.ts';
+import { deploymentOf } from '../../program/worker-deployments.ts';
 import { startWorld, type World } from '../../sandbox/world.ts';
 import { addHealthMetrics } from '../../worker/health-metrics.ts';
 import { ensureAuditSchedule } from '../../worker/audit-schedule.ts';
@@ -21,8 +22,6 @@ import { clusterStart } from '../../workflows/cluster-start.ts';
 import { writeWorkflowBundle } from '../workflow-bundle.ts';
 import { sampleOf } from './prometheus-text.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(240_000);
 
 const cluster = 'test';
 const scope: Scope = { provider: 'aws', account: '123456789012', region: 'eu-west-1' };
@@ -84,7 +83,7 @@ async function polling<T>(taskQueue: string, version: string, work: () => Promis
     activities: { nothing: async () => {} },
     workflowBundle: { codePath: await bundle },
     workerDeploymentOptions: {
-      version: { deploymentName: 'kubeip', buildId: version },
+      version: { deploymentName: deploymentOf(taskQueue), buildId: version },
       useWorkerVersioning: true,
       defaultVersioningBehavior: 'AUTO_UPGRADE',
     },
@@ -181,7 +180,7 @@ test('a version that is current, and that no worker has', async () => {
   const makeCurrent = (buildId: string) =>
     connection.workflowService.setWorkerDeploymentCurrentVersion({
       namespace: 'default',
-      deploymentName: 'kubeip',
+      deploymentName: deploymentOf(taskQueue),
       buildId,
       ignoreMissingTaskQueues: true,
       identity: 'a test',
@@ -205,8 +204,11 @@ test('a version that is current, and that no worker has', async () => {
       (it) => it[0]?.verdict === 'problem',
       150_000,
     );
-    expect(found[0]?.detail).toContain('is kubeip.one, and the workers that poll');
-    expect(found[0]?.detail).toContain('have kubeip.two');
+    expect(found[0]?.detail).toContain('is kubeip/cluster/versioned:one, and the workers that poll');
+    expect(found[0]?.detail).toContain('have kubeip/cluster/versioned:two');
+    expect(found[0]?.detail).toContain(
+      'set-current-version --deployment-name kubeip/cluster/versioned --build-id two',
+    );
     expect(await shown('version')).toBe(1);
   });
   await client.workflow.getHandle(start.workflowId).terminate('by a test');

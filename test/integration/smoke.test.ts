@@ -4,16 +4,20 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DescribeAddressesCommand, DescribeInstancesCommand, EC2Client } from '@aws-sdk/client-ec2';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { startEc2Emulator, type Ec2Emulator } from '../../sandbox/ec2/emulator.ts';
 import { startGceEmulator, type GceEmulator } from '../../sandbox/gce/emulator.ts';
+import { startOciEmulator, type OciEmulator } from '../../sandbox/oci/emulator.ts';
 import { startMoto } from '../../sandbox/processes/moto-server.ts';
 import { ensureMoto } from '../../sandbox/tools/moto.ts';
+import { permissionsOf } from '../../clouds/oci/permissions.ts';
+import { ociOperations } from '../../sandbox/oci/operations.ts';
+import { availabilityDomain } from '../../sandbox/oci/owner.ts';
+import { OciConformance } from '../conformance/oci-model.ts';
 import type { Report } from '../../smoke/report.ts';
 import { startEitherAnswerProxy, type Answering } from '../conformance/either-answer-proxy.ts';
 
-jest.setTimeout(300_000);
-
+const inCamelCase = (name: string): string => name.charAt(0).toLowerCase() + name.slice(1);
 const root = new URL('../../', import.meta.url).pathname;
 const credentials = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
 
@@ -33,7 +37,7 @@ interface Running {
 function start(...args: readonly string[]): Running {
   const child = spawn(process.execPath, ['smoke/main.ts', ...args], {
     cwd: root,
-    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...credentials },
+    env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...credentials, ...oci.environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const output = { stdout: '', stderr: '' };
@@ -62,7 +66,6 @@ function start(...args: readonly string[]): Running {
 
 /** How a cloud of the test is reached, and what is left in it. */
 interface Cloud {
-  readonly name: 'aws' | 'gcp';
   readonly args: (endpoint?: string) => string[];
   readonly secret: string;
   readonly left: () => string[];
@@ -72,14 +75,23 @@ interface Cloud {
 
 let ec2: Ec2Emulator;
 let gce: GceEmulator;
+let oci: OciEmulator;
+/** All that the smoke test says to Oracle Cloud, held against the models of its SDK. */
+const ociConformance = new OciConformance(Object.keys(ociOperations).map(inCamelCase));
 beforeAll(async () => {
-  [ec2, gce] = await Promise.all([startEc2Emulator(), startGceEmulator({ operationMs: 1 })]);
+  [ec2, gce, oci] = await Promise.all([
+    startEc2Emulator(),
+    startGceEmulator({ operationMs: 1 }),
+    startOciEmulator({
+      transitionMs: 1,
+      onExchange: (request, answer) => ociConformance.exchange(request, answer),
+    }),
+  ]);
 });
-afterAll(() => Promise.all([ec2.close(), gce.close()]));
+afterAll(() => Promise.all([ec2.close(), gce.close(), oci.close()]));
 
-const clouds: Readonly<Record<'aws' | 'gcp', () => Cloud>> = {
+const clouds: Readonly<Record<'aws' | 'gcp' | 'oci', () => Cloud>> = {
   aws: () => ({
-    name: 'aws',
     args: (endpoint = ec2.url) => ['--cloud', 'aws', '--region', ec2.region, '--endpoint', endpoint],
     secret: ec2.accountId,
     left: () => [
@@ -95,7 +107,6 @@ const clouds: Readonly<Record<'aws' | 'gcp', () => Cloud>> = {
     families: ['ipv4', 'ipv6'],
   }),
   gcp: () => ({
-    name: 'gcp',
     args: (endpoint = gce.url) => [
       '--cloud',
       'gcp',
@@ -111,6 +122,20 @@ const clouds: Readonly<Record<'aws' | 'gcp', () => Cloud>> = {
     deny: (...denied) => void gce.configure({ denied: [...denied] }),
     families: ['ipv4', 'ipv6'],
   }),
+  oci: () => ({
+    args: (endpoint = oci.url) =>
+      [
+        ['--cloud', 'oci', '--region', oci.region, '--project', oci.compartmentId],
+        ['--zone', availabilityDomain(oci.region, 1), '--subnet', oci.publicSubnetId, '--endpoint', endpoint],
+      ].flat(),
+    secret: oci.compartmentId,
+    left: () => [
+      ...oci.publicIps().map(({ id }) => id),
+      ...oci.instances().flatMap(({ id, state }) => (state === 'TERMINATED' ? [] : [id])),
+    ],
+    deny: (...denied) => void oci.configure({ denied: [...denied] }),
+    families: ['ipv4'],
+  }),
 };
 
 async function run(...args: readonly string[]): Promise<Ended & { report: Report }> {
@@ -121,7 +146,7 @@ async function run(...args: readonly string[]): Promise<Ended & { report: Report
 const answersOf = ({ questions }: Report) =>
   Object.fromEntries(questions.map(({ id, answer }) => [id, answer]));
 
-describe.each(['aws', 'gcp'] as const)('on the emulator of %s', (name) => {
+describe.each(['aws', 'gcp', 'oci'] as const)('on the emulator of %s', (name) => {
   test('a whole run passes every case, gets a known answer to every question, and leaves nothing', async () => {
     const cloud = clouds[name]();
     const { code, stdout, stderr, report } = await run(...cloud.args());
@@ -171,6 +196,14 @@ describe.each(['aws', 'gcp'] as const)('on the emulator of %s', (name) => {
     gcp: {
       early: ['instances.insert', 'compute.instances.insert'],
       late: ['instances.addAccessConfig', 'compute.instances.addAccessConfig'],
+    },
+    // It says the same of each permission that an operation needs, and of what is not there.
+    oci: {
+      early: [
+        'INSTANCE_CREATE',
+        'one of INSTANCE_CREATE, INSTANCE_IMAGE_READ, VNIC_CREATE, VNIC_ATTACH, SUBNET_ATTACH',
+      ],
+      late: ['PUBLIC_IP_UPDATE', `one of ${permissionsOf('UpdatePublicIp').join(', ')}`],
     },
   }[name];
   test.each(['early', 'late'] as const)(
@@ -251,6 +284,14 @@ describe('where a cloud answers otherwise than the emulators', () => {
   });
 });
 
+test('what the smoke test says to Oracle Cloud, and what the emulator answers, is in the models of its SDK', async () => {
+  const { code } = await run(...clouds.oci().args());
+  expect([code, ociConformance.violations.list()]).toEqual([0, []]);
+  for (const name of ['launchInstance', 'terminateInstance', 'listImages', 'createPublicIp']) {
+    expect([name, ociConformance.calls.get(name) ?? 0]).not.toEqual([name, 0]);
+  }
+});
+
 test('on moto a whole run passes all but what moto is known to get wrong, and leaves nothing', async () => {
   const dir = mkdtempSync(join(tmpdir(), 'kubeip-moto-'));
   const moto = await startMoto({ binary: await ensureMoto(), dir });
@@ -278,11 +319,12 @@ test('on moto a whole run passes all but what moto is known to get wrong, and le
 });
 
 test.each([
-  [['--cloud', 'azure'], /Allowed choices are aws, gcp/],
+  [['--cloud', 'azure'], /Allowed choices are aws, gcp, oci/],
   [['--region', 'eu-west-1'], /--cloud <name>' not specified/],
   [['--cloud', 'aws', '--region', 'eu-west-1', '--dry-run'], /unknown option '--dry-run'/],
   [['--cloud', 'aws'], /No region: write --region, or set AWS_REGION/],
-  [['--cloud', 'aws', '--region', 'eu-west-1', '--zone', 'a'], /--zone is of Google Cloud only/],
+  [['--cloud', 'aws', '--region', 'eu-west-1', '--zone', 'a'], /--zone means nothing on AWS/],
+  [['--cloud', 'oci'], /Oracle Cloud needs --project/],
   [['--cloud', 'aws', '--region', 'eu-west-1', '--gap', 'none'], /--gap/],
   [['--cloud', 'aws', '--region', 'eu-west-1', 'now'], /too many arguments/],
 ] as const)('%j is a wrong command line', async (args, words) => {

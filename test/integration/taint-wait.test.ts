@@ -1,5 +1,5 @@
 /** A taint waits until the Node's status shows the address: what Pods see of it the cloud controller manager writes. */
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { CoreV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import type { CloudController } from '../../sandbox/cloud-controller.ts';
 import { type Harness, openHarness } from './harness.ts';
@@ -7,8 +7,6 @@ import { dualStackPool } from './harness-config.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode, TestNodeOptions } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(180_000);
 
 const taintKey = 'example.com/no-address';
 const taints = [{ key: taintKey, effect: 'NoSchedule' }];

@@ -79,7 +79,7 @@ interface Reference {
 
 function referencesIn(body: HclBody, iterators: readonly string[]): Reference[] {
   const own = Object.entries(body.attributes)
-    .filter(([name]) => name !== 'ignore_changes')
+    .filter(([name]) => !['ignore_changes', 'provider', 'providers'].includes(name))
     .flatMap(([, { references, line }]) => references.map((reference) => ({ reference, line, iterators })));
   const inner = body.blocks.flatMap((block) => {
     // The types of variables and their names of providers are no references.

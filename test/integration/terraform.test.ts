@@ -4,20 +4,19 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { awsIpv6Permissions, awsPermissions } from '../../clouds/aws/permissions.ts';
 import { gcpPermissions, gcpIpv6Permissions } from '../../clouds/gcp/permissions.ts';
+import { type OciPermission, ociPermissions, whereOf } from '../../clouds/oci/permissions.ts';
 import { loadConfig } from '../../config/config.ts';
 import { findOnPath } from '../../sandbox/tools/command.ts';
 import { type HclBlock, readHcl } from '../../sandbox/tools/hcl-reader.ts';
 import { blocksOf, findMistakes, type TerraformModule } from './terraform-modules.ts';
 import { findUnknown, recordedSchemas, schemaName } from './terraform-schemas.ts';
 
-jest.setTimeout(300_000);
-
 const root = join(import.meta.dirname, '../../deploy/terraform');
-const examples = ['eks', 'gke'].map((name) => join(root, name));
-const iamModules = ['aws-iam', 'gcp-iam'].map((name) => join(root, 'modules', name));
+const examples = ['eks', 'gke', 'oke'].map((name) => join(root, name));
+const iamModules = ['aws-iam', 'gcp-iam', 'oci-iam'].map((name) => join(root, 'modules', name));
 const folders = [...examples, ...iamModules];
 
 async function readModule(folder: string): Promise<TerraformModule> {
@@ -81,7 +80,7 @@ describe.each(folders)('%s', (folder) => {
     expect(providers).not.toEqual([]);
     for (const provider of providers) {
       const version: unknown = expect.stringMatching(/^(?:~> \d+\.\d+(?:\.\d+)?|>= \d+\.\d+, < \d+\.\d+)$/);
-      expect(provider).toEqual({ source: expect.stringMatching(/^hashicorp\//), version });
+      expect(provider).toEqual({ source: expect.stringMatching(/^(?:hashicorp\/|oracle\/oci$)/), version });
     }
   });
 });
@@ -140,7 +139,7 @@ test.each([
 const sorted = (names: Iterable<string>): string[] => [...names].toSorted();
 
 describe('the permissions are those of the calls', () => {
-  const [awsIam = '', gcpIam = ''] = iamModules;
+  const [awsIam = '', gcpIam = '', ociIam = ''] = iamModules;
 
   const statementsOf = (document: string): { actions: string[]; resources: unknown }[] =>
     blockOf(awsIam, 'data', 'aws_iam_policy_document', document).body.blocks.map(({ body }) => ({
@@ -178,6 +177,16 @@ describe('the permissions are those of the calls', () => {
   ])('Google Cloud: %s', (name, permissions) => {
     const [locals] = blocksOf(moduleIn(gcpIam), 'locals');
     expect(locals?.body.attributes[name]?.value).toEqual(Object.keys(permissions));
+  });
+
+  test.each(['nodes', 'addresses'] as const)('Oracle Cloud: on %s', (where) => {
+    const [locals] = blocksOf(moduleIn(ociIam), 'locals');
+    const needed = (Object.keys(ociPermissions) as OciPermission[]).filter((one) => whereOf(one) === where);
+    expect(sorted(locals?.body.attributes[`on_${where}`]?.value as string[])).toEqual(sorted(needed));
+    const { statements } = blockOf(ociIam, 'resource', 'oci_identity_policy', 'worker').body.attributes;
+    expect(statements?.references).toEqual(
+      expect.arrayContaining([`local.on_${where}`, 'local.worker', 'var.addresses_compartment_id']),
+    );
   });
 
   test('Google Cloud: the two roles have these and no others, and instances are bound under a condition', () => {
@@ -219,8 +228,14 @@ describe.each(examples)('%s is the article’s example', (folder) => {
     expect(text).toContain('matchLabels = { nodegroup = "public", kubeip = "use" }');
   });
 
-  test('its switch for IPv6 is off unless it is asked for', () => {
-    expect(blockOf(folder, 'variable', 'ipv6_support').body.attributes['default']?.value).toBe(false);
+  /** None where the cloud has no pools of IPv6. */
+  const findIpv6Switch = (): HclBlock | undefined =>
+    blocksOf(moduleIn(folder), 'variable').find(({ labels }) => labels.join() === 'ipv6_support');
+
+  test('its switch for IPv6, if it has one, is off unless it is asked for', () => {
+    const ipv6Switch = findIpv6Switch();
+    expect(ipv6Switch === undefined).toBe(folder.endsWith('oke'));
+    if (ipv6Switch !== undefined) expect(ipv6Switch.body.attributes['default']?.value).toBe(false);
   });
 
   // Where there is a `terraform`: it needs no provider to evaluate this.
@@ -228,7 +243,7 @@ describe.each(examples)('%s is the article’s example', (folder) => {
     'the programs take the configuration that it makes, with IPv6: %s',
     async (hasIpv6) => {
       const [terraform] = findOnPath('terraform', process.env);
-      if (terraform === undefined) return;
+      if (terraform === undefined || (hasIpv6 && findIpv6Switch() === undefined)) return;
       const at = mkdtempSync(join(scratch, 'console-'));
       const [locals = ''] =
         /^locals \{\n.*?^\}\n/ms.exec(readFileSync(join(folder, 'kubeip.tf'), 'utf8')) ?? [];
@@ -238,7 +253,9 @@ describe.each(examples)('%s is the article’s example', (folder) => {
         api_access_cidrs: ['198.51.100.7/32'],
         install: false,
         ...(folder.endsWith('gke') && { project_id: 'my-project' }),
-        ipv6_support: hasIpv6,
+        ...(folder.endsWith('oke')
+          ? { compartment_id: 'ocid1.compartment.oc1..aaaa', kubernetes_version: 'v1.34.1' }
+          : { ipv6_support: hasIpv6 }),
         taint: true,
       };
       writeFileSync(join(at, 'terraform.tfvars.json'), JSON.stringify(variables));

@@ -1,6 +1,6 @@
 /** What a node's situation is called is the same wherever it is told; and what the mutex tells of its pools and claims. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { messageAnnotation } from '../../kubernetes/keys.ts';
 import type { ReleaseClaimCommand, ReleasedClaim } from '../../workflows/messages.ts';
@@ -9,8 +9,6 @@ import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(180_000);
 
 const taintKey = 'example.com/no-address';
 
@@ -157,7 +155,9 @@ describe('a claim that an operator wants released', () => {
       );
       await harness.handle(node).terminate('by a test');
       if (by === 'update') {
-        expect(await releaseClaim(claim?.token ?? 0)).toMatchObject({ became: 'lingering' });
+        // `dropped` where the call that hung was done meanwhile, and a list has shown it.
+        const { became } = await releaseClaim(claim?.token ?? 0);
+        expect(['lingering', 'dropped']).toContain(became);
       } else {
         await harness.mutex.signal('releaseClaim', { token: claim?.token });
       }

@@ -1,5 +1,5 @@
 /** Traces of real programs, as a collector gets them. */
-import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
@@ -9,8 +9,6 @@ import { assignIpWorkflowId, clusterTaskQueue, poolStatusQuery } from '../../wor
 import { writeWorkflowBundle } from '../workflow-bundle.ts';
 import { cluster, logLine, type NodeWorld, startNodeWorld, until } from './node-world.ts';
 import { type ReceivedSpan, TraceReceiver } from './trace-receiver.ts';
-
-jest.setTimeout(300_000);
 
 const worksFor = { 'deployment.environment': 'test' };
 

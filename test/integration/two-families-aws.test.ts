@@ -1,5 +1,5 @@
 /** One address family does not suffer from what befalls the other, nor one pool from what EC2 refuses about another. */
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { addressOf } from './assigned-address.ts';
 import { poolTag } from './cloud-facts.ts';
 import { ipsOn, ofFamily } from './family-addresses.ts';
@@ -7,8 +7,6 @@ import { dualStackPool } from './harness-config.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 let harness: Harness;
 beforeAll(async () => {
@@ -54,7 +52,7 @@ test('IPv4 that is throttled once comes soon, although IPv6 waits for an address
     'IPv4',
     () => harness.status(node),
     (seen) => ofFamily(seen, 'ipv4')?.phase === 'assigned',
-    45_000,
+    120_000,
   );
   expect(ofFamily(status, 'ipv6')?.phase).toBe('waiting');
   expect(harness.ec2.faults()).toEqual([]);

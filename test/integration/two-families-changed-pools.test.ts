@@ -1,7 +1,7 @@
 /** Pools whose settings change under nodes that have addresses of both families, or are held released. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { publicIpv4Annotation, publicIpv6Annotation } from '../../kubernetes/keys.ts';
 import { poolTag } from './cloud-facts.ts';
 import { ipsOn } from './family-addresses.ts';
@@ -10,8 +10,6 @@ import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 const clouds = ['aws', 'gcp'] as const;
 

@@ -1,5 +1,5 @@
 /** Compute Engine demands that an ephemeral address goes before a static one comes: what becomes of both on a bad day. */
-import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { type WorkflowHandle } from '@temporalio/client';
 import { defaultPayloadConverter, type Payload } from '@temporalio/common';
 import type { PublishInput } from '../../activities/contract.ts';
@@ -10,8 +10,6 @@ import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
 import { waitFor } from './wait-for.ts';
-
-jest.setTimeout(300_000);
 
 const cloud = 'gcp';
 const add = { kind: 'operationError', action: 'instances.addAccessConfig' } as const;

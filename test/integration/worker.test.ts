@@ -144,7 +144,7 @@ test('ends by itself in whatever moment of its start it is told to stop', async 
     // Until it has loaded its code, the signal ends it.
     expect({ afterMs, end: code ?? signal }).toEqual({ afterMs, end: code === null ? 'SIGTERM' : 0 });
   }
-}, 180_000);
+});
 
 test('ends with 0 when it is told to stop', async () => {
   worker.kill('SIGTERM');

@@ -314,7 +314,13 @@ export class NodeWorld {
   }
 
   /** @returns whether the taint is to stay */
-  #publish({ node, phase, taintKey: key, awaits = [] }: PublishedState): Pick<Results['publish'], 'pending'> {
+  #publish({
+    node,
+    phase,
+    addresses,
+    taintKey: key,
+    awaits = [],
+  }: PublishedState): Pick<Results['publish'], 'pending'> {
     if (this.node === undefined || this.node.uid !== node.uid || !this.node.isTainted) return {};
     if (key === undefined || phase !== 'assigned') return {};
     const isShown = this.#isShown(awaits);
@@ -324,6 +330,8 @@ export class NodeWorld {
     }
     for (const { has, family } of this.state.families) {
       if (has === undefined || family === 'ipv6' || this.#isShown([has.address.ip])) continue;
+      // It has got another one meanwhile.
+      if (!addresses.some(({ ip }) => ip === has.address.ip)) continue;
       if (this.now - this.#sinceOf(node.uid, has.address.ip) < TAINT_WAIT_MS)
         throw new Error(`the taint is lifted before the Node shows ${has.address.ip}`);
     }

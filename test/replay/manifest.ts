@@ -12,8 +12,10 @@ export const historiesFolder = join(import.meta.dirname, 'histories');
 const manifestFile = 'manifest.json';
 
 interface Manifest {
-  /** Of a released version: neither edited nor recorded again. */
-  readonly released: boolean;
+  /** The first version that was released with this shape: it is neither edited nor recorded again. False: none yet. */
+  readonly released: false | string;
+  /** {@link sourcesHash} of the workflows that made them. */
+  readonly sources?: string;
   readonly histories: Readonly<
     Record<string, { readonly sha256: string; readonly shows: readonly string[] }>
   >;
@@ -35,7 +37,7 @@ export function historiesOf(folder: string): string[] {
 /** @throws Error if the folder's shape is released, or its name is none */
 export function assertMayRecord(folder: string): void {
   if (!/^v[1-9]\d*$/.test(basename(folder))) throw new Error(`"${basename(folder)}" is not v1, v2, …`);
-  if (!existsSync(join(folder, manifestFile)) || !readManifest(folder).released) return;
+  if (!existsSync(join(folder, manifestFile)) || readManifest(folder).released === false) return;
   throw new Error(
     `${basename(folder)} is released: its histories stay. Guard what changed by patched(), and record the new shape beside it: ` +
       `npm run replay:record -- --version ${nextShape(folder)}`,
@@ -48,7 +50,11 @@ export function assertMayRecord(folder: string): void {
  * @param histories text by file name
  * @throws Error if the shape is released, or if a situation is missing; then the folder stays as it was
  */
-export function writeShape(folder: string, histories: ReadonlyMap<string, string>): void {
+export function writeShape(
+  folder: string,
+  histories: ReadonlyMap<string, string>,
+  sources = sourcesHash(),
+): void {
   assertMayRecord(folder);
   const entries = [...histories].map(([name, text]) => [
     name,
@@ -56,6 +62,7 @@ export function writeShape(folder: string, histories: ReadonlyMap<string, string
   ]);
   const manifest: Manifest = {
     released: false,
+    sources,
     histories: Object.fromEntries(entries) as Manifest['histories'],
   };
   const missing = missingSituations(manifest);
@@ -67,14 +74,94 @@ export function writeShape(folder: string, histories: ReadonlyMap<string, string
 }
 
 /**
- * Marks the shape as released.
+ * Marks the shape as released with this version. One that was released before stays as it is.
  *
- * @throws Error if the folder is not as it was recorded
+ * @throws Error if the folder is not as it was recorded, or was recorded with other sources
  */
-export function releaseShape(folder: string): void {
-  const problems = problemsOf(folder, { isNewest: true });
+export function releaseShape(folder: string, version: string, sources = sourcesHash()): void {
+  const problems = [...problemsOf(folder, { isNewest: true }), ...otherSources(folder, sources)];
   if (problems.length > 0) throw new Error(problems.join('\n'));
-  writeManifest(folder, { ...readManifest(folder), released: true });
+  const manifest = readManifest(folder);
+  if (manifest.released === false) writeManifest(folder, { ...manifest, released: version });
+}
+
+/**
+ * @param folders all of them, oldest shape first
+ * @returns a sentence for each thing that keeps the sources from being released: their histories must be there, and be marked as released
+ */
+export function releaseProblems(folders: readonly string[], sources = sourcesHash()): string[] {
+  const newest = folders.at(-1);
+  if (newest === undefined) return ['There are no histories: npm run replay:record'];
+  const found = otherSources(newest, sources);
+  if (readManifest(newest).released === false) {
+    found.push(
+      `${basename(newest)} is not marked as released, so that it could be recorded again: npm run replay:record -- --release`,
+    );
+  }
+  return found;
+}
+
+function otherSources(folder: string, sources: string): string[] {
+  const { released, sources: of } = readManifest(folder);
+  if (of === sources) return [];
+  const shape = released === false ? basename(folder) : nextShape(folder);
+  return [
+    `${basename(folder)} was recorded with other workflows than these. Record them: npm run replay:record -- --version ${shape}`,
+  ];
+}
+
+/**
+ * What a release holds against later commits: the histories at each of its tags.
+ *
+ * @param git runs git in the project's folder, and returns what it prints; undefined where it fails
+ * @param folder of the histories, from the project's folder
+ * @returns a sentence for each history of a tagged version that was changed since. A whole shape may go
+ */
+export function changedSinceTags(
+  git: (...args: readonly string[]) => string | undefined,
+  folder: string,
+): string[] {
+  const found: string[] = [];
+  for (const tag of lines(git('tag', '--list', 'v[0-9]*'))) {
+    const shapes = lines(git('ls-tree', '--name-only', tag, `${folder}/`));
+    for (const shape of shapes) {
+      const name = basename(shape);
+      if (!/^v\d+$/.test(name) || !existsSync(join(git('rev-parse', '--show-toplevel')?.trim() ?? '', shape)))
+        continue;
+      const at = `${tag} was released with the histories of ${name}`;
+      const changed = lines(git('diff', '--name-only', tag, '--', shape));
+      // Of what the tag has, only whether it is released may be written later.
+      const histories = changed.filter((file) => basename(file) !== manifestFile);
+      if (histories.length > 0) {
+        found.push(
+          `${at}, and they were changed since: ${histories.join(', ')}. Restore them: git checkout ${tag} -- ${shape}`,
+        );
+      }
+      const added = lines(git('ls-files', '--others', '--exclude-standard', '--', shape));
+      if (added.length > 0) found.push(`${at}, and some were added since: ${added.join(', ')}.`);
+    }
+  }
+  return found;
+}
+
+function lines(text: string | undefined): string[] {
+  return (text ?? '').split('\n').filter((line) => line !== '');
+}
+
+/** @returns checksum of the sources that decide what a workflow does, and in which shape it hands itself on */
+export function sourcesHash(root = join(import.meta.dirname, '../..')): string {
+  const hash = createHash('sha256');
+  for (const part of ['workflows', 'model']) {
+    const names = readdirSync(join(root, part), { recursive: true, encoding: 'utf8' })
+      .filter((name) => name.endsWith('.ts'))
+      .sort();
+    for (const name of names)
+      hash
+        .update(`${part}/${name}\n`)
+        .update(readFileSync(join(root, part, name)))
+        .update('\n');
+  }
+  return hash.digest('hex');
 }
 
 /**
@@ -87,10 +174,11 @@ export function problemsOf(folder: string, { isNewest }: { isNewest: boolean }):
     return [`${shape} has no ${manifestFile}. Record it: npm run replay:record -- --version ${shape}`];
   }
   const manifest = readManifest(folder);
-  const remedy = manifest.released
-    ? `${shape} is released: restore it (git checkout), guard what changed by patched(), and record the new shape beside it: ` +
-      `npm run replay:record -- --version ${nextShape(folder)}`
-    : `Record it again: npm run replay:record -- --version ${shape}`;
+  const remedy =
+    manifest.released !== false
+      ? `${shape} is released: restore it (git checkout), guard what changed by patched(), and record the new shape beside it: ` +
+        `npm run replay:record -- --version ${nextShape(folder)}`
+      : `Record it again: npm run replay:record -- --version ${shape}`;
   const present = historiesOf(folder);
   const found: string[] = [];
   for (const name of present) {

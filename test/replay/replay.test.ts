@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Runtime, Worker, type WorkflowBundleOption } from '@temporalio/worker';
 import { DeterminismViolationError } from '@temporalio/workflow';
@@ -9,8 +9,6 @@ import { toTemporalLogger } from '../../program/temporal-logger.ts';
 import { workflowBundle } from '../../worker/run-workers.ts';
 import { historiesFolder, historiesOf, problemsOf, shapeFolders } from './manifest.ts';
 import type { RecordedHistory } from './recorded-history.ts';
-
-jest.setTimeout(120_000);
 
 const folders = shapeFolders();
 const recorded = folders.flatMap((folder) => historiesOf(folder).map((name) => join(basename(folder), name)));

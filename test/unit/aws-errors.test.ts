@@ -267,7 +267,7 @@ describe('openProvider', () => {
     const provider = 'azure' as 'aws';
     await expect(openProvider({ provider, region: 'westeurope' })).rejects.toMatchObject({
       kind: 'Invalid',
-      message: expect.stringContaining('"aws" and "gcp" are supported'),
+      message: expect.stringContaining('"aws" and "gcp" and "oci" are supported'),
     });
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import proto from '@temporalio/proto';
+import { AFTER_QUERY_BETWEEN_TASKS } from '../../workflows/query-guard.ts';
 import { mishaps, type RunStory } from '../chaos/run-stories.ts';
 
 const { WorkflowTaskFailedCause: Cause } = proto.temporal.api.enums.v1;
@@ -24,6 +25,12 @@ describe('what goes wrong in a workflow itself', () => {
   test('a task that the server gave back since a signal had come is none', () => {
     const cause = Cause.WORKFLOW_TASK_FAILED_CAUSE_UNHANDLED_COMMAND;
     expect(mishaps([story({ taskFailures: [{ cause, message: 'UnhandledCommand' }] })])).toEqual([]);
+  });
+
+  test('a task that is done again since a query came between two is none: seed 2301 on Oracle Cloud', () => {
+    const cause = Cause.WORKFLOW_TASK_FAILED_CAUSE_WORKFLOW_WORKER_UNHANDLED_FAILURE;
+    expect(mishaps([story({ taskFailures: [{ cause, message: AFTER_QUERY_BETWEEN_TASKS }] })])).toEqual([]);
+    expect(mishaps([story({ taskFailures: [{ cause, message: 'x is undefined' }] })])).toHaveLength(1);
   });
 
   test.each(['TIMED_OUT', 'TERMINATED', 'CANCELLED'])('a workflow of a node that ended %s', (status) => {

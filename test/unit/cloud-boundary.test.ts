@@ -18,7 +18,8 @@ const folders = [
 ];
 
 /** The name of a cloud as a value: alone in quotes, at the begin of a scope, or as a key that is no part of a text. */
-const nameOfCloud = /(['"`])(?:aws|gcp)(?:\1|\/(?:\1|\$))|^\s*(?:aws|gcp)\s*:|[{,]\s*(?:aws|gcp)\s*:/;
+const nameOfCloud =
+  /(['"`])(?:aws|gcp|oci)(?:\1|\/(?:\1|\$))|^\s*(?:aws|gcp|oci)\s*:|[{,]\s*(?:aws|gcp|oci)\s*:/;
 
 function linesOf(folder: string): { place: string; line: string }[] {
   return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })

@@ -149,7 +149,11 @@ describe('the addresses of a pool', () => {
 describe('the pacing', () => {
   test('is that of each cloud, and one setting leaves the others at their defaults', () => {
     const { pacing } = load(`pacing: { gcp: { perSecond: 2.5 } }\n${yamlOf(both)}`);
-    expect(pacing).toEqual({ aws: { burst: 45, perSecond: 4.95 }, gcp: { burst: 200, perSecond: 2.5 } });
+    expect(pacing).toEqual({
+      aws: { burst: 45, perSecond: 4.95 },
+      gcp: { burst: 200, perSecond: 2.5 },
+      oci: { burst: 10, perSecond: 2 },
+    });
   });
 });
 

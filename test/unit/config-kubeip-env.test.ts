@@ -213,11 +213,49 @@ describe('KubeIP’s environment variables', () => {
   });
 
   test.each([
+    { PROJECT: 'ocid1.compartment.oc1..aaaa', REGION: 'eu-frankfurt-1' },
+    { PROJECT: 'ocid1.tenancy.oc1..aaaa', OCI_REGION: 'us-gov-ashburn-1' },
+    // A region of AWS could be called so too: the filter tells.
+    { PROVIDER: 'oci', PROJECT: 'ocid1.compartment.oc1..aaaa', OCI_CLI_REGION: 'ap-chuncheon-1' },
+  ])('of Oracle Cloud are known by the compartment: %j', (env) => {
+    const FILTER = 'freeformTags.kubeip=reserved;freeformTags.env=prod';
+    const { pools } = loadConfig({ env: { FILTER, KUBEIP_CLUSTER: 'prod', ...env } });
+    expect(pools).toMatchObject([{ provider: 'oci', account: env.PROJECT, queries: [{ filter: FILTER }] }]);
+  });
+
+  const compartment = 'ocid1.compartment.oc1..aaaa';
+  test.each([
     // What is named outweighs what the filter looks like: one error, about the filter.
     [{ REGION: 'eu-west-1', FILTER: 'labels.a=b' }, ['FILTER'], /looks like a filter of Google Cloud/],
     [{ REGION: 'europe-west1', FILTER: 'Name=tag:a,Values=b' }, ['FILTER'], /filter of AWS/],
-    [{ PROVIDER: 'azure', REGION: 'eu-west-1' }, ['PROVIDER'], /"azure" is not aws or gcp/],
+    [{ PROVIDER: 'azure', REGION: 'eu-west-1' }, ['PROVIDER'], /"azure" is not aws or gcp or oci/],
+    [
+      { PROVIDER: 'oci', PROJECT: compartment, REGION: 'eu-west-1', FILTER: 'freeformTags.a=b' },
+      ['REGION'],
+      /of AWS: set provider to aws/,
+    ],
+    [
+      { PROVIDER: 'oci', PROJECT: compartment, REGION: 'eu-frankfurt-1', FILTER: 'labels.a=b' },
+      ['FILTER'],
+      /of Google Cloud: set/,
+    ],
+    [
+      {
+        PROVIDER: 'oci',
+        PROJECT: compartment,
+        REGION: 'eu-frankfurt-1',
+        FILTER: 'freeformTags.a=b',
+        IPV6: 'true',
+      },
+      ['FILTER'],
+      /IPv6 are not supported on Oracle Cloud/,
+    ],
     [{ PROVIDER: 'aws', REGION: 'europe-west1' }, ['REGION'], /of Google Cloud: set provider to gcp/],
+    [
+      { PROVIDER: 'oci', REGION: 'eu-frankfurt-1', FILTER: 'freeformTags.a=b' },
+      ['PROJECT'],
+      /write its OCID as the account/,
+    ],
   ])('%j is refused by what is wrong in it', (env, paths, message) => {
     const { problems } = errorOf({ FILTER: least.FILTER, KUBEIP_CLUSTER: 'prod', ...env });
     expect(problems.map(({ path }) => path)).toEqual(paths);

@@ -65,12 +65,16 @@ describe('loadConfig', () => {
           nodeIdentity: { name: 'auto' },
         },
       ],
-      pacing: { aws: { burst: 45, perSecond: 4.95 }, gcp: { burst: 200, perSecond: 5.5 } },
+      pacing: {
+        aws: { burst: 45, perSecond: 4.95 },
+        gcp: { burst: 200, perSecond: 5.5 },
+        oci: { burst: 10, perSecond: 2 },
+      },
       watcher: {
         reconcileIntervalMs: 300_000,
         failureCooldown: { initialIntervalMs: 60_000, maximumIntervalMs: 3_600_000 },
       },
-      worker: { shutdownGraceTimeMs: 20_000 },
+      worker: { shutdownGraceTimeMs: 20_000, rollbackWindowMs: 3_600_000 },
       releaseBrake: { percent: 20, minimum: 5, windowMs: 600_000 },
       audit: { enabled: true, intervalMs: 600_000, policy: { drift: 'heal', orphans: 'report' } },
       http: { host: '127.0.0.1', workerPort: 8080, watcherPort: 8081 },

@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { awsIpv6Permissions, awsPermissions } from '../../clouds/aws/permissions.ts';
 import { gcpPermissions, gcpIpv6Permissions } from '../../clouds/gcp/permissions.ts';
+import { type OciPermission, ociPermissions, whereOf } from '../../clouds/oci/permissions.ts';
 
 const page = readFileSync(fileURLToPath(new URL('../../docs/permissions.md', import.meta.url)), 'utf8');
 
@@ -38,12 +39,6 @@ function under(heading: string): string {
   return end === -1 ? rest : rest.slice(0, end);
 }
 
-function blockIn(section: string, language: string): string {
-  const [, block] = new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\`$`, 'ms').exec(section) ?? [];
-  if (block === undefined) throw new Error(`no ${language} block in: ${section.slice(0, 100)}`);
-  return block;
-}
-
 /** The file under deploy/iam to which a section links. */
 function linkedFrom(section: string, name: string): string {
   expect(section).toContain(`(../deploy/iam/${name})`);
@@ -56,7 +51,7 @@ function policyUnder(heading: string) {
 }
 
 function roleUnder(heading: string): string[] {
-  return roleSchema.parse(parse(blockIn(under(heading), 'yaml'))).includedPermissions;
+  return roleSchema.parse(parse(linkedFrom(under(heading), 'gcp/ipv6-role.yaml'))).includedPermissions;
 }
 
 /** The first column of the tables in a section. */
@@ -119,4 +114,26 @@ describe('Google Cloud', () => {
       expect(sorted(rowsUnder(heading))).toEqual(sorted(Object.keys(permissions)));
     },
   );
+});
+
+test('Oracle Cloud: the two statements grant exactly the permissions of the calls, each in its compartment; the page explains each', () => {
+  const statements = linkedFrom(under('## Oracle Cloud'), 'oci/policy.txt').trim().split('\n');
+  const granted = statements.map((statement) => {
+    const form =
+      /^Allow any-user to \{([A-Z_, ]+)\} in compartment id (NODES|ADDRESSES) where all \{([^{}]+)\}$/;
+    const [, permissions = '', where = '', condition = ''] = form.exec(statement) ?? [];
+    expect(condition.split(', ').map((one) => one.split(' = ')[0])).toEqual([
+      'request.principal.type',
+      'request.principal.namespace',
+      'request.principal.service_account',
+      'request.principal.cluster_id',
+    ]);
+    return { where: where.toLowerCase(), permissions: permissions.split(', ') };
+  });
+  const needed = Object.keys(ociPermissions) as OciPermission[];
+  expect(sorted(granted.flatMap(({ permissions }) => permissions))).toEqual(sorted(needed));
+  for (const { where, permissions } of granted) {
+    expect(permissions.map((one) => whereOf(one as OciPermission))).toEqual(permissions.map(() => where));
+  }
+  expect(sorted(rowsUnder('## Oracle Cloud'))).toEqual(sorted(needed));
 });

@@ -116,3 +116,19 @@ export const ofTerraform: Shape = {
   nodeVerbs: ['get', 'patch'],
   leaseVerbs: ['create', 'delete', 'get', 'update'],
 };
+
+/** A manifest for OKE by KubeIP's README: an API key in a Secret, which is mounted. */
+export const ofOracle: Shape = {
+  name: 'kubeip-agent',
+  image: 'doitintl/kubeip-agent:v2.2.0',
+  nodeSelector: { nodegroup: 'public' },
+  env: {
+    PROJECT: 'ocid1.compartment.oc1..aaaaaaaatest',
+    FILTER: 'freeformTags.kubeip=reserved;freeformTags.env=prod',
+    OCI_CONFIG_FILE: '/root/.oci/config',
+    RELEASE_ON_EXIT: 'true',
+    LOG_JSON: 'true',
+  },
+  nodeVerbs: ['get', 'patch'],
+  leaseVerbs: ['create', 'delete', 'get', 'update'],
+};

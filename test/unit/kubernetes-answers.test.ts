@@ -1,5 +1,5 @@
 /** What is believed of what comes in place of the API server's answers: nothing. By the real client, on a server that answers anything. */
-import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { checkRules } from '../../kubernetes/access.ts';
 import { judgeWatchEvent, judgeWatchRefusal } from '../../kubernetes/answers.ts';
@@ -9,8 +9,6 @@ import { createNodeEvent } from '../../kubernetes/events.ts';
 import { markNode, removeTaint } from '../../kubernetes/node-writer.ts';
 import { listNodes, readNode } from '../../kubernetes/nodes.ts';
 import { type AnsweringServer, type Answered, startAnsweringServer } from './answering-server.ts';
-
-jest.setTimeout(120_000);
 
 let server: AnsweringServer;
 beforeAll(async () => {

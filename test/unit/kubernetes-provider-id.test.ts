@@ -19,6 +19,15 @@ test.each([
     'gce://example.com:project/europe-west1-b/node-1',
     { provider: 'gcp', id: 'node-1', zone: 'europe-west1-b', account: 'example.com:project' },
   ],
+  // OKE writes the bare OCID; older regions have a short name in it.
+  [
+    'ocid1.instance.oc1.eu-frankfurt-1.antheljtx2',
+    { provider: 'oci', id: 'ocid1.instance.oc1.eu-frankfurt-1.antheljtx2', zone: '' },
+  ],
+  [
+    'oci://ocid1.instance.oc1.phx.abyhqljtx2',
+    { provider: 'oci', id: 'ocid1.instance.oc1.phx.abyhqljtx2', zone: '' },
+  ],
 ])('%s is an instance', (providerID, instance) => {
   expect(parseProviderId(providerID)).toEqual({ instance });
 });
@@ -27,6 +36,8 @@ test.each([
   ['aws:///eu-west-1a/fargate-ip-10-0-0-1.eu-west-1.compute.internal', /is not an EC2 instance/],
   ['aws:///i-0123456789abcdef0', /is not an EC2 instance/],
   ['gce://project/node-1', /is not a GCE instance/],
+  ['ocid1.virtualnode.oc1.iad.x', /is not an instance of Oracle Cloud .*virtual nodes/],
+  ['oci://x', /is not an instance of Oracle Cloud/],
   ['kind://docker/kind/kind-worker', /of a cloud that is not supported/],
   ['', /of a cloud that is not supported/],
 ])('%s is none, and the error says why', (providerID, message) => {

@@ -5,7 +5,7 @@
  * What counts is the CPU time of this thread, not the time on the wall. A parser whose time grows with the square of the length needs
  * seconds for texts of this length, in place of milliseconds.
  */
-import { describe, expect, jest, test } from '@jest/globals';
+import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { formatFilter, parseFilter as parseAws, readFilter as readAws } from '../../clouds/aws/filter.ts';
 import { parseOrder as parseAwsOrder } from '../../clouds/aws/order.ts';
@@ -18,7 +18,6 @@ import { providerOfFilter, validateQuery } from '../../config/validate-query.ts'
 import { MAX_FILTER_LENGTH, MAX_LABEL_SELECTOR_LENGTH, MAX_ORDER_LENGTH } from '../../model/limits.ts';
 import { isRequest } from '../../workflows/signal-input.ts';
 
-jest.setTimeout(300_000);
 const seed = Number(process.env['KUBEIP_TEST_SEED'] ?? 7);
 
 type Parse = (text: string) => unknown;

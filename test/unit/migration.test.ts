@@ -2,7 +2,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { type MigratingNode, migrationOf } from '../../cli/migration.ts';
 import { kubeipAgents } from '../../kubernetes/kubeip-agents.ts';
-import { clusterWith, ofAManifest, ofTerraform, ofTheChart, type Shape } from './kubeip-shapes.ts';
+import { clusterWith, ofAManifest, ofOracle, ofTerraform, ofTheChart, type Shape } from './kubeip-shapes.ts';
 
 const gke = (name: string, labels: Record<string, string>, ...externalIps: string[]): MigratingNode => ({
   name,
@@ -16,6 +16,13 @@ const eks = (name: string, labels: Record<string, string>, ...externalIps: strin
   labels,
   providerID: 'aws:///eu-west-1a/i-0123456789abcdef0',
   region: 'eu-west-1',
+  externalIps,
+});
+const oke = (name: string, labels: Record<string, string>, ...externalIps: string[]): MigratingNode => ({
+  name,
+  labels,
+  providerID: `ocid1.instance.oc1.eu-frankfurt-1.${name.replaceAll(/\D/g, 'a')}`,
+  region: 'eu-frankfurt-1',
   externalIps,
 });
 const audit = { drift: 'report', orphans: 'report' };
@@ -83,6 +90,58 @@ describe('of KubeIP’s', () => {
     });
     expect(found.problems).toEqual([]);
     expect(found.differences).toEqual([expect.stringContaining('becomes release.onNodeDelete: false')]);
+  });
+});
+
+describe('on Oracle Cloud', () => {
+  const nodes = [
+    oke('10.0.10.2', { nodegroup: 'public' }, '203.0.113.7'),
+    oke('10.0.10.3', { nodegroup: 'public' }, '203.0.113.8'),
+    oke('10.0.20.2', system),
+  ];
+  const check = (env: Readonly<Record<string, string>>, all: readonly MigratingNode[] = nodes) =>
+    migrationOf('prod', kubeipAgents(clusterWith({ ...ofOracle, env: { ...ofOracle.env, ...env } })), all);
+
+  test('the compartment is the account, the region that of the nodes, and nothing stands in the way', () => {
+    const found = check({});
+    expect(found.config).toEqual({
+      cluster: 'prod',
+      audit,
+      pools: [
+        {
+          name: 'default',
+          provider: 'oci',
+          region: 'eu-frankfurt-1',
+          account: 'ocid1.compartment.oc1..aaaaaaaatest',
+          nodeSelector: { matchLabels: { nodegroup: 'public' } },
+          filter: 'freeformTags.kubeip=reserved;freeformTags.env=prod',
+          release: { onNodeDelete: true },
+        },
+      ],
+    });
+    expect(found.problems).toEqual([]);
+    expect(found.differences).toEqual([expect.stringContaining('releases its address when its pod ends')]);
+    expect(found.nodes.map(({ keeps }) => keeps)).toEqual([['203.0.113.7'], ['203.0.113.8']]);
+  });
+
+  test.each([
+    ['no compartment', { PROJECT: '' }, /account.*write its OCID as the account of the pool/],
+    [
+      'a filter of another cloud',
+      { FILTER: 'labels.kubeip=reserved' },
+      /This looks like a filter of Google Cloud/,
+    ],
+    ['IPv6', { IPV6: 'true' }, /Pools of IPv6 are not supported on Oracle Cloud/],
+    ['a region by its key', { REGION: 'iad' }, /is not a region of Oracle Cloud: write one such as/],
+  ])('%s is a problem', (_, env, words) => {
+    expect(check(env).problems.join('\n')).toMatch(words);
+  });
+
+  // "Instance", API reference: the two oldest regions are shown by their keys, and so are the labels of their Nodes.
+  test('nodes whose region is shown by its key are told so', () => {
+    const old = nodes.map((node) => ({ ...node, region: 'iad' }));
+    expect(check({}, old).problems.join('\n')).toMatch(/iad.* is not a region of Oracle Cloud/);
+    expect(check({ REGION: 'us-ashburn-1' }, old).problems).toEqual([]);
   });
 });
 

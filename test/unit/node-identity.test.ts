@@ -1,6 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import { instanceIdentity as ec2Identity } from '../../clouds/aws/instance-identity.ts';
 import { instanceIdentity as gceIdentity } from '../../clouds/gcp/instance-identity.ts';
+import { instanceIdentity as ociIdentity } from '../../clouds/oci/instance-identity.ts';
 import { identityMismatch } from '../../clouds/node-identity.ts';
 import type { NodeNamePolicy } from '../../model/node-identity.ts';
 
@@ -46,6 +47,44 @@ test('of Compute Engine’s instances only those of GKE have their Node’s name
     namesAreCertain: true,
     clusters: ['prod'],
   });
+});
+
+test('Oracle Cloud calls an instance by its private IP, its host name and its own name, and OKE names its cluster', () => {
+  const instance = {
+    id: 'ocid1.instance.oc1.iad.x',
+    compartmentId: 'ocid1.compartment.oc1..x',
+    lifecycleState: 'RUNNING',
+    displayName: 'oke-cabc-n1-0',
+    metadata: { 'oke-cluster-display-name': 'prod', ssh_authorized_keys: 'a secret' },
+    systemTags: { 'orcl-containerengine': { Cluster: 'ocid1.cluster.oc1.iad.y' } },
+  };
+  const vnic = { id: 'ocid1.vnic.oc1.iad.z', privateIp: '10.0.10.2', hostnameLabel: 'Node-1' };
+  const identity = ociIdentity(instance, vnic);
+  expect(identity).toEqual({
+    nodeNames: ['10.0.10.2', 'node-1', 'oke-cabc-n1-0'],
+    namesAreCertain: false,
+    clusters: ['ocid1.cluster.oc1.iad.y', 'prod'],
+  });
+  const isRefused = (nodeName: string) =>
+    identityMismatch(nodeName, { provider: 'oci', id: instance.id, identity }, { name: 'required' }) !==
+    undefined;
+  expect(['10.0.10.2', 'node-1.sub.vcn.oraclevcn.com', 'oke-cabc-n1-0'].filter(isRefused)).toEqual([]);
+  expect(['10.0.10.3', '10', 'node-2'].filter((name) => !isRefused(name))).toEqual([]);
+});
+
+test('where machines are called by their private IPs, as on OKE, the IP of another one is refused; a host name may be anybody’s', () => {
+  const on = (nodeNames: readonly string[]) => {
+    const identity = { nodeNames, namesAreCertain: false, clusters: [] };
+    return (nodeName: string) =>
+      identityMismatch(nodeName, { provider: 'oci', id: 'ocid1.instance.x', identity }, { name: 'auto' });
+  };
+  const onOke = on(['10.0.10.2', 'oke-cabc-n1-0']);
+  expect(onOke('10.0.10.3')).toBe(
+    'The cloud calls instance ocid1.instance.x 10.0.10.2 or oke-cabc-n1-0, and the Node is called 10.0.10.3.',
+  );
+  expect(['10.0.10.2', 'oke-cabc-n1-0', 'game-7.example.com', '10'].filter(onOke)).toEqual([]);
+  // Elsewhere a Node may be called by an IP that the cloud does not call it by.
+  expect(on(['ip-10-0-1-5'])('10.0.10.3')).toBeUndefined();
 });
 
 describe.each([

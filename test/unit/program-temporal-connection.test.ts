@@ -23,7 +23,7 @@ writeFileSync(
 
 async function failureOf(connect: (options: ConnectOptions) => Promise<unknown>, env: NodeJS.ProcessEnv) {
   try {
-    await connect({ env: { HOME: home, ...env }, waitMs: 700 });
+    await connect({ env: { HOME: home, ...env }, waitMs: 3_000 });
   } catch (error) {
     if (error instanceof TemporalUnavailableError) return error;
     throw error;

@@ -7,6 +7,7 @@ import { smokeCases } from '../../smoke/cases.ts';
 import { ipv4Questions } from '../../smoke/aws/ipv4-questions.ts';
 import { ipv6Questions as ec2Ipv6Questions, writtenOut } from '../../smoke/aws/ipv6-questions.ts';
 import { commonQuestions, ipv6Questions as gceIpv6Questions } from '../../smoke/gcp/questions.ts';
+import { ociQuestions } from '../../smoke/oci/questions.ts';
 import { isClean, toMarkdown, type Report } from '../../smoke/report.ts';
 
 test.each([
@@ -21,6 +22,10 @@ test.each([
   ['asked by worker@my-project.iam.gserviceaccount.com', 'asked by <email>'],
   ['the key AKIAIOSFODNN7EXAMPLE', 'the key <key id>'],
   ['OwnerId 210987654321', 'OwnerId <account>'],
+  [
+    'ocid1.compartment.oc1..aaaabbbb in Uocm:EU-FRANKFURT-1-AD-1',
+    'ocid1.compartment.<id> in EU-FRANKFURT-1-AD-1',
+  ],
   [
     'eipalloc-0123456789012345f of 198.51.100.1 at 2026-11-29T22:00:00Z',
     'eipalloc-0123456789012345f of 198.51.100.1 at 2026-11-29T22:00:00Z',
@@ -40,9 +45,11 @@ test('every answer that names a world names one of test/conformance/either-answe
   ] as const;
   const aws = { hand: {}, instance: {}, hasAutoAddress: true } as never;
   const gcp = { hand: {}, instance: {} } as never;
+  const oci = { hand: {}, instance: { id: '' }, node: {} } as never;
   const sets = [
     [...ipv4Questions(aws, two), ...ec2Ipv6Questions(aws, two)],
     [...commonQuestions(gcp, two), ...gceIpv6Questions(gcp, two)],
+    ociQuestions(oci, two),
   ];
   for (const questions of sets) {
     const ids = questions.map(({ id }) => id);

@@ -1,7 +1,7 @@
 /** The runner: its table of suites, what a change touches, and what it says of a report. */
 import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { costliestFiles, readReport, rerunCommands, slowestTests, suiteTable } from '../report.ts';
 import { suites, suitesTouchedBy } from '../suites.ts';
@@ -50,8 +50,13 @@ test('the table names the suites whose helpers a suite imports', () => {
     );
     const imports = files.flatMap((path) =>
       [
-        ...readFileSync(join(folder, path), 'utf8').matchAll(/^(?:import|export|\} from).* '\.\.\/(\w+)\//gm),
-      ].map((match) => match[1] ?? ''),
+        ...readFileSync(join(folder, path), 'utf8').matchAll(
+          /^(?:import|export|\} from).* '(\.\.\/[^']+)'/gm,
+        ),
+      ].map(([, file = '']) => {
+        const [top, suite = ''] = relative(root, join(folder, dirname(path), file)).split('/');
+        return top === 'test' && suite !== name ? suite : '';
+      }),
     );
     const others = imports.filter((other) => names.includes(other));
     expect({ name, borrows: [...new Set(others)].toSorted() }).toEqual({ name, borrows });
@@ -82,7 +87,12 @@ const report = {
       name: join(root, 'test/unit/a.test.ts'),
       status: 'failed',
       assertionResults: [
-        { fullName: "a (b) isn't c", status: 'failed', duration: 2_000 },
+        {
+          fullName: "a (b) isn't c",
+          status: 'failed',
+          duration: 2_000,
+          failureMessages: ['Error: \u001B[31mno c\u001B[39m\n\n    at a.test.ts:1:1'],
+        },
         { fullName: 'd', status: 'passed', duration: 10 },
       ],
     },
@@ -102,9 +112,9 @@ test('a run without tests, or without a report, is a failure', () => {
   expect(readReport('/no/such/file', root)).toEqual({ passed: 0, failed: 1, files: [] });
 });
 
-test('each failure has a command that can be pasted into a shell', () => {
+test('each failure has a command that can be pasted into a shell, and says why', () => {
   expect(rerunCommands(reportOf(report))).toEqual([
-    `npm test -- test/unit/a.test.ts -t 'a \\(b\\) isn'\\''t c'`,
+    `npm test -- test/unit/a.test.ts -t 'a \\(b\\) isn'\\''t c'\n    # Error: no c\n    # at a.test.ts:1:1`,
     'npm test -- test/crash/b.test.ts',
   ]);
 });

@@ -333,8 +333,8 @@ function assigned(step: Step, familyState: FamilyState, { claim, inPlaceOf, befo
   state.became = [];
   const { [familyState.family]: _, ...otherWishes } = state.wanted;
   state.wanted = otherWishes;
-  // What is to become of it, as no pool selects the node any more, the next look says.
-  if (state.seen.kind === 'notSelected') lookAgain(state, step.now);
+  // What is to become of it, as no pool selects the node any more, or another one does, the next look says.
+  if (state.seen.kind === 'notSelected' || state.pool?.hash !== has.pool.hash) lookAgain(state, step.now);
   if (inPlaceOf === undefined || before === undefined) {
     say(step, lost === undefined ? words.assigned(has) : words.driftHealed(has, lost.ip));
     note(step, `associate ${has.address.ip} with ${has.instance.id}`, 'done');

@@ -1,7 +1,15 @@
 /** What a look at the Node means for the addresses that it has and asks for. Pure. */
 import type { Discovery } from '../../activities/contract.ts';
 import { traitsOf } from '../../clouds/traits.ts';
-import { type AddressQuery, type Family, familyName, solePublicIp } from '../../model/address.ts';
+import {
+  type AddressQuery,
+  type Family,
+  familyName,
+  type Instance,
+  solePublicIp,
+} from '../../model/address.ts';
+import type { PoolSpec } from '../../model/settings.ts';
+import type { Assignment } from '../messages.ts';
 import { askOtherwise, isTheSameRequest, requestFor } from './ask.ts';
 import type { Failure } from './decide.ts';
 import { failNode } from './fail.ts';
@@ -298,16 +306,23 @@ function notAskedFor(step: Step, familyState: FamilyState, { pool, instance, cha
   familyState.notAsked = undefined;
   if (has === undefined || isAssociating(progress) || progress.kind === 'releasing') return;
   familyState.isLeaving = false;
-  const isMoved = has.pool.name !== pool.name && change === 'labels';
+  const isMoved = isMovedByLabels(has, pool, change);
   const why = `pool ${pool.name} gives no ${familyName(familyState.family)} addresses`;
   if (!isSameInstance(has.instance, instance)) {
     startRelease(step, familyState, 'moved', why);
-  } else if (isMoved) {
+    return;
+  }
+  const keeper = isMoved ? has.pool : { ...pool, scope: has.pool.scope };
+  if (!isMoved) belong(familyState, { ...has, pool: keeper });
+  else {
     familyState.notAsked = why;
     familyState.kept = words.leaving(has, pool, `${why}, so this one is released then.`);
-  } else {
-    belong(familyState, { ...has, pool: { ...pool, scope: has.pool.scope } });
   }
+  if (!isShownOn(instance, has)) check(familyState, { pool: keeper, query: has.query, byLabels: false });
+}
+
+function isShownOn({ publicIps }: Instance, { address }: Assignment): boolean {
+  return publicIps.some((held) => held.ip === address.ip);
 }
 
 function familyFor(step: Step, family: Family): FamilyState {
@@ -353,17 +368,24 @@ function checkAssignment(step: Step, familyState: FamilyState, query: AddressQue
     startRelease(step, familyState, 'moved', `the Node is ${instance.id} now`);
     return;
   }
-  const isShown = instance.publicIps.some((held) => held.ip === has.address.ip);
+  const isShown = isShownOn(instance, has);
   if (!isSameScope(has.pool.scope, pool.scope) || !isSameQuery(has.query, query)) {
     // One that leaves its pool waits for another address, unless it may have lost its own.
     if (isShown) renewRequest(step, familyState, query);
     else stayed(familyState);
-    check(familyState, { pool, query, byLabels: change === 'labels' && has.pool.name !== pool.name });
+    check(familyState, { pool, query, byLabels: isMovedByLabels(has, pool, change) });
     return;
   }
   stayed(familyState);
   if (isShown) belong(familyState, { ...has, pool });
   else check(familyState, undefined);
+}
+
+/**
+ * No change is told of where the labels were changed and changed back while an address of the other pool was associated.
+ */
+function isMovedByLabels(has: Assignment, pool: PoolSpec, change: Ready['change']): boolean {
+  return has.pool.name !== pool.name && change !== 'configuration';
 }
 
 /** The order in which addresses are given is of no matter to those that were given. */

@@ -37,9 +37,10 @@ export function released(step: Step, family: Family, outcome: ReleaseOutcome): v
   const { address, pool } = had;
   noteReleased(step, pool.name, outcome);
   note(step, whatOf(familyState), 'done');
-  state.became = [...state.became, words.released(address.ip, outcome)];
+  const became = words.released(had, outcome);
+  state.became = [...state.became, became];
   const why = familyState.progress.kind === 'releasing' ? ` Reason: ${familyState.progress.why}.` : '';
-  const message = words.released(address.ip, outcome) + why;
+  const message = became + why;
   familyState.progress = { kind: 'idle' };
   const lastError = state.releasedByHand || state.giveBack !== undefined ? undefined : message;
   Object.assign(familyState, {
@@ -169,7 +170,9 @@ export function giveBackFailed(step: Step, { message }: Failure): void {
 export function heirsFound(step: Step, heirs: readonly string[]): void {
   const { state } = step;
   const { giveBack, deletion } = state;
-  const isSeen = (giveBack ?? deletion?.found)?.successor !== undefined;
+  // One that was seen on another machine is not the one that is on this machine now.
+  const isSeen =
+    deletion?.found?.kind !== 'replaced' && (giveBack ?? deletion?.found)?.successor !== undefined;
   if (deletion !== undefined && heirs.includes(state.node.name) && !isSeen) {
     registeredAgain(step);
   } else if (giveBack !== undefined) {

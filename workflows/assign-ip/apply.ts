@@ -185,7 +185,10 @@ function checkFailed(step: Step, family: Family, failure: Failure): void {
   const familyState = familyOf(step, family);
   if (familyState?.progress.kind !== 'checking') return;
   familyState.progress = { kind: 'idle' };
-  if (failure.cancelled !== true) lookFailed(step, failure);
+  if (failure.cancelled === true) return;
+  // The next look has it checked again. One that is under way goes on, and may have been told of a change.
+  if (step.state.look.kind === 'looking') lookAgain(step.state, step.now);
+  else lookFailed(step, failure);
 }
 
 // ---- what follows by itself ----
@@ -314,12 +317,18 @@ function dropFamilies(step: Step): void {
 }
 
 /** @returns whether addresses of a former pool may be released */
-function hasWhatItsPoolGives({ families }: NodeState, { queries }: PoolSpec): boolean {
-  const isUnsettled = families.some(({ isLeaving, progress }) => isLeaving || progress.kind === 'checking');
+function hasWhatItsPoolGives({ families }: NodeState, { name, queries }: PoolSpec): boolean {
+  const isUnsettled = families.some(
+    ({ isLeaving, progress }) => isLeaving || progress.kind === 'checking' || isAssociating(progress),
+  );
+  // Its association had begun when the labels were changed: the next look compares it with its new pool.
+  const isOfFormer = families.some(
+    ({ has, notAsked }) => has && has.pool.name !== name && notAsked === undefined,
+  );
   const hasAll = queries.every(({ family }) =>
     families.some((familyState) => familyState.family === family && familyState.has !== undefined),
   );
-  return !isUnsettled && (hasAll || families.every(({ notAsked }) => notAsked === undefined));
+  return !isUnsettled && !isOfFormer && (hasAll || families.every(({ notAsked }) => notAsked === undefined));
 }
 
 function releaseAll(step: Step): void {

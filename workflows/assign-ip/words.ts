@@ -3,7 +3,14 @@
  * status's message, the details in the Temporal UI, the Event and the annotation on the Node. Pure.
  */
 import type { Discovery, IgnoredPin } from '../../activities/contract.ts';
-import { type AddressQuery, type Family, familyName, type ReleaseOutcome } from '../../model/address.ts';
+import { traitsOf } from '../../clouds/traits.ts';
+import {
+  type AddressQuery,
+  type Family,
+  familyName,
+  familyOf,
+  type ReleaseOutcome,
+} from '../../model/address.ts';
 import type { BrakeVerdict } from '../../model/release-brake.ts';
 import type { PoolSpec } from '../../model/settings.ts';
 import type { Assignment, Grant, Notice } from '../messages.ts';
@@ -287,8 +294,10 @@ const OUTCOMES: Readonly<Record<ReleaseOutcome, string>> = {
   notInPool: 'is not of the pool any more and was left alone',
 };
 
-export function released(ip: string, outcome: ReleaseOutcome): string {
-  return `${ip} ${OUTCOMES[outcome]}.`;
+export function released({ address, instance }: Assignment, outcome: ReleaseOutcome): string {
+  const { afterRelease } = traitsOf(instance.provider);
+  const isWithout = outcome === 'released' && familyOf(address.ip) === 'ipv4' && afterRelease !== undefined;
+  return `${address.ip} ${OUTCOMES[outcome]}.${isWithout ? ` ${afterRelease}` : ''}`;
 }
 
 /** @param became what became of each address, in words */

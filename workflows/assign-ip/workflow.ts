@@ -182,8 +182,11 @@ class NodeRun {
     return this.#running.size === 0 && isToContinueAsNew();
   }
 
+  /** Nothing is under way but what the next run can begin anew. What is cancelled for that is under way until its end is told. */
   #isOnlyWaiting(): boolean {
-    return [...this.#running.values()].every(({ action }) => isWaiting(action));
+    return [...this.#running.values()].every(
+      ({ action, scope }) => isWaiting(action) && !scope.consideredCancelled,
+    );
   }
 
   // ---- the end ----

@@ -36,7 +36,4 @@
 {{- if and .Values.temporal.apiKey.secretName .Values.temporal.tls.clientSecretName }}
 {{- fail "temporal.apiKey.secretName and temporal.tls.clientSecretName are both set: a Temporal namespace takes API keys or client certificates. Choose one." }}
 {{- end }}
-{{- if contains "." (include "kubeip-temporal.deploymentName" .) }}
-{{- fail (printf "worker.versioning.deploymentName is %q: the name of a Worker Deployment must not contain a dot." (include "kubeip-temporal.deploymentName" .)) }}
-{{- end }}
 {{- end }}

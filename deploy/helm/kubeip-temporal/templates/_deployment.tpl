@@ -5,11 +5,14 @@ The Deployment of one program.
 {{- define "kubeip-temporal.deployment" -}}
 {{- $root := index . 0 }}{{ $component := index . 1 }}
 {{- $values := index $root.Values $component }}
+{{- $build := eq $component "worker" | ternary (include "kubeip-temporal.buildLabel" $root) "" }}
+{{- /* Helm leaves that of the version before where it is. Who installs the new one removes it when it is drained. */}}
+{{- $kept := ternary (dict "helm.sh/resource-policy" "keep") dict (ne $build "") }}
 {{- $scaled := and (eq $component "worker") (or $values.autoscaling.hpa.enabled $values.autoscaling.keda.enabled) -}}
 apiVersion: apps/v1
 kind: Deployment
 metadata:
-  name: {{ include "kubeip-temporal.fullname" $root }}-{{ $component }}
+  name: {{ eq $component "worker" | ternary (include "kubeip-temporal.workerName" $root) (printf "%s-%s" (include "kubeip-temporal.fullname" $root) $component) }}
   namespace: {{ include "kubeip-temporal.namespace" $root }}
   labels:
     {{- include "kubeip-temporal.labels" $root | nindent 4 }}
@@ -17,7 +20,7 @@ metadata:
     {{- with $values.labels }}
     {{- toYaml . | nindent 4 }}
     {{- end }}
-  {{- include "kubeip-temporal.annotations" (list $root $values.annotations) | nindent 2 }}
+  {{- include "kubeip-temporal.annotations" (list $root (merge (deepCopy $values.annotations) $kept)) | nindent 2 }}
 spec:
   {{- if not $scaled }}
   replicas: {{ $values.replicas }}
@@ -29,11 +32,17 @@ spec:
     matchLabels:
       {{- include "kubeip-temporal.selectorLabels" $root | nindent 6 }}
       app.kubernetes.io/component: {{ $component }}
+      {{- if $build }}
+      kubeip-temporal.io/build: {{ $build | quote }}
+      {{- end }}
   template:
     metadata:
       labels:
         {{- include "kubeip-temporal.labels" $root | nindent 8 }}
         app.kubernetes.io/component: {{ $component }}
+        {{- if $build }}
+        kubeip-temporal.io/build: {{ $build | quote }}
+        {{- end }}
         {{- with $values.podLabels }}
         {{- toYaml . | nindent 8 }}
         {{- end }}
@@ -76,8 +85,6 @@ spec:
             - { name: KUBEIP_CONFIG, value: /etc/kubeip/kubeip.yaml }
             {{- include "kubeip-temporal.temporalEnv" $root | nindent 12 }}
             {{- if and (eq $component "worker") $values.versioning.enabled }}
-            - name: TEMPORAL_DEPLOYMENT_NAME
-              value: {{ include "kubeip-temporal.deploymentName" $root | quote }}
             - name: TEMPORAL_WORKER_BUILD_ID
               value: {{ include "kubeip-temporal.buildId" $root | quote }}
             {{- end }}

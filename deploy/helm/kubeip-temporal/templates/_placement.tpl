@@ -78,13 +78,22 @@ alternatives, so a pool with several requirements makes several terms of each.
   "weight" 100
   "podAffinityTerm" (dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" $labels)))) }}
 {{- $affinity := merge (deepCopy (omit $own "podAntiAffinity")) (dict "podAntiAffinity" (default $apart $own.podAntiAffinity)) }}
+{{- include "kubeip-temporal.avoidingAffinity" (list $root $affinity) }}
+{{- end }}
+
+{{/*
+An affinity of the user's, joined by what keeps off the nodes of the pools.
+@param list of the root and the affinity
+*/}}
+{{- define "kubeip-temporal.avoidingAffinity" -}}
+{{- $root := index . 0 }}{{ $affinity := deepCopy (index . 1) }}
 {{- if $root.Values.avoidPoolNodes }}
-{{- $required := dig "nodeAffinity" "requiredDuringSchedulingIgnoredDuringExecution" "nodeSelectorTerms" list $own }}
+{{- $required := dig "nodeAffinity" "requiredDuringSchedulingIgnoredDuringExecution" "nodeSelectorTerms" list $affinity }}
 {{- $terms := include "kubeip-temporal.nodeSelectorTerms" (dict "terms" $required "pools" $root.Values.config.pools) | fromJsonArray }}
 {{- $avoid := dict "requiredDuringSchedulingIgnoredDuringExecution" (dict "nodeSelectorTerms" $terms) }}
 {{- $affinity = set $affinity "nodeAffinity" (merge $avoid (default dict $affinity.nodeAffinity)) }}
 {{- end }}
-{{- toYaml $affinity }}
+{{- with $affinity }}{{ toYaml . }}{{ end }}
 {{- end }}
 
 {{/* @param list of the root and the component */}}

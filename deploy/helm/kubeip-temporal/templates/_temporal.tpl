@@ -59,13 +59,30 @@
 {{- end }}
 {{- end }}
 
-{{- define "kubeip-temporal.deploymentName" -}}
-{{- default (include "kubeip-temporal.fullname" .) .Values.worker.versioning.deploymentName }}
-{{- end }}
-
 {{- define "kubeip-temporal.buildId" -}}
 {{- $image := .Values.image }}
 {{- $ofImage := default .Chart.AppVersion $image.tag }}
 {{- if $image.digest }}{{ $ofImage = trimPrefix "sha256:" $image.digest | trunc 12 }}{{ end }}
 {{- default $ofImage .Values.worker.versioning.buildId }}
+{{- end }}
+
+{{/*
+What marks the worker's Deployment of a version, in its name and labels; empty without Worker Versioning. Each version has a Deployment
+of its own: workflows may be pinned to the one before, and may go back to it.
+*/}}
+{{- define "kubeip-temporal.buildLabel" -}}
+{{- if .Values.worker.versioning.enabled }}
+{{- include "kubeip-temporal.buildId" . | lower | replace "." "-" | replace "_" "-" | replace "+" "-" | trunc 16 | trimAll "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "kubeip-temporal.workerName" -}}
+{{- $build := include "kubeip-temporal.buildLabel" . }}
+{{- printf "%s-worker" (include "kubeip-temporal.fullname" .) }}
+{{- if $build }}-{{ $build }}{{ end }}
+{{- end }}
+
+{{/* The Worker Deployment of a task queue, as the worker names it. */}}
+{{- define "kubeip-temporal.clusterDeployment" -}}
+{{- printf "kubeip/cluster/%s" (replace "." "_" .Values.config.cluster) }}
 {{- end }}

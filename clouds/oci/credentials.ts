@@ -1,0 +1,101 @@
+/**
+ * The worker's identity on OCI, found as Oracle's own tools find it: `OCI_CLI_AUTH` names the kind; without it a configuration file is
+ * used if there is one, then OKE's workload identity if the pod has its variables, then the instance's own.
+ */
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import type common from 'oci-common';
+import type { AuthenticationDetailsProvider, DefaultRequestSigner } from 'oci-common';
+import { CloudError } from '../provider.ts';
+import { openWorkloadIdentity } from './workload-identity.ts';
+
+export interface OciCredentials {
+  readonly signer: DefaultRequestSigner;
+  /** Of Core Services in the region, without a path. */
+  readonly serviceUrl: string;
+}
+
+/** The kinds of `OCI_CLI_AUTH` that are supported. */
+const kinds = ['api_key', 'oke_workload_identity', 'instance_principal'] as const;
+type AuthKind = (typeof kinds)[number];
+
+/** The domain of a realm that the SDK does not know. */
+const COMMERCIAL_DOMAIN = 'oraclecloud.com';
+/** Off Oracle's cloud nothing answers the question for the instance's certificate. */
+const INSTANCE_PRINCIPAL_TIMEOUT_MS = 10_000;
+
+/**
+ * Loads the SDK's part for credentials, which takes a tenth of a second.
+ *
+ * @throws CloudError `Denied` if no credentials are found; `Invalid` for a kind that is not supported
+ */
+export async function openCredentials(region: string, env = process.env): Promise<OciCredentials> {
+  const { default: sdk } = await import('oci-common');
+  const provider = await openProvider(sdk, kindOf(env), env);
+  const domain = sdk.Region.fromRegionId(region)?.realm.secondLevelDomain ?? env['OCI_DEFAULT_REALM'];
+  return {
+    signer: new sdk.DefaultRequestSigner(provider),
+    serviceUrl: `https://iaas.${region}.${domain ?? COMMERCIAL_DOMAIN}`,
+  };
+}
+
+/** @returns the configuration file that Oracle's tools would read, whether it is there or not */
+export function configFileOf(env: NodeJS.ProcessEnv): string {
+  const named = env['OCI_CLI_CONFIG_FILE'] || env['OCI_CONFIG_FILE'];
+  return named ? named.replace(/^~(?=\/)/, homedir()) : join(homedir(), '.oci', 'config');
+}
+
+function kindOf(env: NodeJS.ProcessEnv): AuthKind {
+  const named = env['OCI_CLI_AUTH'];
+  if (named) {
+    const kind = kinds.find((kind) => kind === named);
+    if (kind !== undefined) return kind;
+    throw new CloudError('Invalid', `OCI_CLI_AUTH is ${named}, and ${kinds.join(', ')} are supported.`);
+  }
+  if (existsSync(configFileOf(env))) return 'api_key';
+  return env['OCI_RESOURCE_PRINCIPAL_VERSION'] ? 'oke_workload_identity' : 'instance_principal';
+}
+
+async function openProvider(
+  sdk: typeof common,
+  kind: AuthKind,
+  env: NodeJS.ProcessEnv,
+): Promise<AuthenticationDetailsProvider> {
+  try {
+    switch (kind) {
+      case 'api_key':
+        return new sdk.ConfigFileAuthenticationDetailsProvider(
+          configFileOf(env),
+          env['OCI_CLI_PROFILE'] || undefined,
+        );
+      case 'oke_workload_identity':
+        return await openWorkloadIdentity(env);
+      case 'instance_principal':
+        return await withinTime(
+          new sdk.InstancePrincipalsAuthenticationDetailsProviderBuilder().build(),
+          INSTANCE_PRINCIPAL_TIMEOUT_MS,
+        );
+    }
+  } catch (cause) {
+    if (cause instanceof CloudError) throw cause;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new CloudError(
+      'Denied',
+      `No credentials of Oracle Cloud were found (${kind}): give the pod OKE's workload identity (OCI_CLI_AUTH=oke_workload_identity), or the nodes a dynamic group; elsewhere name a configuration file by OCI_CLI_CONFIG_FILE. ${why}`,
+      { code: 'NO_CREDENTIALS', cause },
+    );
+  }
+}
+
+async function withinTime<T>(work: Promise<T>, ms: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    late.reject(new Error(`The instance metadata service did not answer within ${ms / 1000} s.`));
+  }, ms);
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,222 @@
+/** What becomes of the answers of Oracle Cloud, and of those that are none; and where credentials come from. */
+import { createServer, type RequestListener, type Server } from 'node:http';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { openCredentials } from '../../clouds/oci/credentials.ts';
+import { createOciProvider, type OciProviderOptions } from '../../clouds/oci/oci-provider.ts';
+import { openWorkloadIdentity } from '../../clouds/oci/workload-identity.ts';
+import type { CloudCallEvent } from '../../clouds/provider.ts';
+import { openProvider } from '../../clouds/registry.ts';
+import { writeApiKey, type WrittenKey } from '../../sandbox/oci/api-key.ts';
+
+const query = { family: 'ipv4', filter: 'freeformTags.kubeip=reserved', orderBy: '' } as const;
+const compartment = 'ocid1.compartment.oc1..aaaa';
+const region = 'eu-frankfurt-1';
+
+let key: WrittenKey;
+beforeAll(() => {
+  key = writeApiKey({ tenancyId: 'ocid1.tenancy.oc1..t', userId: 'ocid1.user.oc1..u', region });
+});
+afterAll(() => key.remove());
+
+let server: Server;
+let answer: RequestListener;
+let requests: string[];
+let events: CloudCallEvent[];
+beforeEach(async () => {
+  requests = [];
+  events = [];
+  server = createServer((request, response) => {
+    requests.push(`${request.method} ${request.url}`);
+    answer(request, response);
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+});
+afterEach(async () => {
+  server.closeAllConnections();
+  await new Promise((resolve) => {
+    server.close(resolve);
+  });
+});
+
+function open(options: Partial<OciProviderOptions> = {}) {
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return createOciProvider({
+    endpoint: `http://127.0.0.1:${port}`,
+    compartment,
+    region,
+    env: { OCI_CLI_CONFIG_FILE: key.configFile },
+    batchWindowMs: 0,
+    onCall: (event) => events.push(event),
+    ...options,
+  });
+}
+
+function answering(status: number, body: string, headers: Record<string, string> = {}): RequestListener {
+  return (_, response) => {
+    response.writeHead(status, { 'content-type': 'application/json', ...headers });
+    response.end(body);
+  };
+}
+
+describe('an answer that refuses', () => {
+  test.each([
+    [429, 'TooManyRequests', 'Throttled'],
+    [429, 'SomethingNew', 'Throttled'],
+    [400, 'LimitExceeded', 'Exhausted'],
+    [400, 'QuotaExceeded', 'Exhausted'],
+    [401, 'NotAuthenticated', 'Denied'],
+    [403, 'NotAuthorized', 'Denied'],
+    // Of a list: what it takes to be told of anything is missing.
+    [404, 'NotAuthorizedOrNotFound', 'Denied'],
+    [409, 'IncorrectState', 'Unavailable'],
+    [409, 'SomethingNew', 'Unavailable'],
+    [412, 'NoEtagMatch', 'Unavailable'],
+    [400, 'InvalidParameter', 'Invalid'],
+    [400, 'SomethingNew', 'Invalid'],
+    [500, 'InternalServerError', 'Unavailable'],
+    [503, 'ServiceUnavailable', 'Unavailable'],
+    [599, 'SomethingNew', 'Unavailable'],
+  ] as const)('with %i and %s is %s, its code kept, and asked once', async (status, code, kind) => {
+    answer = answering(status, JSON.stringify({ code, message: 'what Oracle says' }), {
+      'opc-request-id': 'R1',
+    });
+    await expect(open().listAddresses(query)).rejects.toMatchObject({
+      name: 'CloudError',
+      kind,
+      code,
+      message: expect.stringMatching(/what Oracle says, opc-request-id R1/),
+    });
+    expect(requests).toHaveLength(1);
+    expect(events).toMatchObject([{ action: 'ListPublicIps', outcome: code }]);
+  });
+
+  test.each([
+    [404, '<html>not here</html>'],
+    [403, ''],
+    [404, '{"error":"no"}'],
+    [200, '<html>sign in</html>'],
+    [200, '{}'],
+    [200, '[{"id":"x"}]'],
+    [200, '[7]'],
+  ])('of something in between, with %i and %s, is Unavailable', async (status, body) => {
+    answer = answering(status, body, { 'opc-request-id': 'R1' });
+    await expect(open().listAddresses(query)).rejects.toMatchObject({ kind: 'Unavailable' });
+  });
+
+  test('that looks like an empty list and is not of Oracle Cloud is Unavailable', async () => {
+    answer = answering(200, '[]');
+    await expect(open().listAddresses(query)).rejects.toMatchObject({ kind: 'Unavailable' });
+    answer = answering(200, '[]', { 'opc-request-id': 'R1' });
+    expect(await open().listAddresses(query)).toEqual([]);
+  });
+});
+
+describe('no answer', () => {
+  test('in time is Unavailable, and the call is given up', async () => {
+    answer = () => undefined;
+    await expect(open({ requestTimeoutMs: 50 }).listAddresses(query)).rejects.toMatchObject({
+      kind: 'Unavailable',
+      code: 'TIMEOUT',
+    });
+  });
+
+  test('because the connection is cut is Unavailable', async () => {
+    answer = (request) => request.socket.destroy();
+    await expect(open().listAddresses(query)).rejects.toMatchObject({
+      kind: 'Unavailable',
+      code: 'NO_ANSWER',
+    });
+  });
+});
+
+test('a redirect is not followed with the signature', async () => {
+  answer = answering(302, '', { location: '/elsewhere' });
+  await expect(open().listAddresses(query)).rejects.toMatchObject({ kind: 'Unavailable' });
+  expect(requests).toHaveLength(1);
+});
+
+test.each([
+  ['iaas.eu-frankfurt-1.oraclecloud.com', /is no URL/],
+  ['ftp://x', /is no URL/],
+  ['https://iaas.eu-frankfurt-1.oraclecloud.com/20160918', /leave out the path/],
+])('the endpoint %s is refused', (endpoint, message) => {
+  expect(() => open({ endpoint })).toThrow(message);
+});
+
+test('a pool without a compartment is refused by opening it', async () => {
+  await expect(openProvider({ provider: 'oci', region })).rejects.toMatchObject({
+    kind: 'Invalid',
+    message: expect.stringContaining('as the account of the pool'),
+  });
+});
+
+describe('credentials', () => {
+  test('of a configuration file sign; the domain is that of the realm', async () => {
+    const env = { OCI_CLI_CONFIG_FILE: key.configFile };
+    const urls = await Promise.all(
+      ['eu-frankfurt-1', 'us-gov-ashburn-1', 'xx-newcity-1'].map(
+        async (place) => (await openCredentials(place, env)).serviceUrl,
+      ),
+    );
+    expect(urls).toEqual([
+      'https://iaas.eu-frankfurt-1.oraclecloud.com',
+      'https://iaas.us-gov-ashburn-1.oraclegovcloud.com',
+      'https://iaas.xx-newcity-1.oraclecloud.com',
+    ]);
+  });
+
+  test('that are not there, or of a kind that is not supported, are said in words', async () => {
+    const missing = { OCI_CLI_AUTH: 'api_key', OCI_CLI_CONFIG_FILE: '/nonexistent/config' };
+    await expect(openCredentials(region, missing)).rejects.toMatchObject({
+      kind: 'Denied',
+      code: 'NO_CREDENTIALS',
+    });
+    await expect(openCredentials(region, { OCI_CLI_AUTH: 'security_token' })).rejects.toMatchObject({
+      kind: 'Invalid',
+      message: expect.stringContaining('oke_workload_identity'),
+    });
+  });
+});
+
+describe("OKE's workload identity", () => {
+  const minute = 60_000;
+  const tokenUntil = (ms: number): string =>
+    `ST$e30.${Buffer.from(JSON.stringify({ exp: ms / 1000 })).toString('base64url')}.x`;
+  const answerWith = (token: unknown): string => Buffer.from(JSON.stringify({ token })).toString('base64');
+
+  test('exchanges a key of its own for a token, and renews both before the token ends', async () => {
+    let now = 0;
+    const keys: string[] = [];
+    const exchange = async (podKey: string) => {
+      keys.push(podKey);
+      return answerWith(tokenUntil(now + 60 * minute));
+    };
+    const identity = await openWorkloadIdentity({}, exchange, () => now);
+    const first = [await identity.getKeyId(), identity.getPrivateKey()];
+    expect(first[0]).toMatch(/^ST\$/);
+    now = 54 * minute;
+    expect([await identity.getKeyId(), identity.getPrivateKey()]).toEqual(first);
+    now = 56 * minute;
+    const [renewed] = await Promise.all([identity.getKeyId(), identity.getKeyId()]);
+    expect([renewed === first[0], identity.getPrivateKey() === first[1]]).toEqual([false, false]);
+    expect(keys).toHaveLength(2);
+    expect(keys[0]).toMatch(/^MIIB[A-Za-z0-9+/=]+$/);
+  });
+
+  test.each([['no base64 of JSON'], [answerWith(undefined)], [answerWith('JWT')]])(
+    'is Denied in words where the proxymux answers %s',
+    async (answer) => {
+      await expect(openWorkloadIdentity({}, async () => answer)).rejects.toMatchObject({ kind: 'Denied' });
+    },
+  );
+
+  test('is Denied where there is no cluster', async () => {
+    await expect(openWorkloadIdentity({})).rejects.toMatchObject({
+      kind: 'Denied',
+      message: expect.stringContaining('KUBERNETES_SERVICE_HOST'),
+    });
+  });
+});

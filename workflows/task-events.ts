@@ -1,0 +1,43 @@
+/** What a workflow task brings, and what it is sure to leave in the history: for empty-tasks.ts and query-guard.ts. Pure. */
+import type { WorkflowInterceptors } from '@temporalio/workflow';
+
+type Internals = NonNullable<WorkflowInterceptors['internals']>[number];
+export type Activation = Parameters<NonNullable<Internals['activate']>>[0]['activation'];
+export type Command = Parameters<NonNullable<Internals['concludeActivation']>>[0]['commands'][number];
+
+export function hasOnlyUpdates({ jobs }: Activation): boolean {
+  return jobs != null && jobs.length > 0 && jobs.every(({ doUpdate }) => doUpdate != null);
+}
+
+/** Commands of which each leaves an event. */
+const LEAVING = [
+  'setPatchMarker',
+  'signalExternalWorkflowExecution',
+  'startChildWorkflowExecution',
+  'upsertWorkflowSearchAttributes',
+  'modifyWorkflowProperties',
+  'completeWorkflowExecution',
+  'failWorkflowExecution',
+  'cancelWorkflowExecution',
+  'continueAsNewWorkflowExecution',
+] as const;
+
+/**
+ * @param commands all of one workflow task
+ * @returns how many events they leave at least. What is begun and cancelled in one task leaves none; an Update that is accepted leaves one
+ */
+export function leastEvents(commands: readonly Command[]): number {
+  const timers = commands.flatMap(({ startTimer }) => startTimer?.seq ?? []);
+  const cancelledTimers = commands.flatMap(({ cancelTimer }) => cancelTimer?.seq ?? []);
+  const cancelledActivities = commands.flatMap(
+    ({ requestCancelActivity }) => requestCancelActivity?.seq ?? [],
+  );
+  return commands.filter((command) => {
+    const { startTimer, cancelTimer, scheduleActivity, updateResponse } = command;
+    if (startTimer != null) return !cancelledTimers.includes(startTimer.seq ?? 0);
+    if (cancelTimer != null) return !timers.includes(cancelTimer.seq ?? 0);
+    if (scheduleActivity != null) return !cancelledActivities.includes(scheduleActivity.seq ?? 0);
+    if (updateResponse != null) return updateResponse.rejected == null;
+    return LEAVING.some((name) => command[name] != null);
+  }).length;
+}
