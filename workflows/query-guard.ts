@@ -38,7 +38,7 @@ interface Task {
   /** Of its history. */
   readonly length: number;
   readonly commands: Command[];
-  /** How many events its activations have brought at least. */
+  /** How many events its activations come from at least. There may be more: then the task is done again for nothing. */
   seen: number;
   readonly hasOnlyUpdates: boolean;
 }
@@ -65,9 +65,11 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
       isQueried = false;
     }
     task.seen += eventsOf(activation);
+    if (isAfterQuery && isChangedByQuery(length)) throw new Error(AFTER_QUERY_BETWEEN_TASKS);
+  };
+  const isChangedByQuery = (length: number): boolean => {
     const expected = EVENTS_BETWEEN_TASKS + leastEvents(before.commands) + task.seen;
-    const isChanged = length - before.length !== expected || length - queried < EVENTS_OF_START + task.seen;
-    if (isAfterQuery && isChanged) throw new Error(AFTER_QUERY_BETWEEN_TASKS);
+    return length - before.length !== expected || length - queried < EVENTS_OF_START + task.seen;
   };
 
   return {
