@@ -31,6 +31,8 @@ export interface HclAttribute {
   readonly references: readonly string[];
   /** Absent if the expression is no literal. */
   readonly value?: unknown;
+  /** The expression as it is written. */
+  readonly text: string;
 }
 
 export interface HclFile {
@@ -46,6 +48,7 @@ const attributeSchema = z.strictObject({
   line: z.number(),
   references: z.array(z.string()),
   value: z.unknown().optional(),
+  text: z.string(),
 });
 const bodySchema = z.strictObject({
   attributes: z.record(z.string(), attributeSchema),
@@ -78,6 +81,24 @@ export async function readHcl(paths: readonly string[], options: EnsureOptions =
   const reader = await ensureHclReader(options);
   const { stdout } = await promisify(execFile)(reader, [...paths], { maxBuffer: 64 * 1024 * 1024 });
   return filesSchema.parse(JSON.parse(stdout));
+}
+
+/**
+ * The value of an expression, by HashiCorp's own evaluation. `yamlencode` gives JSON, which is YAML.
+ *
+ * @param text the expression as it is written
+ * @param variables what it may refer to, by the first name: `var`, `local`, a type of resources
+ * @throws ToolError if the reader cannot be built; Error with HashiCorp's words if there is no such value
+ */
+export async function evaluateHcl(
+  text: string,
+  variables: Readonly<Record<string, unknown>>,
+  options: EnsureOptions = {},
+): Promise<unknown> {
+  const evaluated = promisify(execFile)(await ensureHclReader(options), ['--evaluate']);
+  evaluated.child.stdin?.end(JSON.stringify({ text, variables }));
+  const { stdout } = await evaluated;
+  return JSON.parse(stdout);
 }
 
 /** @returns the path of the reader, built anew when its source is another */

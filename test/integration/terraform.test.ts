@@ -8,7 +8,6 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { awsIpv6Permissions, awsPermissions } from '../../clouds/aws/permissions.ts';
 import { gcpPermissions, gcpIpv6Permissions } from '../../clouds/gcp/permissions.ts';
 import { type OciPermission, ociPermissions, whereOf } from '../../clouds/oci/permissions.ts';
-import { loadConfig } from '../../config/config.ts';
 import { findOnPath } from '../../sandbox/tools/command.ts';
 import { type HclBlock, readHcl } from '../../sandbox/tools/hcl-reader.ts';
 import { blocksOf, findMistakes, type TerraformModule } from './terraform-modules.ts';
@@ -237,37 +236,4 @@ describe.each(examples)('%s is the article’s example', (folder) => {
     expect(ipv6Switch === undefined).toBe(folder.endsWith('oke'));
     if (ipv6Switch !== undefined) expect(ipv6Switch.body.attributes['default']?.value).toBe(false);
   });
-
-  // Where there is a `terraform`: it needs no provider to evaluate this.
-  test.each([false, true])(
-    'the programs take the configuration that it makes, with IPv6: %s',
-    async (hasIpv6) => {
-      const [terraform] = findOnPath('terraform', process.env);
-      if (terraform === undefined || (hasIpv6 && findIpv6Switch() === undefined)) return;
-      const at = mkdtempSync(join(scratch, 'console-'));
-      const [locals = ''] =
-        /^locals \{\n.*?^\}\n/ms.exec(readFileSync(join(folder, 'kubeip.tf'), 'utf8')) ?? [];
-      writeFileSync(join(at, 'main.tf'), locals.replaceAll('aws_subnet.public[*].id', '["subnet-1"]'));
-      writeFileSync(join(at, 'variables.tf'), readFileSync(join(folder, 'variables.tf')));
-      const variables = {
-        api_access_cidrs: ['198.51.100.7/32'],
-        install: false,
-        ...(folder.endsWith('gke') && { project_id: 'my-project' }),
-        ...(folder.endsWith('oke')
-          ? { compartment_id: 'ocid1.compartment.oc1..aaaa', kubernetes_version: 'v1.34.1' }
-          : { ipv6_support: hasIpv6 }),
-        taint: true,
-      };
-      writeFileSync(join(at, 'terraform.tfvars.json'), JSON.stringify(variables));
-      const evaluated = promisify(execFile)(terraform, ['console'], { cwd: at });
-      evaluated.child.stdin?.end('jsonencode(local.kubeip_config)\n');
-      const file = join(at, 'kubeip.yaml');
-      writeFileSync(file, JSON.parse((await evaluated).stdout) as string);
-      const { pools, notices } = loadConfig({ file, env: {} });
-      expect(notices).toEqual([]);
-      expect(pools.map(({ queries }) => queries.map(({ family }) => family))).toEqual([
-        hasIpv6 ? ['ipv4', 'ipv6'] : ['ipv4'],
-      ]);
-    },
-  );
 });

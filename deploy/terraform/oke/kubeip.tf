@@ -42,10 +42,10 @@ resource "helm_release" "kubeip" {
 
   values = [yamlencode({
     config = local.kubeip_config
-    image = merge(
-      { for name, value in { repository = var.image_repository, tag = var.image_tag } : name => value if value != "" },
-      { pullSecrets = [for name in [var.image_pull_secret] : name if name != ""] },
-    )
+    image  = { for name, value in { repository = var.image_repository, tag = var.image_tag } : name => value if value != "" }
+
+    imagePullSecrets = [for name in [var.image_pull_secret] : { name = name } if name != ""]
+
     temporal = {
       address   = var.temporal_address
       namespace = var.temporal_namespace

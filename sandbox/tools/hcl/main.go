@@ -1,11 +1,14 @@
 // Reads Terraform files and prints what is in them as JSON: each file's blocks, what their expressions refer to, the values that
 // are literal, and whether the file is formatted. Comparable to a JSON dump of `terraform`'s own parse, which needs no provider.
+//
+// With --evaluate it prints the value of the expression that stdin has, as JSON.
 package main
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"sort"
 	"strings"
@@ -14,6 +17,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclsyntax"
 	"github.com/hashicorp/hcl/v2/hclwrite"
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/function"
+	"github.com/zclconf/go-cty/cty/function/stdlib"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 )
 
@@ -42,9 +47,33 @@ type attribute struct {
 	References []string `json:"references"`
 	// Absent if the expression is no literal.
 	Value json.RawMessage `json:"value,omitempty"`
+	// The expression as it is written.
+	Text string `json:"text"`
+}
+
+// expression is what --evaluate takes.
+type expression struct {
+	Text string `json:"text"`
+	// What it may refer to, by the first name: `var`, `local`, a type of resources.
+	Variables map[string]ctyjson.SimpleJSONValue `json:"variables"`
+}
+
+// Those of Terraform's functions that the modules give to the programs with.
+var functions = map[string]function.Function{
+	"coalesce":   stdlib.CoalesceFunc,
+	"join":       stdlib.JoinFunc,
+	"merge":      stdlib.MergeFunc,
+	"yamlencode": stdlib.JSONEncodeFunc,
 }
 
 func main() {
+	if len(os.Args) == 2 && os.Args[1] == "--evaluate" {
+		if err := evaluate(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	files := []file{}
 	for _, path := range os.Args[1:] {
 		source, err := os.ReadFile(path)
@@ -61,6 +90,26 @@ func main() {
 	}
 }
 
+func evaluate(input io.Reader, output io.Writer) error {
+	var asked expression
+	if err := json.NewDecoder(input).Decode(&asked); err != nil {
+		return err
+	}
+	parsed, diagnostics := hclsyntax.ParseExpression([]byte(asked.Text), "expression", hcl.InitialPos)
+	if diagnostics.HasErrors() {
+		return diagnostics
+	}
+	variables := map[string]cty.Value{}
+	for name, value := range asked.Variables {
+		variables[name] = value.Value
+	}
+	value, diagnostics := parsed.Value(&hcl.EvalContext{Variables: variables, Functions: functions})
+	if diagnostics.HasErrors() {
+		return diagnostics
+	}
+	return json.NewEncoder(output).Encode(ctyjson.SimpleJSONValue{Value: value})
+}
+
 func read(path string, source []byte) file {
 	result := file{Path: path, Errors: []string{}, Formatted: bytes.Equal(hclwrite.Format(source), source)}
 	parsed, diagnostics := hclsyntax.ParseConfig(source, path, hcl.InitialPos)
@@ -68,29 +117,30 @@ func read(path string, source []byte) file {
 		result.Errors = append(result.Errors, diagnostic.Error())
 	}
 	if syntax, ok := parsed.Body.(*hclsyntax.Body); ok {
-		result.Body = readBody(syntax)
+		result.Body = readBody(syntax, source)
 	}
 	return result
 }
 
-func readBody(syntax *hclsyntax.Body) body {
+func readBody(syntax *hclsyntax.Body, source []byte) body {
 	result := body{Attributes: map[string]attribute{}, Blocks: []block{}}
 	for name, found := range syntax.Attributes {
-		result.Attributes[name] = readAttribute(found)
+		result.Attributes[name] = readAttribute(found, source)
 	}
 	for _, found := range syntax.Blocks {
 		result.Blocks = append(result.Blocks, block{
 			Type:   found.Type,
 			Labels: append([]string{}, found.Labels...),
 			Line:   found.Range().Start.Line,
-			Body:   readBody(found.Body),
+			Body:   readBody(found.Body, source),
 		})
 	}
 	return result
 }
 
-func readAttribute(found *hclsyntax.Attribute) attribute {
-	result := attribute{Line: found.SrcRange.Start.Line, References: []string{}}
+func readAttribute(found *hclsyntax.Attribute, source []byte) attribute {
+	text := string(found.Expr.Range().SliceBytes(source))
+	result := attribute{Line: found.SrcRange.Start.Line, References: []string{}, Text: text}
 	seen := map[string]bool{}
 	for _, traversal := range found.Expr.Variables() {
 		seen[name(traversal)] = true
