@@ -1,4 +1,5 @@
 /** What KubeIP's DaemonSet comes to here: the configuration that is equal to it, what differs, and which nodes keep what. Pure. */
+import { regionOfLabel } from '../clouds/registry.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { configFromKubeipEnv } from '../config/kubeip-env.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
@@ -150,7 +151,11 @@ function placeOf(
     return parsed !== undefined && 'instance' in parsed ? [parsed.instance] : [];
   });
   const providers = [...new Set(instances.map(({ provider }) => provider))];
-  const regions = [...new Set(own.flatMap(({ region }) => region ?? []))];
+  const [provider] = providers;
+  const labels = own.flatMap(({ region }) => region ?? []);
+  const regions = [
+    ...new Set(provider === undefined ? labels : labels.map((label) => regionOfLabel(provider, label))),
+  ];
   const accounts = [
     ...new Set(instances.flatMap((it) => ('account' in it && it.account ? [it.account] : []))),
   ];
@@ -165,7 +170,7 @@ function placeOf(
   const region = env['REGION'] || regions[0];
   const account = env['PROJECT'] || accounts[0];
   return {
-    ...(providers[0] === undefined ? {} : { provider: providers[0] }),
+    ...(provider === undefined ? {} : { provider }),
     ...(region === undefined ? {} : { region }),
     ...(account === undefined ? {} : { account }),
   };

@@ -69,8 +69,10 @@ export interface ProviderIdForm {
 /** What regions and zones look like, and where a region comes from that the configuration does not name. */
 export interface RegionForm {
   readonly pattern: RegExp;
-  /** Its first group is the zone's region. */
-  readonly zone: RegExp;
+  /** @returns the region of a text that is a zone; undefined if it is none */
+  readonly ofZone: (text: string) => string | undefined;
+  /** Regions that Nodes' labels and the cloud's answers have by another name, and what they are called everywhere else. */
+  readonly keys?: Readonly<Record<string, string>>;
   /** Of a text that is no region, as the end of a sentence that begins with it. */
   readonly advice: string;
   /** The variables by which the cloud's own tools are told a region, the first one first. */

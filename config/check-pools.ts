@@ -79,14 +79,22 @@ function checkRegion({ pool, pathOf }: PlacedPool, report: Report): void {
     return;
   }
   if (region.pattern.test(pool.region)) return;
-  const zone = region.zone.exec(pool.region);
   report(
     pathOf('region'),
     pool.region,
-    zone === null
-      ? `${showValue(pool.region)} ${region.advice}${otherCloudHint(pool.provider, pool.region)}`
-      : `${showValue(pool.region)} is a zone: its region is ${zone[1]}.`,
+    `${showValue(pool.region)} ${adviceOnRegion(pool.provider, pool.region)}`,
   );
+}
+
+/** @returns the end of a sentence that begins with the text, which is no region of the cloud */
+function adviceOnRegion(provider: ProviderName, text: string): string {
+  const { ofZone, keys, advice } = cloudOf(provider).region;
+  const zoneRegion = ofZone(text);
+  if (zoneRegion !== undefined) return `is a zone: its region is ${zoneRegion}.`;
+  const region = keys?.[text];
+  return region === undefined
+    ? advice + otherCloudHint(provider, text)
+    : `is the key of a region: write ${region}.`;
 }
 
 function otherCloudHint(provider: ProviderName, region: string): string {

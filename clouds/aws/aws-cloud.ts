@@ -16,7 +16,7 @@ export const awsCloud: Cloud = {
   },
   region: {
     pattern: /^[a-z]{2,}(-[a-z]+)+-[0-9]+$/,
-    zone: /^([a-z]{2,}(-[a-z]+)+-[0-9]+)[a-z]$/,
+    ofZone: (text) => /^([a-z]{2,}(-[a-z]+)+-[0-9]+)[a-z]$/.exec(text)?.[1],
     advice: 'is not an AWS region: write one such as eu-west-1.',
     variables: ['AWS_REGION', 'AWS_DEFAULT_REGION'],
   },

@@ -18,7 +18,7 @@ export const gcpCloud: Cloud = {
   },
   region: {
     pattern: /^[a-z]+-[a-z]+[0-9]+$/,
-    zone: /^([a-z]+-[a-z]+[0-9]+)-[a-z]$/,
+    ofZone: (text) => /^([a-z]+-[a-z]+[0-9]+)-[a-z]$/.exec(text)?.[1],
     advice: 'is not a Google Cloud region: write one such as europe-west1.',
     variables: ['CLOUDSDK_COMPUTE_REGION'],
   },

@@ -23,7 +23,9 @@ export const ociCloud: Cloud = {
   region: {
     // "Regions and Availability Domains": a city, where AWS has a point of the compass.
     pattern: /^(?!.*-(?:north|south|east|west|central)[a-z]*-)[a-z]{2}(?:-[a-z]+){1,2}-[0-9]$/,
-    zone: /^(?:[A-Za-z0-9]{4}:)?([A-Z]{2}(?:-[A-Z]+){1,2}-[0-9])-AD-[0-9]$/,
+    ofZone: regionOfDomain,
+    // "Instance", API reference: `phx` and `iad` are returned, the full name for all other regions. OKE labels Nodes with it.
+    keys: { iad: 'us-ashburn-1', phx: 'us-phoenix-1' },
     advice: 'is not a region of Oracle Cloud: write one such as eu-frankfurt-1.',
     variables: ['OCI_REGION', 'OCI_CLI_REGION'],
   },
@@ -67,3 +69,16 @@ export const ociCloud: Cloud = {
     return createOciProvider({ ...options, compartment });
   },
 };
+
+/**
+ * @param text an availability domain, with the tenancy's prefix or without: `Uocm:EU-FRANKFURT-1-AD-1`, `US-ASHBURN-AD-1`, `PHX-AD-1`
+ * @returns its region; undefined if it is none
+ */
+function regionOfDomain(text: string): string | undefined {
+  const name = /^(?:[A-Za-z0-9]{4}:)?([A-Z]+(?:-[A-Z]+){0,2}(?:-[0-9])?)-AD-[0-9]$/
+    .exec(text)?.[1]
+    ?.toLowerCase();
+  // The oldest regions' domains have names of their own.
+  if (name === 'phx') return 'us-phoenix-1';
+  return name === 'us-ashburn' ? 'us-ashburn-1' : name;
+}

@@ -199,7 +199,8 @@ export class TenancyOwner {
 
 /** @returns a name as `Emul:EU-FRANKFURT-1-AD-1` */
 export function availabilityDomain(region: string, number: number): string {
-  return `Emul:${region.toUpperCase()}-AD-${number}`;
+  const ofOldest: Readonly<Record<string, string>> = { 'us-ashburn-1': 'US-ASHBURN', 'us-phoenix-1': 'PHX' };
+  return `Emul:${ofOldest[region] ?? region.toUpperCase()}-AD-${number}`;
 }
 
 /** @returns what OKE writes into a Node's zone label: the domain without its prefix, since a label holds no colon */

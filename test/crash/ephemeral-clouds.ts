@@ -1,6 +1,8 @@
 /** The clouds where an ephemeral address must go before a static one can come, as the crash cases play with them. */
 import { startGceEmulator } from '../../sandbox/gce/emulator.ts';
 import { startOciEmulator } from '../../sandbox/oci/emulator.ts';
+import { availabilityDomain, zoneLabelOf } from '../../sandbox/oci/owner.ts';
+import { shownRegion } from '../../sandbox/oci/render.ts';
 import {
   type ActionOf,
   gceAction,
@@ -20,7 +22,9 @@ export interface EphemeralCloud {
   readonly url: string;
   /** Of the pools' configuration, beside the endpoint. */
   readonly settings: { readonly provider: string; readonly account: string; readonly region: string };
+  /** Labels of its Nodes. */
   readonly zone: string;
+  readonly regionLabel: string;
   /** What the worker needs in its environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly action: ActionOf;
@@ -46,6 +50,7 @@ export async function openGceCloud(): Promise<EphemeralCloud> {
   return {
     url,
     zone,
+    regionLabel: region,
     settings: { provider: 'gcp', account: projectId, region },
     env: { GOOGLE_CLOUD_PROJECT: projectId },
     action: gceAction,
@@ -68,12 +73,14 @@ export async function openGceCloud(): Promise<EphemeralCloud> {
   };
 }
 
+/** In a region that instances and Nodes show by its key. */
 export async function openOciCloud(): Promise<EphemeralCloud> {
-  const oci = await startOciEmulator({ transitionMs: CHANGE_MS });
+  const oci = await startOciEmulator({ transitionMs: CHANGE_MS, region: 'us-ashburn-1' });
   const { url, compartmentId, region, environment } = oci;
   return {
     url,
-    zone: `${region}-ad-1`,
+    zone: zoneLabelOf(availabilityDomain(region, 1)),
+    regionLabel: shownRegion(region),
     settings: { provider: 'oci', account: compartmentId, region },
     env: environment,
     action: ociAction,

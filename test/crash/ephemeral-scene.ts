@@ -189,8 +189,8 @@ export class EphemeralScene {
     const { world, cloud, client, cluster, name } = this.#options;
     const node = await createNode(world.kubernetes, {
       name,
-      region: cloud.settings.region,
       zone: cloud.zone,
+      region: cloud.regionLabel,
       providerID: this.#providerID,
       labels: { nodegroup: name },
     });
