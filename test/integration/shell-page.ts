@@ -14,7 +14,7 @@ const recorded = [
   'helm',
   'docker',
   'git',
-  'kubeip',
+  'npm',
   'temporal',
   'oci',
   'tcld',
@@ -34,6 +34,9 @@ const outputs = [
   ['config.serviceAccount', 'default'],
   ['region-subscription list', 'eu-zurich-1'],
   ['get daemonsets,leases', 'kube-system daemonset.apps/kubeip'],
+  ['get serviceaccounts', 'eks.amazonaws.com/role-arn: arn:aws:iam::210987654321:role/kubeip-role'],
+  ['Role.Arn', 'arn:aws:iam::210987654321:role/kubeip-role'],
+  ['migrate check', 'pools: []'],
 ] as const;
 
 /** The page's commands in order, with what they wrote. */

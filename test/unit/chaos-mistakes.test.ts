@@ -64,6 +64,6 @@ test('each mistake has a name of its own', () => {
 
 test('the documentation names each mistake', () => {
   const page = readFileSync(new URL('../../docs/reliability.md', import.meta.url), 'utf8');
-  const named = [...page.matchAll(/^\| `([a-z-]+)` \| [A-Z`][^|]*\. \|$/gm)].map(([, name]) => name);
+  const named = [...page.matchAll(/^- `([a-z-]+)`: [a-z`].*[^.]$/gm)].map(([, name]) => name);
   expect(named).toEqual(mistakes.map(({ name }) => name));
 });
