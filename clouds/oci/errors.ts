@@ -26,13 +26,16 @@ export interface FailedAnswer {
 /** The code of a resource that was changed after it was read: it must be read again. */
 const OUTDATED = 'NoEtagMatch';
 
+/** The code of an answer to a signature that is not accepted. */
+const NOT_AUTHENTICATED = 'NotAuthenticated';
+
 /** The code of an answer that means either that something is not there, or that the caller may not know of it. */
 export const NOT_AUTHORIZED_OR_NOT_FOUND = 'NotAuthorizedOrNotFound';
 
 const kinds: Readonly<Record<string, CloudErrorKind>> = {
   ...codes('NotFound', [NOT_AUTHORIZED_OR_NOT_FOUND, 'NotFound']),
   ...codes('Throttled', ['TooManyRequests']),
-  ...codes('Denied', ['NotAuthenticated', 'NotAuthorized', 'Forbidden', 'SignUpRequired', 'NotAllowed']),
+  ...codes('Denied', ['NotAuthorized', 'Forbidden', 'SignUpRequired', 'NotAllowed']),
   ...codes('Exhausted', ['LimitExceeded', 'QuotaExceeded', 'OutOfCapacity']),
   // States that pass by themselves: another change of the resource is under way, or what was read is out of date.
   ...codes('Unavailable', [
@@ -42,6 +45,8 @@ const kinds: Readonly<Record<string, CloudErrorKind>> = {
     'ResourceLocked',
     'InvalidatedRetryToken',
     OUTDATED,
+    // Another try may be signed with a renewed token, or by a clock that is right again ("API Errors": retry with backoff).
+    NOT_AUTHENTICATED,
     'InternalServerError',
     'ExternalServerUnreachable',
     'ServiceUnavailable',
@@ -96,7 +101,8 @@ function kindOf(status: number, code: string | undefined): CloudErrorKind {
   if (status === 429) return 'Throttled';
   // To take a proxy's 404 for Oracle's would declare instances gone.
   if (code === undefined) return 'Unavailable';
-  if (status === 401 || status === 403) return 'Denied';
+  if (status === 401) return 'Unavailable';
+  if (status === 403) return 'Denied';
   if (status === 404) return 'NotFound';
   if (status === 409 || status === 412) return 'Unavailable';
   return status >= 400 && status < 500 ? 'Invalid' : 'Unavailable';
@@ -106,15 +112,15 @@ function messageFor(kind: CloudErrorKind, detail: string, context: OciCallContex
   const { action, endpoint = 'Oracle Cloud' } = context;
   switch (kind) {
     case 'Denied':
-      return detail.startsWith('NotAuthenticated')
-        ? `${action} was refused: Oracle Cloud does not accept the credentials. Check the key, its fingerprint and the clock (${detail})`
-        : deniedMessage(context, detail);
+      return deniedMessage(context, detail);
     case 'Throttled':
       return `${action} was throttled by ${endpoint} (${detail})`;
     case 'Exhausted':
       return `${action}: a service limit or quota is used up; ask for more under Governance, Limits (${detail})`;
     case 'Unavailable':
-      return `${action}: ${endpoint} cannot serve the call now (${detail})`;
+      return detail.startsWith(NOT_AUTHENTICATED)
+        ? `${action} was refused: Oracle Cloud does not accept the credentials. Check the key, its fingerprint and the clock (${detail})`
+        : `${action}: ${endpoint} cannot serve the call now (${detail})`;
     default:
       return `${action}: ${detail}`;
   }

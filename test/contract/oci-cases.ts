@@ -268,12 +268,12 @@ export const ociCases: readonly ContractCase<OciBackend>[] = [
     },
   },
   {
-    name: 'a key that is not accepted is Denied, and says so',
+    name: 'a signature that is not accepted is Unavailable, and its message names the credentials',
     async run({ openProvider, emulator, createPool }) {
       const fault = { kind: 'error', action: 'ListPublicIps', code: 'NotAuthenticated', times: 1 } as const;
       emulator.addFaults(fault);
       await expect(openProvider().listAddresses(createPool())).rejects.toMatchObject({
-        kind: 'Denied',
+        kind: 'Unavailable',
         message: expect.stringContaining('does not accept the credentials'),
       });
     },

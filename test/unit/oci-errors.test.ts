@@ -67,7 +67,8 @@ describe('an answer that refuses', () => {
     [429, 'SomethingNew', 'Throttled'],
     [400, 'LimitExceeded', 'Exhausted'],
     [400, 'QuotaExceeded', 'Exhausted'],
-    [401, 'NotAuthenticated', 'Denied'],
+    [401, 'NotAuthenticated', 'Unavailable'],
+    [401, 'SomethingNew', 'Unavailable'],
     [403, 'NotAuthorized', 'Denied'],
     // Of a list: what it takes to be told of anything is missing.
     [404, 'NotAuthorizedOrNotFound', 'Denied'],
@@ -130,6 +131,11 @@ describe('no answer', () => {
       code: 'NO_ANSWER',
     });
   });
+});
+
+test('a signature that is not accepted is one of the credentials or the clock', async () => {
+  answer = answering(401, JSON.stringify({ code: 'NotAuthenticated', message: 'what Oracle says' }));
+  await expect(open().listAddresses(query)).rejects.toThrow(/does not accept the credentials.*the clock/);
 });
 
 test('a redirect is not followed with the signature', async () => {
