@@ -8,10 +8,14 @@ import { join } from 'node:path';
 import type common from 'oci-common';
 import type { AuthenticationDetailsProvider, DefaultRequestSigner } from 'oci-common';
 import { CloudError } from '../provider.ts';
+import { messageOf } from './errors.ts';
 import { openWorkloadIdentity } from './workload-identity.ts';
 
+/** Adds the signature to a request's headers. */
+type Signer = Pick<DefaultRequestSigner, 'signHttpRequest'>;
+
 export interface OciCredentials {
-  readonly signer: DefaultRequestSigner;
+  readonly signer: Signer;
   /** Of Core Services in the region, without a path. */
   readonly serviceUrl: string;
 }
@@ -32,10 +36,11 @@ const INSTANCE_PRINCIPAL_TIMEOUT_MS = 10_000;
  */
 export async function openCredentials(region: string, env = process.env): Promise<OciCredentials> {
   const { default: sdk } = await import('oci-common');
-  const provider = await openProvider(sdk, kindOf(env), env);
+  const kind = kindOf(env);
+  const provider = await openProvider(sdk, kind, env);
   const domain = sdk.Region.fromRegionId(region)?.realm.secondLevelDomain ?? env['OCI_DEFAULT_REALM'];
   return {
-    signer: new sdk.DefaultRequestSigner(provider),
+    signer: withCredentialErrors(new sdk.DefaultRequestSigner(provider), kind),
     serviceUrl: `https://iaas.${region}.${domain ?? COMMERCIAL_DOMAIN}`,
   };
 }
@@ -79,10 +84,9 @@ async function openProvider(
     }
   } catch (cause) {
     if (cause instanceof CloudError) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
     throw new CloudError(
       'Denied',
-      `No credentials of Oracle Cloud were found (${kind}): give the pod OKE's workload identity (OCI_CLI_AUTH=oke_workload_identity), or the nodes a dynamic group; elsewhere name a configuration file by OCI_CLI_CONFIG_FILE. ${why}`,
+      `No credentials of Oracle Cloud were found (${kind}): give the pod OKE's workload identity (OCI_CLI_AUTH=oke_workload_identity), or the nodes a dynamic group; elsewhere name a configuration file by OCI_CLI_CONFIG_FILE. ${messageOf(cause)}`,
       { code: 'NO_CREDENTIALS', cause },
     );
   }
@@ -98,4 +102,22 @@ async function withinTime<T>(work: Promise<T>, ms: number): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Signing may ask a token service. Without this its failure would be reported as one of the network to the API. */
+function withCredentialErrors(signer: Signer, kind: AuthKind): Signer {
+  return {
+    async signHttpRequest(request, excludeBody) {
+      try {
+        await signer.signHttpRequest(request, excludeBody);
+      } catch (cause) {
+        if (cause instanceof CloudError) throw cause;
+        throw new CloudError(
+          'Unavailable',
+          `The credentials of Oracle Cloud (${kind}) cannot be used now: ${messageOf(cause)}`,
+          { code: 'NO_CREDENTIALS', cause },
+        );
+      }
+    },
+  };
 }

@@ -74,12 +74,17 @@ export function errorWithoutAnswer(error: unknown, context: OciCallContext): Clo
   if (error instanceof CloudError) return error;
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   const isTimeout = error instanceof Error && error.name === 'TimeoutError';
-  const detail = cause instanceof Error ? cause.message : String(cause);
   return new CloudError(
     'Unavailable',
-    `${context.action}: no answer from ${context.endpoint ?? 'Oracle Cloud'}. Check the network and the endpoint (${detail})`,
+    `${context.action}: no answer from ${context.endpoint ?? 'Oracle Cloud'}. Check the network and the endpoint (${messageOf(cause)})`,
     { code: isTimeout ? 'TIMEOUT' : 'NO_ANSWER', cause: error },
   );
+}
+
+/** @returns the message of what was thrown. The SDK also throws plain objects, which have one too */
+export function messageOf(thrown: unknown): string {
+  if (typeof thrown === 'object' && thrown !== null && 'message' in thrown) return String(thrown.message);
+  return String(thrown);
 }
 
 /** @returns the error for a resource that is there, and that the caller was told is not there or not allowed */

@@ -1,7 +1,9 @@
 /** What becomes of the answers of Oracle Cloud, and of those that are none; and where credentials come from. */
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import sdk from 'oci-common';
 import { openCredentials } from '../../clouds/oci/credentials.ts';
+import { errorWithoutAnswer } from '../../clouds/oci/errors.ts';
 import { createOciProvider, type OciProviderOptions } from '../../clouds/oci/oci-provider.ts';
 import { openWorkloadIdentity } from '../../clouds/oci/workload-identity.ts';
 import type { CloudCallEvent } from '../../clouds/provider.ts';
@@ -136,6 +138,27 @@ describe('no answer', () => {
 test('a signature that is not accepted is one of the credentials or the clock', async () => {
   answer = answering(401, JSON.stringify({ code: 'NotAuthenticated', message: 'what Oracle says' }));
   await expect(open().listAddresses(query)).rejects.toThrow(/does not accept the credentials.*the clock/);
+});
+
+test('a request that cannot be signed is one of the credentials, not of the network', async () => {
+  // What the SDK's client of the token service throws.
+  const thrown = { shouldBeRetried: false, code: -1, message: 'Failed to fetch the token from auth server' };
+  const signing = jest.spyOn(sdk.DefaultRequestSigner.prototype, 'signHttpRequest').mockRejectedValue(thrown);
+  try {
+    await expect(open().listAddresses(query)).rejects.toMatchObject({
+      kind: 'Unavailable',
+      code: 'NO_CREDENTIALS',
+      message: expect.stringMatching(/credentials of Oracle Cloud \(api_key\).*Failed to fetch the token/),
+    });
+    expect(requests).toEqual([]);
+  } finally {
+    signing.mockRestore();
+  }
+});
+
+test('the message of a plain object that is thrown is reported', () => {
+  const context = { action: 'ListPublicIps', compartment } as const;
+  expect(errorWithoutAnswer({ code: -1, message: 'the reason' }, context).message).toContain('the reason');
 });
 
 test('a redirect is not followed with the signature', async () => {
