@@ -6,13 +6,11 @@ import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type common from 'oci-common';
-import type { AuthenticationDetailsProvider, DefaultRequestSigner } from 'oci-common';
 import { CloudError } from '../provider.ts';
 import { messageOf } from './errors.ts';
-import { openWorkloadIdentity } from './workload-identity.ts';
-
-/** Adds the signature to a request's headers. */
-type Signer = Pick<DefaultRequestSigner, 'signHttpRequest'>;
+import { openInstancePrincipal } from './instance-principal.ts';
+import type { Signer } from './session-signer.ts';
+import { openWorkloadIdentity, proxymuxExchange } from './workload-identity.ts';
 
 export interface OciCredentials {
   readonly signer: Signer;
@@ -26,21 +24,20 @@ type AuthKind = (typeof kinds)[number];
 
 /** The domain of a realm that the SDK does not know. */
 const COMMERCIAL_DOMAIN = 'oraclecloud.com';
-/** Off Oracle's cloud nothing answers the question for the instance's certificate. */
-const INSTANCE_PRINCIPAL_TIMEOUT_MS = 10_000;
 
 /**
  * Loads the SDK's part for credentials, which takes a tenth of a second.
  *
- * @throws CloudError `Denied` if no credentials are found; `Invalid` for a kind that is not supported
+ * @throws CloudError `Denied` if no credentials are found; `Unavailable` if the token service gives none now; `Invalid` for a kind that
+ * is not supported
  */
 export async function openCredentials(region: string, env = process.env): Promise<OciCredentials> {
   const { default: sdk } = await import('oci-common');
   const kind = kindOf(env);
-  const provider = await openProvider(sdk, kind, env);
+  const signer = await openSigner(sdk, kind, env);
   const domain = sdk.Region.fromRegionId(region)?.realm.secondLevelDomain ?? env['OCI_DEFAULT_REALM'];
   return {
-    signer: withCredentialErrors(new sdk.DefaultRequestSigner(provider), kind),
+    signer: withCredentialErrors(signer, kind),
     serviceUrl: `https://iaas.${region}.${domain ?? COMMERCIAL_DOMAIN}`,
   };
 }
@@ -62,25 +59,18 @@ function kindOf(env: NodeJS.ProcessEnv): AuthKind {
   return env['OCI_RESOURCE_PRINCIPAL_VERSION'] ? 'oke_workload_identity' : 'instance_principal';
 }
 
-async function openProvider(
-  sdk: typeof common,
-  kind: AuthKind,
-  env: NodeJS.ProcessEnv,
-): Promise<AuthenticationDetailsProvider> {
+async function openSigner(sdk: typeof common, kind: AuthKind, env: NodeJS.ProcessEnv): Promise<Signer> {
   try {
     switch (kind) {
-      case 'api_key':
-        return new sdk.ConfigFileAuthenticationDetailsProvider(
-          configFileOf(env),
-          env['OCI_CLI_PROFILE'] || undefined,
-        );
+      case 'api_key': {
+        const profile = env['OCI_CLI_PROFILE'] || undefined;
+        const details = new sdk.ConfigFileAuthenticationDetailsProvider(configFileOf(env), profile);
+        return new sdk.DefaultRequestSigner(details);
+      }
       case 'oke_workload_identity':
-        return await openWorkloadIdentity(env);
+        return await openWorkloadIdentity(sdk, proxymuxExchange(env));
       case 'instance_principal':
-        return await withinTime(
-          new sdk.InstancePrincipalsAuthenticationDetailsProviderBuilder().build(),
-          INSTANCE_PRINCIPAL_TIMEOUT_MS,
-        );
+        return await openInstancePrincipal(sdk);
     }
   } catch (cause) {
     if (cause instanceof CloudError) throw cause;
@@ -89,18 +79,6 @@ async function openProvider(
       `No credentials of Oracle Cloud were found (${kind}): give the pod OKE's workload identity (OCI_CLI_AUTH=oke_workload_identity), or the nodes a dynamic group; elsewhere name a configuration file by OCI_CLI_CONFIG_FILE. ${messageOf(cause)}`,
       { code: 'NO_CREDENTIALS', cause },
     );
-  }
-}
-
-async function withinTime<T>(work: Promise<T>, ms: number): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    late.reject(new Error(`The instance metadata service did not answer within ${ms / 1000} s.`));
-  }, ms);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -10,67 +10,36 @@ import { readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { rootCertificates } from 'node:tls';
 import { promisify } from 'node:util';
-import type { AuthenticationDetailsProvider } from 'oci-common';
+import type common from 'oci-common';
 import { CloudError } from '../provider.ts';
+import { openSessionSigner, type Session, type Signer } from './session-signer.ts';
 
 /** Where Kubernetes mounts the service account. */
 const ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 const PROXYMUX_PORT = '12250';
 const EXCHANGE_PATH = '/resourcePrincipalSessionTokens';
 const EXCHANGE_TIMEOUT_MS = 10_000;
-/** A session token is renewed so long before it ends. */
-const RENEWAL_MARGIN_MS = 5 * 60_000;
-
-interface Session {
-  /** With its prefix, `ST$`. */
-  readonly token: string;
-  /** PEM, PKCS #1. */
-  readonly privateKey: string;
-  /** Milliseconds since the epoch. */
-  readonly renewAt: number;
-}
 
 /** Asks the proxymux. @returns the body of its answer */
 export type Exchange = (podKey: string) => Promise<string>;
 
-/**
- * @param exchange in place of the cluster's proxymux
- * @throws CloudError `Denied` if the pod has no such identity
- */
+/** @throws CloudError `Denied` if the pod has no such identity */
 export async function openWorkloadIdentity(
-  env: NodeJS.ProcessEnv,
-  exchange: Exchange = exchangeOf(env),
+  sdk: typeof common,
+  exchange: Exchange,
   now: () => number = Date.now,
-): Promise<AuthenticationDetailsProvider> {
-  let session = await openSession(exchange, now);
-  let renewing: Promise<Session> | undefined;
-  const present = async (): Promise<Session> => {
-    if (now() < session.renewAt) return session;
-    renewing ??= openSession(exchange, now).finally(() => {
-      renewing = undefined;
-    });
-    session = await renewing;
-    return session;
-  };
-  return {
-    getKeyId: async () => (await present()).token,
-    // Asked for after the key id, so it belongs to the same session.
-    getPrivateKey: () => session.privateKey,
-    getPassphrase: () => null,
-  };
+): Promise<Signer> {
+  return await openSessionSigner(sdk, async () => await openSession(exchange), now);
 }
 
-async function openSession(exchange: Exchange, now: () => number): Promise<Session> {
+async function openSession(exchange: Exchange): Promise<Session> {
   const { publicKey, privateKey } = await promisify(generateKeyPair)('rsa', {
     modulusLength: 2048,
     publicKeyEncoding: { type: 'spki', format: 'pem' },
     privateKeyEncoding: { type: 'pkcs1', format: 'pem' },
   });
   const podKey = publicKey.replaceAll(/-----[^-]+-----|\s/g, '');
-  const token = readToken(await exchange(podKey));
-  const ends = expiryOf(token);
-  const renewAt = Math.max(ends - RENEWAL_MARGIN_MS, now() + (ends - now()) / 2);
-  return { token, privateKey, renewAt };
+  return { token: readToken(await exchange(podKey)), privateKey };
 }
 
 /** The answer is JSON in base64. @throws CloudError `Denied` */
@@ -84,22 +53,15 @@ function readToken(answer: string): string {
   throw denied('the answer of the proxymux has no session token');
 }
 
-/** @returns milliseconds since the epoch */
-function expiryOf(token: string): number {
-  const [, claims = ''] = token.split('.');
-  const { exp } = JSON.parse(Buffer.from(claims, 'base64url').toString('utf8')) as { exp?: unknown };
-  if (typeof exp !== 'number') throw denied('the session token does not say when it ends');
-  return exp * 1000;
-}
-
-function exchangeOf(env: NodeJS.ProcessEnv): Exchange {
+/** @param accountFolder has the service account's token, and the cluster's certificate */
+export function proxymuxExchange(env: NodeJS.ProcessEnv, accountFolder = ACCOUNT_FOLDER): Exchange {
   return async (podKey) => {
     const host = env['KUBERNETES_SERVICE_HOST'];
     if (!host) throw denied('KUBERNETES_SERVICE_HOST is not set');
     // Kubernetes replaces the token from time to time.
     const [token, certificate] = await Promise.all([
-      readFile(`${ACCOUNT_FOLDER}/token`, 'utf8'),
-      readFile(`${ACCOUNT_FOLDER}/ca.crt`, 'utf8'),
+      readFile(`${accountFolder}/token`, 'utf8'),
+      readFile(`${accountFolder}/ca.crt`, 'utf8'),
     ]);
     const port = env['KUBERNETES_SERVICE_PORT_PROXYMUX'] || PROXYMUX_PORT;
     return await post({ host, port, token: token.trim(), certificate }, JSON.stringify({ podKey }));

@@ -1,11 +1,9 @@
-/** What becomes of the answers of Oracle Cloud, and of those that are none; and where credentials come from. */
+/** What becomes of the answers of Oracle Cloud, and of those that are none. */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import sdk from 'oci-common';
-import { openCredentials } from '../../clouds/oci/credentials.ts';
 import { errorWithoutAnswer } from '../../clouds/oci/errors.ts';
 import { createOciProvider, type OciProviderOptions } from '../../clouds/oci/oci-provider.ts';
-import { openWorkloadIdentity } from '../../clouds/oci/workload-identity.ts';
 import type { CloudCallEvent } from '../../clouds/provider.ts';
 import { openProvider } from '../../clouds/registry.ts';
 import { writeApiKey, type WrittenKey } from '../../sandbox/oci/api-key.ts';
@@ -179,73 +177,5 @@ test('a pool without a compartment is refused by opening it', async () => {
   await expect(openProvider({ provider: 'oci', region })).rejects.toMatchObject({
     kind: 'Invalid',
     message: expect.stringContaining('as the account of the pool'),
-  });
-});
-
-describe('credentials', () => {
-  test('of a configuration file sign; the domain is that of the realm', async () => {
-    const env = { OCI_CLI_CONFIG_FILE: key.configFile };
-    const urls = await Promise.all(
-      ['eu-frankfurt-1', 'us-gov-ashburn-1', 'xx-newcity-1'].map(
-        async (place) => (await openCredentials(place, env)).serviceUrl,
-      ),
-    );
-    expect(urls).toEqual([
-      'https://iaas.eu-frankfurt-1.oraclecloud.com',
-      'https://iaas.us-gov-ashburn-1.oraclegovcloud.com',
-      'https://iaas.xx-newcity-1.oraclecloud.com',
-    ]);
-  });
-
-  test('that are not there, or of a kind that is not supported, are said in words', async () => {
-    const missing = { OCI_CLI_AUTH: 'api_key', OCI_CLI_CONFIG_FILE: '/nonexistent/config' };
-    await expect(openCredentials(region, missing)).rejects.toMatchObject({
-      kind: 'Denied',
-      code: 'NO_CREDENTIALS',
-    });
-    await expect(openCredentials(region, { OCI_CLI_AUTH: 'security_token' })).rejects.toMatchObject({
-      kind: 'Invalid',
-      message: expect.stringContaining('oke_workload_identity'),
-    });
-  });
-});
-
-describe("OKE's workload identity", () => {
-  const minute = 60_000;
-  const tokenUntil = (ms: number): string =>
-    `ST$e30.${Buffer.from(JSON.stringify({ exp: ms / 1000 })).toString('base64url')}.x`;
-  const answerWith = (token: unknown): string => Buffer.from(JSON.stringify({ token })).toString('base64');
-
-  test('exchanges a key of its own for a token, and renews both before the token ends', async () => {
-    let now = 0;
-    const keys: string[] = [];
-    const exchange = async (podKey: string) => {
-      keys.push(podKey);
-      return answerWith(tokenUntil(now + 60 * minute));
-    };
-    const identity = await openWorkloadIdentity({}, exchange, () => now);
-    const first = [await identity.getKeyId(), identity.getPrivateKey()];
-    expect(first[0]).toMatch(/^ST\$/);
-    now = 54 * minute;
-    expect([await identity.getKeyId(), identity.getPrivateKey()]).toEqual(first);
-    now = 56 * minute;
-    const [renewed] = await Promise.all([identity.getKeyId(), identity.getKeyId()]);
-    expect([renewed === first[0], identity.getPrivateKey() === first[1]]).toEqual([false, false]);
-    expect(keys).toHaveLength(2);
-    expect(keys[0]).toMatch(/^MIIB[A-Za-z0-9+/=]+$/);
-  });
-
-  test.each([['no base64 of JSON'], [answerWith(undefined)], [answerWith('JWT')]])(
-    'is Denied in words where the proxymux answers %s',
-    async (answer) => {
-      await expect(openWorkloadIdentity({}, async () => answer)).rejects.toMatchObject({ kind: 'Denied' });
-    },
-  );
-
-  test('is Denied where there is no cluster', async () => {
-    await expect(openWorkloadIdentity({})).rejects.toMatchObject({
-      kind: 'Denied',
-      message: expect.stringContaining('KUBERNETES_SERVICE_HOST'),
-    });
   });
 });
