@@ -19,11 +19,13 @@ const ACCOUNT_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
 const PROXYMUX_PORT = '12250';
 const EXCHANGE_PATH = '/resourcePrincipalSessionTokens';
 const EXCHANGE_TIMEOUT_MS = 10_000;
+/** With these statuses the proxymux refuses the service account. Any other may pass by itself. */
+const REFUSALS = [401, 403, 404];
 
 /** Asks the proxymux. @returns the body of its answer */
 export type Exchange = (podKey: string) => Promise<string>;
 
-/** @throws CloudError `Denied` if the pod has no such identity */
+/** @throws CloudError `Denied` if the pod has no such identity; `Unavailable` if the proxymux does not answer as it should */
 export async function openWorkloadIdentity(
   sdk: typeof common,
   exchange: Exchange,
@@ -42,7 +44,7 @@ async function openSession(exchange: Exchange): Promise<Session> {
   return { token: readToken(await exchange(podKey)), privateKey };
 }
 
-/** The answer is JSON in base64. @throws CloudError `Denied` */
+/** The answer is JSON in base64. @throws CloudError `Unavailable`: something in between may have answered */
 function readToken(answer: string): string {
   try {
     const { token } = JSON.parse(Buffer.from(answer, 'base64').toString('utf8')) as { token?: unknown };
@@ -50,7 +52,7 @@ function readToken(answer: string): string {
   } catch {
     // Said below.
   }
-  throw denied('the answer of the proxymux has no session token');
+  throw unavailable('the answer of the proxymux has no session token');
 }
 
 /** @param accountFolder has the service account's token, and the cluster's certificate */
@@ -77,6 +79,8 @@ interface Proxymux {
 
 function post({ host, port, token, certificate }: Proxymux, body: string): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
+  const fail = (error: Error): void =>
+    reject(unavailable(`no answer from the proxymux at ${host}:${port} (${error.message})`));
   const asked = request(
     {
       host,
@@ -90,17 +94,22 @@ function post({ host, port, token, certificate }: Proxymux, body: string): Promi
     (response) => {
       const chunks: Buffer[] = [];
       response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('error', reject);
+      response.on('error', fail);
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString('utf8');
         if (response.statusCode === 200) resolve(text);
-        else reject(denied(`the proxymux answers ${response.statusCode}: ${text.slice(0, 200)}`));
+        else reject(errorOfStatus(response.statusCode, text));
       });
     },
   );
-  asked.on('error', reject);
+  asked.on('error', fail);
   asked.end(body);
   return promise;
+}
+
+function errorOfStatus(status: number | undefined, text: string): CloudError {
+  const why = `the proxymux answers ${status}: ${text.slice(0, 200)}`;
+  return status !== undefined && REFUSALS.includes(status) ? denied(why) : unavailable(why);
 }
 
 function denied(why: string): CloudError {
@@ -109,4 +118,10 @@ function denied(why: string): CloudError {
     `OKE's workload identity cannot be had: ${why}. It takes an enhanced cluster, and a policy for the pod's service account.`,
     { code: 'NO_CREDENTIALS' },
   );
+}
+
+function unavailable(why: string): CloudError {
+  return new CloudError('Unavailable', `OKE's workload identity cannot be had now: ${why}.`, {
+    code: 'NO_CREDENTIALS',
+  });
 }

@@ -91,12 +91,41 @@ describe("OKE's workload identity", () => {
     expect(asked).toBe(2);
   });
 
-  test.each([['no base64 of JSON'], [bodyOf(undefined)], [bodyOf('JWT')]])(
-    'is Denied in words where the proxymux answers %s',
+  test.each([
+    [401, 'Denied'],
+    [403, 'Denied'],
+    [404, 'Denied'],
+    [400, 'Unavailable'],
+    [429, 'Unavailable'],
+    [500, 'Unavailable'],
+    [503, 'Unavailable'],
+  ] as const)('that the proxymux refuses with %i is %s', async (status, kind) => {
+    await expect(open(() => refused(status))).rejects.toMatchObject({
+      kind,
+      message: expect.stringMatching(new RegExp(`workload identity.*proxymux answers ${status}`)),
+    });
+  });
+
+  test.each([['no base64 of JSON'], [bodyOf(undefined)], [bodyOf('JWT')], [bodyOf('ST$JWT')]])(
+    'is Unavailable where the proxymux answers %s, as something in between does',
     async (body) => {
-      await expect(open(() => ({ status: 200, body }))).rejects.toMatchObject({ kind: 'Denied' });
+      await expect(open(() => ({ status: 200, body }))).rejects.toMatchObject({
+        kind: 'Unavailable',
+        message: expect.stringContaining('session token'),
+      });
     },
   );
+
+  test('is Unavailable where the proxymux does not answer', async () => {
+    const { env, accountFolder, close } = await startProxymux(() => refused(500));
+    closers.push(close);
+    const refusing = { ...env, KUBERNETES_SERVICE_PORT_PROXYMUX: '1' };
+    const opening = openWorkloadIdentity(sdk, proxymuxExchange(refusing, accountFolder));
+    await expect(opening).rejects.toMatchObject({
+      kind: 'Unavailable',
+      message: expect.stringMatching(/workload identity.*proxymux/),
+    });
+  });
 
   test('is Denied where there is no cluster', async () => {
     await expect(openWorkloadIdentity(sdk, proxymuxExchange({}))).rejects.toMatchObject({
@@ -125,7 +154,10 @@ describe("OKE's workload identity", () => {
   test('does not sign with a token that has ended: the renewal says why', async () => {
     const signer = await open((key, count) => (count === 1 ? granted(key, count) : refused(503)));
     now += 60 * minute;
-    await expect(signedToken(signer)).rejects.toThrow('proxymux answers 503');
+    await expect(signedToken(signer)).rejects.toMatchObject({
+      kind: 'Unavailable',
+      message: expect.stringContaining('proxymux answers 503'),
+    });
   });
 });
 
