@@ -97,8 +97,8 @@ export class NodeWorld {
   readonly addresses: CloudAddress[] = [];
   /** Requests that wait, by id. */
   readonly queue = new Map<string, NodeRequest>();
-  /** Claims that were granted and not settled, by token. */
-  readonly claims = new Map<number, AddressRef & { readonly requestId: string }>();
+  /** Claims that were granted and not settled, by token. Carried out: on which instance the address was read. */
+  readonly claims = new Map<number, Granted>();
   /** Calls that took an address from an instance, and why that was right. */
   state: NodeState;
   end: End | undefined;
@@ -287,7 +287,9 @@ export class NodeWorld {
       case 'verify': {
         const address = this.#address(action.claim.address.id);
         if (address.instance !== action.claim.instance.id) throw new Refusal('InUse');
-        this.#settled(action.claim.token);
+        // The mutex is not told: its next list shows it.
+        const claim = this.claims.get(action.claim.token);
+        if (claim !== undefined) claim.carriedOut = action.claim.instance.id;
         return { association: associationOf(address), settled: true };
       }
       case 'putBack':
@@ -482,6 +484,7 @@ export class NodeWorld {
         this.#settled(message.token);
         return;
       case 'freed':
+        if (message.token !== undefined) this.#settled(message.token);
         return;
     }
   }
@@ -501,6 +504,8 @@ export class NodeWorld {
       this.#complete({ kind: 'granted', requestId, address: claim[1], token: claim[0], held: false });
       return;
     }
+    // Whoever asks again does not act on an earlier claim any more.
+    for (const [token, { family }] of this.claims) if (family === query.family) this.#settled(token);
     if (told !== true) this.told.delete(requestId);
     for (const [id, asked] of this.queue)
       if (id !== requestId && asked.query.family === query.family) this.queue.delete(id);
@@ -539,8 +544,27 @@ export class NodeWorld {
   /** Requests that heard why they wait. */
   readonly told = new Set<string>();
 
-  /** One look: the first that waits is granted what is free, or hears that nothing is. */
+  /**
+   * Claims that nothing will end: no list, as the address is not on the instance that it was claimed for, and not the end of the
+   * workflow, which the mutex asks for once the address may be there.
+   */
+  openClaims(): readonly number[] {
+    const isClosed = this.end !== undefined && this.end.kind !== 'continued';
+    return [...this.claims]
+      .filter(([, claim]) => !this.#isShownOn(claim) && !(isClosed && claim.carriedOut !== undefined))
+      .map(([token]) => token);
+  }
+
+  #isShownOn({ id, carriedOut }: { readonly id: string; readonly carriedOut?: string }): boolean {
+    return (
+      carriedOut !== undefined && this.addresses.find((it) => it.id === id)?.instance === carriedOut
+    );
+  }
+
+  /** One look, if somebody waits: the first that waits is granted what is free, or hears that nothing is. */
   look(): void {
+    if (this.queue.size === 0) return;
+    for (const [token, claim] of this.claims) if (this.#isShownOn(claim)) this.#settled(token);
     for (const [requestId, asked] of this.queue) this.#answer(requestId, asked);
   }
 
@@ -562,7 +586,7 @@ export class NodeWorld {
       this.queue.delete(requestId);
       const token = ++this.#tokens;
       const address = { id: free.id, ip: free.ip };
-      this.claims.set(token, { ...address, requestId });
+      this.claims.set(token, { ...address, requestId, family: asked.query.family });
       grant = { kind: 'granted', requestId, address, token, held: free.instance !== undefined };
     } else if (this.told.has(requestId)) return;
     else if (asked.pinned !== undefined) {
@@ -610,6 +634,12 @@ function associationOf({ id, instance, association }: CloudAddress): Association
 
 function failed(action: Action, failure: Failure): Result {
   return { kind: 'failed', action, failure } as Result;
+}
+
+interface Granted extends AddressRef {
+  readonly requestId: string;
+  readonly family: Family;
+  carriedOut?: string;
 }
 
 /** The cloud refuses a call. */

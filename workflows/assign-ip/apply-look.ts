@@ -486,6 +486,8 @@ function lost(step: Step, familyState: FamilyState): void {
   familyState.lastError = words.lost(address.ip);
   note(step, `look for ${address.ip} on ${instance.id}`, 'failed', familyState.lastError);
   familyState.has = undefined;
+  // No list may have shown it on the instance yet, which would have ended the claim.
+  reportFreed(step, has, false);
   step.state.publishing.isStale = true;
   familyState.lost = address;
   // The instance may have no address now, and not every cloud gives it one.

@@ -230,7 +230,10 @@ export function giveBackFamilies(step: Step): void {
   }
 }
 
-function leave({ state }: Step, familyState: FamilyState, became: string): void {
+function leave(step: Step, familyState: FamilyState, became: string): void {
+  const { state } = step;
+  // The mutex need not have seen it on the instance, which may be gone with it: nobody else ends its claim.
+  if (familyState.has !== undefined) reportFreed(step, familyState.has, false);
   Object.assign(familyState, { has: undefined, lacksEphemeral: undefined });
   state.became = [...state.became, became];
 }

@@ -86,8 +86,11 @@ export function request(state: PoolState, asked: AddressRequest, now: number): v
     Object.assign(granted, { runId, activityId, isAskedAgain: true });
     return;
   }
-  // Its holder does not act on the claim any more: whether it associated, a list will show.
-  if (granted !== undefined) linger(granted, now);
+  // Its holder does not act on the claim any more: whether it associated, a list will show. Its request may come late once more.
+  if (granted !== undefined) {
+    linger(granted, now);
+    rememberOver(state, granted.workflowId, granted.requestId, now);
+  }
   const waiting = find(state.queue, id);
   if (waiting?.requestId === requestId) {
     Object.assign(waiting, { runId, activityId });
