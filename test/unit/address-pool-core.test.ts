@@ -277,6 +277,15 @@ describe('the mutex', () => {
     expect(state.queue).toEqual([]);
   });
 
+  test('nor does one whose grant was given up for a later request', () => {
+    const state = newPoolState(fast, 0);
+    request(state, asked('n1', { requestId: 'old' }), 0);
+    look(state, [address(1)], 0);
+    request(state, asked('n1', { requestId: 'new' }), 10);
+    request(state, asked('n1', { requestId: 'old' }), 20);
+    expect(state.queue.map((w) => w.requestId)).toEqual(['new']);
+  });
+
   test('a request that is replaced keeps its place in the queue', () => {
     const state = newPoolState(fast, 0);
     request(state, asked('n1', { requestId: 'old' }), 0);
