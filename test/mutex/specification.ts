@@ -119,8 +119,7 @@ export class MutexSpecification {
     const claim = this.#claims.get(addressId);
     if (claim?.token !== token || claim.asked.workflowId !== workflowId) return;
     const isNothingDone = outcome === 'abandoned' || outcome === 'refused';
-    if (claim.state === 'granted' || isNothingDone)
-      this.#over.set(`${workflowId} ${claim.asked.requestId}`, now + OVER_MS);
+    this.#over.set(`${workflowId} ${claim.asked.requestId}`, now + OVER_MS);
     const pair = `${workflowId} ${addressId}`;
     if (outcome === 'refused' && instance !== undefined)
       this.#refused.set(pair, { instance, until: now + REFUSED_MS });

@@ -499,13 +499,13 @@ export class NodeWorld {
   #ask(request: NodeRequest): void {
     const { requestId, query, told } = request;
     if (this.#over.has(requestId)) return;
-    const claim = [...this.claims].find(([, it]) => it.requestId === requestId);
+    const claim = [...this.claims].find(([, it]) => it.requestId === requestId && it.isLingering !== true);
     if (claim !== undefined) {
       this.#complete({ kind: 'granted', requestId, address: claim[1], token: claim[0], held: false });
       return;
     }
     // Whoever asks again does not act on an earlier claim any more.
-    for (const [token, { family }] of this.claims) if (family === query.family) this.#settled(token);
+    for (const claim of this.claims.values()) if (claim.family === query.family) claim.isLingering = true;
     if (told !== true) this.told.delete(requestId);
     for (const [id, asked] of this.queue)
       if (id !== requestId && asked.query.family === query.family) this.queue.delete(id);
@@ -551,14 +551,13 @@ export class NodeWorld {
   openClaims(): readonly number[] {
     const isClosed = this.end !== undefined && this.end.kind !== 'continued';
     return [...this.claims]
+      .filter(([, { isLingering }]) => isLingering !== true)
       .filter(([, claim]) => !this.#isShownOn(claim) && !(isClosed && claim.carriedOut !== undefined))
       .map(([token]) => token);
   }
 
   #isShownOn({ id, carriedOut }: { readonly id: string; readonly carriedOut?: string }): boolean {
-    return (
-      carriedOut !== undefined && this.addresses.find((it) => it.id === id)?.instance === carriedOut
-    );
+    return carriedOut !== undefined && this.addresses.find((it) => it.id === id)?.instance === carriedOut;
   }
 
   /** One look, if somebody waits: the first that waits is granted what is free, or hears that nothing is. */
@@ -569,7 +568,9 @@ export class NodeWorld {
   }
 
   #answer(requestId: string, asked: NodeRequest): void {
-    const claimed = new Set([...this.claims.values()].map(({ id }) => id));
+    const claimed = new Set(
+      [...this.claims.values()].flatMap(({ id, isLingering }) => (isLingering === true ? [] : [id])),
+    );
     const own = this.addresses.filter(
       ({ pool, family }) => pool === asked.pool && family === asked.query.family,
     );
@@ -640,6 +641,8 @@ interface Granted extends AddressRef {
   readonly requestId: string;
   readonly family: Family;
   carriedOut?: string;
+  /** Not acted on any more: a list, or the time, will end it. */
+  isLingering?: true;
 }
 
 /** The cloud refuses a call. */

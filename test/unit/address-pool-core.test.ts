@@ -277,12 +277,13 @@ describe('the mutex', () => {
     expect(state.queue).toEqual([]);
   });
 
-  test('nor does one whose grant was given up for a later request', () => {
+  test('nor does one whose grant was given up for a later request before the node said how it ended', () => {
     const state = newPoolState(fast, 0);
     request(state, asked('n1', { requestId: 'old' }), 0);
-    look(state, [address(1)], 0);
+    const [message] = look(state, [address(1)], 0);
     request(state, asked('n1', { requestId: 'new' }), 10);
-    request(state, asked('n1', { requestId: 'old' }), 20);
+    settleGrant(state, message!, 'unknown', 20);
+    request(state, asked('n1', { requestId: 'old' }), 30);
     expect(state.queue.map((w) => w.requestId)).toEqual(['new']);
   });
 

@@ -86,11 +86,8 @@ export function request(state: PoolState, asked: AddressRequest, now: number): v
     Object.assign(granted, { runId, activityId, isAskedAgain: true });
     return;
   }
-  // Its holder does not act on the claim any more: whether it associated, a list will show. Its request may come late once more.
-  if (granted !== undefined) {
-    linger(granted, now);
-    rememberOver(state, granted.workflowId, granted.requestId, now);
-  }
+  // Its holder does not act on the claim any more: whether it associated, a list will show.
+  if (granted !== undefined) linger(granted, now);
   const waiting = find(state.queue, id);
   if (waiting?.requestId === requestId) {
     Object.assign(waiting, { runId, activityId });
@@ -193,10 +190,10 @@ export function settle(state: PoolState, settlement: Settlement, now: number): v
   const isUndone = outcome === 'abandoned' || outcome === 'refused';
   const claim = state.claims.find((c) => c.token === token);
   if (claim === undefined) return;
-  // A lingering claim waits for a list, and for its holder's word that it did nothing.
-  if (claim.state !== 'granted' && !isUndone) return;
   if (claim.workflowId !== workflowId || claim.address.id !== addressId) return;
   rememberOver(state, workflowId, claim.requestId, now);
+  // A lingering claim waits for a list, and for its holder's word that it did nothing.
+  if (claim.state !== 'granted' && !isUndone) return;
   if (outcome === 'refused' && instance !== undefined)
     rememberRefusal(state.refusals, { workflowId, instance, addressId }, now);
   if (outcome === 'throttled') slowDown(state.bucket, now);
