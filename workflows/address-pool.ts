@@ -32,30 +32,13 @@ import {
   withdrawSignal,
 } from './messages.ts';
 import { readClock } from './pool/clock.ts';
-import {
-  beginLook,
-  decide,
-  lookFailed,
-  type Message,
-  MOST_ANSWERS,
-  nextLookAt,
-  nextWakeAt,
-  repeatedGrants,
-} from './pool/look.ts';
+import { beginLook, decide, lookFailed, type Message, MOST_ANSWERS } from './pool/look.ts';
+import { nextStep } from './pool/next-step.ts';
 import { pack, type PackedPoolState, unpack } from './pool/packed-state.ts';
 import { configureBucket } from './pool/pacing.ts';
 import { isDecided, releaseClaim, releasedClaim } from './pool/release-claim.ts';
-import {
-  checkedHolders,
-  freed,
-  type Holder,
-  newPoolState,
-  overdueHolders,
-  type PoolState,
-  request,
-  settle,
-  withdraw,
-} from './pool/state.ts';
+import { isRunOver } from './pool/run-length.ts';
+import { checkedHolders, freed, type Holder, newPoolState, request, settle, withdraw } from './pool/state.ts';
 import { poolDetails, poolStatus } from './pool/status.ts';
 import {
   isFreed,
@@ -68,13 +51,6 @@ import {
 } from './signal-input.ts';
 import { HEARTBEAT_TIMEOUT } from './timeouts.ts';
 
-/**
- * Histories are kept this short, so that a worker that takes over has replayed one long before its workflow task times out:
- * the mutex serves everybody. While many wait, what each run hands to the next is large, and runs may be as much longer.
- */
-const SHORTEST_RUN = 1_000;
-const LONGEST_RUN = 4_000;
-const EVENTS_FOR_EACH = 4;
 /** So long nothing must have come before a run ends that has nothing to do. */
 const QUIET_MS = 1_000;
 
@@ -215,7 +191,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
     }
   };
 
-  const findSilentHolders = async (holders: Holder[]): Promise<void> => {
+  const findSilentHolders = async (holders: readonly Holder[]): Promise<void> => {
     try {
       const closed = await activities.findClosed.executeWithOptions({ summary: 'silent holders of claims' }, [
         { holders },
@@ -231,30 +207,31 @@ async function serve(input: AddressPoolInput): Promise<void> {
 
   let isRecalling = input.state === undefined;
   if (isRecalling) void recallWaiting().then(() => (isRecalling = false));
-  const isLong = (): boolean => isToContinueAsNew(state, signalled) && !isRecalling;
+  const isLong = (): boolean =>
+    isRunOver(lastTask(), state, signalled, allHandlersFinished()) && !isRecalling;
   const endRun = (): Promise<never> => continueOnCurrentVersion({ scope, pacing, state: pack(state) });
+
+  /** Until a signal comes, if it comes first. */
+  const sleepUntil = async (wakeAt: number | undefined): Promise<void> => {
+    // Signals that say nothing, by bad input or an unknown name, make the history longer all the same.
+    const isWoken = (): boolean => signalled || isLong();
+    if (wakeAt === undefined) await condition(isWoken);
+    else if (!(await condition(isWoken, Math.max(1, wakeAt - now())))) now(wakeAt);
+  };
 
   for (;;) {
     setCurrentDetails(poolDetails(poolStatus(state, scope, lastError)));
     signalled = false;
-    const silent = overdueHolders(state, now());
-    const repeated = repeatedGrants(state);
-    const isLookDue = isDue(nextLookAt(state), now());
-    if (repeated.length > 0 || isLookDue || silent.length > 0) {
-      if (repeated.length > 0) await deliver(repeated);
-      else if (isLookDue) await look();
-      else await findSilentHolders(silent);
-      if (isLong()) await endRun();
-    } else if (isLong()) {
-      await condition(() => signalled, QUIET_MS);
-      if (isLong()) await endRun();
-    } else {
-      // Signals that say nothing, by bad input or an unknown name, make the history longer all the same.
-      const isWoken = (): boolean => signalled || isLong();
-      const wakeAt = nextWakeAt(state);
-      if (wakeAt === undefined) await condition(isWoken);
-      else if (!(await condition(isWoken, Math.max(1, wakeAt - now())))) now(wakeAt);
+    const step = nextStep(state, now());
+    if (step.kind === 'deliver') await deliver(step.answers);
+    else if (step.kind === 'look') await look();
+    else if (step.kind === 'findHolders') await findSilentHolders(step.holders);
+    else if (isLong()) await condition(() => signalled, QUIET_MS);
+    else {
+      await sleepUntil(step.until);
+      continue;
     }
+    if (isLong()) await endRun();
   }
 }
 
@@ -266,24 +243,8 @@ function continueOnCurrentVersion(input: AddressPoolInput): Promise<never> {
   return next(input);
 }
 
-/**
- * Whoever waits for an answer is answered first, by what this run goes on to do. A run does not end while signals come: the server
- * fails the workflow task if one arrives with it ("UnhandledCommand"), and all that it did is done again.
- */
-function isToContinueAsNew({ queue, claims }: PoolState, isBusy: boolean): boolean {
-  const { continueAsNewSuggested, historyLength, targetWorkerDeploymentVersionChanged } = lastTask();
-  const carried = (queue.length + claims.length) * EVENTS_FOR_EACH;
-  const longest = isBusy ? LONGEST_RUN : Math.min(LONGEST_RUN, Math.max(SHORTEST_RUN, carried));
-  const isToMove = targetWorkerDeploymentVersionChanged && !isBusy;
-  return (continueAsNewSuggested || isToMove || historyLength > longest) && allHandlersFinished();
-}
-
 function noSuchClaim(token: number): string {
   return `there is no claim with the token ${token}: the query \`status\` lists those that are`;
-}
-
-function isDue(at: number | undefined, now: number): boolean {
-  return at !== undefined && at <= now;
 }
 
 function grantSummary(answers: readonly Message[]): string {

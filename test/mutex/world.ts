@@ -12,9 +12,9 @@ import {
   type Look,
   lookFailed,
   nextLookAt,
-  nextWakeAt,
   repeatedGrants,
 } from '../../workflows/pool/look.ts';
+import { nextStep } from '../../workflows/pool/next-step.ts';
 import { available, configureBucket } from '../../workflows/pool/pacing.ts';
 import { pack, unpack } from '../../workflows/pool/packed-state.ts';
 import { isDecided, releaseClaim } from '../../workflows/pool/release-claim.ts';
@@ -280,13 +280,14 @@ export class MutexWorld {
   /** What AddressPoolWorkflow does when nothing is said to it: what is due, or else it sleeps until something is. */
   wake(): void {
     const now = this.#now();
-    const lookAt = nextLookAt(this.#state);
-    if (lookAt !== undefined && lookAt <= now) {
+    const step = nextStep(this.#state, now);
+    must(step.kind !== 'deliver', 'grants once more what nobody asked for', step);
+    if (step.kind === 'look') {
       this.beginLook();
       return this.decide(0);
     }
-    if (core.overdueHolders(this.#state, now).length > 0) return this.checkHolders();
-    const at = nextWakeAt(this.#state);
+    if (step.kind === 'findHolders') return this.checkHolders();
+    const at = step.until;
     must(at !== undefined || this.#state.queue.length === 0, 'sleeps although somebody waits', this.#state);
     if (at === undefined) return;
     must(at - now <= LONGEST_PAUSE_MS, 'sleeps too long', { ms: at - now });

@@ -238,7 +238,7 @@ export interface Holder {
 
 /**
  * Holders whose claims are past their deadline, if that is of any matter: somebody waits, or an operator asked. Ask whether those runs
- * are open, then {@link checkedHolders}. A look goes first: it ends the claims of those that have their address.
+ * are open, then {@link checkedHolders}.
  */
 export function overdueHolders(state: PoolState, now: number): Holder[] {
   const isAwaited = state.queue.length > 0;
