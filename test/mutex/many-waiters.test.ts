@@ -125,6 +125,31 @@ test('of 30,000 that wait, so many go on into the next run as one payload takes,
   expect(next.queue.map(({ workflowId }) => workflowId)).toEqual(names.map(workflowOf));
 });
 
+test('what else is remembered leaves the queue less room: together they fit one payload', () => {
+  const state = newPoolState(fast, 0);
+  const runId = '01234567-89ab-cdef-0123-456789abcdef';
+  const wordy = (n: number, family: string): Parameters<typeof asked> => {
+    const name = `ip-10-0-${n >> 8}-${n & 255}.eu-west-1.compute.internal`;
+    const instance = { provider: 'aws', id: `i-0123456789ab${n + 10_000}`, zone: 'eu-west-1a' } as const;
+    return [name, { instance, runId, requestId: `${runId}-${family}` }];
+  };
+  for (let n = 0; n < 300; n++) request(state, asked(...wordy(n, 'claimed')), 1_763_900_000_000);
+  look(state, all, 1_763_900_000_000);
+  expect(state.claims).toHaveLength(300);
+  for (let n = 0; n < 1_000; n++) {
+    const [name] = wordy(n, 'over');
+    withdraw(state, { workflowId: workflowOf(name), requestId: `${runId}-${n + 1_000}` }, 1_763_900_000_000);
+  }
+  expect(state.over).toHaveLength(1_000);
+  for (let n = 0; n < 15_000; n++) request(state, asked(...wordy(n, 'waits')), 1_763_900_000_000);
+  const packed = pack(state);
+  const bytes = Buffer.byteLength(JSON.stringify(packed));
+  expect(bytes).toBeLessThan(2 * 2 ** 20 - 50_000);
+  // No more is left out than must be.
+  expect(bytes).toBeGreaterThan(1_900_000);
+  expect(packed.claims).toEqual(state.claims);
+});
+
 test('10,000 that ask for as many pools are told apart, and withdraw', () => {
   const state = newPoolState(fast, 0);
   inOneActivation(() => {

@@ -22,10 +22,13 @@ type PackedWaiter = [
 ];
 
 /**
- * Waiters are packed, since all must fit one payload, which Temporal limits to 2 MiB ("Temporal Cloud limits", and its server's default):
- * some 10,000 do. Those who stand further back ask again within minutes.
+ * Waiters are packed, since the whole state must fit one payload, which Temporal limits to 2 MiB ("Temporal Cloud limits", and its
+ * server's default): the server terminates a workflow that hands on more. Some 10,000 waiters fit. The last of more are left out, and
+ * ask again by themselves: within half a minute, or within two hours if they know why they wait.
  */
-const MOST_BYTES = 1_880_000;
+const MOST_BYTES = 2 * 2 ** 20;
+/** For what stands beside the state in the payload, and for a codec that encrypts it. */
+const MARGIN_BYTES = 64 * 2 ** 10;
 
 export interface PackedPoolState extends Omit<PoolState, 'queue' | 'clock' | 'refusals'> {
   readonly clock?: Clock;
@@ -43,21 +46,28 @@ export function pack(state: PoolState): PackedPoolState {
     .filter(([key, { looked }]) => !awaited.has(key) && looked !== undefined)
     .sort(([, a], [, b]) => (b.looked?.at ?? 0) - (a.looked?.at ?? 0));
   const kept = new Set([...awaited, ...idle.slice(0, MOST_IDLE_POOLS).map(([key]) => key)]);
-  return {
+  const others = {
     ...state,
     pools: Object.fromEntries(Object.entries(state.pools).filter(([key]) => kept.has(key))),
-    queue: fitting(state.queue.map(packWaiter)),
+    queue: [],
   };
+  const left = MOST_BYTES - MARGIN_BYTES - byteLength(others);
+  return { ...others, queue: fitting(state.queue.map(packWaiter), left) };
 }
 
-function fitting(queue: PackedWaiter[]): PackedWaiter[] {
-  const encoder = new TextEncoder();
-  let left = MOST_BYTES;
+/** @returns the first of the queue, as many as fit so many bytes */
+function fitting(queue: PackedWaiter[], bytes: number): PackedWaiter[] {
+  let left = bytes;
   const first = queue.findIndex((waiter) => {
-    left -= encoder.encode(JSON.stringify(waiter)).length + 1;
+    left -= byteLength(waiter) + 1;
     return left < 0;
   });
   return first === -1 ? queue : queue.slice(0, first);
+}
+
+/** @returns the size of its JSON */
+function byteLength(value: unknown): number {
+  return new TextEncoder().encode(JSON.stringify(value)).length;
 }
 
 /** All nodes' workflows begin alike. */
