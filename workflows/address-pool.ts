@@ -197,11 +197,11 @@ async function serve(input: AddressPoolInput): Promise<void> {
         { holders },
       ]);
       holdersError = undefined;
-      checkedHolders(state, closed, now());
+      checkedHolders(state, holders, closed, now());
     } catch (error) {
       holdersError = messageOf(error);
       log.warn('could not look for holders of claims', { error: holdersError });
-      checkedHolders(state, [], now());
+      checkedHolders(state, holders, [], now());
     }
   };
 

@@ -40,8 +40,9 @@ class Command implements fc.Command<MutexWorld, MutexWorld> {
 type When = (world: MutexWorld) => boolean;
 const always: When = () => true;
 const whileLooking: When = (world) => world.isLooking;
-/** The workflow does these one after the other; only signals come while it makes a list. */
-const betweenLooks: When = (world) => !world.isLooking;
+const whileSearching: When = (world) => world.isSearching;
+/** The workflow does these one after the other; only signals come while it makes a list or looks for holders. */
+const betweenCalls: When = (world) => !world.isLooking && !world.isSearching;
 
 /** A command of random arguments, which is printed as the call that it is. */
 function does<T extends readonly unknown[]>(
@@ -135,12 +136,18 @@ const settles = does(
   outcome,
   forgery,
 );
-const looks = does('beginLook', (w) => w.beginLook(), betweenLooks);
+const looks = does('beginLook', (w) => w.beginLook(), betweenCalls);
 const decides = does(
   'decide',
   (w, staleMs: number) => w.decide(staleMs),
   whileLooking,
   fc.oneof(fc.constant(0), fc.integer({ min: 0, max: LINGER_MS })),
+);
+const endsSearch = does(
+  'endSearch',
+  (w, isAnswered: boolean) => w.endSearch(isAnswered),
+  whileSearching,
+  fc.boolean(),
 );
 const associates = does('associate', (w, n: number) => w.associate(n), always, nth);
 
@@ -158,9 +165,9 @@ export const mutexCommands = fc.commands<MutexWorld, MutexWorld>(
     decides,
     decides,
     decides,
-    does('wake', (w) => w.wake(), betweenLooks),
+    does('wake', (w) => w.wake(), betweenCalls),
     does('wait', (w, ms: number) => w.wait(ms), always, pause),
-    does('continueAsNew', (w) => w.continueAsNew(), betweenLooks),
+    does('continueAsNew', (w) => w.continueAsNew(), betweenCalls),
     does(
       'withdraw',
       (w, node: string, what: readonly [number, string, number] | undefined, replaced: boolean) =>
@@ -183,7 +190,9 @@ export const mutexCommands = fc.commands<MutexWorld, MutexWorld>(
     ),
     does('die', (w, node: string, run: number) => w.die(runOf(node, run)), always, nodeName, run),
     does('lose', (w, n: number) => w.lose(n), always, nth),
-    does('checkHolders', (w, isAnswered: boolean) => w.checkHolders(isAnswered), betweenLooks, fc.boolean()),
+    does('beginSearch', (w) => w.beginSearch(), betweenCalls),
+    endsSearch,
+    endsSearch,
     does('releaseClaim', (w, n: number) => w.releaseClaim(n), always, nth),
     does('failLook', (w) => w.failLook(), whileLooking),
     does('attachByHand', (w, id: string) => w.attachByHand(id), always, addressId),

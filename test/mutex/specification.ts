@@ -159,9 +159,10 @@ export class MutexSpecification {
     return meant.map(({ asked }) => asked.runId);
   }
 
-  /** A holder that is closed ends its claim; one that is not has half an hour. */
-  holdersChecked(closed: readonly string[], now: number): void {
+  /** A holder that is closed ends its claim; one that is not has half an hour. Of those that were not looked for nothing is known. */
+  holdersChecked(searched: readonly string[], closed: readonly string[], now: number): void {
     for (const claim of this.#overdue(now)) {
+      if (!searched.includes(claim.asked.runId)) continue;
       claim.isAskedFor = false;
       const isTooOld = now - claim.since >= LONGEST_CLAIM_MS;
       if (closed.includes(claim.asked.runId) || isTooOld) lingerFrom(claim, now);

@@ -51,11 +51,17 @@ export class MutexWorld {
   readonly #delivered: Delivered[] = [];
   readonly #closedRuns = new Set<string>();
   #look: { readonly planned: Look; readonly begunAt: number } | undefined;
+  /** The holders that are looked for now. */
+  #search: readonly core.Holder[] | undefined;
   /** Addresses that may be granted although somebody has them: said to be free by mistake, or time leapt. */
   readonly #excused = new Set<string>();
 
   get isLooking(): boolean {
     return this.#look !== undefined;
+  }
+
+  get isSearching(): boolean {
+    return this.#search !== undefined;
   }
 
   #now(least?: number): number {
@@ -240,15 +246,24 @@ export class MutexWorld {
     lookFailed(this.#state);
   }
 
-  /** @param isAnswered false: nobody can say which runs are closed */
-  checkHolders(isAnswered = true): void {
+  beginSearch(): void {
     const now = this.#now();
-    const holders = core.overdueHolders(this.#state, now).map(({ runId }) => runId);
+    const holders = core.overdueHolders(this.#state, now);
+    const runs = holders.map(({ runId }) => runId);
     const expected = this.#spec.silentHolders(now);
-    must(holders.sort().join() === expected.sort().join(), 'looks for other holders', { holders, expected });
-    const closed = isAnswered ? holders.filter((runId) => this.#closedRuns.has(runId)) : [];
-    core.checkedHolders(this.#state, closed, now);
-    this.#spec.holdersChecked(closed, now);
+    must(runs.sort().join() === expected.sort().join(), 'looks for other holders', { runs, expected });
+    this.#search = holders;
+  }
+
+  /** @param isAnswered false: nobody can say which runs are closed */
+  endSearch(isAnswered = true): void {
+    const holders = this.#search ?? [];
+    this.#search = undefined;
+    const now = this.#now();
+    const runs = holders.map(({ runId }) => runId);
+    const closed = isAnswered ? runs.filter((runId) => this.#closedRuns.has(runId)) : [];
+    core.checkedHolders(this.#state, holders, closed, now);
+    this.#spec.holdersChecked(runs, closed, now);
     this.#compare();
   }
 
@@ -286,7 +301,10 @@ export class MutexWorld {
       this.beginLook();
       return this.decide(0);
     }
-    if (step.kind === 'findHolders') return this.checkHolders();
+    if (step.kind === 'findHolders') {
+      this.beginSearch();
+      return this.endSearch();
+    }
     const at = step.until;
     must(at !== undefined || this.#state.queue.length === 0, 'sleeps although somebody waits', this.#state);
     if (at === undefined) return;
@@ -298,6 +316,7 @@ export class MutexWorld {
   /** Nothing happens any more, but what the mutex and living nodes do. Whoever waits then could not have been served. */
   rest(): void {
     if (this.isLooking) this.decide(0);
+    if (this.isSearching) this.endSearch();
     for (let quiet = 0, rounds = 0; quiet < 12; rounds++) {
       must(rounds < MOST_ROUNDS, 'does not come to rest', this.#state);
       const grants = this.#delivered.length;

@@ -3,6 +3,7 @@ import type { AddressQuery } from '../../model/address.ts';
 import { CLAIM_MS, LINGER_MS } from '../../workflows/pool/claims.ts';
 import { beginLook, decide, nextLookAt, nextWakeAt, repeatedGrants } from '../../workflows/pool/look.ts';
 import { pack, unpack } from '../../workflows/pool/packed-state.ts';
+import { isDecided, releaseClaim } from '../../workflows/pool/release-claim.ts';
 import {
   checkedHolders,
   freed,
@@ -143,9 +144,28 @@ describe('the mutex', () => {
     request(state, asked('next'), 10);
     expect(overdueHolders(state, CLAIM_MS - 1)).toEqual([]);
     expect(overdueHolders(state, CLAIM_MS).map((h) => h.runId)).toEqual(['run-of-dead', 'run-of-slow']);
-    checkedHolders(state, ['run-of-dead'], CLAIM_MS);
+    checkedHolders(state, overdueHolders(state, CLAIM_MS), ['run-of-dead'], CLAIM_MS);
     expect(overdueHolders(state, CLAIM_MS)).toEqual([]);
     expect(state.claims.map((c) => c.state)).toEqual(['lingering', 'granted']);
+  });
+
+  test('a claim that an operator asks about during a search for others is not taken for one that was searched for', () => {
+    const state = newPoolState(fast, 0);
+    request(state, asked('silent'), 0);
+    look(state, [address(1)], 0);
+    request(state, asked('young'), 1_000);
+    look(state, [address(1), address(2)], 1_000);
+    request(state, asked('next'), 1_010);
+    const searched = overdueHolders(state, CLAIM_MS);
+    expect(searched.map(({ runId }) => runId)).toEqual(['run-of-silent']);
+    const young = releaseClaim(state, 2, CLAIM_MS + 10);
+    expect(young?.workflowId).toBe('assign-ip/test/young');
+    checkedHolders(state, searched, [], CLAIM_MS + 20);
+    expect(isDecided(state, 2, CLAIM_MS + 10)).toBe(false);
+    expect(overdueHolders(state, CLAIM_MS + 20).map(({ runId }) => runId)).toEqual(['run-of-young']);
+    checkedHolders(state, overdueHolders(state, CLAIM_MS + 20), ['run-of-young'], CLAIM_MS + 30);
+    expect(isDecided(state, 2, CLAIM_MS + 10)).toBe(true);
+    expect(state.claims.map((c) => c.state)).toEqual(['granted', 'lingering']);
   });
 
   test('a newer run of a workflow takes the place of the older one, and the claim of the older one lingers', () => {

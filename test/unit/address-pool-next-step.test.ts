@@ -44,7 +44,7 @@ function play(state: PoolState, from: number, until: number): { step: NextStep; 
       }
     } else if (step.kind === 'findHolders') {
       now += HOLDERS_MS;
-      checkedHolders(state, [], now);
+      checkedHolders(state, step.holders, [], now);
     } else if (step.kind === 'wait') now = step.until ?? until;
   }
   return done;

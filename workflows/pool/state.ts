@@ -247,10 +247,20 @@ export function overdueHolders(state: PoolState, now: number): Holder[] {
     .map(({ workflowId, runId }) => ({ workflowId, runId }));
 }
 
-/** @param closed run ids of those overdue holders that run no more; the others get more time */
-export function checkedHolders(state: PoolState, closed: readonly string[], now: number): void {
+/**
+ * @param holders those that were looked for. An operator may have asked about another one meanwhile, of which nothing is known yet
+ * @param closed run ids of those that run no more; the others get more time
+ */
+export function checkedHolders(
+  state: PoolState,
+  holders: readonly Holder[],
+  closed: readonly string[],
+  now: number,
+): void {
+  const searched = new Set(holders.map(({ runId }) => runId));
   const gone = new Set(closed);
   for (const claim of overdue(state.claims, now)) {
+    if (!searched.has(claim.runId)) continue;
     delete claim.isToCheck;
     const isTooOld = now - claim.since >= LONGEST_CLAIM_MS;
     if (gone.has(claim.runId) || isTooOld) linger(claim, now);
