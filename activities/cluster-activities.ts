@@ -118,9 +118,10 @@ export function createClusterActivities(options: ClusterActivityDependencies): C
     survey: ({ scope }) =>
       withFailures(async () => {
         const { config, providers, client } = dependencies;
-        const { cluster, pools } = config;
+        const { cluster, pools, audit } = config;
+        const auditIntervalMs = audit.intervalMs;
         await identity.check();
-        const found = await survey({ cluster, pools, providers, client }, scope);
+        const found = await survey({ cluster, pools, providers, client, auditIntervalMs }, scope);
         dependencies.onSurvey(scope, found);
         for (const { node, ip } of found.drifted)
           log().warn({ node, address: ip }, 'a node lost its address');

@@ -4,7 +4,14 @@ import { sameIp } from '../clouds/ip.ts';
 import { CloudError, type CloudProvider, DEFAULT_WANT_FREE } from '../clouds/provider.ts';
 import { cloudOf } from '../clouds/registry.ts';
 import type { PoolConfig } from '../config/config.ts';
-import { type AuditedRun, compareWithCloud, type Drift, inTurn, type PooledAddress } from '../model/audit.ts';
+import {
+  type AuditedRun,
+  compareWithCloud,
+  type Drift,
+  inTurn,
+  type PooledAddress,
+  turnOf,
+} from '../model/audit.ts';
 import type { Instance } from '../model/address.ts';
 import { formatScope, type ProviderName, type Scope } from '../model/scope.ts';
 import { assignIpWorkflowId, type PoolSize, searchAttributes } from '../workflows/messages.ts';
@@ -13,14 +20,14 @@ import { specOf } from './pool-spec.ts';
 
 /** So many of each are looked at: an audit's history stays small. Of what is more the next audit looks at the next ones. */
 const MOST_FINDINGS = 200;
-/** Both looks of an audit, a minute apart, see the same ones, mostly; what they do not is seen by a later audit. */
-const TURN_MS = 10 * 60_000;
 
 export interface SurveyDependencies {
   readonly cluster: string;
   readonly pools: readonly PoolConfig[];
   readonly providers: ReadonlyMap<string, CloudProvider>;
   readonly client: Client;
+  /** From one audit to the next, in milliseconds. */
+  readonly auditIntervalMs: number;
 }
 
 /** Reads only. @throws CloudError, or an error of the Temporal client: nothing is concluded from half a list */
@@ -37,7 +44,7 @@ export async function survey(dependencies: SurveyDependencies, scope: Scope): Pr
   const poolNames = pools.map(({ name }) => name);
   const { drifted: shown, missing, unclaimed } = compareWithCloud(addresses, runs, poolNames);
   const drifted = [...shown];
-  const turn = Math.floor(Date.now() / TURN_MS);
+  const turn = turnOf(Date.now(), dependencies.auditIntervalMs);
   for (const drift of inTurn(missing, MOST_FINDINGS, turn)) {
     const pool = pools.find(({ name }) => name === drift.run.pool);
     if (pool !== undefined && (await isLost(drift, pool, providers.get(pool.name), scope)))

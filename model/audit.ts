@@ -72,11 +72,24 @@ function firstOfEach(
   });
 }
 
+/** Both looks of an audit, a minute apart, are of one turn, as a rule; what one of them does not see, a later audit does. */
+const SHORTEST_TURN_MS = 10 * 60_000;
+
+/**
+ * Whose turn it is, for {@link inTurn}. A turn is no shorter than it is from one audit to the next: none is passed over.
+ *
+ * @param now milliseconds since the epoch
+ * @param intervalMs from one audit to the next
+ */
+export function turnOf(now: number, intervalMs: number): number {
+  return Math.floor(now / Math.max(SHORTEST_TURN_MS, intervalMs));
+}
+
 /**
  * The part of the findings whose turn it is, and all of them if there are no more than `most`. What never goes away, like another
  * cluster's addresses in a shared pool, must not keep an audit from the rest.
  *
- * @param turn a number that grows by one from audit to audit
+ * @param turn a number that grows by one at most from audit to audit
  */
 export function inTurn<T>(findings: readonly T[], most: number, turn: number): readonly T[] {
   const turns = Math.max(1, Math.ceil(findings.length / most));

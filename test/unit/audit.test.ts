@@ -1,5 +1,5 @@
 import { expect, test } from '@jest/globals';
-import { type AuditedRun, compareWithCloud, inTurn, type PooledAddress } from '../../model/audit.ts';
+import { type AuditedRun, compareWithCloud, inTurn, type PooledAddress, turnOf } from '../../model/audit.ts';
 
 function address(ip: string, holder?: string): PooledAddress {
   const association = holder === undefined ? {} : { association: { id: `assoc-${ip}`, instanceId: holder } };
@@ -79,4 +79,39 @@ test('of more findings than an audit looks at, each has its turn, and few are al
   expect(inTurn(findings, 200, 10)).toEqual(three[0]);
   for (const turn of [0, 1, 99]) expect(inTurn([1, 2, 3], 200, turn)).toEqual([1, 2, 3]);
   expect(inTurn([], 200, 5)).toEqual([]);
+});
+
+test('each finding has its turn, however long it is from one audit to the next', () => {
+  const minute = 60_000;
+  for (const most of [300, 450, 1_100]) {
+    const findings = Array.from({ length: most }, (_, n) => n);
+    for (const intervalMs of [
+      10_000,
+      minute,
+      7 * minute,
+      10 * minute,
+      20 * minute,
+      60 * minute,
+      1_440 * minute,
+    ]) {
+      // A Schedule fires at multiples of its interval, and passes over some while an audit runs that takes two.
+      for (const spacingMs of intervalMs > minute ? [intervalMs] : [intervalMs, 2 * intervalMs]) {
+        const began = Math.ceil(1_763_900_000_000 / spacingMs) * spacingMs;
+        const audits = 20 * Math.max(1, Math.ceil((10 * minute) / spacingMs));
+        const examined = new Set<number>();
+        for (let nth = 0; nth < audits; nth++) {
+          const turn = turnOf(began + nth * spacingMs + 500, intervalMs);
+          for (const finding of inTurn(findings, 200, turn)) examined.add(finding);
+        }
+        expect({ most, intervalMs, examined: examined.size }).toEqual({ most, intervalMs, examined: most });
+      }
+    }
+  }
+});
+
+test('both looks of an audit, a minute apart, are of one turn', () => {
+  for (const minutes of [10, 15, 60]) {
+    const at = minutes * 60_000 * 5_000 + 500;
+    expect(turnOf(at + 62_000, minutes * 60_000)).toBe(turnOf(at, minutes * 60_000));
+  }
 });
