@@ -4,6 +4,7 @@
  */
 import { describe, expect, jest, test } from '@jest/globals';
 import fc from 'fast-check';
+import { formatScope } from '../../model/scope.ts';
 import type { Place } from '../../workflows/assign-ip/decide.ts';
 import { type Fault, NodeWorld, type PoolName, scope } from './world.ts';
 
@@ -283,6 +284,23 @@ test('a node that waits and knows why has nothing to do until the mutex answers'
   expect(world.status().phase).toBe('waiting');
   expect([...world.underWay.keys()]).toEqual(['select ipv4']);
   expect(world.wakeAt).toBeUndefined();
+});
+
+test('a node that asks a mutex anew does not count as told before that one has answered', () => {
+  const world = new NodeWorld();
+  const isTold = (): boolean | undefined => {
+    const action = world.underWay.get('select ipv4')?.action;
+    return action?.kind === 'select' ? action.request.told : undefined;
+  };
+  settle(world);
+  const before = world.status();
+  expect({ phase: before.phase, isTold: isTold() }).toEqual({ phase: 'waiting', isTold: true });
+  // Its worker may die before the new request is sent: with half a minute to answer it is sent again soon.
+  world.take({ kind: 'mutexStarted', scope: formatScope(scope) });
+  expect(isTold()).toBe(false);
+  expect(world.status().phase).toBe('waiting');
+  settle(world);
+  expect({ status: world.status(), isTold: isTold() }).toEqual({ status: before, isTold: true });
 });
 
 test('a node that is released by hand while it waits says so, and no more that it waits', () => {

@@ -116,10 +116,14 @@ function openRequest(state: NodeState, { scope }: PoolSpec, request: WantedReque
   return { ...request, requestId };
 }
 
-/** The same once more: the mutex may have forgotten it. */
+/**
+ * The same once more: the mutex may have forgotten it. What it said before does not count any more: a node that knows why it waits asks
+ * again only after two hours, and its worker may die before this request is sent.
+ */
 export function askAgain(familyState: FamilyState): void {
-  if (familyState.progress.kind !== 'asking') return;
-  familyState.progress = { ...familyState.progress, repeats: familyState.progress.repeats + 1 };
+  const { progress } = familyState;
+  if (progress.kind !== 'asking') return;
+  familyState.progress = { ...progress, told: undefined, repeats: progress.repeats + 1 };
 }
 
 /**
