@@ -3,6 +3,13 @@
 /** The worker sends heartbeats for every ordinary activity, every two seconds (worker/heartbeat.ts). */
 export const HEARTBEAT_TIMEOUT = '5 seconds';
 
+/**
+ * Milliseconds. Of the first try of a look at a Node: what it fails with is shown before it is tried again. It may wait for a list of
+ * all Nodes to end, for the pause after that, and for the next list (kubernetes/instance-nodes.ts): five times what one list takes.
+ * One call that hangs fails before that by the timeout of its client, and says what hung.
+ */
+export const FIRST_LOOK_TIMEOUT = 20_000;
+
 /** Milliseconds. Of a survey, which takes long where there are many nodes, and for which nobody waits. */
 export const SURVEY_HEARTBEAT_TIMEOUT = 60_000;
 

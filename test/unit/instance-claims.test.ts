@@ -1,7 +1,9 @@
+import { mock } from 'node:test';
 import { describe, expect, test } from '@jest/globals';
 import { keeperOf, type OtherClaimant } from '../../activities/instance-claims.ts';
 import { InstanceNodes } from '../../kubernetes/instance-nodes.ts';
 import type { NodeView } from '../../kubernetes/nodes.ts';
+import { FIRST_LOOK_TIMEOUT } from '../../workflows/timeouts.ts';
 
 const own = { name: 'own', createdAt: 100 };
 const other = (name: string, createdAt: number, holds = false): OtherClaimant => ({ name, createdAt, holds });
@@ -94,6 +96,33 @@ describe('the Nodes of an instance', () => {
     expect(await second).toEqual(['a', 'b']);
     expect(lists).toBe(2);
   });
+
+  test.each([500, 2_000, 3_000])(
+    'are told within a first look where a list takes %d ms, while other Nodes register',
+    async (listMs) => {
+      mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+      const registered: NodeView[] = [];
+      const index = new InstanceNodes(async () => {
+        const list = [...registered];
+        await new Promise((resolve) => setTimeout(resolve, listMs));
+        return list;
+      });
+      const took: number[] = [];
+      for (let ms = 0; ms < 60_000; ms += 10) {
+        if (ms < 15_000 && ms % 250 === 0) {
+          const name = `n${ms}`;
+          registered.push(node(name, `aws:///eu-west-1a/${name}`));
+          void index.othersOf({ ...instance, id: name }, name).then(() => took.push(Date.now() - ms));
+        }
+        mock.timers.tick(10);
+        await new Promise(setImmediate);
+      }
+      mock.timers.reset();
+      expect(took).toHaveLength(60);
+      // A look reads the Node and its instance besides.
+      expect(Math.max(...took)).toBeLessThan(FIRST_LOOK_TIMEOUT - 2_000);
+    },
+  );
 
   test('are listed again after a list that failed', async () => {
     let lists = 0;

@@ -5,7 +5,7 @@ import type { ClusterActivities, ScopeActivities } from '../../activities/contra
 import type { Scope } from '../../model/scope.ts';
 import type { RetrySettings } from '../../model/settings.ts';
 import { clusterTaskQueue, scopeTaskQueue } from '../messages.ts';
-import { HEARTBEAT_TIMEOUT } from '../timeouts.ts';
+import { FIRST_LOOK_TIMEOUT, HEARTBEAT_TIMEOUT } from '../timeouts.ts';
 
 const FIRST_PAUSE_MS = 1_000;
 const FIRST_LOOK_MS = 250;
@@ -40,7 +40,7 @@ export function clusterActivities(cluster: string, retries: RetrySettings): OnCl
 export function firstLook(cluster: string): OnClusterQueue['discover'] {
   return proxyActivities<ClusterActivities>({
     taskQueue: clusterTaskQueue(cluster),
-    startToCloseTimeout: '5 seconds',
+    startToCloseTimeout: FIRST_LOOK_TIMEOUT,
     heartbeatTimeout: HEARTBEAT_TIMEOUT,
     retry: { maximumAttempts: 1 },
   }).discover;
