@@ -212,7 +212,7 @@ class GcpProvider implements CloudProvider {
       return associationOf(cleared);
     } catch (error) {
       if (!(error instanceof CloudError)) throw error;
-      return await this.#afterFailure(ref, address, error, progress.isCleared, options);
+      return await this.#afterFailure(ref, address, error, progress, options);
     }
   }
 
@@ -244,7 +244,7 @@ class GcpProvider implements CloudProvider {
 
   /**
    * The address may be there all the same, by an earlier call whose answer was lost. If it is not, and cannot be by
-   * trying again at once, the instance gets an ephemeral address in place of the one it lost.
+   * trying again at once, an instance that had an ephemeral address gets one in place of what it lost.
    *
    * @returns the association, if the instance has the address
    * @throws CloudError what the failure comes to by what is there now
@@ -253,7 +253,7 @@ class GcpProvider implements CloudProvider {
     ref: InstanceRef,
     address: AddressRef,
     error: CloudError,
-    cleared: boolean,
+    { isCleared, hadEphemeral }: Progress,
     options: ChangeOptions,
   ): Promise<Association> {
     const family = familyOf(address.ip);
@@ -266,7 +266,9 @@ class GcpProvider implements CloudProvider {
     }
     const judged = await this.#judge(ref, address, error, found);
     // If this fails too, restoreEphemeral is still to be called for the instance: its failure would hide the reason.
-    if (cleared && isRefusal(error)) await this.#restore(ref, family, options).catch(() => undefined);
+    if (isCleared && hadEphemeral && isRefusal(error)) {
+      await this.#restore(ref, family, options).catch(() => undefined);
+    }
     throw judged;
   }
 

@@ -159,7 +159,7 @@ class OciProvider implements CloudProvider {
       return associationOf(found, primary);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      return await this.#afterRefusal(ref, address, error, progress.isCleared, options);
+      return await this.#afterRefusal(ref, address, error, progress, options);
     }
   }
 
@@ -180,7 +180,7 @@ class OciProvider implements CloudProvider {
 
   /**
    * The address may be there all the same, by an earlier call whose answer was lost. If it is not, and cannot be by trying again at
-   * once, the instance gets an ephemeral address in place of the one it lost.
+   * once, an instance that had an ephemeral address gets one in place of what it lost.
    *
    * @returns the association, if the instance has the address
    * @throws CloudError what the refusal comes to by what is there now
@@ -189,7 +189,7 @@ class OciProvider implements CloudProvider {
     ref: InstanceRef,
     address: AddressRef,
     refusal: CloudError,
-    isCleared: boolean,
+    { isCleared, hadEphemeral }: Progress,
     options: ChangeOptions,
   ): Promise<Association> {
     const found = await lookAgain(refusal, () => ifThere(this.#instances.read(ref)));
@@ -198,7 +198,7 @@ class OciProvider implements CloudProvider {
     if (found && primary && holding?.value.id === address.id) return associationOf(found, primary);
     const judged = await this.#judge(ref, address, refusal, found, holding?.value);
     // If this fails too, restoreEphemeral is still to be called for the instance: its failure would hide the reason.
-    if (isCleared) await this.#restore(ref, 'ipv4', options).catch(() => undefined);
+    if (isCleared && hadEphemeral) await this.#restore(ref, 'ipv4', options).catch(() => undefined);
     throw judged;
   }
 

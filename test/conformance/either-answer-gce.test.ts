@@ -216,9 +216,9 @@ async function open(family: Family, { answering, emulator }: World): Promise<Bac
 }
 
 const onSecondInterface = /secondary interface|interface without an instance/;
-/** Ephemeral cases that say themselves how the cloud answers, or take their time. */
+/** Ephemeral cases that say themselves how the cloud answers, take their time, or need the names of access configs. */
 const ownAnswer =
-  /repeated request|long operation|of its own|and only then|fails for good after the deletion/;
+  /repeated request|long operation|of its own|and only then|never had one|fails for good after the deletion/;
 
 for (const world of worlds) {
   for (const family of world.families) {

@@ -163,6 +163,38 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
     },
   },
   {
+    name: 'a replacement that fails for good gives no ephemeral address to a node that never had one',
+    async run({ provider, openProvider, emulator, createInstance, createPool, reserve, externalOf, changes }) {
+      const pool = createPool();
+      const [ref, before, after] = [await createInstance(), await reserve(pool), await reserve(pool)];
+      await provider.associate(ref, before);
+      const code = 'IP_IN_USE_BY_ANOTHER_RESOURCE';
+      emulator.addFaults({ kind: 'operationError', ...changes.add, code, times: 1 });
+      await expect(provider.associate(ref, after, { replaces: before })).rejects.toMatchObject({ code });
+      expect(externalOf(ref)).toEqual([]);
+      await provider.associate(ref, before);
+      const [shown] = (await openProvider().findInstance(ref)).publicIps;
+      expect(shown).toMatchObject({ kind: 'static', ip: before.ip });
+      expect(shown).not.toHaveProperty('inPlaceOfEphemeral');
+    },
+  },
+  {
+    name: 'a replacement that fails for good puts an ephemeral address back where the first address took its place',
+    async run({ provider, emulator, createInstance, createPool, reserve, externalOf, changes }) {
+      const pool = createPool();
+      const [ref, before, after] = [
+        await createInstance(withEphemeral),
+        await reserve(pool),
+        await reserve(pool),
+      ];
+      await provider.associate(ref, before);
+      const code = 'IP_IN_USE_BY_ANOTHER_RESOURCE';
+      emulator.addFaults({ kind: 'operationError', ...changes.add, code, times: 1 });
+      await expect(provider.associate(ref, after, { replaces: before })).rejects.toMatchObject({ code });
+      expect(externalOf(ref)).toEqual(['ephemeral']);
+    },
+  },
+  {
     name: 'a failure that passes is not answered for ever to the repeated request',
     async run({ provider, emulator, createInstance, createPool, reserve, externalOf, changes }) {
       const [ref, address] = [await createInstance(withEphemeral), await reserve(createPool())];

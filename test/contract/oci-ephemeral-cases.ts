@@ -168,6 +168,40 @@ export const ociEphemeralCases: readonly ContractCase<OciBackend>[] = [
     },
   },
   {
+    name: 'a replacement that is refused gives no ephemeral address to a node that never had one',
+    async run({ provider, openProvider, emulator, createInstance, createPool, reserve, publicOf }) {
+      const pool = createPool();
+      const [ref, before, after] = [await createInstance(), await reserve(pool), await reserve(pool)];
+      await provider.associate(ref, before);
+      emulator.addFaults({ kind: 'error', ...ociChanges.assign, code: 'NotAuthorizedOrNotFound', times: 1 });
+      await expect(provider.associate(ref, after, { replaces: before })).rejects.toMatchObject({
+        kind: 'Denied',
+      });
+      expect(publicOf(ref)).toEqual([]);
+      await provider.associate(ref, before);
+      const [shown] = (await openProvider().findInstance(ref)).publicIps;
+      expect(shown).toMatchObject({ kind: 'static', ip: before.ip });
+      expect(shown).not.toHaveProperty('inPlaceOfEphemeral');
+    },
+  },
+  {
+    name: 'a replacement that is refused puts an ephemeral address back where the first address took its place',
+    async run({ provider, emulator, createInstance, createPool, reserve, publicOf }) {
+      const pool = createPool();
+      const [ref, before, after] = [
+        await createInstance(withEphemeral),
+        await reserve(pool),
+        await reserve(pool),
+      ];
+      await provider.associate(ref, before);
+      emulator.addFaults({ kind: 'error', ...ociChanges.assign, code: 'NotAuthorizedOrNotFound', times: 1 });
+      await expect(provider.associate(ref, after, { replaces: before })).rejects.toMatchObject({
+        kind: 'Denied',
+      });
+      expect(publicOf(ref)).toEqual(['ephemeral']);
+    },
+  },
+  {
     name: 'after a release the living instance gets an ephemeral address, if it is asked for',
     async run({ provider, createInstance, createPool, reserve, publicOf }) {
       const pool = createPool();
