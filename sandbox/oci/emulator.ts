@@ -77,6 +77,8 @@ export interface OciEmulator
   readonly compartmentId: string;
   /** A second one of the tenancy. */
   readonly otherCompartmentId: string;
+  /** The compartment of the subnets. */
+  readonly networkCompartmentId: string;
   /** Where an instance may have a public IP. */
   readonly publicSubnetId: string;
   /** What the `oci` CLI, the SDKs and this project's programs need in their environment. */
@@ -93,15 +95,17 @@ export interface OciEmulator
 export async function startOciEmulator(options: OciEmulatorOptions = {}): Promise<OciEmulator> {
   const { region = 'eu-frankfurt-1', clock = systemClock } = options;
   const random = options.random ?? Math.random;
-  const [tenancyId, userId, compartmentId, otherCompartmentId] = [
+  const [tenancyId, userId, compartmentId, otherCompartmentId, networkCompartmentId] = [
     ocid('tenancy', '', 'sandbox'),
     ocid('user', '', 'sandbox'),
     ocid('compartment', '', 'sandbox'),
     ocid('compartment', '', 'other'),
+    ocid('compartment', '', 'network'),
   ];
   const tenancy = new Tenancy({
     tenancyId,
-    compartmentIds: [compartmentId, otherCompartmentId],
+    compartmentIds: [compartmentId, otherCompartmentId, networkCompartmentId],
+    networkCompartmentId,
     region,
     clock,
     random,
@@ -160,6 +164,7 @@ export async function startOciEmulator(options: OciEmulatorOptions = {}): Promis
     tenancyId,
     compartmentId,
     otherCompartmentId,
+    networkCompartmentId,
     publicSubnetId: subnetIdOf(region, 'public'),
     environment,
     async close() {
@@ -177,6 +182,7 @@ export type OciEmulatorCore = Omit<
   | 'tenancyId'
   | 'compartmentId'
   | 'otherCompartmentId'
+  | 'networkCompartmentId'
   | 'publicSubnetId'
   | 'environment'
   | 'close'

@@ -1,4 +1,5 @@
 /** OCI's errors, in the JSON form of "API Errors" (Oracle Cloud Infrastructure documentation). */
+import type { OciSwitches } from './oci-switches.ts';
 
 /** An error as OCI answers it. */
 export class OciError extends Error {
@@ -40,6 +41,11 @@ export function errorBody({ code, message }: OciError): string {
 /** The one answer to what does not exist and to what the caller may not know of. */
 export function notFound(): OciError {
   return new OciError('NotAuthorizedOrNotFound', 'Authorization failed or requested resource not found.');
+}
+
+/** The answer where the request's body names what does not exist or what the caller may not know of. */
+export function relatedNotFound({ relatedResourceCode }: Pick<OciSwitches, 'relatedResourceCode'>): OciError {
+  return new OciError(relatedResourceCode, 'Authorization failed or requested resource not found.');
 }
 
 export function invalidParameter(name: string, why: string): OciError {

@@ -1,5 +1,13 @@
 /** The operations of Core Services that the emulator has, as data: their requests, permissions and what they do. */
 import { invalidParameter, missingParameter, notFound, OciError } from './oci-error.ts';
+import {
+  compartmentOfPrivateIp,
+  neededIn,
+  neededOfBody,
+  type NeededPermission,
+  readsOf,
+  updatesOf,
+} from './needed-permissions.ts';
 import { findInstance, imageIdOf, launchInstance, subnetIdOf, terminateInstance } from './instances.ts';
 import {
   assignPublicIp,
@@ -7,6 +15,7 @@ import {
   createPublicIp,
   deletePublicIp,
   findPrivateIp,
+  findRelatedPrivateIp,
   findPublicIp,
   unassignPublicIp,
 } from './public-ips.ts';
@@ -50,7 +59,7 @@ export interface OciOperation {
   readonly query: readonly string[];
   readonly mutating: boolean;
   /** "Permissions Required for Each API Operation", in "Details for the Core Services". */
-  permissions(call: OperationCall): readonly string[];
+  permissions(call: OperationCall): readonly NeededPermission[];
   /** @throws OciError */
   run(call: OperationCall): OperationResult;
 }
@@ -59,28 +68,17 @@ const PAGING = ['limit', 'page'] as const;
 const MAX_LIMIT = 1000;
 const DEFAULT_LIMIT = 100;
 
-/** What a permission is asked for depends on which kind of public IP it is about. */
-function readsOf(publicIp: PublicIpRecord | undefined): readonly string[] {
-  return [publicIp?.lifetime === 'EPHEMERAL' ? 'PRIVATE_IP_READ' : 'PUBLIC_IP_READ'];
-}
-
-const CHANGES_OF_RESERVED = [
-  'PUBLIC_IP_UPDATE',
-  'PRIVATE_IP_ASSIGN_PUBLIC_IP',
-  'PUBLIC_IP_ASSIGN_PRIVATE_IP',
-  'PRIVATE_IP_UNASSIGN_PUBLIC_IP',
-  'PUBLIC_IP_UNASSIGN_PRIVATE_IP',
-] as const;
-
 export const ociOperations: Readonly<Record<string, OciOperation>> = {
   ListPublicIps: {
     http: 'GET',
     path: 'publicIps',
     query: [...PAGING, 'scope', 'compartmentId', 'availabilityDomain', 'lifetime', 'publicIpPoolId'],
     mutating: false,
-    permissions: ({ query }) => [
-      query.get('lifetime') === 'EPHEMERAL' ? 'PRIVATE_IP_READ' : 'PUBLIC_IP_READ',
-    ],
+    permissions: ({ query }) =>
+      neededIn(
+        query.get('compartmentId'),
+        query.get('lifetime') === 'EPHEMERAL' ? 'PRIVATE_IP_READ' : 'PUBLIC_IP_READ',
+      ),
     run(call) {
       const { tenancy, query } = call;
       const scope = required(query, 'scope');
@@ -123,7 +121,7 @@ export const ociOperations: Readonly<Record<string, OciOperation>> = {
     permissions: ({ tenancy, body }) => readsOf(publicIpOf(tenancy.state, textIn(body, 'privateIpId'))),
     run({ tenancy, body }) {
       const privateIpId = readText(body, 'privateIpId', ['privateIpId']);
-      const found = publicIpOf(tenancy.state, findPrivateIp(tenancy, privateIpId).id);
+      const found = publicIpOf(tenancy.state, findRelatedPrivateIp(tenancy, privateIpId).id);
       if (found === undefined) throw notFound();
       return shown(tenancy, found);
     },
@@ -145,10 +143,12 @@ export const ociOperations: Readonly<Record<string, OciOperation>> = {
     path: 'publicIps',
     query: [],
     mutating: true,
-    permissions: ({ body }) =>
-      textIn(body, 'lifetime') === 'EPHEMERAL'
-        ? ['PRIVATE_IP_ASSIGN_PUBLIC_IP']
-        : ['PUBLIC_IP_CREATE', 'PUBLIC_IP_ASSIGN_PRIVATE_IP', 'PRIVATE_IP_ASSIGN_PUBLIC_IP'],
+    permissions: ({ tenancy, body }) => [
+      ...(textIn(body, 'lifetime') === 'EPHEMERAL'
+        ? []
+        : neededIn(textIn(body, 'compartmentId'), 'PUBLIC_IP_CREATE', 'PUBLIC_IP_ASSIGN_PRIVATE_IP')),
+      neededOfBody(tenancy, textIn(body, 'privateIpId'), 'PRIVATE_IP_ASSIGN_PUBLIC_IP'),
+    ],
     run({ tenancy, body, retryToken, willFail }) {
       const details = readCreateDetails(body);
       const content = JSON.stringify(details);
@@ -171,10 +171,15 @@ export const ociOperations: Readonly<Record<string, OciOperation>> = {
     path: 'publicIps/{publicIpId}',
     query: [],
     mutating: true,
-    permissions: ({ tenancy, path }) =>
-      tenancy.state.publicIps.get(path['publicIpId'] ?? '')?.lifetime === 'EPHEMERAL'
-        ? ['PRIVATE_IP_UPDATE']
-        : CHANGES_OF_RESERVED,
+    permissions({ tenancy, path, body }) {
+      const publicIp = tenancy.state.publicIps.get(path['publicIpId'] ?? '');
+      if (publicIp?.lifetime === 'EPHEMERAL') return neededIn(publicIp.compartmentId, 'PRIVATE_IP_UPDATE');
+      return updatesOf(
+        tenancy,
+        publicIp,
+        hasField(body, 'privateIpId') ? textIn(body, 'privateIpId') : undefined,
+      );
+    },
     run(call) {
       const { tenancy, body, willFail } = call;
       const publicIp = current(call);
@@ -196,10 +201,15 @@ export const ociOperations: Readonly<Record<string, OciOperation>> = {
     path: 'publicIps/{publicIpId}',
     query: [],
     mutating: true,
-    permissions: ({ tenancy, path }) =>
-      tenancy.state.publicIps.get(path['publicIpId'] ?? '')?.lifetime === 'EPHEMERAL'
-        ? ['PRIVATE_IP_UNASSIGN_PUBLIC_IP']
-        : ['PUBLIC_IP_DELETE', 'PUBLIC_IP_UNASSIGN_PRIVATE_IP', 'PRIVATE_IP_UNASSIGN_PUBLIC_IP'],
+    permissions({ tenancy, path }) {
+      const publicIp = tenancy.state.publicIps.get(path['publicIpId'] ?? '');
+      const holder = compartmentOfPrivateIp(tenancy.state, publicIp?.assigned?.privateIpId ?? '');
+      const ofReserved = ['PUBLIC_IP_DELETE', 'PUBLIC_IP_UNASSIGN_PRIVATE_IP'];
+      return [
+        ...(publicIp?.lifetime === 'EPHEMERAL' ? [] : neededIn(publicIp?.compartmentId, ...ofReserved)),
+        ...neededIn(holder, 'PRIVATE_IP_UNASSIGN_PUBLIC_IP'),
+      ];
+    },
     run(call) {
       deletePublicIp(call.tenancy, current(call), 'api');
       return {};
@@ -210,7 +220,14 @@ export const ociOperations: Readonly<Record<string, OciOperation>> = {
     path: 'privateIps',
     query: [...PAGING, 'ipAddress', 'subnetId', 'vnicId', 'vlanId', 'ipState', 'lifetime'],
     mutating: false,
-    permissions: () => ['PRIVATE_IP_READ'],
+    // Of a subnet's private IPs they are asked for in the compartment of the subnet.
+    permissions: ({ tenancy, query }) =>
+      neededIn(
+        query.has('subnetId')
+          ? tenancy.networkCompartmentId
+          : tenancy.state.vnics.get(query.get('vnicId') ?? '')?.compartmentId,
+        'PRIVATE_IP_READ',
+      ),
     run({ tenancy, query }) {
       const [subnetId, vnicId, ipAddress] = ['subnetId', 'vnicId', 'ipAddress'].map((name) =>
         query.get(name),
@@ -232,7 +249,8 @@ export const ociOperations: Readonly<Record<string, OciOperation>> = {
     path: 'privateIps/{privateIpId}',
     query: [],
     mutating: false,
-    permissions: () => ['PRIVATE_IP_READ'],
+    permissions: ({ tenancy, path }) =>
+      neededIn(compartmentOfPrivateIp(tenancy.state, path['privateIpId'] ?? ''), 'PRIVATE_IP_READ'),
     run: ({ tenancy, path }) => ({
       body: renderPrivateIp(tenancy.state, findPrivateIp(tenancy, path['privateIpId'] ?? '')),
       etag: 'a1',
@@ -243,7 +261,8 @@ export const ociOperations: Readonly<Record<string, OciOperation>> = {
     path: 'vnics/{vnicId}',
     query: [],
     mutating: false,
-    permissions: () => ['VNIC_READ'],
+    permissions: ({ tenancy, path }) =>
+      neededIn(tenancy.state.vnics.get(path['vnicId'] ?? '')?.compartmentId, 'VNIC_READ'),
     run({ tenancy, path }) {
       const vnic = tenancy.state.vnics.get(path['vnicId'] ?? '');
       if (vnic === undefined || vnic.attachment?.isOver === true) throw notFound();
@@ -255,7 +274,8 @@ export const ociOperations: Readonly<Record<string, OciOperation>> = {
     path: 'vnicAttachments',
     query: [...PAGING, 'compartmentId', 'availabilityDomain', 'instanceId', 'vnicId'],
     mutating: false,
-    permissions: () => ['VNIC_ATTACHMENT_READ', 'INSTANCE_INSPECT'],
+    permissions: ({ query }) =>
+      neededIn(query.get('compartmentId'), 'VNIC_ATTACHMENT_READ', 'INSTANCE_INSPECT'),
     run({ tenancy, query }) {
       const compartmentId = required(query, 'compartmentId');
       tenancy.checkCompartment(compartmentId);
@@ -278,7 +298,8 @@ export const ociOperations: Readonly<Record<string, OciOperation>> = {
     path: 'instances/{instanceId}',
     query: [],
     mutating: false,
-    permissions: () => ['INSTANCE_READ'],
+    permissions: ({ tenancy, path }) =>
+      neededIn(tenancy.state.instances.get(path['instanceId'] ?? '')?.compartmentId, 'INSTANCE_READ'),
     run: ({ tenancy, path }) => ({
       body: renderInstance(tenancy, findInstance(tenancy, path['instanceId'] ?? '')),
       etag: 'c1',
@@ -289,13 +310,15 @@ export const ociOperations: Readonly<Record<string, OciOperation>> = {
     path: 'instances',
     query: [],
     mutating: true,
-    permissions: () => [
-      'INSTANCE_CREATE',
-      'INSTANCE_IMAGE_READ',
-      'VNIC_CREATE',
-      'VNIC_ATTACH',
-      'SUBNET_ATTACH',
-    ],
+    permissions: ({ body }) =>
+      neededIn(
+        textIn(body, 'compartmentId'),
+        'INSTANCE_CREATE',
+        'INSTANCE_IMAGE_READ',
+        'VNIC_CREATE',
+        'VNIC_ATTACH',
+        'SUBNET_ATTACH',
+      ),
     run({ tenancy, body }) {
       const details = readLaunchDetails(body);
       const { region } = tenancy;
@@ -318,7 +341,13 @@ export const ociOperations: Readonly<Record<string, OciOperation>> = {
     path: 'instances/{instanceId}',
     query: ['preserveBootVolume'],
     mutating: true,
-    permissions: () => ['INSTANCE_DELETE', 'VNIC_DELETE', 'SUBNET_DETACH'],
+    permissions: ({ tenancy, path }) =>
+      neededIn(
+        tenancy.state.instances.get(path['instanceId'] ?? '')?.compartmentId,
+        'INSTANCE_DELETE',
+        'VNIC_DELETE',
+        'SUBNET_DETACH',
+      ),
     run({ tenancy, path }) {
       terminateInstance(tenancy, findInstance(tenancy, path['instanceId'] ?? ''), 'api');
       return {};
@@ -329,7 +358,7 @@ export const ociOperations: Readonly<Record<string, OciOperation>> = {
     path: 'images',
     query: [...PAGING, 'compartmentId', 'operatingSystem', 'shape', 'sortBy', 'sortOrder'],
     mutating: false,
-    permissions: () => ['INSTANCE_IMAGE_READ'],
+    permissions: ({ query }) => neededIn(query.get('compartmentId'), 'INSTANCE_IMAGE_READ'),
     run({ tenancy, query }) {
       tenancy.checkCompartment(required(query, 'compartmentId'));
       const json = renderImage(tenancy);
@@ -351,7 +380,7 @@ export const ociOperations: Readonly<Record<string, OciOperation>> = {
       'sortOrder',
     ],
     mutating: false,
-    permissions: () => ['INSTANCE_READ'],
+    permissions: ({ query }) => neededIn(query.get('compartmentId'), 'INSTANCE_READ'),
     run({ tenancy, query }) {
       const compartmentId = required(query, 'compartmentId');
       tenancy.checkCompartment(compartmentId);
@@ -392,6 +421,10 @@ function byAddress(tenancy: Tenancy, ip: string): PublicIpRecord | undefined {
 function textIn(body: unknown, field: string): string {
   const value: unknown = typeof body === 'object' && body !== null ? Reflect.get(body, field) : undefined;
   return typeof value === 'string' ? value : '';
+}
+
+function hasField(body: unknown, field: string): boolean {
+  return typeof body === 'object' && body !== null && Object.hasOwn(body, field);
 }
 
 function required(query: ReadonlyMap<string, string>, name: string): string {

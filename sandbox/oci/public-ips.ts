@@ -1,6 +1,6 @@
 /** Public IPs: created, assigned to private IPs, unassigned and deleted ("PublicIp", Core Services API reference). */
 import type { AssociationCause } from '../cloud/association-journal.ts';
-import { invalidParameter, notFound, OciError } from './oci-error.ts';
+import { invalidParameter, notFound, OciError, relatedNotFound } from './oci-error.ts';
 import type { ChangedBy, Tenancy } from './tenancy.ts';
 import {
   type DefinedTags,
@@ -60,7 +60,7 @@ function checkEphemeral(tenancy: Tenancy, { privateIpId, compartmentId }: Public
   if (privateIpId === undefined) {
     throw invalidParameter('privateIpId', 'an ephemeral public IP must be assigned to a private IP.');
   }
-  const privateIp = findPrivateIp(tenancy, privateIpId);
+  const privateIp = findRelatedPrivateIp(tenancy, privateIpId);
   if (!privateIp.isPrimary) {
     throw invalidParameter(
       'privateIpId',
@@ -87,9 +87,9 @@ export function checkFreeformTags(tags: FreeformTags | undefined): void {
   throw invalidParameter('freeformTags', `a resource has at most ${MAX_FREEFORM_TAGS} of them.`);
 }
 
-/** @throws OciError `NotAuthorizedOrNotFound`, `Conflict` if it has a public IP, `InvalidParameter` in a private subnet */
+/** @throws OciError `Conflict` if it has a public IP, `InvalidParameter` in a private subnet */
 function checkTarget(tenancy: Tenancy, privateIpId: string): PrivateIpRecord {
-  const privateIp = findPrivateIp(tenancy, privateIpId);
+  const privateIp = findRelatedPrivateIp(tenancy, privateIpId);
   const present = publicIpOf(tenancy.state, privateIpId);
   if (present !== undefined) {
     throw new OciError(
@@ -106,6 +106,13 @@ function checkTarget(tenancy: Tenancy, privateIpId: string): PrivateIpRecord {
 export function findPrivateIp(tenancy: Tenancy, id: string): PrivateIpRecord {
   const found = tenancy.state.privateIps.get(id);
   if (found === undefined) throw notFound();
+  return found;
+}
+
+/** One that the body of a request names. */
+export function findRelatedPrivateIp(tenancy: Tenancy, id: string): PrivateIpRecord {
+  const found = tenancy.state.privateIps.get(id);
+  if (found === undefined) throw relatedNotFound(tenancy.switches);
   return found;
 }
 

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { CloudAnswer, CloudCall, Rejection } from '../cloud/call-pipeline.ts';
 import type { HttpRequest } from '../cloud/http-server.ts';
 import type { ApiKey } from './api-key.ts';
+import { lackedIn, type NeededPermission, refusalOf } from './needed-permissions.ts';
 import { errorBody, invalidParameter, notFound, OciError } from './oci-error.ts';
 import { ociOperations, type OciOperation, type OperationCall } from './operations.ts';
 import { checkSignature } from './request-signature.ts';
@@ -43,20 +44,22 @@ function toCall(tenancy: Tenancy, request: HttpRequest): CloudCall {
     willFail: false,
   };
   tenancy.advance();
+  const needed = operation.permissions(call);
   return {
     action,
     limitKeys: [action],
     scope: tenancy.region,
     parameters: parametersOf(call),
     mutating: operation.mutating,
-    permissions: operation.permissions(call),
+    permissions: needed.map(({ permission }) => permission),
     apply: (failure) =>
       answerWith(() => {
         tenancy.advance();
         checkQueryNames(query, operation);
+        checkPlaces(tenancy, needed);
         return operation.run({ ...call, willFail: failure !== undefined });
       }),
-    reject: (rejection) => errorAnswer(rejectionError(rejection)),
+    reject: (rejection) => errorAnswer(rejectionError(tenancy, needed, rejection)),
   };
 }
 
@@ -116,11 +119,23 @@ function parametersOf({ path, query, body }: OperationCall): Map<string, string>
   return new Map([...Object.entries(path), ...query, ...simple]);
 }
 
-function rejectionError(rejection: Rejection): OciError {
+/** @throws OciError if the caller lacks a permission in the compartment where it is needed */
+function checkPlaces(tenancy: Tenancy, needed: readonly NeededPermission[]): void {
+  const lacked = lackedIn(tenancy.switches, needed);
+  if (lacked !== undefined) throw refusalOf(tenancy, lacked);
+}
+
+function rejectionError(
+  tenancy: Tenancy,
+  needed: readonly NeededPermission[],
+  rejection: Rejection,
+): OciError {
   switch (rejection.kind) {
-    // The same answer as for what does not exist, as OCI gives it.
     case 'denied':
-      return notFound();
+      return refusalOf(
+        tenancy,
+        needed.find(({ permission }) => permission === rejection.permission),
+      );
     case 'throttled':
       return new OciError('TooManyRequests', 'User-rate limit exceeded.');
     case 'fault': {

@@ -33,6 +33,8 @@ export type ChangedBy = 'api' | 'hand';
 export interface TenancyParts {
   readonly tenancyId: string;
   readonly compartmentIds: readonly string[];
+  /** That of the subnets. */
+  readonly networkCompartmentId: string;
   readonly region: string;
   readonly clock: Clock;
   readonly random: () => number;
@@ -43,6 +45,7 @@ export interface TenancyParts {
 export class Tenancy {
   readonly tenancyId: string;
   readonly compartmentIds: readonly string[];
+  readonly networkCompartmentId: string;
   readonly region: string;
   readonly clock: Clock;
   readonly random: () => number;
@@ -65,6 +68,7 @@ export class Tenancy {
   constructor(parts: TenancyParts) {
     this.tenancyId = parts.tenancyId;
     this.compartmentIds = parts.compartmentIds;
+    this.networkCompartmentId = parts.networkCompartmentId;
     this.region = parts.region;
     this.clock = parts.clock;
     this.random = parts.random;

@@ -164,7 +164,16 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
   },
   {
     name: 'a replacement that fails for good gives no ephemeral address to a node that never had one',
-    async run({ provider, openProvider, emulator, createInstance, createPool, reserve, externalOf, changes }) {
+    async run({
+      provider,
+      openProvider,
+      emulator,
+      createInstance,
+      createPool,
+      reserve,
+      externalOf,
+      changes,
+    }) {
       const pool = createPool();
       const [ref, before, after] = [await createInstance(), await reserve(pool), await reserve(pool)];
       await provider.associate(ref, before);
