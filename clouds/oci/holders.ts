@@ -20,6 +20,8 @@ export interface HolderReader {
 
 /** As many are asked for one by one; more by a list. */
 const FEW = 3;
+/** Where no list can be had, so many are asked for at the same time. */
+const SINGLE_READS = 10;
 
 /** An attachment in this state is over. */
 const DETACHED = 'DETACHED';
@@ -38,18 +40,25 @@ export function createHolderReader(api: OciApi, compartment: string): HolderRead
   const readPrivateIps = async (ids: readonly string[]): Promise<PrivateIp[]> => {
     const found = new Map<string, PrivateIp>();
     let open = [...ids];
-    while (open.length > FEW) {
+    let isListable = true;
+    while (isListable && open.length > FEW) {
       const [first = '', ...others] = open;
       const one = await ifThere(api.getPrivateIp(first));
       if (one !== undefined) found.set(first, one);
-      const listed = one?.subnetId === undefined ? [] : await api.listPrivateIps({ subnetId: one.subnetId });
-      for (const privateIp of listed) {
+      const { subnetId } = one ?? {};
+      // The subnet may be in a compartment of its own, which no statement of the policy is about.
+      const listed = subnetId === undefined ? [] : await ifThere(api.listPrivateIps({ subnetId }));
+      isListable = listed !== undefined;
+      for (const privateIp of listed ?? []) {
         if (others.includes(privateIp.id)) found.set(privateIp.id, privateIp);
       }
       open = others.filter((id) => !found.has(id));
     }
-    for (const one of await Promise.all(open.map((id) => ifThere(api.getPrivateIp(id))))) {
-      if (one !== undefined) found.set(one.id, one);
+    for (let from = 0; from < open.length; from += SINGLE_READS) {
+      const some = open.slice(from, from + SINGLE_READS);
+      for (const one of await Promise.all(some.map((id) => ifThere(api.getPrivateIp(id))))) {
+        if (one !== undefined) found.set(one.id, one);
+      }
     }
     return [...found.values()];
   };

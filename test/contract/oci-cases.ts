@@ -110,6 +110,22 @@ export const ociCases: readonly ContractCase<OciBackend>[] = [
     },
   },
   {
+    name: 'the holders of many addresses are found also where the subnet is in a compartment that may not be read',
+    async run({ openProvider, createInstance, createPool, reserve, provider, emulator }) {
+      const pool = createPool();
+      const refs = await Promise.all(Array.from({ length: 5 }, () => createInstance()));
+      for (const ref of refs) await provider.associate(ref, await reserve(pool));
+      emulator.configure({
+        deniedIn: [{ compartmentId: emulator.networkCompartmentId, permissions: ['*'] }],
+      });
+      const listed = await openProvider().listAddresses(pool);
+      emulator.configure({ deniedIn: [] });
+      expect(listed.map(({ association }) => association?.instanceId ?? '').toSorted()).toEqual(
+        refs.map(({ id }) => id).toSorted(),
+      );
+    },
+  },
+  {
     name: 'an instance that is no instance, or of another cloud, is refused without a call',
     async run(backend) {
       const ref = await backend.createInstance();
