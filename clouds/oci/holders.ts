@@ -1,6 +1,7 @@
 /** Which instance has a private IP, and so the public IP that is assigned to it. */
 import type { OciApi, PrivateIp, VnicAttachment } from './api.ts';
 import { ifThere, isNotFound } from '../present-state.ts';
+import { privateIpIdOf } from './public-ips.ts';
 
 /** What has a private IP. */
 export interface Holder {
@@ -14,8 +15,8 @@ export interface HolderReader {
   holdersOf(privateIpIds: readonly string[]): Promise<ReadonlyMap<string, Holder>>;
   /** To be told what another call has shown, so that it is not asked again. Of primary private IPs only. */
   note(privateIpId: string, holder: Required<Holder>, compartmentId: string): void;
-  /** Compartments that instances were seen in. */
-  readonly compartments: ReadonlySet<string>;
+  /** @returns compartments that instances are in, as far as they were seen, also on the reserved public IPs; at least one */
+  compartmentsOfInstances(): Promise<readonly string[]>;
 }
 
 /** As many are asked for one by one; more by a list. */
@@ -75,39 +76,49 @@ export function createHolderReader(api: OciApi, compartment: string): HolderRead
     for (const compartmentId of places) {
       if (open.length === 0) return;
       for (const { vnicId, instanceId } of await attachmentsIn(api, compartmentId, open)) {
+        // Of an attachment it is that of the instance. That of a private IP may be a load balancer's, where no instance is to be read.
+        compartments.add(compartmentId);
         if (vnicId) instanceOfVnic.set(vnicId, instanceId);
       }
       open = open.filter((vnicId) => !instanceOfVnic.has(vnicId));
     }
   };
 
+  const holdersOf: HolderReader['holdersOf'] = async (privateIpIds) => {
+    const asked = [...new Set(privateIpIds)];
+    const privateIps = await readPrivateIps(asked.filter((id) => !known.has(id)));
+    await readAttachments(privateIps);
+    const read = new Map(privateIps.map((one) => [one.id, one]));
+    return new Map(
+      asked.map((id): [string, Holder] => {
+        const present = known.get(id);
+        const privateIp = read.get(id);
+        if (present !== undefined || privateIp === undefined) return [id, present ?? {}];
+        const vnicId = privateIp.vnicId ?? undefined;
+        const instanceId = vnicId === undefined ? undefined : instanceOfVnic.get(vnicId);
+        const holder: Holder = {
+          ...(vnicId !== undefined && { vnicId }),
+          ...(instanceId !== undefined && { instanceId }),
+        };
+        if (privateIp.isPrimary === true && instanceId !== undefined) known.set(id, holder);
+        return [id, holder];
+      }),
+    );
+  };
+
   return {
-    compartments,
+    holdersOf,
     note(privateIpId, holder, compartmentId) {
       known.set(privateIpId, holder);
       instanceOfVnic.set(holder.vnicId, holder.instanceId);
       compartments.add(compartmentId);
     },
-    async holdersOf(privateIpIds) {
-      const asked = [...new Set(privateIpIds)];
-      const privateIps = await readPrivateIps(asked.filter((id) => !known.has(id)));
-      await readAttachments(privateIps);
-      const read = new Map(privateIps.map((one) => [one.id, one]));
-      return new Map(
-        asked.map((id): [string, Holder] => {
-          const present = known.get(id);
-          const privateIp = read.get(id);
-          if (present !== undefined || privateIp === undefined) return [id, present ?? {}];
-          const vnicId = privateIp.vnicId ?? undefined;
-          const instanceId = vnicId === undefined ? undefined : instanceOfVnic.get(vnicId);
-          const holder: Holder = {
-            ...(vnicId !== undefined && { vnicId }),
-            ...(instanceId !== undefined && { instanceId }),
-          };
-          if (privateIp.isPrimary === true && instanceId !== undefined) known.set(id, holder);
-          return [id, holder];
-        }),
-      );
+    async compartmentsOfInstances() {
+      if (compartments.size === 0) {
+        const publicIps = (await ifThere(api.listReservedPublicIps(compartment))) ?? [];
+        await holdersOf(publicIps.flatMap((one) => privateIpIdOf(one) ?? []));
+      }
+      return compartments.size === 0 ? [compartment] : [...compartments];
     },
   };
 }

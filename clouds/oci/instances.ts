@@ -48,14 +48,11 @@ const ENDING_STATES = ['TERMINATING', 'TERMINATED'];
 /** States of an attachment whose VNIC is there. */
 const ATTACHED_STATES = ['ATTACHED', 'DETACHING'];
 
-export function createInstanceReader(
-  api: OciApi,
-  holders: HolderReader,
-  compartment: string,
-  windowMs: number,
-): InstanceReader {
+export function createInstanceReader(api: OciApi, holders: HolderReader, windowMs: number): InstanceReader {
   /** An instance's primary VNIC and its primary private IP stay the same for its life. */
   const primaries = new Map<string, Pick<PrimaryInterface, 'vnicId' | 'privateIpId' | 'compartmentId'>>();
+  /** Where each instance was when it was read last. */
+  const compartmentOf = new Map<string, string>();
 
   const findPrimaryVnic = async (instance: Instance): Promise<Vnic | undefined> => {
     const { id, compartmentId } = instance;
@@ -108,18 +105,19 @@ export function createInstanceReader(
   };
 
   /**
-   * OCI answers 404 also to a caller that lacks the permission. Only where the caller may list instances is one taken to be gone.
+   * OCI answers 404 also to a caller that lacks the permission. An instance is taken to be gone only where the caller may list the
+   * instances of its compartment, or of all that it may have been in.
    *
    * @throws CloudError always
    */
   const explainMissing = async (id: string, error: CloudError): Promise<never> => {
-    const [place = compartment] = holders.compartments;
-    try {
-      await api.tryListInstances(place);
-    } catch (reason) {
-      if (!isNotFound(reason)) throw reason;
-      throw deniedBecauseItExists(error, { action: 'GetInstance', compartment: place });
+    const place = compartmentOf.get(id);
+    const places = place === undefined ? await holders.compartmentsOfInstances() : [place];
+    for (const compartment of places) {
+      await ofExisting('GetInstance', compartment, () => api.tryListInstances(compartment));
     }
+    primaries.delete(id);
+    compartmentOf.delete(id);
     throw new CloudError('NotFound', `Instance ${id} does not exist. ${error.message}`, {
       code: error.code,
       cause: error,
@@ -132,9 +130,9 @@ export function createInstanceReader(
       instance = await api.getInstance(id);
     } catch (error) {
       if (!isNotFound(error)) throw error;
-      primaries.delete(id);
       return await explainMissing(id, error);
     }
+    compartmentOf.set(id, instance.compartmentId);
     const alive = isAlive(instance);
     const vnic = await findPrimaryVnic(instance);
     const primary = await findPrimary(instance, vnic);

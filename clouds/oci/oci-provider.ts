@@ -21,7 +21,7 @@ import {
   type ReleaseOptions,
   type RestoreOutcome,
 } from '../provider.ts';
-import { ifThere, onPresentState } from '../present-state.ts';
+import { ifThere, isNotFound, onPresentState } from '../present-state.ts';
 import { isRefusal, lookAgain, unexplained } from '../refusal.ts';
 import { createOciApi, type OciApi, type PublicIp, type Versioned } from './api.ts';
 import { checkOciPermissions } from './check-permissions.ts';
@@ -68,7 +68,7 @@ class OciProvider implements CloudProvider {
     this.scope = { provider: 'oci', account: compartment, region };
     this.#api = createOciApi(createOciCall(options));
     this.#holders = createHolderReader(this.#api, compartment);
-    this.#instances = createInstanceReader(this.#api, this.#holders, compartment, windowMs);
+    this.#instances = createInstanceReader(this.#api, this.#holders, windowMs);
     this.#publicIps = createPublicIpReader(this.#api, this.#holders, compartment, windowMs);
     const { settleTimeoutMs = 20_000, pollMs = 250 } = options;
     this.#changes = createPublicIpChanges(this.#api, this.#publicIps, { settleTimeoutMs, pollMs });
@@ -244,7 +244,7 @@ class OciProvider implements CloudProvider {
     ref: InstanceRef,
     address: AddressRef,
     query: AddressQuery,
-    options: ChangeOptions,
+    options: ReleaseOptions,
   ): Promise<ReleaseOutcome> {
     const read = await this.#publicIps.read(query, address.id);
     if (read === undefined) return 'notInPool';
@@ -252,7 +252,7 @@ class OciProvider implements CloudProvider {
     if (isFree(reserved.value)) return 'alreadyFree';
     const privateIpId = privateIpIdOf(reserved.value);
     if (privateIpId === undefined) return 'heldByOther';
-    const found = await ifThere(this.#instances.read(ref));
+    const found = await this.#holderOf(ref, privateIpId, options);
     if (found?.primary?.privateIpId !== privateIpId) return 'heldByOther';
     try {
       await this.#changes.unassign(reserved, options);
@@ -262,6 +262,29 @@ class OciProvider implements CloudProvider {
       const now = await lookAgain(error, () => this.#publicIps.read(query, address.id));
       if (now === undefined || privateIpIdOf(now.value) !== privateIpId) return 'alreadyFree';
       throw this.#withoutPermission('UpdatePublicIp', error);
+    }
+  }
+
+  /**
+   * A primary private IP is of one instance for life, so a public IP that is still assigned to it is still on that instance: then the
+   * instance is there, and that it is not found is for want of a permission.
+   *
+   * @param privateIpId what has the address
+   * @returns undefined if the instance is gone
+   * @throws CloudError `Denied`
+   */
+  async #holderOf(
+    ref: InstanceRef,
+    privateIpId: string,
+    { association }: ReleaseOptions,
+  ): Promise<FoundInstance | undefined> {
+    try {
+      return await this.#instances.read(ref);
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+      const holder = (await this.#holders.holdersOf([privateIpId])).get(privateIpId);
+      if (association?.id !== privateIpId && holder?.instanceId !== ref.id) return undefined;
+      throw deniedBecauseItExists(error, { action: 'GetInstance', compartment: this.scope.account });
     }
   }
 

@@ -57,7 +57,7 @@ export function ociHand(options: OciClientOptions): OciHand {
     compartment,
     api,
     publicIps,
-    instances: createInstanceReader(api, holders, compartment, 0),
+    instances: createInstanceReader(api, holders, 0),
     changes: createPublicIpChanges(api, publicIps, { settleTimeoutMs: SETTLE_MS, pollMs: POLL_MS }),
     async call({ action, ...request }) {
       try {

@@ -201,6 +201,68 @@ export const ociCases: readonly ContractCase<OciBackend>[] = [
     },
   },
   {
+    name: 'a living instance of a compartment whose statement was removed is not taken for gone, and keeps its address',
+    async run({ openProvider, emulator, refOf, createInstance, createPool, reserve, publicOf }) {
+      const pool = createPool();
+      const provider = openProvider();
+      // The worker knows the compartment of the addresses first, and may read there all the time.
+      await provider.findInstance(await createInstance());
+      const compartmentId = emulator.otherCompartmentId;
+      const ref = refOf(emulator.launchInstance({ compartmentId }));
+      const address = await reserve(pool);
+      const association = await provider.associate(ref, address);
+      emulator.configure({ deniedIn: [{ compartmentId, permissions: ['*'] }] });
+      const refused = { kind: 'Denied', message: expect.stringContaining('INSTANCE_READ') };
+      await expect(provider.findInstance(ref)).rejects.toMatchObject(refused);
+      await expect(provider.release(ref, address, pool)).rejects.toMatchObject(refused);
+      await expect(provider.restoreEphemeral(ref, family)).rejects.toMatchObject(refused);
+      // Another worker knows nothing but what the workflow knows.
+      const another = openProvider();
+      await another.findInstance(await createInstance());
+      await expect(another.release(ref, address, pool, { association })).rejects.toMatchObject(refused);
+      expect(publicOf(ref)).toEqual([address.id]);
+      emulator.configure({ deniedIn: [] });
+      expect(await another.release(ref, address, pool, { association })).toBe('released');
+    },
+  },
+  {
+    name: 'a living instance that may not be read keeps its address where the attachments show who has it',
+    async run({ openProvider, emulator, refOf, createInstance, createPool, reserve, provider, publicOf }) {
+      const pool = createPool();
+      const compartmentId = emulator.otherCompartmentId;
+      const ref = refOf(emulator.launchInstance({ compartmentId }));
+      const address = await reserve(pool);
+      await provider.associate(ref, address);
+      const another = openProvider();
+      await another.findInstance(await createInstance());
+      emulator.configure({ deniedIn: [{ compartmentId, permissions: ['INSTANCE_READ'] }] });
+      await expect(another.release(ref, address, pool)).rejects.toMatchObject({ kind: 'Denied' });
+      emulator.configure({ deniedIn: [] });
+      expect(publicOf(ref)).toEqual([address.id]);
+    },
+  },
+  {
+    name: 'an instance that OCI has forgotten is NotFound to a worker that has seen none, though it may list none beside the addresses',
+    async run({ openProvider, emulator, refOf, createPool, reserve, provider }) {
+      const pool = createPool();
+      const launch = () => refOf(emulator.launchInstance({ compartmentId: emulator.otherCompartmentId }));
+      const [living, gone] = [launch(), launch()];
+      await provider.associate(living, await reserve(pool));
+      const address = await reserve(pool);
+      await provider.associate(gone, address);
+      emulator.forgetInstance(gone.id);
+      emulator.configure({
+        deniedIn: [
+          { compartmentId: emulator.compartmentId, permissions: ['INSTANCE_*', 'VNIC_*', 'PRIVATE_IP_*'] },
+        ],
+      });
+      await expect(openProvider().findInstance(gone)).rejects.toMatchObject({ kind: 'NotFound' });
+      expect(await openProvider().restoreEphemeral(gone, family)).toBe('notNeeded');
+      expect(await openProvider().release(gone, address, pool)).toBe('alreadyFree');
+      emulator.configure({ deniedIn: [] });
+    },
+  },
+  {
     name: 'the node of an OKE cluster is known by its addresses and its cluster',
     async run({ provider, emulator, refOf }) {
       const { displayName, privateIp, ...made } = emulator.launchInstance({ cluster: 'prod' });
