@@ -29,11 +29,11 @@ const OUTDATED = 'NoEtagMatch';
 /** The code of an answer to a signature that is not accepted. */
 const NOT_AUTHENTICATED = 'NotAuthenticated';
 
-/** The code of an answer that means either that something is not there, or that the caller may not know of it. */
-export const NOT_AUTHORIZED_OR_NOT_FOUND = 'NotAuthorizedOrNotFound';
+/** Codes that mean either that something is not there, or that the caller may not know of it: named by the URI, or by the body. */
+const NOT_AUTHORIZED_OR_NOT_FOUND = ['NotAuthorizedOrNotFound', 'RelatedResourceNotAuthorizedOrNotFound'];
 
 const kinds: Readonly<Record<string, CloudErrorKind>> = {
-  ...codes('NotFound', [NOT_AUTHORIZED_OR_NOT_FOUND, 'NotFound']),
+  ...codes('NotFound', [...NOT_AUTHORIZED_OR_NOT_FOUND, 'NotFound']),
   ...codes('Throttled', ['TooManyRequests']),
   ...codes('Denied', ['NotAuthorized', 'Forbidden', 'SignUpRequired', 'NotAllowed']),
   ...codes('Exhausted', ['LimitExceeded', 'QuotaExceeded', 'OutOfCapacity']),
@@ -56,6 +56,11 @@ const kinds: Readonly<Record<string, CloudErrorKind>> = {
 /** @returns whether what the request was decided on has changed since it was read */
 export function isOutdated(error: unknown): boolean {
   return error instanceof CloudError && error.code === OUTDATED;
+}
+
+/** @returns whether it is refused for something that is not there, or for want of a permission */
+export function isNotFoundOrNotAllowed({ code }: CloudError): boolean {
+  return code !== undefined && NOT_AUTHORIZED_OR_NOT_FOUND.includes(code);
 }
 
 /** @returns a failed answer in the project's terms */

@@ -26,7 +26,7 @@ import { isRefusal, lookAgain, unexplained } from '../refusal.ts';
 import { createOciApi, type OciApi, type PublicIp, type Versioned } from './api.ts';
 import { checkOciPermissions } from './check-permissions.ts';
 import { createOciCall, type OciClientOptions } from './client.ts';
-import { deniedBecauseItExists, isOutdated, NOT_AUTHORIZED_OR_NOT_FOUND } from './errors.ts';
+import { deniedBecauseItExists, isNotFoundOrNotAllowed, isOutdated } from './errors.ts';
 import { parseFilter } from './filter.ts';
 import { createHolderReader, type HolderReader } from './holders.ts';
 import {
@@ -226,7 +226,7 @@ class OciProvider implements CloudProvider {
 
   /** @param error a refusal that is about something that is there */
   #withoutPermission(action: OciAction, error: CloudError): CloudError {
-    if (error.code !== NOT_AUTHORIZED_OR_NOT_FOUND) return unexplained(error);
+    if (!isNotFoundOrNotAllowed(error)) return unexplained(error);
     return deniedBecauseItExists(error, { action, compartment: this.scope.account });
   }
 

@@ -72,6 +72,7 @@ describe('an answer that refuses', () => {
     [403, 'NotAuthorized', 'Denied'],
     // Of a list: what it takes to be told of anything is missing.
     [404, 'NotAuthorizedOrNotFound', 'Denied'],
+    [400, 'RelatedResourceNotAuthorizedOrNotFound', 'Denied'],
     [409, 'IncorrectState', 'Unavailable'],
     [409, 'SomethingNew', 'Unavailable'],
     [412, 'NoEtagMatch', 'Unavailable'],
