@@ -149,6 +149,8 @@ class OciProvider implements CloudProvider {
     }
     // Only an address that can be given is worth the loss of the present one.
     const wanted = await this.#changes.settled(await this.#publicIps.get(address.id), options);
+    // An earlier request whose answer was lost may have landed since the private IP was read.
+    if (privateIpIdOf(wanted.value) === primary.privateIpId) return associationOf(found, primary);
     checkFree(wanted.value, address, found);
     try {
       if (present !== undefined) {
@@ -215,6 +217,7 @@ class OciProvider implements CloudProvider {
       const target = livingTarget(found ?? (await this.#instances.read(ref)), ref);
       if (holding?.lifetime === 'RESERVED') return foreignAddress(target.found, holding);
       const now = await this.#publicIps.get(address.id);
+      if (privateIpIdOf(now.value) === target.primary.privateIpId) return arrivedMeanwhile(address, refusal);
       if (!isPassing(now.value)) checkFree(now.value, address, target.found);
     } catch (reason) {
       if (reason instanceof CloudError) return reason;
@@ -357,6 +360,13 @@ function checkFree(publicIp: PublicIp, wanted: AddressRef, { id: instance }: Fou
     `${ip} (${id}) is ${publicIp.lifecycleState} to ${publicIp.assignedEntityId ?? 'something else'}, which is not the primary private IP of instance ${instance}.`,
     { code: publicIp.lifecycleState },
   );
+}
+
+/** An earlier request whose answer was lost landed after the private IP was read: the next call finds the address there. */
+function arrivedMeanwhile({ ip }: AddressRef, { message, code }: CloudError): CloudError {
+  return new CloudError('Unavailable', `${ip} was assigned by an earlier request meanwhile. ${message}`, {
+    code,
+  });
 }
 
 /** A static address is never taken off for another one, unless the caller says that it is to be replaced. */

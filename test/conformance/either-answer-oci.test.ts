@@ -2,6 +2,7 @@
 import { expect } from '@jest/globals';
 import { associatingCases } from '../contract/associating-cases.ts';
 import { openOciBackend, type OciBackend } from '../contract/oci-backend.ts';
+import { onceStruck } from '../contract/oci-cases.ts';
 import { ociEphemeralCases } from '../contract/oci-ephemeral-cases.ts';
 import { runProviderContract, type ContractCase } from '../contract/provider-contract.ts';
 import { releasingCases } from '../contract/releasing-cases.ts';
@@ -41,18 +42,12 @@ const permissionCases: readonly ContractCase<OciBackend>[] = [
       const [ref, address] = [await createInstance(), await reserve(createPool())];
       emulator.addFaults({ kind: 'hang', action: 'UpdatePublicIp', ms: 100, times: 1 });
       const associated = provider.associate(ref, address).catch((error: unknown) => error);
-      await terminateOnce(emulator, () => terminate(ref));
+      await onceStruck(emulator, () => terminate(ref));
       expect(await associated).toMatchObject({ kind: 'NotFound' });
       expect(await holderOf(address)).toBeUndefined();
     },
   },
 ];
-
-/** Ends the instance while the assignment is on its way: the fault that holds it has struck. */
-async function terminateOnce({ faults }: OciBackend['emulator'], end: () => Promise<unknown>): Promise<void> {
-  while (faults().length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
-  await end();
-}
 
 const worlds: readonly World[] = [
   { name: 'as the emulator answers', switches: {}, cases: permissionCases },

@@ -10,6 +10,15 @@ async function callsDuring<T>({ calls }: OciBackend, act: () => Promise<T>): Pro
   return [result, calls.slice(before).map(({ action }) => action)];
 }
 
+/** Acts while a call is on its way: once the faults that hold it have struck. */
+export async function onceStruck(
+  { faults }: OciBackend['emulator'],
+  act: () => Promise<unknown>,
+): Promise<void> {
+  while (faults().length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  await act();
+}
+
 const family = 'ipv4';
 
 export const ociCases: readonly ContractCase<OciBackend>[] = [
@@ -290,6 +299,32 @@ export const ociCases: readonly ContractCase<OciBackend>[] = [
       await expect(late).rejects.toMatchObject({ kind: 'InUse' });
       emulator.configure({ latencyMs: 0 });
       expect([publicOf(ref), publicOf(faster)]).toEqual([[], [address.id]]);
+    },
+  },
+  {
+    name: "the node's own late assignment, seen after its private IP showed none, is its association",
+    async run({ provider, emulator, createInstance, createPool, reserve, attachByHand, publicOf }) {
+      const [ref, address] = [await createInstance(), await reserve(createPool())];
+      emulator.addFaults({ kind: 'hang', action: 'GetPublicIp', ms: 100, times: 1 });
+      const associated = provider.associate(ref, address);
+      // The request of the try before lands now.
+      await onceStruck(emulator, () => attachByHand(address, ref));
+      expect(await associated).toMatchObject({ instanceId: ref.id });
+      expect(publicOf(ref)).toEqual([address.id]);
+    },
+  },
+  {
+    name: "the node's own late assignment, seen after a refusal, is Unavailable, and the next call finds it",
+    async run({ provider, emulator, createInstance, createPool, reserve, attachByHand }) {
+      const [ref, address] = [await createInstance(), await reserve(createPool())];
+      emulator.addFaults(
+        { kind: 'error', ...ociChanges.assign, code: 'InvalidParameter', times: 1 },
+        { kind: 'hang', action: 'GetPublicIp', ms: 100, skip: 1, times: 1 },
+      );
+      const refused = provider.associate(ref, address).catch((error: unknown) => error);
+      await onceStruck(emulator, () => attachByHand(address, ref));
+      expect(await refused).toMatchObject({ kind: 'Unavailable', isOfPair: false });
+      expect(await provider.associate(ref, address)).toMatchObject({ instanceId: ref.id });
     },
   },
   {
