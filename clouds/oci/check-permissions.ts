@@ -46,13 +46,24 @@ export async function checkOciPermissions(
   );
 }
 
-/** A permission is granted if every operation that needs it, and was tried, was allowed. */
+/**
+ * What an update that assigns nothing is sure to need. "Details for the Core Services" lists the permissions of assignments for the same
+ * operation, and does not say whether they are asked for then; two of them are of the compartment of the nodes, which it does not touch.
+ */
+const NEEDED_BY_UPDATE: readonly OciPermission[] = ['PUBLIC_IP_UPDATE'];
+
+/** @returns whether an operation that was allowed had the permission. All but the update are tried as they are used */
+function isProof(permission: OciPermission, action: OciAction): boolean {
+  return action !== 'UpdatePublicIp' || NEEDED_BY_UPDATE.includes(permission);
+}
+
+/** A permission is granted if an operation was allowed that cannot do without it. */
 function checkOf(permission: OciPermission, tries: readonly Try[]): PermissionCheck {
   const actions: readonly string[] = ociPermissions[permission];
   const own = tries.filter(({ action }) => actions.includes(action));
-  // An operation that was allowed had all of its permissions.
   const granted = own.find(({ result }) => result === 'granted');
-  if (granted !== undefined) return { permission, result: 'granted', detail: granted.detail };
+  if (granted !== undefined && isProof(permission, granted.action))
+    return { permission, result: 'granted', detail: granted.detail };
   const refused = own.find(({ result }) => result === 'missing');
   if (refused !== undefined) {
     return {
@@ -61,7 +72,10 @@ function checkOf(permission: OciPermission, tries: readonly Try[]): PermissionCh
       detail: `${refused.action} is refused: ${permission}, or another permission that it takes, is missing in the compartment of the ${whereOf(permission)}. ${refused.detail}`,
     };
   }
-  const detail = own[0]?.detail ?? 'it was not tried';
+  const detail =
+    granted === undefined
+      ? (own[0]?.detail ?? 'it was not tried')
+      : `${granted.action} is allowed for a change that assigns nothing, which may need less`;
   return { permission, result: 'untestable', detail };
 }
 

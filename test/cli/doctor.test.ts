@@ -148,10 +148,14 @@ function withVerdict({ checks }: Diagnosis, verdict: Check['verdict']): string[]
   return checks.filter((check) => check.verdict === verdict).map(({ what }) => what);
 }
 
-/** What has no dry run, and what only another identity could ask. */
+/** What has no dry run, or none that changes nothing, and what only another identity could ask. */
 const untested = [
   'ec2:AssignIpv6Addresses',
   'ec2:UnassignIpv6Addresses',
+  'PRIVATE_IP_ASSIGN_PUBLIC_IP',
+  'PRIVATE_IP_UNASSIGN_PUBLIC_IP',
+  'PUBLIC_IP_ASSIGN_PRIVATE_IP',
+  'PUBLIC_IP_UNASSIGN_PRIVATE_IP',
   'the watcher may get nodes',
   'the watcher may list nodes',
   'the watcher may watch nodes',
