@@ -85,15 +85,24 @@ function parseCondition(part: string, position: number): TagCondition {
   return { namespace, key, value };
 }
 
-/** @returns whether the resource has all of these tags. Values are compared as they are; keys and namespaces too */
+/**
+ * @returns whether the resource has all of these tags. Values and freeform keys are compared as they are; namespaces and keys of defined
+ * tags are the same in any case ("Creating a Tag Key Definition", Oracle Cloud Infrastructure documentation)
+ */
 export function matchesTags(
   conditions: readonly TagCondition[],
   { freeformTags, definedTags }: Tagged,
 ): boolean {
   return conditions.every(({ namespace, key, value }) => {
-    const tags: Readonly<Record<string, unknown>> | null | undefined =
-      namespace === undefined ? freeformTags : definedTags?.[namespace];
-    if (tags === undefined || tags === null || !Object.hasOwn(tags, key)) return false;
-    return String(tags[key]) === value;
+    if (namespace === undefined)
+      return Object.hasOwn(freeformTags ?? {}, key) && freeformTags?.[key] === value;
+    const ofNamespace = Object.entries(definedTags ?? {}).find(([name]) => isSameName(name, namespace))?.[1];
+    return Object.entries(ofNamespace ?? {}).some(
+      ([name, tag]) => isSameName(name, key) && String(tag) === value,
+    );
   });
+}
+
+function isSameName(one: string, other: string): boolean {
+  return one.toLowerCase() === other.toLowerCase();
 }

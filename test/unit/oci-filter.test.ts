@@ -63,11 +63,21 @@ describe('a filter', () => {
       { freeformTags },
       { definedTags },
       { freeformTags: { env: 'Dev' }, definedTags },
-      { freeformTags, definedTags: { ops: { Team: 'games' } } },
+      { freeformTags: { Env: 'dev' }, definedTags },
+      { freeformTags, definedTags: { Ops: { Team: 'Games' } } },
     ]) {
       expect(matchesTags(conditions, other)).toBe(false);
     }
     expect(matchesTags(parseFilter('freeformTags.constructor=x', 'ipv4'), { freeformTags })).toBe(false);
+  });
+
+  test('names a defined tag in any case, and a freeform tag in its own', () => {
+    const conditions = parseFilter('definedTags.ops.TEAM=games', 'ipv4');
+    expect(matchesTags(conditions, { definedTags: { Ops: { Team: 'games' } } })).toBe(true);
+    expect(matchesTags(conditions, { definedTags: { Ops: { Team: 'Games' } } })).toBe(false);
+    expect(matchesTags(parseFilter('freeformTags.ENV=dev', 'ipv4'), { freeformTags: { env: 'dev' } })).toBe(
+      false,
+    );
   });
 });
 
