@@ -82,7 +82,7 @@ class OciProvider implements CloudProvider {
   async findInstance(ref: InstanceRef): Promise<Instance> {
     const found = await this.#instances.read(ref);
     const { primary, identity, cluster } = found;
-    const shown = primary?.publicIp === undefined ? undefined : await this.#shownIp(primary.publicIp);
+    const shown = primary && (await this.#shownIp(primary));
     return {
       provider: 'oci',
       id: found.id,
@@ -100,9 +100,13 @@ class OciProvider implements CloudProvider {
   }
 
   /** A VNIC does not say whether its public IP is reserved or ephemeral. One that cannot be read counts as reserved, and is left alone. */
-  async #shownIp(ip: string): Promise<ShownIp> {
+  async #shownIp({ vnicId, publicIp: ip }: PrimaryInterface): Promise<ShownIp | undefined> {
+    if (ip === undefined) return undefined;
     const reserved = (await this.#publicIps.reserved()).find(({ ipAddress }) => ipAddress === ip);
     const publicIp = reserved ?? (await ifThere(this.#api.getPublicIpByAddress(ip)))?.value;
+    // An ephemeral one may have gone since the VNIC was read.
+    const isGone = publicIp === undefined && (await ifThere(this.#api.getVnic(vnicId)))?.publicIp !== ip;
+    if (isGone) return undefined;
     if (publicIp?.lifetime === 'EPHEMERAL') return { ip, family: 'ipv4', kind: 'ephemeral' };
     const isInPlace =
       publicIp !== undefined && isInPlaceOfEphemeral(publicIp, publicIp.assignedEntityId ?? '');

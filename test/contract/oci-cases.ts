@@ -12,10 +12,10 @@ async function callsDuring<T>({ calls }: OciBackend, act: () => Promise<T>): Pro
 
 /** Acts while a call is on its way: once the faults that hold it have struck. */
 export async function onceStruck(
-  { faults }: OciBackend['emulator'],
+  emulator: OciBackend['emulator'],
   act: () => Promise<unknown>,
 ): Promise<void> {
-  while (faults().length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (emulator.faults().length > 0) await new Promise((resolve) => setTimeout(resolve, 5));
   await act();
 }
 
@@ -183,6 +183,17 @@ export const ociCases: readonly ContractCase<OciBackend>[] = [
       expect((await provider.findInstance(ref)).publicIps).toEqual([
         { ip: foreign.ip, family, kind: 'static' },
       ]);
+    },
+  },
+  {
+    name: 'an ephemeral public IP that goes while the instance is read is none, and no static one',
+    async run({ provider, emulator, createInstance }) {
+      const ref = await createInstance({ autoAssignedIp: true });
+      const ephemeral = emulator.publicIps().find(({ instance }) => instance === ref.id);
+      emulator.addFaults({ kind: 'hang', action: 'GetPublicIpByIpAddress', ms: 100, times: 1 });
+      const read = provider.findInstance(ref);
+      await onceStruck(emulator, async () => emulator.deletePublicIp(ephemeral?.id ?? ''));
+      expect((await read).publicIps).toEqual([]);
     },
   },
   {
