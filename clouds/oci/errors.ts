@@ -58,6 +58,11 @@ export function isOutdated(error: unknown): boolean {
   return error instanceof CloudError && error.code === OUTDATED;
 }
 
+/** @returns whether the state of what the request is about does not allow it. `Conflict` may last; `IncorrectState` passes */
+export function isConflict(error: unknown): error is CloudError {
+  return error instanceof CloudError && ['Conflict', 'IncorrectState'].includes(error.code ?? '');
+}
+
 /** @returns whether it is refused for something that is not there, or for want of a permission */
 export function isNotFoundOrNotAllowed({ code }: CloudError): boolean {
   return code !== undefined && NOT_AUTHORIZED_OR_NOT_FOUND.includes(code);

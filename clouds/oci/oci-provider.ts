@@ -26,7 +26,7 @@ import { isRefusal, lookAgain, unexplained } from '../refusal.ts';
 import { createOciApi, type OciApi, type PublicIp, type Versioned } from './api.ts';
 import { checkOciPermissions } from './check-permissions.ts';
 import { createOciCall, type OciClientOptions } from './client.ts';
-import { deniedBecauseItExists, isNotFoundOrNotAllowed, isOutdated } from './errors.ts';
+import { deniedBecauseItExists, isConflict, isNotFoundOrNotAllowed, isOutdated } from './errors.ts';
 import { parseFilter } from './filter.ts';
 import { createHolderReader, type HolderReader } from './holders.ts';
 import {
@@ -164,9 +164,25 @@ class OciProvider implements CloudProvider {
       await this.#changes.assign(wanted, primary, { ...options, hadEphemeral: progress.hadEphemeral });
       return associationOf(found, primary);
     } catch (error) {
+      const hadNone = present === undefined && !progress.isCleared && !progress.hadEphemeral;
+      if (isConflict(error) && hadNone) throw await this.#afterConflict(ref, address, error);
       if (!isRefusal(error)) throw error;
       return await this.#afterRefusal(ref, address, error, progress, options);
     }
+  }
+
+  /**
+   * The private IP has a public IP by then, or one that the caller may not read, as in another compartment. That does not pass. Only to be
+   * asked where no address was removed before, since the VNIC may show that one for some time.
+   *
+   * @returns what the conflict comes to
+   */
+  async #afterConflict(ref: InstanceRef, { ip }: AddressRef, conflict: CloudError): Promise<CloudError> {
+    const found = await ifThere(this.#instances.read(ref));
+    const shown = found?.primary?.publicIp;
+    if (!found?.primary || shown === undefined || shown === ip) return conflict;
+    const present = await this.#publicIps.of(found.primary.privateIpId);
+    return present === undefined ? hiddenAddress(found, shown, conflict) : conflict;
   }
 
   async #clear(
@@ -378,6 +394,15 @@ function foreignAddress({ id }: FoundInstance, { ipAddress, id: publicIpId }: Pu
   return new CloudError(
     'ForeignAddress',
     `Instance ${id} already has the reserved public IP ${ipAddress ?? publicIpId}, which was not assigned for its pool; it is left alone. Unassign it to have one of the pool.`,
+  );
+}
+
+/** The VNIC shows it, and the caller may not read it: so it is not one of the pool. */
+function hiddenAddress({ id }: FoundInstance, ip: string, { message, code }: CloudError): CloudError {
+  return new CloudError(
+    'ForeignAddress',
+    `Instance ${id} already has the public IP ${ip}, which the policy does not let be read; it is left alone. Unassign it to have one of the pool. ${message}`,
+    { code },
   );
 }
 

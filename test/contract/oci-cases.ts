@@ -186,6 +186,48 @@ export const ociCases: readonly ContractCase<OciBackend>[] = [
     },
   },
   {
+    name: 'a public IP that the caller may not read is left alone: ForeignAddress',
+    async run({
+      provider,
+      emulator,
+      createInstance,
+      createPool,
+      reserve,
+      reserveTagged,
+      attachByHand,
+      publicOf,
+    }) {
+      const compartmentId = emulator.otherCompartmentId;
+      const [ref, foreign] = [await createInstance(), reserveTagged({ compartmentId })];
+      const address = await reserve(createPool());
+      await attachByHand(foreign, ref);
+      emulator.configure({ deniedIn: [{ compartmentId, permissions: ['PUBLIC_IP_*'] }] });
+      const refused = await provider.associate(ref, address).catch((error: unknown) => error);
+      emulator.configure({ deniedIn: [] });
+      expect(refused).toMatchObject({
+        kind: 'ForeignAddress',
+        message: expect.stringContaining(foreign.ip),
+      });
+      expect(publicOf(ref)).toEqual([foreign.id]);
+    },
+  },
+  {
+    name: 'a conflict that passes while a removed ephemeral address is still shown is no foreign address',
+    async run({ provider, emulator, createInstance, createPool, reserve, publicOf }) {
+      const [ref, address] = [await createInstance({ autoAssignedIp: true }), await reserve(createPool())];
+      emulator.addFaults(
+        { kind: 'error', action: 'GetPublicIpByPrivateIpId', code: 'NotAuthorizedOrNotFound', times: 2 },
+        { kind: 'error', ...ociChanges.assign, code: 'Conflict', times: 1 },
+      );
+      await expect(provider.associate(ref, address, { hadEphemeral: true })).rejects.toMatchObject({
+        kind: 'Unavailable',
+      });
+      emulator.clearFaults();
+      await provider.associate(ref, address, { hadEphemeral: true });
+      expect(publicOf(ref)).toEqual([address.id]);
+    },
+  },
+  {
     name: 'an ephemeral public IP that goes while the instance is read is none, and no static one',
     async run({ provider, emulator, createInstance }) {
       const ref = await createInstance({ autoAssignedIp: true });
