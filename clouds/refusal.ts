@@ -9,9 +9,14 @@ const passing: readonly CloudErrorKind[] = ['Unavailable', 'Throttled'];
 /** Says for itself what is to be done, whatever is there. */
 const plain: readonly CloudErrorKind[] = ['Denied', 'Exhausted'];
 
+/** @returns whether the cloud was away or throttled: a later call may succeed with nothing changed */
+export function isPassing(error: unknown): error is CloudError {
+  return error instanceof CloudError && passing.includes(error.kind);
+}
+
 /** @returns whether the change is to be judged by what is there now. False: `error` is thrown on as it is */
 export function isRefusal(error: unknown): error is CloudError {
-  return error instanceof CloudError && !passing.includes(error.kind);
+  return error instanceof CloudError && !isPassing(error);
 }
 
 /**
@@ -35,7 +40,6 @@ export async function lookAgain<T>(refusal: CloudError, look: () => Promise<T>):
   try {
     return await look();
   } catch (error) {
-    const isBlind = error instanceof CloudError && passing.includes(error.kind);
-    throw isBlind && plain.includes(refusal.kind) ? refusal : error;
+    throw isPassing(error) && plain.includes(refusal.kind) ? refusal : error;
   }
 }

@@ -1,5 +1,6 @@
 /** `npm run worker`: carries out the workflows of a cluster's nodes and of the scopes of its pools. */
 import { Runtime, type Worker } from '@temporalio/worker';
+import type { ProviderCallEvent } from '../clouds/registry.ts';
 import { loadConfig } from '../config/config.ts';
 import { connectKubernetes } from '../kubernetes/client.ts';
 import { readClusterUid } from '../kubernetes/cluster-uid.ts';
@@ -104,10 +105,11 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
     server: kubernetes.server,
     readUid: () => readClusterUid(kubernetes),
   });
-  const providers = await openProviders(config, logger, (event) => {
+  const onCall = (event: ProviderCallEvent): void => {
     metrics.countCloudCall(event);
     traceCloudCall(event);
-  });
+  };
+  const providers = await openProviders({ config, logger, onCall, signal });
   const worker = await connectWorker({ signal });
   const tracing = await startTracing('worker', config.cluster, logger);
   const pools = [...providers.byScope.values()].map(({ scope }) => ({

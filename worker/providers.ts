@@ -1,5 +1,7 @@
 /** The clouds that this worker's pools need: one provider for each scope. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { CloudError, type CloudProvider, type LeftOut } from '../clouds/provider.ts';
+import { isPassing } from '../clouds/refusal.ts';
 import { cloudOf, openProvider, type ProviderCallEvent } from '../clouds/registry.ts';
 import type { Config, PoolConfig } from '../config/config.ts';
 import { workflowIdProblem } from '../model/limits.ts';
@@ -17,34 +19,39 @@ export interface Providers {
 /** So many ids of addresses a line of the log names. */
 const MOST_NAMED = 20;
 
+/** So often the cloud is asked for an account that a pool does not name, and so long is the pause in between, in milliseconds. */
+const OPEN_TRIES = 5;
+const OPEN_PAUSE_MS = 2_000;
+
+export interface OpenProvidersOptions {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly onCall: (event: ProviderCallEvent) => void;
+  /** Ends the wait between two tries. */
+  readonly signal?: AbortSignal;
+  /** Milliseconds between two tries. @default 2,000 */
+  readonly pauseMs?: number;
+}
+
 /**
- * Opens them, and makes a first cheap call for each account and region, so that bad credentials, a missing permission or a wrong
- * endpoint end the start with a message, not every node's assignment later. The start does not wait for the lists of the other pools.
+ * Opens them, and makes a first cheap call for each account and region, so that bad credentials or a missing permission end the start
+ * with a message, not every node's assignment later. A cloud that is away or throttles ends nothing: the other accounts and regions are
+ * to be served meanwhile. The start does not wait for the lists of the other pools.
  *
  * @throws CloudError with the pool in its message
  */
-export async function openProviders(
-  config: Config,
-  logger: Logger,
-  onCall: (event: ProviderCallEvent) => void,
-): Promise<Providers> {
+export async function openProviders(options: OpenProvidersOptions): Promise<Providers> {
+  const { config, logger } = options;
+  const opened = await openPlaces(options);
   const byScope = new Map<string, CloudProvider>();
   const byPool = new Map<string, CloudProvider>();
   const endpoints = new Map<string, string | undefined>();
-  const opened = new Map<string, CloudProvider>();
+  const firsts: PoolConfig[] = [];
   const others: PoolConfig[] = [];
   for (const pool of config.pools) {
     await inPool(pool, async () => {
-      const { provider, region, account, endpoint } = pool;
-      const onLeftOut = ({ ids, why }: LeftOut) => {
-        const facts = { provider, region, addresses: ids.length, ids: ids.slice(0, MOST_NAMED) };
-        logger.warn(facts, `addresses that match a filter are left out, because ${why}`);
-      };
-      // The account is asked for once for all pools of a place.
-      const place = JSON.stringify([provider, region, account, endpoint]);
-      const own =
-        opened.get(place) ?? (await openProvider({ provider, region, account, endpoint, onCall, onLeftOut }));
-      opened.set(place, own);
+      const own = opened.get(placeOf(pool));
+      if (own === undefined) throw new Error(`The place of pool ${pool.name} was not opened`);
       const scope = formatScope(own.scope);
       checkIds(config.cluster, own.scope);
       const known = byScope.get(scope);
@@ -52,15 +59,85 @@ export async function openProviders(
       if (known === undefined) byScope.set(scope, own);
       else if (known !== own) own.close();
       const used = known ?? own;
-      opened.set(place, used);
+      opened.set(placeOf(pool), used);
       byPool.set(pool.name, used);
       for (const query of pool.queries) used.validateQuery(query);
-      if (known === undefined) await checkPool(pool, used, logger);
-      else others.push(pool);
+      (known === undefined ? firsts : others).push(pool);
     });
   }
-  void checkOthers(others, byPool, logger);
+  const later = await checkFirsts(firsts, byPool, logger);
+  void checkOthers([...later, ...others], byPool, logger);
   return { byScope, byPool };
+}
+
+/** Pools of one place have one provider: the account is asked for once. */
+function placeOf({ provider, region, account, endpoint }: PoolConfig): string {
+  return JSON.stringify([provider, region, account, endpoint]);
+}
+
+/** All at once: one that does not answer holds up no other. */
+async function openPlaces(options: OpenProvidersOptions): Promise<Map<string, CloudProvider>> {
+  const firstOf = new Map<string, PoolConfig>();
+  for (const pool of options.config.pools) {
+    if (!firstOf.has(placeOf(pool))) firstOf.set(placeOf(pool), pool);
+  }
+  const opened = [...firstOf].map(async ([place, pool]) => [place, await openPlace(options, pool)] as const);
+  return new Map(await Promise.all(opened));
+}
+
+/** Temporal retries what activities ask; here nobody else does. */
+async function openPlace(
+  { logger, onCall, signal, pauseMs = OPEN_PAUSE_MS }: OpenProvidersOptions,
+  pool: PoolConfig,
+): Promise<CloudProvider> {
+  const { provider, region, account, endpoint } = pool;
+  const onLeftOut = ({ ids, why }: LeftOut) => {
+    const facts = { provider, region, addresses: ids.length, ids: ids.slice(0, MOST_NAMED) };
+    logger.warn(facts, `addresses that match a filter are left out, because ${why}`);
+  };
+  const open = () => openProvider({ provider, region, account, endpoint, onCall, onLeftOut });
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await inPool(pool, open);
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      if (attempt === OPEN_TRIES) throw namesNoAccount(error);
+      logger.warn(
+        { pool: pool.name, err: error },
+        'the cloud does not tell the account of the pool: asked again',
+      );
+      await delay(pauseMs, undefined, { signal });
+    }
+  }
+}
+
+function namesNoAccount(error: CloudError): CloudError {
+  const { kind, code, retryAfterMs } = error;
+  const advice = 'A pool that names its `account` needs no such call.';
+  return new CloudError(kind, `${error.message} ${advice}`, { code, retryAfterMs, cause: error });
+}
+
+/**
+ * @returns the pools of which nothing is known yet, because the cloud is away or throttles
+ * @throws CloudError of the first pool that the cloud refuses
+ */
+async function checkFirsts(
+  pools: readonly PoolConfig[],
+  byPool: ReadonlyMap<string, CloudProvider>,
+  logger: Logger,
+): Promise<PoolConfig[]> {
+  const checked = await Promise.all(
+    pools.map(async (pool) => {
+      try {
+        await checkPool(pool, byPool, logger);
+        return [];
+      } catch (error) {
+        if (!isPassing(error)) throw error;
+        return [pool];
+      }
+    }),
+  );
+  return checked.flat();
 }
 
 /** Lists that are asked for at once may share a call. What fails is said; the nodes of the pool hear of it when they ask. */
@@ -72,8 +149,7 @@ async function checkOthers(
   await Promise.all(
     pools.map(async (pool) => {
       try {
-        const provider = byPool.get(pool.name);
-        if (provider !== undefined) await inPool(pool, () => checkPool(pool, provider, logger));
+        await checkPool(pool, byPool, logger);
       } catch (error) {
         logger.error({ pool: pool.name, err: error }, 'the addresses of the pool cannot be listed');
       }
@@ -100,7 +176,17 @@ function checkEndpoint(endpoints: Map<string, string | undefined>, scope: string
   );
 }
 
-async function checkPool(pool: PoolConfig, provider: CloudProvider, logger: Logger): Promise<void> {
+/** @throws CloudError with the pool in its message */
+async function checkPool(
+  pool: PoolConfig,
+  byPool: ReadonlyMap<string, CloudProvider>,
+  logger: Logger,
+): Promise<void> {
+  const provider = byPool.get(pool.name);
+  if (provider !== undefined) await inPool(pool, () => listPool(pool, provider, logger));
+}
+
+async function listPool(pool: PoolConfig, provider: CloudProvider, logger: Logger): Promise<void> {
   for (const query of pool.queries) {
     const addresses = await provider.listAddresses(query);
     const free = addresses.filter((address) => address.association === undefined).length;
@@ -120,9 +206,9 @@ async function checkPool(pool: PoolConfig, provider: CloudProvider, logger: Logg
   }
 }
 
-async function inPool(pool: PoolConfig, work: () => Promise<void>): Promise<void> {
+async function inPool<T>(pool: PoolConfig, work: () => Promise<T>): Promise<T> {
   try {
-    await work();
+    return await work();
   } catch (error) {
     if (!(error instanceof CloudError)) throw error;
     throw new CloudError(

@@ -58,7 +58,10 @@ export class HarnessWorkers {
     const clusters: ClusterParts[] = [];
     for (const cluster of options.clusters ?? ['test']) {
       const config = harnessConfig(this.#parts.world, cluster, options);
-      clusters.push({ config, providers: await openProviders(config, testLogger(cluster), () => {}) });
+      clusters.push({
+        config,
+        providers: await openProviders({ config, logger: testLogger(cluster), onCall: () => {} }),
+      });
     }
     this.#clusters = clusters;
   }

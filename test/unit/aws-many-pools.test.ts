@@ -52,7 +52,7 @@ test('the start makes a call or two for each account and region, not for each po
   const config = loadConfig({ file, env: {} });
   const logger = createLogger({ name: 'worker', level: 'error', format: 'json' });
 
-  const { byScope, byPool } = await openProviders(config, logger, () => {});
+  const { byScope, byPool } = await openProviders({ config, logger, onCall: () => {} });
   expect(byScope.size).toBe(1);
   expect(byPool.size).toBe(POOLS);
   expect(countOf('GetCallerIdentity')).toBeLessThanOrEqual(1);
