@@ -2,6 +2,7 @@
  * The connection to Temporal, configured as every Temporal program is: by TEMPORAL_* variables or a profile of
  * temporal.toml (the SDK's environment configuration). Nothing of it stands in this project's own configuration.
  */
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, Connection, isGrpcServiceError, ServiceError, type ClientOptions } from '@temporalio/client';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
@@ -103,6 +104,16 @@ export async function connectWorker(options: ConnectOptions = {}): Promise<Conne
  */
 export function temporalTarget(env: NodeJS.ProcessEnv): TemporalTarget {
   return readSettings(env).target;
+}
+
+/**
+ * @returns a digest of all settings of the connection, the contents of the files that they name included. It gives no secret away
+ * @throws TemporalUnavailableError `settings`
+ */
+export function temporalSettingsDigest(env: NodeJS.ProcessEnv): string {
+  return createHash('sha256')
+    .update(JSON.stringify(readSettings(env).config))
+    .digest('hex');
 }
 
 /**

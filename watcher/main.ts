@@ -14,6 +14,7 @@ import {
   type ProgramContext,
   runProgram,
 } from '../program/run-program.ts';
+import { watchTemporalSettings } from '../program/settings-watch.ts';
 import { connectClient } from '../program/temporal-connection.ts';
 import { checkSearchAttributes } from '../program/search-attributes.ts';
 import { createWatcherMetrics } from './metrics.ts';
@@ -39,6 +40,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
 
   // Whatever is missing is found before anything is watched.
   const tracing = await startTracing('watcher', config.cluster, logger);
+  const outdated = watchTemporalSettings({ logger, signal });
   const temporal = await connectClient({ signal }, { interceptors: tracing?.clientInterceptors ?? {} });
   await checkSearchAttributes(temporal.connection, temporal.namespace);
   const kubernetes = await connectKubernetes();
@@ -69,7 +71,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
     { http: http.url, temporal: temporal.address, kubernetes: kubernetes.server },
     'watcher started',
   );
-  await watcher.run(signal);
+  await watcher.run(AbortSignal.any([signal, outdated]));
   await http.close();
   await temporal.close();
   await tracing?.stop();

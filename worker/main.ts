@@ -16,6 +16,7 @@ import {
   type ProgramContext,
   runProgram,
 } from '../program/run-program.ts';
+import { watchTemporalSettings } from '../program/settings-watch.ts';
 import { connectClient, connectWorker } from '../program/temporal-connection.ts';
 import { openClusterIdentity } from '../program/cluster-identity.ts';
 import { keepChecking } from './keep-checking.ts';
@@ -95,6 +96,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   });
 
   // Whatever is missing is found before the first task is taken.
+  const outdated = watchTemporalSettings({ logger, signal });
   const temporal = await connectClient({ signal });
   await checkSearchAttributes(temporal.connection, temporal.namespace);
   const kubernetes = await connectKubernetes();
@@ -167,7 +169,7 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
     },
     'worker started',
   );
-  const ending = AbortSignal.any([signal, identity.mismatch]);
+  const ending = AbortSignal.any([signal, identity.mismatch, outdated]);
   void keepChecking(identity, config.watcher.reconcileIntervalMs, ending, logger);
   void keepAddressPools({ client: temporal.client, pools, logger }, ending);
   void patches.watch(ending);

@@ -138,6 +138,23 @@ test('refuses one account and region at two endpoints, which would be two clouds
   expect(refused.output()).toContain('Give all pools of an account and region the same endpoint');
 });
 
+test('worker and watcher end with 0 when the settings of the Temporal connection change, to be started with the new ones', async () => {
+  const profile = join(here.world.dir, 'temporal.toml');
+  const write = (metadata: string) =>
+    writeFileSync(profile, `[profile.default.grpc_meta]\nteam = "${metadata}"\n`);
+  write('one');
+  const env = { TEMPORAL_CONFIG_FILE: profile };
+  const programs = [await here.start('worker', env), await here.start('watcher', env)];
+  for (const program of programs) {
+    await until('it has started', () => /"msg":"(worker|watcher) started"/.test(program.output()));
+  }
+  write('two');
+  for (const program of programs) {
+    expect(await program.exited).toMatchObject({ code: 0 });
+    expect(program.output()).toContain('the certificates or the profile of the Temporal connection changed');
+  }
+});
+
 test('ends by itself in whatever moment of its start it is told to stop', async () => {
   for (const afterMs of [300, 700, 1_100, 1_500, 2_000, 2_500, 3_000, 4_000]) {
     const early = await here.start('worker');
