@@ -19,6 +19,8 @@ export interface DescribedQueue {
   readonly backlog: number;
   /** That new tasks go to, as {@link Poller.version}; undefined: to workers without one. */
   readonly currentVersion?: string;
+  /** That some new tasks go to while it is rolled out. */
+  readonly rampingVersion?: string;
 }
 
 interface Server {
@@ -37,16 +39,25 @@ export async function describeQueue(
     taskQueueType: types[type],
     reportStats: true,
   });
-  const { deploymentName, buildId } = versioningInfo?.currentDeploymentVersion ?? {};
+  const currentVersion = nameOf(versioningInfo?.currentDeploymentVersion);
+  const rampingVersion = nameOf(versioningInfo?.rampingDeploymentVersion);
   return {
     pollers: (pollers ?? []).map(({ identity, lastAccessTime, deploymentOptions: options }) => ({
       identity: identity ?? '',
-      seenAt: Number(lastAccessTime?.seconds ?? 0) * 1000,
+      seenAt: Number(lastAccessTime?.seconds ?? 0) * 1000 + (lastAccessTime?.nanos ?? 0) / 1_000_000,
       ...(options?.buildId ? { version: versionName(options.deploymentName ?? '', options.buildId) } : {}),
     })),
     backlog: Number(stats?.approximateBacklogCount ?? 0),
-    ...(buildId ? { currentVersion: versionName(deploymentName ?? '', buildId) } : {}),
+    ...(currentVersion === undefined ? {} : { currentVersion }),
+    ...(rampingVersion === undefined ? {} : { rampingVersion }),
   };
+}
+
+/** As the server's API has a version (temporal.api.deployment.v1.WorkerDeploymentVersion). Without a build id: workers without one. */
+function nameOf(
+  version: { readonly deploymentName?: string | null; readonly buildId?: string | null } | null | undefined,
+): string | undefined {
+  return version?.buildId ? versionName(version.deploymentName ?? '', version.buildId) : undefined;
 }
 
 export async function pollersOf(

@@ -35,7 +35,7 @@ import { traceCloudCall, traceWorker } from './tracing.ts';
 import { createWorkers, workflowBundle } from './run-workers.ts';
 import { keepAddressPools } from './address-pool-starter.ts';
 import { PatchActivation } from './patch-activation.ts';
-import { keepVersions, polledQueues } from './version-keeper.ts';
+import { keepVersions, polledQueues, UNVERSIONED_CHECK_MS } from './version-keeper.ts';
 import { clusterTaskQueue } from '../workflows/messages.ts';
 import { knownPatches } from '../workflows/patches.ts';
 import {
@@ -173,8 +173,8 @@ async function main({ signal, useLogger }: ProgramContext): Promise<void> {
   void keepChecking(identity, config.watcher.reconcileIntervalMs, ending, logger);
   void keepAddressPools({ client: temporal.client, pools, logger }, ending);
   void patches.watch(ending);
-  if (version !== undefined)
-    void keepVersions({ client: temporal.client, taskQueues, pools, logger }, ending);
+  const keeper = { client: temporal.client, taskQueues, pools, logger };
+  void keepVersions(version === undefined ? { ...keeper, checkMs: UNVERSIONED_CHECK_MS } : keeper, ending);
   await runUntilStopped(workers, ending, logger);
   identity.mismatch.throwIfAborted();
   await http.close();

@@ -1,7 +1,7 @@
 /**
  * Moves workflows that are pinned to an earlier version of the workers. The mutex never ends: it is told something that changes nothing,
  * so that it sees the new version and continues as new there. What is pinned to a version that no worker has any more would stand still
- * for ever: it goes on with the current version (docs/decisions/0090).
+ * for ever: it goes on with the current version (docs/decisions/0090), or with workers without one where versioning was switched off.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
@@ -13,6 +13,10 @@ import { versionName } from '../program/worker-deployments.ts';
 import { addressPoolWorkflowId, configureSignal, scopeTaskQueue } from '../workflows/messages.ts';
 
 const CHECK_MS = 15_000;
+/** A change of the versions is rare where there are none. */
+export const UNVERSIONED_CHECK_MS = 60_000;
+/** The least time between two nudges of one run. */
+const NUDGE_MS = 120_000;
 /** A worker polls at least once a minute. */
 const POLLS_WITHIN_MS = 90_000;
 
@@ -28,12 +32,53 @@ export interface VersionKeeperOptions {
   readonly pollsWithinMs?: number;
 }
 
+/** How the server routes the tasks of a task queue. As a version `undefined` stands for workers without one. */
+export interface Routing {
+  /** Where new tasks go. */
+  readonly current: string | undefined;
+  /** Where some of them go, while a version is rolled out. */
+  readonly ramping: string | undefined;
+  /** What the workers that poll have. */
+  readonly served: ReadonlySet<string | undefined>;
+}
+
+export type PinnedAction = 'leave' | 'nudge' | 'unpin';
+
+/**
+ * @param version that a workflow is pinned to
+ * @returns `nudge`: its workers carry it out, and are to see that it may continue as new elsewhere; `unpin`: no worker has its version
+ */
+export function decidePinned(version: string, { current, ramping, served }: Routing): PinnedAction {
+  if (version === current) return 'leave';
+  // No worker could carry it out there either.
+  if (!served.has(current)) return 'leave';
+  if (!served.has(version)) return 'unpin';
+  // A run does not see that workers without a version are current: it stays until its own are gone.
+  return current === undefined || version === ramping ? 'leave' : 'nudge';
+}
+
+/** The last nudge of a workflow. */
+export interface Nudge {
+  readonly runId: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** @returns whether a run is to be nudged: at once, and then seldom. One that stays, as with Temporal 1.29, would get signals without end */
+export function isNudgeDue(last: Nudge | undefined, runId: string, now: number, nudgeMs = NUDGE_MS): boolean {
+  return last?.runId !== runId || now - last.at >= nudgeMs;
+}
+
+/** By the workflow's id. */
+type Nudges = Map<string, Nudge>;
+
 /** Looks after what is pinned until the signal. Several workers may do so at once. Its looks are no actions in Temporal Cloud. */
 export async function keepVersions(options: VersionKeeperOptions, signal: AbortSignal): Promise<void> {
   const { taskQueues, logger, checkMs = CHECK_MS } = options;
+  const nudges: Nudges = new Map();
   while (!signal.aborted) {
     for (const taskQueue of taskQueues) {
-      await movePinned(options, taskQueue).catch((error: unknown) =>
+      await movePinned(options, taskQueue, nudges).catch((error: unknown) =>
         logger.debug({ taskQueue, err: error }, 'pinned workflows could not be looked for'),
       );
     }
@@ -42,24 +87,26 @@ export async function keepVersions(options: VersionKeeperOptions, signal: AbortS
 }
 
 /** One look at one task queue. @throws whatever the Temporal client throws */
-export async function movePinned(options: VersionKeeperOptions, taskQueue: string): Promise<void> {
+export async function movePinned(
+  options: VersionKeeperOptions,
+  taskQueue: string,
+  nudges: Nudges = new Map(),
+): Promise<void> {
   const { client, logger, pollsWithinMs = POLLS_WITHIN_MS } = options;
   const { connection } = client;
   const { namespace } = client.options;
-  const { pollers, currentVersion } = await describeQueue({ connection, namespace }, taskQueue, 'workflow');
-  if (currentVersion === undefined) return;
-  const served = new Set(
-    pollers.filter(({ seenAt }) => Date.now() - seenAt < pollsWithinMs).map(({ version }) => version),
-  );
-  for (const { workflowId, runId, version } of await pinnedElsewhere(client, taskQueue, currentVersion)) {
-    if (served.has(version)) {
-      await nudge(options, workflowId);
-      continue;
-    }
-    // Nobody could carry it out there either.
-    if (!served.has(currentVersion)) continue;
+  const queue = await describeQueue({ connection, namespace }, taskQueue, 'workflow');
+  const { currentVersion: current, rampingVersion: ramping } = queue;
+  const polling = queue.pollers.filter(({ seenAt }) => Date.now() - seenAt < pollsWithinMs);
+  const served = new Set(polling.map(({ version }) => version));
+  for (const pinned of await pinnedElsewhere(client, taskQueue, current)) {
+    const { workflowId, runId, version } = pinned;
+    const action = decidePinned(version, { current, ramping, served });
+    if (action === 'nudge') await nudge(options, pinned, nudges);
+    if (action !== 'unpin') continue;
+    const facts = { workflowId, runId, version, currentVersion: current ?? 'workers without a version' };
     logger.warn(
-      { workflowId, runId, version, currentVersion },
+      facts,
       'a workflow is pinned to a version that no worker has: it goes on with the current one',
     );
     await unpin(client, workflowId, runId);
@@ -75,11 +122,13 @@ interface Pinned {
 async function pinnedElsewhere(
   client: Client,
   taskQueue: string,
-  currentVersion: string,
+  currentVersion: string | undefined,
 ): Promise<readonly Pinned[]> {
+  const pinned = `TaskQueue = '${taskQueue}' AND ExecutionStatus = 'Running' AND TemporalWorkflowVersioningBehavior = 'Pinned'`;
   const query =
-    `TaskQueue = '${taskQueue}' AND ExecutionStatus = 'Running' AND TemporalWorkflowVersioningBehavior = 'Pinned' ` +
-    `AND TemporalWorkerDeploymentVersion != '${currentVersion}'`;
+    currentVersion === undefined
+      ? pinned
+      : `${pinned} AND TemporalWorkerDeploymentVersion != '${currentVersion}'`;
   const found: Pinned[] = [];
   for await (const { workflowId, runId } of client.workflow.list({ query })) {
     // Visibility lags behind: the server itself knows.
@@ -92,10 +141,17 @@ async function pinnedElsewhere(
   return found;
 }
 
-/** The others end by themselves. */
-async function nudge({ client, pools }: VersionKeeperOptions, workflowId: string): Promise<void> {
+/** The mutexes. The others end by themselves. */
+async function nudge(
+  { client, pools }: VersionKeeperOptions,
+  { workflowId, runId }: Pinned,
+  nudges: Nudges,
+): Promise<void> {
   const pool = pools.find(({ scope }) => addressPoolWorkflowId(scope) === workflowId);
   if (pool === undefined) return;
+  const now = Date.now();
+  if (!isNudgeDue(nudges.get(workflowId), runId, now)) return;
+  nudges.set(workflowId, { runId, at: now });
   await client.workflow.getHandle(workflowId).signal(configureSignal, { pacing: pool.pacing });
 }
 

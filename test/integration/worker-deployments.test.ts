@@ -10,9 +10,11 @@ import { deploymentOf } from '../../program/worker-deployments.ts';
 import { startWorld, type World } from '../../sandbox/world.ts';
 import { deploymentOptions, type WorkerVersion } from '../../worker/deployment-version.ts';
 import { workerIdentity } from '../../worker/identity.ts';
+import { movePinned } from '../../worker/version-keeper.ts';
 import { PatchActivation } from '../../worker/patch-activation.ts';
 import { clusterStart } from '../../workflows/cluster-start.ts';
-import { clusterTaskQueue, scopeTaskQueue } from '../../workflows/messages.ts';
+import { addressPoolStart } from '../../workflows/address-pool-start.ts';
+import { clusterTaskQueue, configureSignal, scopeTaskQueue } from '../../workflows/messages.ts';
 import { writeWorkflowBundle } from '../workflow-bundle.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -36,7 +38,7 @@ beforeAll(async () => {
 }, 900_000);
 
 afterAll(async () => {
-  for (const { worker } of running) worker.shutdown();
+  for (const { worker } of running) if (worker.getState() === 'RUNNING') worker.shutdown();
   await Promise.all(running.map(({ ended }) => ended));
   await Promise.all(natives.map((native) => native.close()));
   await connection?.close();
@@ -50,11 +52,12 @@ interface Polling {
   readonly identity?: string;
 }
 
-/** Polls task queues, with nothing else to do there. */
-async function poll({ queues, version, identity }: Polling): Promise<void> {
+/** Polls task queues, with nothing else to do there. @returns what ends it */
+async function poll({ queues, version, identity }: Polling): Promise<() => Promise<void>> {
   // A connection polls a queue only once.
   const native = await NativeConnection.connect({ address: world.temporal.address });
   natives.push(native);
+  const own: typeof running = [];
   for (const taskQueue of queues) {
     const worker = await Worker.create({
       connection: native,
@@ -64,8 +67,13 @@ async function poll({ queues, version, identity }: Polling): Promise<void> {
       ...(identity === undefined ? {} : { identity }),
       ...(version === undefined ? {} : { workerDeploymentOptions: deploymentOptions(version, taskQueue) }),
     });
-    running.push({ worker, ended: worker.run() });
+    own.push({ worker, ended: worker.run() });
   }
+  running.push(...own);
+  return async () => {
+    for (const { worker } of own) worker.shutdown();
+    await Promise.all(own.map(({ ended }) => ended));
+  };
 }
 
 /** @returns the server's refusal, if it is one */
@@ -153,4 +161,34 @@ test('a patch takes effect when all that poll the task queue have it', async () 
   await waitFor('it to be active', isActive, (it) => it);
   await poll({ queues: [taskQueue], identity: `${workerIdentity('test')} before` });
   await waitFor('it to wait for the other one', isActive, (it) => !it);
+});
+
+test('a mutex that is pinned moves to workers without a version when versioning is switched off', async () => {
+  const own = { ...scope, region: 'eu-west-3' };
+  const taskQueue = scopeTaskQueue(own);
+  const pacing = { burst: 1, perSecond: 1 };
+  const stopVersioned = await poll({ queues: [taskQueue], version: { buildId: '1' } });
+  expect(await makeCurrent(deploymentOf(taskQueue), '1')).toBeUndefined();
+  const mutex = await client.workflow.start('AddressPoolWorkflow', addressPoolStart(own, pacing));
+  const tasks = async () =>
+    (await mutex.fetchHistory()).events?.flatMap(
+      (event) => event.workflowTaskCompletedEventAttributes ?? [],
+    ) ?? [];
+  await waitFor('it to be pinned', tasks, (them) => Number(them.at(-1)?.versioningBehavior) === 1);
+
+  await stopVersioned();
+  const stoppedAt = Date.now();
+  expect(await makeCurrent(deploymentOf(taskQueue), '')).toBeUndefined();
+  await poll({ queues: [taskQueue] });
+  await mutex.signal(configureSignal, { pacing });
+  const keeper = { client, taskQueues: [taskQueue], pools: [{ scope: own, pacing }], logger };
+  await waitFor(
+    'a worker without a version to carry it out',
+    async () => {
+      // As the workers do it a minute and a half after the last one of the version has polled.
+      await movePinned({ ...keeper, pollsWithinMs: Date.now() - stoppedAt }, taskQueue);
+      return tasks();
+    },
+    (them) => them.length > 1 && them.at(-1)?.deploymentVersion == null,
+  );
 });
