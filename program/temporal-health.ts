@@ -11,9 +11,9 @@ import {
 } from '@temporalio/client';
 import { formatScope, type Scope } from '../model/scope.ts';
 import { auditId, clusterTaskQueue } from '../workflows/messages.ts';
-import { describeQueue } from './pollers.ts';
+import { backlogOf, describeQueue } from './pollers.ts';
 import { searchAttributeNumbers } from './search-attributes.ts';
-import { setCurrentCommand } from './worker-deployments.ts';
+import { setCurrentCommand, setUnversionedCommand } from './worker-deployments.ts';
 
 export const healthChecks = [
   'retention',
@@ -164,30 +164,50 @@ async function knownQueues(client: Client): Promise<KnownQueue[]> {
 }
 
 async function servedQueue(options: HealthOptions, { name, what }: KnownQueue): Promise<HealthProblem[]> {
-  const [workflows, activities] = await Promise.all([
-    describeQueue(options, name, 'workflow'),
-    describeQueue(options, name, 'activity'),
-  ]);
-  const isFresh = ({ seenAt }: { readonly seenAt: number }): boolean => Date.now() - seenAt < POLLS_WITHIN_MS;
-  const polling = workflows.pollers.filter(isFresh);
-  if (polling.length === 0 || !activities.pollers.some(isFresh)) {
-    const waiting = workflows.backlog + activities.backlog;
-    if (waiting > 0) {
-      const detail = `${waiting} tasks wait in ${name}, and no worker polls it: the workflows of ${what} stand still. Start a worker whose configuration has it, or see why none polls.`;
-      return [{ check: 'taskQueue', subject: name, detail }];
-    }
-    const detail =
-      `Temporal has workflows of ${what}, and no worker polls ${name}: it seems to be in no configuration any more. Nodes keep their addresses, and nobody looks after them. ` +
-      'If it is meant to be gone, release what nodes have, and terminate its workflows.';
-    return [{ check: 'configuration', subject: name, detail, mayBeMeant: true }];
+  // A worker polls for workflows and activities alike, so one of both is asked for.
+  const { pollers, currentVersion } = await describeQueue(options, name, 'workflow');
+  const polling = pollers.filter(({ seenAt }) => Date.now() - seenAt < POLLS_WITHIN_MS);
+  if (polling.length > 0) {
+    return versionProblem(
+      name,
+      currentVersion,
+      polling.map(({ version }) => version),
+    );
   }
-  const current = workflows.currentVersion;
-  if (current === undefined || polling.some(({ version }) => version === current)) return [];
-  const versions = [...new Set(polling.flatMap(({ version }) => version ?? []))];
-  const have = versions.length > 0 ? versions.join(', ') : 'no version';
-  const [one = current] = versions;
+  const waiting = await backlogOf(options, name);
+  if (waiting > 0) {
+    const detail = `${waiting} tasks wait in ${name}, and no worker polls it: the workflows of ${what} stand still. Start a worker whose configuration has it, or see why none polls.`;
+    return [{ check: 'taskQueue', subject: name, detail }];
+  }
   const detail =
-    `The current version of the Worker Deployment of ${name} is ${current}, and the workers that poll have ${have}: workflows wait for one that is not there. ` +
-    `Start workers of that version, or make the one that runs current: ${setCurrentCommand(one)}`;
-  return [{ check: 'version', subject: name, detail }];
+    `Temporal has workflows of ${what}, and no worker polls ${name}: it seems to be in no configuration any more. Nodes keep their addresses, and nobody looks after them. ` +
+    'If it is meant to be gone, release what nodes have, and terminate its workflows.';
+  return [{ check: 'configuration', subject: name, detail, mayBeMeant: true }];
+}
+
+/**
+ * @param current where the server sends new tasks of the queue; undefined: to workers without a version
+ * @param polling the versions of the workers that poll, at least one
+ * @returns the problem that no worker is of the version that gets the tasks; nothing if one is
+ */
+export function versionProblem(
+  queue: string,
+  current: string | undefined,
+  polling: readonly (string | undefined)[],
+): HealthProblem[] {
+  if (polling.includes(current)) return [];
+  const versions = [...new Set(polling.filter((version) => version !== undefined))];
+  const have = versions.length > 0 ? versions.join(', ') : 'no version';
+  const [one] = versions;
+  const problem = (detail: string): HealthProblem[] => [{ check: 'version', subject: queue, detail }];
+  if (current === undefined) {
+    return problem(
+      `In the Worker Deployment of ${queue} no version is current, and all workers that poll have ${have}: they get no tasks, and workflows wait. ` +
+        `Make the one that runs current: ${setCurrentCommand(one ?? '')}`,
+    );
+  }
+  return problem(
+    `The current version of the Worker Deployment of ${queue} is ${current}, and the workers that poll have ${have}: workflows wait for one that is not there. ` +
+      `Start workers of that version, or make the one that runs current: ${one === undefined ? setUnversionedCommand(current) : setCurrentCommand(one)}`,
+  );
 }

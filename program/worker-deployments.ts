@@ -21,6 +21,20 @@ export function versionName(deploymentName: string, buildId: string): string {
  * @returns the command that makes it current
  */
 export function setCurrentCommand(version: string): string {
+  const [deployment, buildId] = partsOf(version);
+  return `temporal worker deployment set-current-version --deployment-name ${deployment} --build-id ${buildId}`;
+}
+
+/**
+ * @param version the current one, as {@link versionName} writes it
+ * @returns the command that makes workers without a version current in its place
+ */
+export function setUnversionedCommand(version: string): string {
+  const [deployment] = partsOf(version);
+  return `temporal worker deployment set-current-version --deployment-name ${deployment} --unversioned`;
+}
+
+function partsOf(version: string): readonly [deployment: string, buildId: string] {
   const at = version.indexOf(':');
-  return `temporal worker deployment set-current-version --deployment-name ${version.slice(0, at)} --build-id ${version.slice(at + 1)}`;
+  return [version.slice(0, at), version.slice(at + 1)];
 }

@@ -6,8 +6,11 @@ import type { Logger } from '../program/logger.ts';
 import { healthChecks, type HealthProblem, temporalHealth } from '../program/temporal-health.ts';
 import { Cached } from './cached.ts';
 
-/** None of its calls is an action in Temporal Cloud. */
-const HEALTH = { freshMs: 60_000, staleMs: 600_000, deadlineMs: 2_000 };
+/**
+ * None of its calls is an action in Temporal Cloud. Every worker looks at all task queues of the namespace: the workers that polled one
+ * that has been forgotten are gone, and tell nobody. So it looks seldom, but more than once while the alerts wait (5 minutes).
+ */
+const HEALTH = { freshMs: 120_000, staleMs: 600_000, deadlineMs: 2_000 };
 
 export interface HealthMetricsOptions {
   readonly registry: Registry;

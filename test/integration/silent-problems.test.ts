@@ -173,7 +173,7 @@ test('a task queue in which tasks wait, and a scope and a cluster that are in no
   );
 });
 
-test('a version that is current, and that no worker has', async () => {
+test('a version that is not current yet, and one that is and that no worker has', async () => {
   const start = clusterStart('versioned', { clusterUid: 'uid', accepted: false });
   const taskQueue = clusterTaskQueue('versioned');
   await client.workflow.start('ClusterWorkflow', { ...start, startDelay: '1 hour' });
@@ -186,6 +186,14 @@ test('a version that is current, and that no worker has', async () => {
       identity: 'a test',
     });
   await polling(taskQueue, 'one', async () => {
+    const none = await waitFor(
+      'the worker to be seen, which gets no tasks',
+      () => doctor('worker deployment'),
+      (it) => it[0]?.verdict === 'problem',
+    );
+    expect(none[0]?.detail).toContain('no version is current');
+    expect(none[0]?.detail).toContain('--deployment-name kubeip/cluster/versioned --build-id one');
+    expect(await shown('version')).toBe(1);
     await waitFor(
       'the version to be known',
       () => makeCurrent('one').catch(() => undefined),
