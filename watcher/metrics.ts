@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { createRegistry } from '../program/program-metrics.ts';
 
 export type WatcherMetrics = ReturnType<typeof createWatcherMetrics>;
@@ -82,10 +82,19 @@ export function createWatcherMetrics(cluster: string) {
       labelNames: ['pool'],
       registers,
     }),
-    queue: new Gauge({
+  };
+}
+
+/** @param length is asked at each scrape: events leave the queue in more than one way */
+export function showQueueLength(registry: Registry, length: () => number): void {
+  registry.registerMetric(
+    new Gauge({
       name: 'kubeip_watcher_queue_length',
       help: 'Nodes with events that are not handed to Temporal yet.',
-      registers,
+      registers: [],
+      collect() {
+        this.set(length());
+      },
     }),
-  };
+  );
 }

@@ -7,7 +7,7 @@ import type { ClusterIdentity } from '../program/cluster-identity.ts';
 import type { Logger } from '../program/logger.ts';
 import { nodeIdProblem } from '../workflows/messages.ts';
 import { KeyedQueue } from './keyed-queue.ts';
-import type { WatcherMetrics } from './metrics.ts';
+import { showQueueLength, type WatcherMetrics } from './metrics.ts';
 import { interestOf, isOfInterest, type NodeInterest } from './node-interest.ts';
 import type { NodeWorkflows } from './node-workflows.ts';
 import { closeFailed } from './reconcile.ts';
@@ -53,24 +53,22 @@ export class NodeEvents {
       work: (name, news) => this.#handOver(name, news),
       onFailure: (name, error, retryInMs) => this.#logFailure(name, error, retryInMs),
     });
+    showQueueLength(dependencies.metrics.registry, () => this.#queue.size);
   }
 
   /** @param initial the Node was there when the watch began: the reconcile compares those with their workflows */
   onNode(node: NodeView, initial: boolean): void {
-    const { config, metrics } = this.#dependencies;
+    const { config } = this.#dependencies;
     const before = this.#known.get(node.name);
     const after = interestOf(node, config.pools);
     this.#known.set(node.name, after);
     if (initial || !isOfInterest(before, after)) return;
     this.#queue.add(node.name, { deletedUids: [], seen: node });
-    metrics.queue.set(this.#queue.size);
   }
 
   onDeleted(node: NodeView): void {
-    const { metrics } = this.#dependencies;
     this.#known.delete(node.name);
     this.#queue.add(node.name, { deletedUids: [node.uid], seen: undefined });
-    metrics.queue.set(this.#queue.size);
   }
 
   async close(): Promise<void> {
@@ -80,7 +78,6 @@ export class NodeEvents {
   async #handOver(name: string, { deletedUids, seen }: NodeNews): Promise<void> {
     for (const uid of deletedUids) await this.#handOverDeletion(name, uid);
     if (seen !== undefined) await this.#handOverChange(seen);
-    this.#dependencies.metrics.queue.set(this.#queue.size - 1);
   }
 
   async #handOverDeletion(name: string, uid: string): Promise<void> {
