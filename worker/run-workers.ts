@@ -21,7 +21,7 @@ import { toTemporalLogger } from '../program/temporal-logger.ts';
 import { clusterTaskQueue, scopeTaskQueue } from '../workflows/messages.ts';
 import { knownPatches } from '../workflows/patches.ts';
 import { startAddressPool } from './address-pool-starter.ts';
-import { ensureAuditSchedule } from './audit-schedule.ts';
+import { ensureAuditSchedule, removeForgottenSchedules } from './audit-schedule.ts';
 import { deploymentOptions, type WorkerVersion } from './deployment-version.ts';
 import { heartbeatInterceptor } from './heartbeat.ts';
 import { workerIdentity } from './identity.ts';
@@ -92,6 +92,8 @@ export async function createWorkers(options: WorkersOptions): Promise<Worker[]> 
     await startAddressPool(client, scope, pacing);
     await ensureAuditSchedule(client, { cluster: config.cluster, scope, audit: config.audit });
   }
+  const scopes = [...providers.byScope.values()].map(({ scope }) => scope);
+  await removeForgottenSchedules(client, { cluster: config.cluster, scopes, logger });
   return workers;
 }
 

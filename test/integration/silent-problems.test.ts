@@ -15,7 +15,7 @@ import { searchAttributeNumbers } from '../../program/search-attributes.ts';
 import { deploymentOf } from '../../program/worker-deployments.ts';
 import { startWorld, type World } from '../../sandbox/world.ts';
 import { addHealthMetrics } from '../../worker/health-metrics.ts';
-import { ensureAuditSchedule } from '../../worker/audit-schedule.ts';
+import { ensureAuditSchedule, removeForgottenSchedules } from '../../worker/audit-schedule.ts';
 import { addressPoolStart } from '../../workflows/address-pool-start.ts';
 import { auditId, clusterTaskQueue, scopeTaskQueue } from '../../workflows/messages.ts';
 import { clusterStart } from '../../workflows/cluster-start.ts';
@@ -139,6 +139,31 @@ test('a Schedule that is paused, failing or missing', async () => {
   expect(missing[0]?.detail).toContain('There is no Schedule audit/test/aws/123456789012/eu-west-1');
   expect(await shown('schedule')).toBe(1);
   await client.workflow.getHandle(workflowId, runId).terminate('by a test');
+});
+
+test('the Schedule of a scope that left the configuration goes when a worker starts, and no other one', async () => {
+  const left = { ...scope, region: 'eu-west-3' };
+  await ensureAuditSchedule(client, { cluster, scope: left, audit });
+  await ensureAuditSchedule(client, { cluster: 'test2', scope: left, audit });
+  const own = client.schedule.getHandle(`audit/${cluster}/by/a/person`);
+  const args = {
+    spec: {},
+    action: { type: 'startWorkflow', workflowType: 'Other', taskQueue: 'other' },
+  } as const;
+  await client.schedule.create({ scheduleId: own.scheduleId, ...args });
+  const logger = createLogger({ name: 'worker', level: 'fatal', format: 'json' });
+  const schedules = async (): Promise<string[]> => {
+    const ids: string[] = [];
+    for await (const { scheduleId } of client.schedule.list()) ids.push(scheduleId);
+    return ids.toSorted();
+  };
+  const others = [auditId(cluster, scope), own.scheduleId, auditId('test2', left)];
+  await waitFor('the list to have all', schedules, (ids) =>
+    [...others, auditId(cluster, left)].every((id) => ids.includes(id)),
+  );
+  await removeForgottenSchedules(client, { cluster, scopes: [scope], logger });
+  expect(await waitFor('it to be gone', schedules, (ids) => ids.length === others.length)).toEqual(others);
+  for (const id of others.slice(1)) await client.schedule.getHandle(id).delete();
 });
 
 test('a task queue in which tasks wait, and a scope and a cluster that are in no configuration', async () => {
