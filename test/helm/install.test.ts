@@ -1,4 +1,5 @@
 /** The chart in a cluster: a real kube-apiserver takes what helm applies, and the programs live on that alone. */
+import { readFileSync } from 'node:fs';
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -166,6 +167,31 @@ describe('helm test', () => {
   test('fails while no worker polls, with what the doctor says', async () => {
     await expect(testChart(spec('6m'))).rejects.toThrow(/PROBLEM .*kubeip\/cluster\/prod/);
   });
+});
+
+test('the first switch to Worker Versioning leaves the unversioned workers, as docs/upgrades.md has it', async () => {
+  const { kubernetes, dir } = world;
+  const own = { kubernetes, dir, namespace: 'first-switch', name: 'kubeip-temporal' };
+  const apps = kubernetes.kubeConfig.makeApiClient(AppsV1Api);
+  await installChart({ ...own, values: { ...values('1m'), fullnameOverride: 'first-switch' } });
+  const unversioned = { namespace: own.namespace, name: 'first-switch-worker' };
+  const deployment = await apps.readNamespacedDeployment(unversioned);
+  const page = readFileSync(new URL('../../docs/upgrades.md', import.meta.url), 'utf8');
+  const [, key = '', value = ''] = /annotate deployment kubeip-temporal-worker (\S+)=(\w+)/.exec(page) ?? [];
+  const { annotations } = deployment.metadata ?? {};
+  if (deployment.metadata !== undefined) deployment.metadata.annotations = { ...annotations, [key]: value };
+  await apps.replaceNamespacedDeployment({ ...unversioned, body: deployment });
+
+  const versioned = {
+    fullnameOverride: 'first-switch',
+    worker: { versioning: { enabled: true, buildId: '1' } },
+  };
+  await installChart({ ...own, values: { ...values('1m'), ...versioned } });
+  const { items } = await apps.listNamespacedDeployment({ namespace: own.namespace });
+  expect(new Set(items.map((item) => item.metadata?.name))).toEqual(
+    new Set(['first-switch-watcher', 'first-switch-worker', 'first-switch-worker-1']),
+  );
+  await uninstallChart(own);
 });
 
 test('without its hook each pod registers first, also where the namespace is new', async () => {
