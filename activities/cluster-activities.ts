@@ -23,6 +23,7 @@ import { inspectNodes } from './inspect-nodes.ts';
 import { listNetworks } from './list-networks.ts';
 import { liftTaintOnceShown, publishOnNode } from './publish.ts';
 import { survey } from './survey.ts';
+import { untilCancelled } from './until-cancelled.ts';
 import { weighRelease } from './weigh-release.ts';
 
 export interface ClusterActivityDependencies {
@@ -121,7 +122,9 @@ export function createClusterActivities(options: ClusterActivityDependencies): C
         const { cluster, pools, audit } = config;
         const auditIntervalMs = audit.intervalMs;
         await identity.check();
-        const found = await survey({ cluster, pools, providers, client, auditIntervalMs }, scope);
+        const found = await untilCancelled(client, () =>
+          survey({ cluster, pools, providers, client, auditIntervalMs }, scope),
+        );
         dependencies.onSurvey(scope, found);
         for (const { node, ip } of found.drifted)
           log().warn({ node, address: ip }, 'a node lost its address');

@@ -16,6 +16,7 @@ import { askMutex, deliverAnswers, isOpen, recallWaiting } from './mutex-calls.t
 import { associationFailure, withFailures } from './failures.ts';
 import { activityLogger } from './activity-logger.ts';
 import { listAddresses } from './list-addresses.ts';
+import { untilCancelled } from './until-cancelled.ts';
 import { verifyAssociation } from './verify-association.ts';
 
 /** Temporal answers within milliseconds, or there is no point in keeping the node waiting. */
@@ -48,7 +49,7 @@ export function createScopeActivities(dependencies: ScopeActivityDependencies): 
     grant: ({ answers }) => deliverAnswers(client, provider.scope, answers),
 
     // Said twice it is the same: each node has one request.
-    recallWaiting: ({ scope }) => recallWaiting(client, scope),
+    recallWaiting: ({ scope }) => untilCancelled(client, () => recallWaiting(client, scope)),
 
     // Reads only.
     listAddresses: (input) =>
