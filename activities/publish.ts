@@ -72,16 +72,17 @@ function liftsTaint({ phase, taintPolicy, gaveUp = false }: PublishInput): boole
   }
 }
 
-function marksOf({ phase, pool, addresses, event }: PublishInput): NodeMarks {
+function marksOf({ phase, pool, addresses, message, event }: PublishInput): NodeMarks {
   const ipOf = (family: Family): string | null =>
     addresses.find(({ ip }) => familyOf(ip) === family)?.ip ?? null;
+  const why = event?.message ?? message;
   return {
     labels: { [phaseLabel]: phase, [poolLabel]: pool ?? null },
     annotations: {
       [publicIpv4Annotation]: ipOf('ipv4'),
       [publicIpv6Annotation]: ipOf('ipv6'),
       [addressIdAnnotation]: addresses.map(({ id }) => id).join(',') || null,
-      [messageAnnotation]: phase === 'assigned' || event === undefined ? null : visibleText(event.message),
+      [messageAnnotation]: why === undefined || phase === 'assigned' ? null : visibleText(why),
     },
   };
 }

@@ -126,6 +126,8 @@ export interface PublishedState {
   readonly pool?: string;
   /** What the node has, at most one of each family. */
   readonly addresses: readonly AddressRef[];
+  /** Why it has none. Absent: it is assigned. */
+  readonly message?: string;
   /** Removed as the phase says (model/phase.ts). */
   readonly taintKey?: string;
   readonly taintPolicy?: TaintPolicy;

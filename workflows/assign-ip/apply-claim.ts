@@ -142,8 +142,9 @@ export function selectFailed(step: Step, family: Family, requestId: string, { me
   }
   familyState.lastError = message;
   noteTryingAgain(step, message, family);
-  const notBefore = step.now + LEAVE_AGAIN_MS;
-  familyState.progress = { kind: 'paused', notBefore, message: words.tryingAgain(LEAVE_AGAIN_MS, message) };
+  const pauseMs = growingPause(LEAVE_AGAIN_MS, LONGEST_AGAIN_MS, familyState.pauses++);
+  const notBefore = step.now + pauseMs;
+  familyState.progress = { kind: 'paused', notBefore, message: words.tryingAgain(pauseMs, message) };
 }
 
 // ---- in place of another one ----
@@ -276,8 +277,7 @@ export function verifyFailed(step: Step, family: Family, failure: Failure): void
   const verifying = familyState.progress;
   // The node is to give it back: whatever was seen last, a release finds out what is there.
   if (mustHaveNone(step.state)) {
-    settle(step, verifying.claim, 'associated');
-    familyState.progress = { kind: 'idle' };
+    takenAsAssociated(step, familyState, verifying);
     return;
   }
   settle(step, verifying.claim, outcomeOf(failure.type, true));
@@ -292,7 +292,21 @@ export function verifyFailed(step: Step, family: Family, failure: Failure): void
   // The provider said that it associated the address; that it could not be read back is no reason to do without it.
   assigned(step, familyState, verifying);
   familyState.lastError = failure.message;
-  if (verifying.inPlaceOf !== undefined) lookAgain(step.state, step.now);
+  lookAgain(step.state, step.now);
+}
+
+/** What the provider said to have associated is not read back any more: the node is to have none. */
+export function takenAsAssociated(
+  step: Step,
+  familyState: FamilyState,
+  { claim, inPlaceOf, before }: Verifying,
+): void {
+  const { move } = step.state;
+  settle(step, claim, 'associated');
+  familyState.progress = { kind: 'idle' };
+  if (before === undefined) return;
+  reportFreed(step, before, false);
+  if (move !== undefined && inPlaceOf === 'move') endMove(step, move, { moved: true });
 }
 
 function noteNotAssociated(step: Step, { address, instance }: Claim, { message }: Failure): void {
@@ -334,7 +348,8 @@ function assigned(step: Step, familyState: FamilyState, { claim, inPlaceOf, befo
   const { [familyState.family]: _, ...otherWishes } = state.wanted;
   state.wanted = otherWishes;
   // What is to become of it, as no pool selects the node any more, or another one does, the next look says.
-  if (state.seen.kind === 'notSelected' || state.pool?.hash !== has.pool.hash) lookAgain(state, step.now);
+  // And of one whose instance was seen to be gone meanwhile.
+  if (state.seen.kind !== 'ready' || state.pool?.hash !== has.pool.hash) lookAgain(state, step.now);
   if (inPlaceOf === undefined || before === undefined) {
     say(step, lost === undefined ? words.assigned(has) : words.driftHealed(has, lost.ip));
     note(step, `associate ${has.address.ip} with ${has.instance.id}`, 'done');
@@ -355,8 +370,6 @@ function assigned(step: Step, familyState: FamilyState, { claim, inPlaceOf, befo
   note(step, `move from ${from.ip} to ${has.address.ip}`, 'done');
   say(step, inPlaceOf === 'move' ? words.moved(has, from.ip) : words.movedToPool(has, from.ip));
   if (state.move !== undefined && inPlaceOf === 'move') endMove(step, state.move, { moved: true });
-  // Looks again, so that a node that no pool selects is shown as that again.
-  if (state.seen.kind !== 'ready') lookAgain(state, step.now);
 }
 
 function noteAssigned({ state, facts, now }: Step, familyState: FamilyState, { pool, held }: Claim): void {
@@ -386,6 +399,8 @@ function notAssigned(step: Step, familyState: FamilyState, { pool }: Claim, fail
   familyState.lastError = message;
   // The mutex has slowed down and serves this node again in its turn.
   familyState.throttled = type === 'Throttled';
+  // It does not ask again before it is ready, and nothing else may look.
+  if (state.seen.kind !== 'ready') lookAgain(state, now);
   if (familyState.throttled || mustHaveNone(state)) return;
   familyState.failures += 1;
   if (failure.isOfPair === true && isAnotherToTry(step, familyState)) {

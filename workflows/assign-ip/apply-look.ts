@@ -120,6 +120,8 @@ export function nodeDeleted(step: Step, uid: string): void {
       message: 'ignored the deletion of an earlier Node of this name',
       details: { uid },
     });
+    // Or of a later one: a look that is under way may have seen it, and its own deletion may not be told.
+    if (state.failed === undefined) lookAgain(state, now);
     return;
   }
   noteDeleted(step);
@@ -128,7 +130,7 @@ export function nodeDeleted(step: Step, uid: string): void {
 }
 
 /** While it is not clear whether the address is to be released, it is looked at now and then, and when the grace period is over. */
-function lookAtDeleted({ state, now }: Pick<Step, 'state' | 'now'>): void {
+export function lookAtDeleted({ state, now }: Pick<Step, 'state' | 'now'>): void {
   const { deletion, giveBack } = state;
   if (deletion === undefined || giveBack !== undefined || !isAwaited(state)) return;
   const leftMs = deletion.graceUntil - now;
@@ -153,8 +155,13 @@ function otherNode(step: Step, found: Present): void {
     state.node = found.node;
     state.deletion = undefined;
     state.giveBack = undefined;
-    // It may have its taint again.
-    Object.assign(state.publishing, { taint: undefined, notShown: undefined });
+    // It may have its taint again, and shows nothing yet.
+    Object.assign(state.publishing, {
+      taint: undefined,
+      notShown: undefined,
+      shown: undefined,
+      isStale: true,
+    });
     sameNode(step, found, 0);
     return;
   }
@@ -176,6 +183,8 @@ function otherNode(step: Step, found: Present): void {
     ...(successor && { successor }),
   };
   deletion.hasNoHeirs = false;
+  // What is being given back already is followed by that Node, too.
+  if (state.giveBack !== undefined) state.giveBack = { ...state.giveBack, successor };
   lookAtDeleted(step);
 }
 
@@ -243,8 +252,11 @@ function notReady(step: Step, found: NotReady, tries: number): void {
   }
   // What it has it keeps: an instance that is gone has lost it anyway, and the Node's deletion will follow.
   const keeps = state.families.some(({ has, progress }) => has !== undefined || isAssociating(progress));
-  if (keeps || state.releasedByHand) return;
-  for (const familyState of state.families) familyState.progress = { kind: 'idle' };
+  if (state.releasedByHand) return;
+  // Of one that lacks an address all the same, nobody else tells when it is ready.
+  const lacks = state.families.some(({ has, progress }) => has === undefined && !isAssociating(progress));
+  if (keeps && !lacks) return;
+  if (!keeps) for (const familyState of state.families) familyState.progress = { kind: 'idle' };
   if (refused && isNews) say(step, words.instanceRefused(reason));
   const pauseMs = growingPause(FIRST_NOT_READY_MS, LONGEST_NOT_READY_MS, tries);
   state.look = { kind: 'due', notBefore: now + pauseMs, tries: tries + 1 };
@@ -430,6 +442,7 @@ export function checked(step: Step, family: Family, result: CheckResult): void {
   const { target } = familyState.progress;
   const { has } = familyState;
   familyState.progress = { kind: 'idle' };
+  familyState.checksFailed = undefined;
   const { state } = step;
   // What is to be given back, a release finds out about.
   if (has === undefined || mustHaveNone(state)) return;
@@ -513,10 +526,10 @@ function lostWithItsInstance(step: Step, familyState: FamilyState, reason: strin
 // ---- it failed ----
 
 /** After all tries of the activity. A node that has nothing fails by it; any other one is looked at again after a pause. */
-export function lookFailed(step: Step, { type, message }: Failure): void {
+export function lookFailed(step: Step, { type, message }: Failure, triesBefore = 0): void {
   const { state, now } = step;
   const { look } = state;
-  const tries = look.kind === 'done' ? 0 : look.tries;
+  const tries = look.kind === 'done' ? triesBefore : look.tries;
   if (!hasSomething(state) && state.deletion === undefined) {
     state.look = { kind: 'done' };
     if (look.kind === 'looking' && look.again) lookAgain(state, now);

@@ -24,7 +24,6 @@ export function published(
   const { publishing } = state;
   publishing.taint = pending && untilOf(state, pending, now);
   publishing.shown = shown;
-  publishing.isStale = false;
   publishing.notices.splice(0, notices);
   if (publishing.warning?.message === warning) publishing.warning = undefined;
   if (publishing.tries > 0) state.lastError = undefined;
@@ -36,6 +35,7 @@ export function publishFailed({ state, now, facts }: Step, { message }: Failure)
   const { publishing } = state;
   publishing.notBefore = now + growingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, publishing.tries);
   publishing.tries += 1;
+  publishing.isStale = true;
   state.lastError = message;
   facts.push({ log: 'warn', message: 'could not write to the Node', details: { error: message } });
 }
@@ -63,7 +63,11 @@ export function endTaintWait(step: Step): void {
   state.publishing.taint = undefined;
   const missing = assignmentsOf(state).filter(({ address }) => taint.awaits.includes(address.ip));
   const [first] = missing;
-  if (first === undefined || state.phase !== 'assigned') return;
+  if (first === undefined || state.phase !== 'assigned') {
+    // It may soon be assigned again, and have the taint still: then that is written anew.
+    state.publishing.shown = undefined;
+    return;
+  }
   const ips = missing.map(({ address }) => address.ip);
   state.publishing.notShown = ips;
   say(step, words.taintNotShown(words.assigned(first).message, first.pool, ips));

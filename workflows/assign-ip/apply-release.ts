@@ -68,7 +68,12 @@ function forgetAddress(state: NodeState, ip: string): void {
 export function releaseFailed(step: Step, family: Family, { message }: Failure): void {
   const { state, now } = step;
   const familyState = familyOf(step, family);
-  if (familyState?.progress.kind !== 'releasing' || familyState.has === undefined) return;
+  if (familyState?.has === undefined) return;
+  if (familyState.progress.kind !== 'releasing') {
+    // It was taken back meanwhile. It may have come off all the same, after the look at what the instance has.
+    lookAgain(state, now);
+    return;
+  }
   noteReleased(step, familyState.has.pool.name, 'failed');
   note(step, whatOf(familyState), 'failed', message);
   familyState.lastError = message;
@@ -84,11 +89,11 @@ export function releaseFailed(step: Step, family: Family, { message }: Failure):
     pauseMs,
   };
   noteTryingAgain(step, message, family);
-  if (state.releasedByHand && state.giveBack === undefined) refusedByHand(state);
+  if (state.releasedByHand && state.giveBack === undefined) refusedByHand(step);
 }
 
 /** A release by hand that nothing came of is refused: the node keeps what it has. One of which a part is done goes on. */
-function refusedByHand(state: NodeState): void {
+function refusedByHand({ state, now }: Step): void {
   const isRefused = state.families.every(
     ({ has, progress }) => has !== undefined && progress.kind === 'releasing' && progress.error !== undefined,
   );
@@ -98,6 +103,8 @@ function refusedByHand(state: NodeState): void {
     familyState.remark = `Could not be released by hand: ${familyState.lastError}`;
     familyState.progress = { kind: 'idle' };
   }
+  // It may have come off all the same.
+  lookAgain(state, now);
 }
 
 function whatOf({ has, progress }: FamilyState): string {

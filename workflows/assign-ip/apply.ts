@@ -12,10 +12,19 @@ import {
   mayLackEphemeral,
   notMoved,
   putBack,
+  takenAsAssociated,
   verified,
   verifyFailed,
 } from './apply-claim.ts';
-import { checked, isAwaited, looked, lookFailed, nodeDeleted } from './apply-look.ts';
+import {
+  checked,
+  giveBackFor,
+  isAwaited,
+  lookAtDeleted,
+  looked,
+  lookFailed,
+  nodeDeleted,
+} from './apply-look.ts';
 import {
   ephemeralNotRestored,
   ephemeralRestored,
@@ -47,7 +56,6 @@ import {
   noteTryingAgain,
   pauseAfter,
   say,
-  settle,
   skipPause,
   startRelease,
   type Step,
@@ -187,8 +195,14 @@ function checkFailed(step: Step, family: Family, failure: Failure): void {
   familyState.progress = { kind: 'idle' };
   if (failure.cancelled === true) return;
   // The next look has it checked again. One that is under way goes on, and may have been told of a change.
-  if (step.state.look.kind === 'looking') lookAgain(step.state, step.now);
-  else lookFailed(step, failure);
+  if (step.state.look.kind === 'looking') {
+    lookAgain(step.state, step.now);
+    return;
+  }
+  // The look itself comes off: its tries tell nothing of how long the pause is to be.
+  const tries = familyState.checksFailed ?? 0;
+  familyState.checksFailed = tries + 1;
+  lookFailed(step, failure, tries);
 }
 
 // ---- what follows by itself ----
@@ -206,7 +220,9 @@ export function begin(state: NodeState, action: Action, now: Time): void {
       isEarly: look.kind === 'due' && look.isEarly === true,
     };
   }
-  if (action.kind === 'publish') state.publishing.count += 1;
+  // What becomes stale from now on, this does not write.
+  if (action.kind === 'publish')
+    Object.assign(state.publishing, { count: state.publishing.count + 1, isStale: false });
   if (!('family' in action) || action.kind === 'select') return;
   const familyState = familyOf({ state }, action.family);
   if (familyState === undefined) return;
@@ -228,6 +244,7 @@ function proceed(step: Step): void {
   if (mustHaveNone(state)) interrupt(step);
   endTaintWait(step);
   proceedWithDeletion(step);
+  endUnselected(step);
   giveBackFamilies(step);
   dropFamilies(step);
   const isByHand = state.releasedByHand && state.deletion === undefined && state.giveBack === undefined;
@@ -265,10 +282,8 @@ function interrupt(step: Step): void {
     skipPause(familyState);
     const { progress } = familyState;
     if (progress.kind === 'claimed' && !progress.begun) abandon(step, familyState);
-    else if (progress.kind === 'verifying' && !progress.begun) {
-      settle(step, progress.claim, 'associated');
-      familyState.progress = { kind: 'idle' };
-    } else if (progress.kind === 'checking' && !progress.begun) familyState.progress = { kind: 'idle' };
+    else if (progress.kind === 'verifying' && !progress.begun) takenAsAssociated(step, familyState, progress);
+    else if (progress.kind === 'checking' && !progress.begun) familyState.progress = { kind: 'idle' };
     forgetWaiting(familyState);
   }
 }
@@ -279,6 +294,7 @@ function proceedWithDeletion(step: Step): void {
   const { deletion } = state;
   if (deletion?.found === undefined || state.giveBack !== undefined) return;
   if (state.families.some(({ progress }) => isAssociating(progress))) return;
+  if (isTold(step)) return;
   const assignments = assignmentsOf(state);
   const { kind, at } = deletion.found;
   const isOver = kind !== 'gone' || at >= deletion.graceUntil;
@@ -287,6 +303,23 @@ function proceedWithDeletion(step: Step): void {
     deletion.cleared || deletion.hold === 'confirmed' || kind === 'instanceGone' || staysAnyway;
   const hasNothing = assignments.length === 0 && (isOver || !isAwaited(state));
   if (hasNothing || (isOver && isCleared)) startGivingBack(step);
+  // The last look came before its association was done: it had nothing to be looked after then.
+  else if (state.look.kind === 'done') lookAtDeleted(step);
+}
+
+/** Something was told since the last look: the next one is waited for, unless it fails. */
+function isTold({ state: { look }, now }: Step): boolean {
+  if (look.kind === 'done' || look.error !== undefined) return false;
+  return look.kind === 'looking' || look.notBefore <= now;
+}
+
+/** It kept its address although no pool selected it, and has lost it since, or did not get it: the run is over. */
+function endUnselected(step: Step): void {
+  const { state } = step;
+  if (state.seen.kind !== 'notSelected' || state.look.kind !== 'done') return;
+  if (mustHaveNone(state) || state.failed !== undefined || assignmentsOf(state).length > 0) return;
+  if (state.families.some(({ progress }) => isAssociating(progress))) return;
+  state.giveBack = giveBackFor(step, { why: 'no pool selects the Node any more', publish: true });
 }
 
 /** Families that the pool does not ask for and of which nothing is left; and those that are to go, once the node has what replaces them. */
@@ -355,8 +388,9 @@ function pursue(step: Step): void {
 function isToAsk(state: NodeState, familyState: FamilyState): boolean {
   const { look, seen, failed } = state;
   if (look.kind !== 'done' || seen.kind !== 'ready' || failed !== undefined) return false;
-  if (familyState.progress.kind !== 'idle' || familyState.lacksEphemeral !== undefined) return false;
-  return familyState.has === undefined || familyState.isLeaving;
+  if (familyState.progress.kind !== 'idle') return false;
+  // One that still has its address, as a release was refused, lacks nothing.
+  return familyState.has === undefined ? familyState.lacksEphemeral === undefined : familyState.isLeaving;
 }
 
 function askFor(step: Step, familyState: FamilyState): void {

@@ -98,8 +98,13 @@ export function askOtherwise(
 ): void {
   if (familyState.progress.kind !== 'asking') return;
   const { requestId } = familyState.progress.request;
-  if (JSON.stringify({ ...request, requestId }) === JSON.stringify(familyState.progress.request)) return;
-  const named = openRequest(state, pool, request);
+  if (JSON.stringify({ ...request, requestId }) === JSON.stringify(familyState.progress.request)) {
+    // What the mutex need not know may be new: how long the taint waits, and how often it is tried.
+    familyState.progress = { ...familyState.progress, pool };
+    return;
+  }
+  const before = state.openRequests.find((open) => open.requestId === requestId)?.replaces ?? [];
+  const named = openRequest(state, pool, request, [...before, requestId]);
   familyState.progress = {
     ...familyState.progress,
     pool,
@@ -110,9 +115,15 @@ export function askOtherwise(
   };
 }
 
-function openRequest(state: NodeState, { scope }: PoolSpec, request: WantedRequest['request']): NodeRequest {
+function openRequest(
+  state: NodeState,
+  { scope }: PoolSpec,
+  request: WantedRequest['request'],
+  replaces: readonly string[] = [],
+): NodeRequest {
   const requestId = `${state.id}-${state.nextRequest++}`;
-  state.openRequests = [...state.openRequests, { requestId, scope }];
+  const open = { requestId, scope, ...(replaces.length === 0 ? {} : { replaces }) };
+  state.openRequests = [...state.openRequests, open];
   return { ...request, requestId };
 }
 

@@ -307,13 +307,19 @@ function endOf(state: NodeState, input: AssignIpInput, running: ReadonlyMap<Plac
   const mayBeLeft: readonly Place[] = ['publish', 'taint', 'look'];
   const isBusy = [...running.keys()].some((place) => !mayBeLeft.includes(place));
   if (isBusy || outbox.length > 0) return undefined;
-  if (
-    families.some(({ progress, lacksEphemeral }) => isAssociating(progress) || lacksEphemeral !== undefined)
-  )
-    return undefined;
+  // One that has its address lacks no ephemeral one, whatever a change that failed left.
+  const isUnfinished = families.some(
+    ({ has, progress, lacksEphemeral }) =>
+      isAssociating(progress) || (has === undefined && lacksEphemeral !== undefined),
+  );
+  if (isUnfinished) return undefined;
   if (state.cancelled) return { kind: 'cancelled' };
   if (going !== undefined && assignmentsOf(state).length === 0) {
-    const isToShow = going.publish && publishing.tries === 0 && publishing.shown !== shownText(state, input);
+    const isToShow =
+      going.publish &&
+      isWritable(state) &&
+      publishing.tries === 0 &&
+      publishing.shown !== shownText(state, input);
     if (isToShow || (going.publish && running.has('publish')) || next.kind === 'looking' || isDue(state))
       return undefined;
     return going.successor === undefined

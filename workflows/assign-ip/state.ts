@@ -92,7 +92,7 @@ export interface NodeState {
   /** To be told to the mutexes, in this order. What is sent is taken out; a run does not end before all is. */
   outbox: ToMutex[];
   /** Requests that a mutex may still answer. One that is not wanted any more is withdrawn. */
-  openRequests: readonly { readonly requestId: string; readonly scope: Scope }[];
+  openRequests: readonly OpenRequest[];
   telling: { readonly notBefore: Time; readonly tries: number };
 
   // ---- what is shown ----
@@ -180,6 +180,14 @@ export type Seen =
   | { readonly kind: 'notReady'; readonly reason: string; readonly refused: boolean }
   /** It keeps its address although no pool selects it any more. `message`: why, and what to do. */
   | { readonly kind: 'notSelected'; readonly message: string };
+
+/** A request that a mutex may still answer. */
+export interface OpenRequest {
+  readonly requestId: string;
+  readonly scope: Scope;
+  /** Those whose place in the queue it takes: until it has asked, they keep that. */
+  readonly replaces?: readonly string[];
+}
 
 /** One address being claimed. */
 export interface Claim {
@@ -296,6 +304,8 @@ export interface FamilyState {
   failures: number;
   /** Addresses in a row that the cloud refused for the instance. */
   refusals?: number;
+  /** How often in a row the provider did not say whether its address is there. */
+  checksFailed?: number | undefined;
   /** How often it paused since it had an address, as it could not be served: each pause is longer. */
   pauses: number;
   /** How often it failed for good since the last success, while the other family went on. */
@@ -316,7 +326,7 @@ export interface GiveBack {
   notBefore: Time;
   tries: number;
   /** Another Node under this name, for which the run begins anew. */
-  readonly successor?: NodeRef;
+  readonly successor?: NodeRef | undefined;
 }
 
 export type End =

@@ -111,7 +111,7 @@ function familyPhase(state: NodeState, { has, progress, lastError, lacksEphemera
     if (state.giveBack !== undefined && lacksEphemeral !== undefined) return 'releasing';
     if (state.releasedByHand || state.giveBack !== undefined) return 'released';
     // It had one, or was tried: it is not looked for any more.
-    return lastError === undefined ? 'discovering' : 'waiting';
+    return lastError === undefined && state.seen.kind !== 'notReady' ? 'discovering' : 'waiting';
   }
   if (kind === 'verifying' && progress.inPlaceOf !== undefined) return 'assigned';
   return PROGRESS_PHASES[kind][has === undefined ? 'without' : 'having'];
@@ -139,8 +139,11 @@ function familyMessage(state: NodeState, familyState: FamilyState): string {
     case 'paused':
     case 'failed':
       return progress.message;
-    default:
-      return hasMessage(familyState);
+    default: {
+      const { seen } = state;
+      const isNotReady = has === undefined && seen.kind === 'notReady' && familyState.lastError === undefined;
+      return isNotReady ? `Not ready: ${seen.reason}.` : hasMessage(familyState);
+    }
   }
 }
 
@@ -288,6 +291,7 @@ export function publishedState(state: NodeState, input: AssignIpInput): Publishe
     node: state.node,
     phase: state.phase,
     addresses: assignmentsOf(state).map(({ address }) => address),
+    ...(state.phase === 'assigned' ? {} : { message: state.message }),
     ...(pool === undefined ? {} : { pool: pool.name }),
     ...(pool?.taintKey === undefined ? {} : { taintKey: pool.taintKey }),
     ...(pool?.taintPolicy === undefined ? {} : { taintPolicy: pool.taintPolicy }),

@@ -63,10 +63,13 @@ export function forgetWaiting(familyState: FamilyState): void {
 export function withdrawRequests(state: NodeState): void {
   const wanted = state.families.flatMap(({ progress }) => (progress.kind === 'asking' ? progress : []));
   const isWanted = (id: string): boolean => wanted.some(({ request }) => request.requestId === id);
-  for (const { requestId, scope } of state.openRequests) {
+  for (const { requestId, scope, replaces = [] } of state.openRequests) {
     if (isWanted(requestId)) continue;
-    const replaced = wanted.some(({ replaces }) => replaces === requestId);
+    const replaced = wanted.some((other) => other.replaces === requestId);
     state.outbox.push({ kind: 'withdraw', scope, requestId, ...(replaced ? { replaced } : {}) });
+    // It may not have asked yet: then one of those still has its place.
+    if (replaced) continue;
+    for (const earlier of replaces) state.outbox.push({ kind: 'withdraw', scope, requestId: earlier });
   }
   state.openRequests = state.openRequests.filter(({ requestId }) => isWanted(requestId));
 }

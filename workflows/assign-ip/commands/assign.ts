@@ -1,3 +1,4 @@
+import type { Family } from '../../../model/address.ts';
 import { assignmentsOf } from '../state.ts';
 import type { AssignCommand } from '../../messages.ts';
 import { isAssignCommand, isCommand } from '../../signal-input.ts';
@@ -38,6 +39,7 @@ function check(state: NodeState, input: AssignCommand | undefined | null): void 
   const { address, family } = input ?? {};
   const wanted = address === undefined ? undefined : familyFor(state, { address, ...(family && { family }) });
   if (wanted !== undefined) checkFamily(state, wanted);
+  if (wanted !== undefined) checkIsFree(state, wanted, address);
   if (state.releasedByHand) return;
   const has = assignmentsOf(state)
     .filter(({ query }) => wanted === undefined || query.family === wanted)
@@ -46,4 +48,13 @@ function check(state: NodeState, input: AssignCommand | undefined | null): void 
   if (has.length === 0 || has.length < most) return;
   const instead = address === undefined || has.includes(address) ? '' : '; `move` gives it another';
   throw new Error(`the node has ${has.join(' and ')} already${instead}`);
+}
+
+/** @throws Error if another address is being associated: that cannot be taken back, and the node would keep it */
+function checkIsFree({ families }: NodeState, family: Family, address: string | undefined): void {
+  const progress = families.find((familyState) => familyState.family === family)?.progress;
+  if (progress?.kind !== 'claimed' || !progress.begun) return;
+  const { ip, id } = progress.claim.address;
+  if (address !== ip && address !== id)
+    throw new Error(`${ip} is being associated with the node: once it has that, \`move\` gives it another`);
 }

@@ -1,6 +1,7 @@
 import type { Command } from '../../messages.ts';
 import { isCommand } from '../../signal-input.ts';
 import { isReleasedByHand, type NodeState } from '../state.ts';
+import { goOn } from '../fail.ts';
 import { nodeCommand } from './command.ts';
 
 /**
@@ -17,10 +18,12 @@ export const release = nodeCommand<Command>({
     if (state.releasedByHand) throw new Error('the address is released by hand already');
   },
   checkSignal: (_state, input) => checkInput(input),
-  apply({ state }) {
+  apply(step) {
+    const { state } = step;
     if (!state.releasedByHand) state.became = [];
     state.releasedByHand = true;
-    state.failed = undefined;
+    // What it was to look at again is looked at now.
+    if (state.failed !== undefined) goOn(step);
     state.wanted = {};
   },
   answer(state) {
