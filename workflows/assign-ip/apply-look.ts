@@ -54,6 +54,8 @@ type Present = Exclude<Discovery, { kind: 'gone' }>;
 const INSTANCE_GONE_LOOK_MS = 5_000;
 /** The instance of a deleted Node is looked at this often: once it is terminated, nothing is waited for any more. */
 const DELETED_LOOK_MS = 30_000;
+/** Of one whose release is held: an operator may take days, and only the end of its instance is not told. */
+const LONGEST_HELD_LOOK_MS = 10 * MINUTE;
 
 /** A change of the Node is told by a signal. What only the cloud knows is looked for, less and less often. */
 const FIRST_NOT_READY_MS = 5_000;
@@ -134,7 +136,10 @@ export function lookAtDeleted({ state, now }: Pick<Step, 'state' | 'now'>): void
   const { deletion, giveBack } = state;
   if (deletion === undefined || giveBack !== undefined || !isAwaited(state)) return;
   const leftMs = deletion.graceUntil - now;
-  lookAgain(state, now + (leftMs > 0 ? Math.min(leftMs, DELETED_LOOK_MS) : DELETED_LOOK_MS));
+  const tries = deletion.looksWhileHeld ?? 0;
+  if (deletion.hold === 'held') deletion.looksWhileHeld = tries + 1;
+  const pauseMs = growingPause(DELETED_LOOK_MS, LONGEST_HELD_LOOK_MS, tries);
+  lookAgain(state, now + (leftMs > 0 ? Math.min(leftMs, pauseMs) : pauseMs));
 }
 
 /** A machine that has an address, or is held without one, may register again. */
@@ -285,7 +290,6 @@ function ready(step: Step, found: Ready): void {
   for (const query of pool.queries) {
     const familyState = familyFor(step, query.family);
     familyState.notAsked = undefined;
-    familyState.remark = undefined;
     noteEphemeral(familyState, found);
     if (familyState.has === undefined) renewRequest(step, familyState, query);
     else checkAssignment(step, familyState, query, found);

@@ -94,12 +94,13 @@ export function releaseFailed(step: Step, family: Family, { message }: Failure):
 
 /** A release by hand that nothing came of is refused: the node keeps what it has. One of which a part is done goes on. */
 function refusedByHand({ state, now }: Step): void {
-  const isRefused = state.families.every(
-    ({ has, progress }) => has !== undefined && progress.kind === 'releasing' && progress.error !== undefined,
-  );
+  const having = state.families.filter(({ has }) => has !== undefined);
+  const isRefused =
+    state.became.length === 0 &&
+    having.every(({ progress }) => progress.kind === 'releasing' && progress.error !== undefined);
   if (!isRefused) return;
   state.releasedByHand = false;
-  for (const familyState of state.families) {
+  for (const familyState of having) {
     familyState.remark = `Could not be released by hand: ${familyState.lastError}`;
     familyState.progress = { kind: 'idle' };
   }
@@ -152,6 +153,7 @@ export function weighed(step: Step, verdict: BrakeVerdict): void {
   const { state, facts } = step;
   const { deletion } = state;
   if (deletion === undefined) return;
+  forgetFailure(state, deletion);
   if (!verdict.held) {
     deletion.cleared = true;
     return;
@@ -173,6 +175,12 @@ export function giveBackFailed(step: Step, { message }: Failure): void {
   asking.tries += 1;
 }
 
+/** It was answered: why it was not before is not shown any more. */
+function forgetFailure(state: NodeState, asking: { tries: number }): void {
+  if (asking.tries > 0) state.lastError = undefined;
+  asking.tries = 0;
+}
+
 /** @param heirs the other Nodes of the instance: an address on it passes to them */
 export function heirsFound(step: Step, heirs: readonly string[]): void {
   const { state } = step;
@@ -184,7 +192,7 @@ export function heirsFound(step: Step, heirs: readonly string[]): void {
     registeredAgain(step);
   } else if (giveBack !== undefined) {
     giveBack.heirs = heirs;
-    giveBack.tries = 0;
+    forgetFailure(state, giveBack);
   } else if (deletion !== undefined && heirs.length > 0) {
     // It takes nothing from the machine, so no brake is on it.
     deletion.cleared = true;

@@ -6,7 +6,7 @@ import * as words from './words.ts';
 
 /** One family failed for good while the other goes on: it is tried again after a pause that grows up to this. */
 const LONGEST_PAUSE_MS = 10 * MINUTE;
-/** A node that an operator pinned goes on by itself, after this long: the next run would not know of the pin. */
+/** A node that an operator pinned, or wants to have a certain address, goes on by itself, after this long: the next run would not know of that. */
 const PINNED_PAUSE_MS = 10 * MINUTE;
 
 /** As long as the other family goes on it is tried again now and then; if that has failed as well, the node has. */
@@ -40,7 +40,7 @@ export function failNode(step: Step, { type, message }: Failure): void {
   stopAskingAll(step);
   if (state.look.kind !== 'done') return;
   const notice = words.failedForGood(state.node.name, type, message);
-  const isPinned = Object.keys(state.pins).length > 0;
+  const isPinned = Object.keys({ ...state.pins, ...state.wanted }).length > 0;
   state.lastError = message;
   state.failed = { type, message: notice.message, ...(isPinned ? { retryAt: now + PINNED_PAUSE_MS } : {}) };
   note(step, 'assign an address', 'failed', message);
@@ -51,6 +51,7 @@ export function failNode(step: Step, { type, message }: Failure): void {
 export function tryAnew(step: Pick<Step, 'state' | 'now'>): void {
   for (const familyState of step.state.families) {
     familyState.isNews = true;
+    familyState.remark = undefined;
     skipPause(familyState);
   }
   goOn(step);

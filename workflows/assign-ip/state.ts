@@ -123,6 +123,8 @@ export interface Deletion {
   hold?: Hold;
   /** Why it is held, in a sentence. */
   heldBecause?: string;
+  /** How often it was looked at since: less and less often. */
+  looksWhileHeld?: number;
   /**
    * What the last look found. `gone`: its instance may run and register again. `instanceGone`: there is nothing to wait for.
    * `replaced`: another machine has the name.
@@ -292,7 +294,7 @@ export interface FamilyState {
   throttled: boolean;
   /** Why it keeps an address that is not of its pool, in words. */
   kept?: string | undefined;
-  /** Something that could not be done about the address that it has, in words, until the next look. */
+  /** Something that could not be done about the address that it has, in words, until something new is told. */
   remark?: string | undefined;
   /** The Node's labels moved it to another pool: it keeps its address until it has one of that pool. */
   isLeaving: boolean;
