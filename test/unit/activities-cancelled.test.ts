@@ -46,7 +46,7 @@ async function failureOf(
 function activities() {
   const scopes = { provider: { scope }, client } as unknown as ScopeActivityDependencies;
   const clusters = {
-    config: { cluster: 'test', pools: [] },
+    config: { cluster: 'test', pools: [], audit: { intervalMs: 600_000 } },
     providers: new Map(),
     kubernetes: {},
     identity: { check: async () => {} },
