@@ -7,7 +7,7 @@ import type { ActionLimit } from '../sandbox/cloud/rate-limits.ts';
 import { publishedLimits as ec2Limits } from '../sandbox/ec2/published-limits.ts';
 import { publishedLimits as gceLimits } from '../sandbox/gce/published-limits.ts';
 import { assumedLimits as ociLimits } from '../sandbox/oci/assumed-limits.ts';
-import { availabilityDomain, zoneLabelOf } from '../sandbox/oci/owner.ts';
+import { availabilityDomain, zoneLabelOf } from '../sandbox/oci/places.ts';
 import {
   type AddressChange,
   addressChanges,

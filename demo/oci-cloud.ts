@@ -4,7 +4,7 @@ import { createOciApi, type OciApi } from '../clouds/oci/api.ts';
 import { createOciCall } from '../clouds/oci/client.ts';
 import { CloudError } from '../clouds/provider.ts';
 import type { OciEmulator } from '../sandbox/oci/emulator.ts';
-import { zoneLabelOf } from '../sandbox/oci/owner.ts';
+import { availabilityDomain, zoneLabelOf } from '../sandbox/oci/places.ts';
 import {
   type CloudAnswer,
   type DemoCloud,
@@ -24,7 +24,7 @@ export function stageOci(oci: OciEmulator, options: StageOptions): DemoCloud {
     throw new Error('On Oracle Cloud there are no pools of IPv6: play it with --family ipv4.');
   }
   const { region, compartmentId } = oci;
-  const domains = [1, 2].map((number) => `Emul:${region.toUpperCase()}-AD-${number}`);
+  const domains = [1, 2].map((number) => availabilityDomain(region, number));
   const plans = planGroups('oci', [domains[0] ?? '', domains[1] ?? ''], options);
   const groups = plans.map((plan) => stageGroup(oci, plan));
   addBystander(oci);

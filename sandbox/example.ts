@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { nodeOf } from './nodes.ts';
-import { availabilityDomain, zoneLabelOf } from './oci/owner.ts';
+import { availabilityDomain, zoneLabelOf } from './oci/places.ts';
 import type { World } from './world.ts';
 
 export interface Example {

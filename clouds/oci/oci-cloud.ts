@@ -7,6 +7,9 @@ import { parseOrder } from './order.ts';
 const compartmentNeeded =
   'The compartment of the reserved public IPs is not known: write its OCID as the account of the pool (PROJECT for KubeIP).';
 
+/** "Instance", API reference: `phx` and `iad` are returned, the full name for all other regions. OKE labels Nodes with it. */
+const keys: Readonly<Record<string, string>> = { iad: 'us-ashburn-1', phx: 'us-phoenix-1' };
+
 export const ociCloud: Cloud = {
   title: 'Oracle Cloud',
   providerId: {
@@ -24,8 +27,7 @@ export const ociCloud: Cloud = {
     // "Regions and Availability Domains": a city, where AWS has a point of the compass.
     pattern: /^(?!.*-(?:north|south|east|west|central)[a-z]*-)[a-z]{2}(?:-[a-z]+){1,2}-[0-9]$/,
     ofZone: regionOfDomain,
-    // "Instance", API reference: `phx` and `iad` are returned, the full name for all other regions. OKE labels Nodes with it.
-    keys: { iad: 'us-ashburn-1', phx: 'us-phoenix-1' },
+    keys,
     advice: 'is not a region of Oracle Cloud: write one such as eu-frankfurt-1.',
     variables: ['OCI_REGION', 'OCI_CLI_REGION'],
   },
@@ -78,7 +80,7 @@ function regionOfDomain(text: string): string | undefined {
   const name = /^(?:[A-Za-z0-9]{4}:)?([A-Z]+(?:-[A-Z]+){0,2}(?:-[0-9])?)-AD-[0-9]$/
     .exec(text)?.[1]
     ?.toLowerCase();
-  // The oldest regions' domains have names of their own.
-  if (name === 'phx') return 'us-phoenix-1';
-  return name === 'us-ashburn' ? 'us-ashburn-1' : name;
+  if (name === undefined) return undefined;
+  // The oldest regions' domains have names of their own: one of them is the region without its number.
+  return keys[name] ?? (name === 'us-ashburn' ? keys['iad'] : name);
 }

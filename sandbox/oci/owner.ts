@@ -7,6 +7,7 @@ import type {
   OciPublicIpInfo,
   ReserveOptions,
 } from './owner-types.ts';
+import { availabilityDomain } from './places.ts';
 import { assignPublicIp, createPublicIp, deletePublicIp, dropPublicIp, findPublicIp } from './public-ips.ts';
 import type { Tenancy } from './tenancy.ts';
 import {
@@ -195,15 +196,4 @@ export class TenancyOwner {
       }),
     };
   }
-}
-
-/** @returns a name as `Emul:EU-FRANKFURT-1-AD-1` */
-export function availabilityDomain(region: string, number: number): string {
-  const ofOldest: Readonly<Record<string, string>> = { 'us-ashburn-1': 'US-ASHBURN', 'us-phoenix-1': 'PHX' };
-  return `Emul:${ofOldest[region] ?? region.toUpperCase()}-AD-${number}`;
-}
-
-/** @returns what OKE writes into a Node's zone label: the domain without its prefix, since a label holds no colon */
-export function zoneLabelOf(domain: string): string {
-  return domain.slice(domain.indexOf(':') + 1);
 }

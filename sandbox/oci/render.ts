@@ -1,5 +1,6 @@
 /** The JSON forms of the records ("Core Services API", Oracle Cloud Infrastructure documentation). */
 import { imageIdOf } from './instances.ts';
+import { shownRegion } from './places.ts';
 import type { Tenancy } from './tenancy.ts';
 import {
   type InstanceRecord,
@@ -98,12 +99,6 @@ export function renderAttachment({ attachment, ...vnic }: VnicRecord): Json {
     vlanTag: 1,
     vnicId: vnic.id,
   };
-}
-
-/** @returns the region as an instance shows it, and OKE in its Node's label: the two oldest by their keys ("Instance", API reference) */
-export function shownRegion(region: string): string {
-  const ofOldest: Readonly<Record<string, string>> = { 'us-ashburn-1': 'iad', 'us-phoenix-1': 'phx' };
-  return ofOldest[region] ?? region;
 }
 
 export function renderInstance({ region }: Tenancy, instance: InstanceRecord): Json {

@@ -1,8 +1,7 @@
 /** The clouds where an ephemeral address must go before a static one can come, as the crash cases play with them. */
 import { startGceEmulator } from '../../sandbox/gce/emulator.ts';
 import { startOciEmulator } from '../../sandbox/oci/emulator.ts';
-import { availabilityDomain, zoneLabelOf } from '../../sandbox/oci/owner.ts';
-import { shownRegion } from '../../sandbox/oci/render.ts';
+import { availabilityDomain, shownRegion, zoneLabelOf } from '../../sandbox/oci/places.ts';
 import {
   type ActionOf,
   gceAction,

@@ -12,7 +12,7 @@ import { startMoto } from '../../sandbox/processes/moto-server.ts';
 import { ensureMoto } from '../../sandbox/tools/moto.ts';
 import { permissionsOf } from '../../clouds/oci/permissions.ts';
 import { ociOperations } from '../../sandbox/oci/operations.ts';
-import { availabilityDomain } from '../../sandbox/oci/owner.ts';
+import { availabilityDomain } from '../../sandbox/oci/places.ts';
 import { OciConformance } from '../conformance/oci-model.ts';
 import type { Report } from '../../smoke/report.ts';
 import { startEitherAnswerProxy, type Answering } from '../conformance/either-answer-proxy.ts';
