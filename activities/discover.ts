@@ -1,7 +1,6 @@
 /** What there is to know of a Node: its pool by the configuration, its instance from the cloud. */
 import { identityMismatch } from '../clouds/node-identity.ts';
 import { CloudError, type CloudProvider } from '../clouds/provider.ts';
-import { regionOfLabel } from '../clouds/registry.ts';
 import type { PoolConfig } from '../config/config.ts';
 import { selectPool } from '../config/select-pool.ts';
 import { selectedLabels, selectionChange } from '../config/selection.ts';
@@ -144,7 +143,7 @@ function checkPlace(view: NodeView, instance: InstanceRef, pool: PoolConfig): vo
         'change the pool’s nodeSelector so that it selects nodes of its own cloud only',
     );
   }
-  if (view.region !== undefined && regionOfLabel(pool.provider, view.region) !== pool.region) {
+  if (view.region !== undefined && view.region !== pool.region) {
     throw new CloudError(
       'Invalid',
       `Node ${view.name} is in region ${view.region}, but its pool ${pool.name} is in ${pool.region}: ` +

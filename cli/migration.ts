@@ -1,5 +1,4 @@
 /** What KubeIP's DaemonSet comes to here: the configuration that is equal to it, what differs, and which nodes keep what. Pure. */
-import { regionOfLabel } from '../clouds/registry.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { configFromKubeipEnv } from '../config/kubeip-env.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
@@ -151,11 +150,7 @@ function placeOf(
     return parsed !== undefined && 'instance' in parsed ? [parsed.instance] : [];
   });
   const providers = [...new Set(instances.map(({ provider }) => provider))];
-  const [provider] = providers;
-  const labels = own.flatMap(({ region }) => region ?? []);
-  const regions = [
-    ...new Set(provider === undefined ? labels : labels.map((label) => regionOfLabel(provider, label))),
-  ];
+  const regions = [...new Set(own.flatMap(({ region }) => region ?? []))];
   const accounts = [
     ...new Set(instances.flatMap((it) => ('account' in it && it.account ? [it.account] : []))),
   ];
@@ -170,7 +165,7 @@ function placeOf(
   const region = env['REGION'] || regions[0];
   const account = env['PROJECT'] || accounts[0];
   return {
-    ...(provider === undefined ? {} : { provider }),
+    ...(providers[0] === undefined ? {} : { provider: providers[0] }),
     ...(region === undefined ? {} : { region }),
     ...(account === undefined ? {} : { account }),
   };

@@ -66,13 +66,13 @@ export interface ProviderIdForm {
   readonly advice: string;
 }
 
-/** What regions and zones look like, and where a region comes from that the configuration does not name. */
+/** What names a region, and where a region comes from that the configuration does not name. */
 export interface RegionForm {
-  readonly pattern: RegExp;
-  /** @returns the region of a text that is a zone; undefined if it is none */
-  readonly ofZone: (text: string) => string | undefined;
-  /** Regions that Nodes' labels and the cloud's answers have by another name, and what they are called everywhere else. */
-  readonly keys?: Readonly<Record<string, string>>;
+  /**
+   * @param text the region itself, a zone of it, or another name that the cloud has for it
+   * @returns the region, as the configuration has it; undefined if the text names none
+   */
+  readonly of: (text: string) => string | undefined;
   /** Of a text that is no region, as the end of a sentence that begins with it. */
   readonly advice: string;
   /** The variables by which the cloud's own tools are told a region, the first one first. */

@@ -22,14 +22,6 @@ export function cloudOf(provider: ProviderName): Cloud {
   return clouds[provider];
 }
 
-/**
- * @param label of a Node, `topology.kubernetes.io/region`
- * @returns the region that it names, as the configuration has it
- */
-export function regionOfLabel(provider: ProviderName, label: string): string {
-  return clouds[provider].region.keys?.[label] ?? label;
-}
-
 /** @returns whether the text is the name of a cloud that has a row */
 export function isProviderName(text: string | undefined): text is ProviderName {
   return text !== undefined && Object.hasOwn(clouds, text);

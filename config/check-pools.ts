@@ -78,27 +78,17 @@ function checkRegion({ pool, pathOf }: PlacedPool, report: Report): void {
     );
     return;
   }
-  if (region.pattern.test(pool.region)) return;
-  report(
-    pathOf('region'),
-    pool.region,
-    `${showValue(pool.region)} ${adviceOnRegion(pool.provider, pool.region)}`,
-  );
-}
-
-/** @returns the end of a sentence that begins with the text, which is no region of the cloud */
-function adviceOnRegion(provider: ProviderName, text: string): string {
-  const { ofZone, keys, advice } = cloudOf(provider).region;
-  const zoneRegion = ofZone(text);
-  if (zoneRegion !== undefined) return `is a zone: its region is ${zoneRegion}.`;
-  const region = keys?.[text];
-  return region === undefined
-    ? advice + otherCloudHint(provider, text)
-    : `is the key of a region: write ${region}.`;
+  const named = region.of(pool.region);
+  if (named === pool.region) return;
+  const advice =
+    named === undefined
+      ? region.advice + otherCloudHint(pool.provider, pool.region)
+      : `is not the name of a region: its region is ${named}.`;
+  report(pathOf('region'), pool.region, `${showValue(pool.region)} ${advice}`);
 }
 
 function otherCloudHint(provider: ProviderName, region: string): string {
-  const other = providerNames.find((name) => name !== provider && cloudOf(name).region.pattern.test(region));
+  const other = providerNames.find((name) => name !== provider && cloudOf(name).region.of(region) === region);
   return other === undefined
     ? ''
     : ` This looks like a region of ${cloudOf(other).title}: set provider to ${other}.`;

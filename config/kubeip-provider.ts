@@ -1,6 +1,6 @@
 /** Which cloud KubeIP's environment variables are for. KubeIP saw it by the node; here the variables tell. */
 import { cloudOf, isProviderName, providerNames } from '../clouds/registry.ts';
-import type { Cloud, RegionForm } from '../clouds/cloud.ts';
+import type { Cloud } from '../clouds/cloud.ts';
 import type { ProviderName } from '../model/scope.ts';
 import { providerOfFilter } from './validate-query.ts';
 
@@ -14,16 +14,11 @@ export function providerOfEnv(env: NodeJS.ProcessEnv): ProviderName | undefined 
   const { PROVIDER, REGION, PROJECT, FILTER = '' } = env;
   if (isProviderName(PROVIDER)) return PROVIDER;
   return (
-    only(({ region }) => REGION !== undefined && isOfCloud(region, REGION)) ??
+    only(({ region }) => REGION !== undefined && region.of(REGION) !== undefined) ??
     only(({ account }) => PROJECT !== undefined && account.pattern.test(PROJECT)) ??
     providerOfFilter(FILTER) ??
     only(({ region }) => region.variables.some((name) => env[name]))
   );
-}
-
-/** @param text what should be a region */
-function isOfCloud({ pattern, ofZone, keys = {} }: RegionForm, text: string): boolean {
-  return pattern.test(text) || ofZone(text) !== undefined || Object.hasOwn(keys, text);
 }
 
 /** @returns the one cloud of which this is true; undefined if it is true of none or of several */

@@ -3,6 +3,7 @@ import { CoreV1Api, type V1Node, type V1NodeList, type V1Taint } from '@kubernet
 import type { KubernetesClient } from './client.ts';
 import { KubernetesError } from './errors.ts';
 import { regionLabel, zoneLabel } from './keys.ts';
+import { regionOf } from './provider-id.ts';
 
 /** What matters of a Node. */
 export interface NodeView {
@@ -12,6 +13,7 @@ export interface NodeView {
   readonly annotations: Readonly<Record<string, string>>;
   /** Absent until the cloud controller manager has initialised the Node. */
   readonly providerID?: string;
+  /** As the configuration has it: of the two oldest regions of Oracle Cloud the label has another name. */
   readonly region?: string;
   readonly zone?: string;
   readonly taints: readonly NodeTaint[];
@@ -106,7 +108,7 @@ async function readPages<T>(
 export function viewNode(node: V1Node): NodeView {
   const { metadata = {}, spec = {} } = node;
   const labels = metadata.labels ?? {};
-  const region = labels[regionLabel];
+  const region = regionOf(spec.providerID, labels[regionLabel]);
   const zone = labels[zoneLabel];
   return {
     name: metadata.name ?? '',

@@ -27,3 +27,13 @@ export function parseProviderId(providerID: string): { instance: InstanceRef } |
     error: `providerID ${shown} ${near?.advice ?? `is of a cloud that is not supported: ${schemes} are`}`,
   };
 }
+
+/**
+ * @param label the Node's region by its label
+ * @returns the region as the configuration has it
+ */
+export function regionOf(providerID = '', label?: string): string | undefined {
+  const found = parseProviderId(providerID);
+  if (label === undefined || 'error' in found) return label;
+  return cloudOf(found.instance.provider).region.of(label) ?? label;
+}

@@ -15,8 +15,7 @@ export const awsCloud: Cloud = {
     advice: 'is not an EC2 instance (aws:///<zone>/i-…): it has no Elastic IP',
   },
   region: {
-    pattern: /^[a-z]{2,}(-[a-z]+)+-[0-9]+$/,
-    ofZone: (text) => /^([a-z]{2,}(-[a-z]+)+-[0-9]+)[a-z]$/.exec(text)?.[1],
+    of: (text) => /^([a-z]{2,}(-[a-z]+)+-[0-9]+)[a-z]?$/.exec(text)?.[1],
     advice: 'is not an AWS region: write one such as eu-west-1.',
     variables: ['AWS_REGION', 'AWS_DEFAULT_REGION'],
   },

@@ -17,8 +17,7 @@ export const gcpCloud: Cloud = {
     advice: 'is not a GCE instance (gce://<project>/<zone>/<name>)',
   },
   region: {
-    pattern: /^[a-z]+-[a-z]+[0-9]+$/,
-    ofZone: (text) => /^([a-z]+-[a-z]+[0-9]+)-[a-z]$/.exec(text)?.[1],
+    of: (text) => /^([a-z]+-[a-z]+[0-9]+)(-[a-z])?$/.exec(text)?.[1],
     advice: 'is not a Google Cloud region: write one such as europe-west1.',
     variables: ['CLOUDSDK_COMPUTE_REGION'],
   },

@@ -10,6 +10,9 @@ const compartmentNeeded =
 /** "Instance", API reference: `phx` and `iad` are returned, the full name for all other regions. OKE labels Nodes with it. */
 const keys: Readonly<Record<string, string>> = { iad: 'us-ashburn-1', phx: 'us-phoenix-1' };
 
+/** "Regions and Availability Domains": a city, where AWS has a point of the compass. */
+const region = /^(?!.*-(?:north|south|east|west|central)[a-z]*-)[a-z]{2}(?:-[a-z]+){1,2}-[0-9]$/;
+
 export const ociCloud: Cloud = {
   title: 'Oracle Cloud',
   providerId: {
@@ -24,10 +27,7 @@ export const ociCloud: Cloud = {
     advice: 'is not an instance of Oracle Cloud (ocid1.instance.…): virtual nodes have no public IP',
   },
   region: {
-    // "Regions and Availability Domains": a city, where AWS has a point of the compass.
-    pattern: /^(?!.*-(?:north|south|east|west|central)[a-z]*-)[a-z]{2}(?:-[a-z]+){1,2}-[0-9]$/,
-    ofZone: regionOfDomain,
-    keys,
+    of: (text) => (region.test(text) ? text : (keys[text] ?? regionOfDomain(text))),
     advice: 'is not a region of Oracle Cloud: write one such as eu-frankfurt-1.',
     variables: ['OCI_REGION', 'OCI_CLI_REGION'],
   },

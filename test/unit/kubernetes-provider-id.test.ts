@@ -1,5 +1,5 @@
-import { expect, test } from '@jest/globals';
-import { parseProviderId } from '../../kubernetes/provider-id.ts';
+import { describe, expect, test } from '@jest/globals';
+import { parseProviderId, regionOf } from '../../kubernetes/provider-id.ts';
 
 test.each([
   [
@@ -43,4 +43,23 @@ test.each([
 ])('%s is none, and the error says why', (providerID, message) => {
   const parsed = parseProviderId(providerID);
   expect('error' in parsed ? parsed.error : undefined).toMatch(message);
+});
+
+describe('the region of a Node', () => {
+  const oracle = 'ocid1.instance.oc1.iad.antheljtx2';
+
+  // "Instance", API reference: the two oldest regions are shown by their keys, and so are the labels of their Nodes.
+  test.each([
+    [oracle, 'iad', 'us-ashburn-1'],
+    [oracle, 'phx', 'us-phoenix-1'],
+    [oracle, 'eu-frankfurt-1', 'eu-frankfurt-1'],
+    ['aws:///eu-west-1a/i-0123456789abcdef0', 'eu-west-1', 'eu-west-1'],
+    ['gce://project/europe-west1-b/node-1', 'europe-west1', 'europe-west1'],
+    ['gce://project/europe-west1-b/node-1', 'iad', 'iad'],
+    ['kind://docker/kind/kind-worker', 'iad', 'iad'],
+    [undefined, 'iad', 'iad'],
+    [oracle, undefined, undefined],
+  ])('%s with the label %s is in %s', (providerID, label, region) => {
+    expect(regionOf(providerID, label)).toBe(region);
+  });
 });
