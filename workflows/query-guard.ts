@@ -18,7 +18,14 @@
  * of it twice.
  */
 import type { WorkflowInterceptorsFactory } from '@temporalio/workflow';
-import { type Activation, type Command, hasOnlyUpdates, leastEvents } from './task-events.ts';
+import {
+  type Activation,
+  type Command,
+  EVENTS_BETWEEN_TASKS,
+  eventsOf,
+  hasOnlyUpdates,
+  leastEvents,
+} from './task-events.ts';
 
 /** The error of a query that came between two workflow tasks. It is answered once the next task is done. */
 export const QUERY_BETWEEN_TASKS =
@@ -27,9 +34,6 @@ export const QUERY_BETWEEN_TASKS =
 /** The error of a workflow task that follows on such a query. The server hands it out again at once. */
 export const AFTER_QUERY_BETWEEN_TASKS =
   'a query has changed the workflow in memory: the workflow task is done again from the start';
-
-/** That a task of its own has been completed, and the next one scheduled and started. */
-const EVENTS_BETWEEN_TASKS = 3;
 
 /** That a task is scheduled and started. */
 const EVENTS_OF_START = 2;
@@ -100,18 +104,3 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
     ],
   };
 };
-
-/** @returns how many events these jobs come from at least */
-function eventsOf({ jobs }: Activation): number {
-  let events = 0;
-  for (const { signalWorkflow, fireTimer, cancelWorkflow, resolveActivity, ...job } of jobs ?? []) {
-    const { resolveSignalExternalWorkflow, resolveChildWorkflowExecutionStart } = job;
-    const others = [cancelWorkflow, resolveSignalExternalWorkflow, resolveChildWorkflowExecutionStart];
-    if ([signalWorkflow, fireTimer, ...others].some((one) => one != null)) events += 1;
-    const { completed, failed } = resolveActivity?.result ?? {};
-    const isTimeout = failed?.failure?.timeoutFailureInfo ?? failed?.failure?.cause?.timeoutFailureInfo;
-    // Started and closed. One that timed out may never have been started.
-    if (completed != null || (failed != null && isTimeout == null)) events += 2;
-  }
-  return events;
-}

@@ -5,6 +5,9 @@ type Internals = NonNullable<WorkflowInterceptors['internals']>[number];
 export type Activation = Parameters<NonNullable<Internals['activate']>>[0]['activation'];
 export type Command = Parameters<NonNullable<Internals['concludeActivation']>>[0]['commands'][number];
 
+/** That a task has been completed, and the next one scheduled and started. */
+export const EVENTS_BETWEEN_TASKS = 3;
+
 export function hasOnlyUpdates({ jobs }: Activation): boolean {
   return jobs != null && jobs.length > 0 && jobs.every(({ doUpdate }) => doUpdate != null);
 }
@@ -40,4 +43,19 @@ export function leastEvents(commands: readonly Command[]): number {
     if (updateResponse != null) return updateResponse.rejected == null;
     return LEAVING.some((name) => command[name] != null);
   }).length;
+}
+
+/** @returns how many events these jobs come from at least */
+export function eventsOf({ jobs }: Activation): number {
+  let events = 0;
+  for (const { signalWorkflow, fireTimer, cancelWorkflow, resolveActivity, ...job } of jobs ?? []) {
+    const { resolveSignalExternalWorkflow, resolveChildWorkflowExecutionStart } = job;
+    const others = [cancelWorkflow, resolveSignalExternalWorkflow, resolveChildWorkflowExecutionStart];
+    if ([signalWorkflow, fireTimer, ...others].some((one) => one != null)) events += 1;
+    const { completed, failed } = resolveActivity?.result ?? {};
+    const isTimeout = failed?.failure?.timeoutFailureInfo ?? failed?.failure?.cause?.timeoutFailureInfo;
+    // Started and closed. One that timed out may never have been started.
+    if (completed != null || (failed != null && isTimeout == null)) events += 2;
+  }
+  return events;
 }
