@@ -21,6 +21,7 @@ import type { WorkflowInterceptorsFactory } from '@temporalio/workflow';
 import {
   type Activation,
   type Command,
+  bringsEvents,
   EVENTS_BETWEEN_TASKS,
   eventsOf,
   hasOnlyUpdates,
@@ -47,6 +48,9 @@ interface Task {
   readonly hasOnlyUpdates: boolean;
 }
 
+/** A task that refused all the Updates that came, and brought nothing else: the server may drop it, and count its events anew. */
+const leavesNothing = (task: Task): boolean => task.hasOnlyUpdates && leastEvents(task.commands) === 0;
+
 /** Called once for each workflow, before its code. It adds no command. */
 export const interceptors: WorkflowInterceptorsFactory = () => {
   let lastTime = '';
@@ -62,8 +66,7 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
 
   const enter = (activation: Activation, time: string, length: number): void => {
     if (time !== lastTime) {
-      // A task that refused all the Updates that came, and brought nothing else, has left nothing.
-      if (!task.hasOnlyUpdates || leastEvents(task.commands) > 0) before = task;
+      if (!leavesNothing(task)) before = task;
       task = { length, commands: [], seen: 0, hasOnlyUpdates: hasOnlyUpdates(activation) };
       isAfterQuery = isQueried;
       isQueried = false;
@@ -85,8 +88,10 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
           const length = activation.historyLength ?? 0;
           const time = `${timestamp?.seconds?.toString()}.${timestamp?.nanos}`;
           // Each workflow task has the time of its own WorkflowTaskStarted event. Later events under the time of the task before
-          // belong to no task. A replay never fails here: it takes all events of a task together.
-          if (!isReplaying && time === lastTime && length > lastLength) throw new Error(QUERY_BETWEEN_TASKS);
+          // belong to no task. After a task that the server dropped, the history is no longer than it was then. A replay never fails here:
+          // it takes all events of a task together.
+          const isOfNoTask = length > lastLength || (leavesNothing(task) && bringsEvents(activation));
+          if (!isReplaying && time === lastTime && isOfNoTask) throw new Error(QUERY_BETWEEN_TASKS);
           // The SDK's name of a query that no task carries.
           if (jobs?.some(({ queryWorkflow }) => queryWorkflow?.queryId === 'legacy_query') === true)
             [isQueried, queried] = [true, length];

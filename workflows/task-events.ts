@@ -12,6 +12,11 @@ export function hasOnlyUpdates({ jobs }: Activation): boolean {
   return jobs != null && jobs.length > 0 && jobs.every(({ doUpdate }) => doUpdate != null);
 }
 
+/** @returns whether there is more in it than Updates and queries */
+export function bringsEvents({ jobs }: Activation): boolean {
+  return jobs?.some(({ doUpdate, queryWorkflow }) => doUpdate == null && queryWorkflow == null) === true;
+}
+
 /** Commands of which each leaves an event. */
 const LEAVING = [
   'setPatchMarker',

@@ -88,3 +88,19 @@ test('a query that brought that a task is scheduled makes the next task fail', (
   const next = { at: 2, length: FIRST_LENGTH + 4, jobs: [signal] };
   expect(() => come(next)).toThrow(AFTER_QUERY_BETWEEN_TASKS);
 });
+
+test('after a task that was dropped, as it refused its Update, a query that brings no longer history fails too', () => {
+  const refuse = (come: (arrival: Arrival) => void, isReplaying = false): void =>
+    come({ at: 2, length: FIRST_LENGTH + 3, jobs: [{ doUpdate: {} }], isReplaying });
+  // In place of the dropped task's events: fired, scheduled.
+  const late = { at: 2, length: FIRST_LENGTH + 3, jobs: [{ fireTimer: {} }] };
+  const come = guardedWorkflow();
+  refuse(come);
+  expect(() => come(late)).toThrow(QUERY_BETWEEN_TASKS);
+  const other = guardedWorkflow();
+  refuse(other);
+  other({ ...late, jobs: [query] });
+  const replayed = guardedWorkflow();
+  refuse(replayed, true);
+  replayed({ ...late, isReplaying: true });
+});
