@@ -34,7 +34,7 @@ const outputs = [
   ['config.serviceAccount', 'default'],
   ['region-subscription list', 'eu-zurich-1'],
   ['get daemonsets,leases', 'kube-system daemonset.apps/kubeip'],
-  ['get serviceaccounts', 'eks.amazonaws.com/role-arn: arn:aws:iam::210987654321:role/kubeip-role'],
+  ['role-arn', 'arn:aws:iam::210987654321:role/kubeip-role'],
   ['Role.Arn', 'arn:aws:iam::210987654321:role/kubeip-role'],
   ['migrate check', 'pools: []'],
 ] as const;
