@@ -23,7 +23,6 @@ import {
   freedSignal,
   poolStateQuery,
   poolStatusQuery,
-  type ReleaseClaimCommand,
   releaseClaimSignal,
   releaseClaimUpdate,
   requestSignal,
@@ -50,6 +49,7 @@ import {
   shown,
 } from './signal-input.ts';
 import { HEARTBEAT_TIMEOUT } from './timeouts.ts';
+import { refuseBy, refuseOtherUpdates } from './update-refusal.ts';
 
 /** So long nothing must have come before a run ends that has nothing to do. */
 const QUIET_MS = 1_000;
@@ -111,26 +111,21 @@ async function serve(input: AddressPoolInput): Promise<void> {
     releaseClaimSignal,
     on('releaseClaim', isReleaseClaim, ({ token }) => releaseClaim(state, token, now())),
   );
-  setHandler(
-    releaseClaimUpdate,
-    async ({ token }) => {
-      const dueAt = now();
-      const claim = releaseClaim(state, token, dueAt);
-      if (claim === undefined) throw ApplicationFailure.nonRetryable(noSuchClaim(token), 'NotFound');
-      const asItWas = { ...claim };
-      signalled = true;
-      await condition(() => isDecided(state, token, dueAt));
-      return releasedClaim(state, asItWas, holdersError);
-    },
-    {
-      validator: (command: ReleaseClaimCommand) => {
-        if (!isReleaseClaim(command))
-          throw new Error('releaseClaim takes {"token": a number}, with "reason" if wanted');
-        if (!state.claims.some(({ token }) => token === command.token))
-          throw new Error(noSuchClaim(command.token));
-      },
-    },
-  );
+  setHandler(releaseClaimUpdate, async (command) => {
+    refuseBy(() => {
+      if (!isReleaseClaim(command))
+        throw new Error('releaseClaim takes {"token": a number}, with "reason" if wanted');
+    });
+    const { token } = command;
+    const dueAt = now();
+    const claim = releaseClaim(state, token, dueAt);
+    if (claim === undefined) throw ApplicationFailure.nonRetryable(noSuchClaim(token), 'NotFound');
+    const asItWas = { ...claim };
+    signalled = true;
+    await condition(() => isDecided(state, token, dueAt));
+    return releasedClaim(state, asItWas, holdersError);
+  });
+  refuseOtherUpdates([releaseClaimUpdate.name]);
   setHandler(poolStatusQuery, () => poolStatus(state, scope, lastError));
   setHandler(poolStateQuery, () => pack(state));
 

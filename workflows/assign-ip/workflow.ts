@@ -33,6 +33,7 @@ import {
 import type { Phase } from '../../model/phase.ts';
 import { isToContinueAsNew } from '../long-history.ts';
 import { isMutexStarted, isNodeUid, shown as shownInput } from '../signal-input.ts';
+import { refuseBy, refuseOtherUpdates } from '../update-refusal.ts';
 import { apply, begin, change, type Event } from './apply.ts';
 import type { NodeCommand } from './commands/command.ts';
 import { nodeCommands } from './commands/index.ts';
@@ -264,6 +265,7 @@ class NodeRun {
       else this.#ignore('mutexStarted', seen);
     });
     for (const command of nodeCommands) this.#setCommand(command);
+    refuseOtherUpdates(nodeCommands.map(({ name }) => name));
   }
 
   #setCommand(command: NodeCommand): void {
@@ -277,12 +279,11 @@ class NodeRun {
       }
       this.#change((now) => change(this.#state, now, (step) => command.apply(step, value)));
     });
-    setHandler(update, (value?: unknown) => this.#answer(command, value), {
-      validator: (value?: unknown) => command.check(this.#state, value),
-    });
+    setHandler(update, (value?: unknown) => this.#answer(command, value));
   }
 
   async #answer(command: NodeCommand, value: unknown): Promise<AssignIpStatus> {
+    refuseBy(() => command.check(this.#state, value));
     this.#change((now) => change(this.#state, now, (step) => command.apply(step, value)));
     const applied = { moves: this.#state.moves };
     const answer = () => command.answer(this.#state, applied);
