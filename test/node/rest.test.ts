@@ -1,7 +1,7 @@
 /** A node that was told all that there is to tell comes to rest by itself, as it should: one scene for each fault that was found. */
 import { describe, expect, test } from '@jest/globals';
 import { nodeCommands } from '../../workflows/assign-ip/commands/index.ts';
-import { type Fault, NodeWorld, type PoolName, type PoolSettings, scope } from './world.ts';
+import { type Fault, NodeWorld, type PoolName, type PoolSettings, scope, TAINT_WAIT_MS } from './world.ts';
 
 function newWorld(...reserved: readonly PoolName[]): NodeWorld {
   const world = new NodeWorld();
@@ -394,4 +394,22 @@ test('17. why Kubernetes could not be asked is not shown once it was', () => {
   world.finish('giveBack');
   expect(world.status().phase).toBe('held');
   expect(world.status().lastError).toBeUndefined();
+});
+
+test('18. a taint waits no longer than its pool says, also where the Event or a tag cannot be written', () => {
+  const world = newWorld('one');
+  until(world, 'publish');
+  const end = world.now + TAINT_WAIT_MS + 3_600_000;
+  while (world.now < end) {
+    const busy = world.busy();
+    // What is written before stands.
+    if (busy !== undefined) world.finish(busy, busy === 'publish' ? 'after' : 'none');
+    else if (world.wakeAt === undefined) break;
+    else {
+      world.now = world.wakeAt;
+      world.take({ kind: 'time' });
+    }
+  }
+  expect(world.status()).toMatchObject({ phase: 'assigned', lastError: 'Unavailable.' });
+  expect(world.node?.isTainted).toBe(false);
 });

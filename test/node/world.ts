@@ -42,7 +42,7 @@ export const scope = { provider: 'gcp', account: 'project', region: 'europe-west
 
 export type PoolName = 'one' | 'two' | 'both';
 
-const TAINT_WAIT_MS = 600_000;
+export const TAINT_WAIT_MS = 600_000;
 const GRACE_MS = 60_000;
 
 /** Of a pool, as the configuration has it. `source`: whose addresses its filter matches. */
@@ -377,6 +377,7 @@ export class NodeWorld {
       }
     }
     if (action.kind === 'look' && fault !== 'none') this.hadLookFault = true;
+    if (action.kind === 'publish') this.#noteAwaited(JSON.parse(action.shown) as PublishedState);
     this.underWay.delete(place);
     if (fault === 'none' || action.kind === 'tell') return this.take(it.applied ?? this.#do(it));
     if (fault === 'after') it.applied ??= this.#do(it);
@@ -521,10 +522,7 @@ export class NodeWorld {
     }[phaseTraits(phase).liftsTaint];
     if (!this.node.isTainted || key === undefined || !isLifted) return {};
     const isShown = this.#isShown(awaits);
-    if (!isShown) {
-      for (const ip of awaits) this.#pendingSince.set(`${node.uid} ${ip}`, this.#sinceOf(node.uid, ip));
-      return { pending: { uid: node.uid, key, awaits } };
-    }
+    if (!isShown) return { pending: { uid: node.uid, key, awaits } };
     if (phase === 'assigned') {
       for (const { has, family } of this.state.families) {
         if (has === undefined || family === 'ipv6' || this.#isShown([has.address.ip])) continue;
@@ -539,6 +537,11 @@ export class NodeWorld {
   }
 
   readonly #pendingSince = new Map<string, number>();
+
+  /** The cloud controller has its time from the first try to write, whatever becomes of that. */
+  #noteAwaited({ node, awaits = [] }: PublishedState): void {
+    for (const ip of awaits) this.#pendingSince.set(`${node.uid} ${ip}`, this.#sinceOf(node.uid, ip));
+  }
 
   /** Since when the Node is to show the address. */
   #sinceOf(uid: string, ip: string): number {

@@ -1,4 +1,5 @@
 /** What became of writing on the Node. Pure. */
+import type { PublishedState } from '../messages.ts';
 import type { Failure, Results } from './decide.ts';
 import {
   assignmentsOf,
@@ -22,7 +23,7 @@ export function published(
   { notices, warning, pending }: Results['publish'],
 ): void {
   const { publishing } = state;
-  publishing.taint = pending && untilOf(state, pending, now);
+  publishing.taint = pending && { ...pending, until: untilOf(state, pending, now) };
   publishing.shown = shown;
   publishing.notices.splice(0, notices);
   if (publishing.warning?.message === warning) publishing.warning = undefined;
@@ -30,8 +31,21 @@ export function published(
   publishing.tries = 0;
 }
 
+/** Its taint waits no longer for that: whatever is refused, an Event or a tag, may be refused for good. */
+export function publishFailed(step: Step, shown: string, failure: Failure): void {
+  const { state, now } = step;
+  const { publishing } = state;
+  const { node, taintKey: key, awaits } = JSON.parse(shown) as PublishedState;
+  if (key !== undefined && awaits !== undefined) {
+    const taint = { uid: node.uid, key, awaits };
+    if (!isSameTaint(taint, publishing.taint))
+      publishing.taint = { ...taint, until: untilOf(state, taint, now), isUnwritten: true };
+  }
+  writeFailed(step, failure);
+}
+
 /** It is written once it can be; meanwhile the status says so. What the cloud did stands. */
-export function publishFailed({ state, now, facts }: Step, { message }: Failure): void {
+export function writeFailed({ state, now, facts }: Step, { message }: Failure): void {
   const { publishing } = state;
   publishing.notBefore = now + growingPause(FIRST_PAUSE_MS, LONGEST_PAUSE_MS, publishing.tries);
   publishing.tries += 1;
@@ -41,11 +55,11 @@ export function publishFailed({ state, now, facts }: Step, { message }: Failure)
 }
 
 /** What is written again while the taint waits changes nothing about how long it does. */
-function untilOf(state: NodeState, pending: Omit<PendingTaint, 'until'>, now: Time): PendingTaint {
+function untilOf(state: NodeState, pending: Omit<PendingTaint, 'until'>, now: Time): Time {
   const { taint } = state.publishing;
-  if (taint !== undefined && isSameTaint(taint, pending)) return taint;
+  if (taint !== undefined && isSameTaint(taint, pending)) return taint.until;
   const waits = assignmentsOf(state).map(({ pool }) => pool.taintWaitMs ?? 0);
-  return { ...pending, until: now + Math.max(0, ...waits) };
+  return now + Math.max(0, ...waits);
 }
 
 export function taintLifted({ state }: Step, lifted: Omit<PendingTaint, 'until'>): void {

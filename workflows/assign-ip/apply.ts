@@ -40,7 +40,7 @@ import { ask, askAgain, requestFor, taintToleratedUntil } from './ask.ts';
 import type { Action, Failure, Of, Result, Results } from './decide.ts';
 import type { Fact } from './facts.ts';
 import { goOn, tryAnew } from './fail.ts';
-import { endTaintWait, published, publishFailed, taintLifted } from './apply-publish.ts';
+import { endTaintWait, published, publishFailed, taintLifted, writeFailed } from './apply-publish.ts';
 import {
   assignmentsOf,
   type FamilyState,
@@ -173,9 +173,9 @@ const whenFailed: {
   restoreEphemeral: (step, { family }, failure) => ephemeralNotRestored(step, family, failure),
   weigh: (step, _, failure) => giveBackFailed(step, failure),
   findHeirs: (step, _, failure) => giveBackFailed(step, failure),
-  publish: (step, _, failure) => publishFailed(step, failure),
+  publish: (step, { shown }, failure) => publishFailed(step, shown, failure),
   liftTaint: (step, _, failure) => {
-    if (failure.cancelled !== true) publishFailed(step, failure);
+    if (failure.cancelled !== true) writeFailed(step, failure);
   },
 };
 

@@ -256,7 +256,8 @@ function isWritable({ deletion, giveBack: going, cancelled }: NodeState): boolea
 function liftTaint(state: NodeState, now: Time): Of<'liftTaint'> | undefined {
   const { publishing, phase } = state;
   const { taint } = publishing;
-  if (taint === undefined || publishing.notBefore > now || !isWritable(state)) return undefined;
+  if (taint === undefined || taint.isUnwritten === true) return undefined;
+  if (publishing.notBefore > now || !isWritable(state)) return undefined;
   if (phaseTraits(phase).liftsTaint !== 'always') return undefined;
   const { uid, key, awaits } = taint;
   return { kind: 'liftTaint', taint: { uid, key, awaits } };

@@ -361,6 +361,8 @@ export interface PendingTaint {
   readonly key: string;
   readonly awaits: readonly string[];
   readonly until: Time;
+  /** Nobody knows whether the address is on the Node yet, which comes before the taint goes. */
+  readonly isUnwritten?: true;
 }
 
 /** @returns whether both are the same taint of the same Node, and wait for the same */
