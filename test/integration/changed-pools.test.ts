@@ -1,5 +1,7 @@
+import { CreateTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import type { ProviderName } from '../../model/scope.ts';
+import { leastOnEc2 } from '../../sandbox/least-permissions.ts';
 import { addressOf } from './assigned-address.ts';
 import { poolTag } from './cloud-facts.ts';
 import type { HarnessOptions } from './harness-config.ts';
@@ -89,5 +91,24 @@ describe('a filter that is changed, and the watcher’s nudge', () => {
     }
     const old = harness.facts().flatMap(({ addresses }) => addresses.filter(({ tag }) => tag === 'old'));
     expect(old.map(({ isFree }) => isFree)).toEqual([true, true]);
+  });
+
+  test('do not take an address for lost that matches neither filter, while its instance shows it', async () => {
+    const [, node] = nodes.aws;
+    if (node === undefined) throw new Error('the first test must run before');
+    const address = addressOf(await harness.status(node));
+    harness.ec2.configure({ allowed: [...leastOnEc2, 'CreateTags'] });
+    const { url: endpoint, region } = harness.ec2;
+    const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
+    const ec2 = new EC2Client({ endpoint, region, credentials });
+    const retired = { Resources: [address?.id ?? ''], Tags: [{ Key: poolTag, Value: 'retired' }] };
+    await ec2.send(new CreateTagsCommand(retired));
+    harness.ec2.configure({ allowed: [...leastOnEc2] });
+    nodes.gcp = [];
+    nodes.aws = [node];
+    await changeTo(withTags('next'));
+    const status = await harness.waitForStatus(node, 'told', ({ lastError }) => lastError !== undefined);
+    expect(status).toMatchObject({ phase: 'assigned', lastError: expect.stringContaining('does not match') });
+    expect(addressOf(status)).toEqual(address);
   });
 });

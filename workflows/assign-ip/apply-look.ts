@@ -1,13 +1,7 @@
 /** What a look at the Node means for the addresses that it has and asks for. Pure. */
 import type { Discovery } from '../../activities/contract.ts';
 import { traitsOf } from '../../clouds/traits.ts';
-import {
-  type AddressQuery,
-  type Family,
-  familyName,
-  type Instance,
-  solePublicIp,
-} from '../../model/address.ts';
+import { type AddressQuery, type Family, familyName, solePublicIp } from '../../model/address.ts';
 import type { PoolSpec } from '../../model/settings.ts';
 import type { Assignment } from '../messages.ts';
 import { askOtherwise, isTheSameRequest, requestFor } from './ask.ts';
@@ -21,11 +15,12 @@ import {
   growingPause,
   hasSomething,
   isAssociating,
-  mustHaveNone,
   isSameInstance,
   isSameScope,
+  isShownOn,
   lookAgain,
   MINUTE,
+  mustHaveNone,
   newDeletion,
   newFamily,
   refOf,
@@ -335,10 +330,6 @@ function notAskedFor(step: Step, familyState: FamilyState, { pool, instance, cha
     familyState.kept = words.leaving(has, pool, `${why}, so this one is released then.`);
   }
   if (!isShownOn(instance, has)) check(familyState, { pool: keeper, query: has.query, byLabels: false });
-}
-
-function isShownOn({ publicIps }: Instance, { address }: Assignment): boolean {
-  return publicIps.some((held) => held.ip === address.ip);
 }
 
 function familyFor(step: Step, family: Family): FamilyState {

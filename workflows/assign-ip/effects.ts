@@ -30,7 +30,14 @@ import {
   verifyActivity,
 } from './activities.ts';
 import type { Action, Of, Result, Results } from './decide.ts';
-import { assignmentsOf, type CheckTarget, type Claim, type NodeState, type ToMutex } from './state.ts';
+import {
+  assignmentsOf,
+  type CheckTarget,
+  type Claim,
+  isShownOn,
+  type NodeState,
+  type ToMutex,
+} from './state.ts';
 import { publishedState } from './status.ts';
 import { familyOf } from './step.ts';
 
@@ -164,7 +171,9 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
   async function check({ family, target }: Of<'check'>): Promise<Results['check']> {
     const has = having(family);
     if (target !== undefined && (await isOfPool(has, target))) return 'there';
-    if (await isThere(has)) return target === undefined ? 'there' : 'notOfPool';
+    // The look that asks for this may have shown it on the instance: it may match neither filter any more.
+    const isSeen = target !== undefined && state.instance !== undefined && isShownOn(state.instance, has);
+    if (isSeen || (await isThere(has))) return target === undefined ? 'there' : 'notOfPool';
     return 'lost';
   }
 

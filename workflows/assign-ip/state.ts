@@ -457,6 +457,14 @@ export function newFamily(family: Family): FamilyState {
   };
 }
 
+/** @returns whether the look that found the instance saw the address on it */
+export function isShownOn(
+  { publicIps }: Pick<Instance, 'publicIps'>,
+  { address }: Pick<Assignment, 'address'>,
+): boolean {
+  return publicIps.some((held) => held.ip === address.ip);
+}
+
 /** @returns what the node has, IPv4 first */
 export function assignmentsOf({ families }: Pick<NodeState, 'families'>): Assignment[] {
   return families.flatMap(({ has }) => has ?? []);
