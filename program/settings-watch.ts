@@ -46,7 +46,8 @@ async function watch(
       changed.abort();
     } catch (error) {
       // They may be being written. Until they can be read, those of the start are used.
-      logger.warn({ err: error }, 'the settings of the Temporal connection cannot be read');
+      const reason = error instanceof Error ? error.message : String(error);
+      logger.warn({ reason }, 'the settings of the Temporal connection cannot be read');
     }
   }
 }

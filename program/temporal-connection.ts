@@ -148,12 +148,25 @@ function readSettings(env: NodeJS.ProcessEnv): { target: TemporalTarget; config:
       },
     };
   } catch (error) {
+    const toml = tomlErrorOf(error);
     throw new TemporalUnavailableError(
       'settings',
-      `The settings of the Temporal connection cannot be used: ${messageOf(error)}. They are the variables TEMPORAL_* and the profile ${env['TEMPORAL_PROFILE'] ?? 'default'} of ${env['TEMPORAL_CONFIG_FILE'] ?? 'temporal.toml'}.`,
-      { cause: error },
+      `The settings of the Temporal connection cannot be used: ${toml?.message ?? messageOf(error)}. They are the variables TEMPORAL_* and the profile ${env['TEMPORAL_PROFILE'] ?? 'default'} of ${env['TEMPORAL_CONFIG_FILE'] ?? 'temporal.toml'}.`,
+      { cause: toml ?? error },
     );
   }
+}
+
+/**
+ * The TOML parser quotes the lines around the error in its message, its stack and a field of its own. An API key may be among them.
+ *
+ * @returns an error without them; undefined if the file is not what is wrong
+ */
+function tomlErrorOf(error: unknown): Error | undefined {
+  if (!(error instanceof Error && 'codeblock' in error && 'line' in error && 'column' in error))
+    return undefined;
+  const [what = ''] = error.message.split('\n');
+  return new Error(`${what} (line ${String(error.line)}, column ${String(error.column)})`);
 }
 
 /** A variable that a chart left empty is not set. */

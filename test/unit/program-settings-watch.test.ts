@@ -2,9 +2,10 @@
 import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { createLogger } from '../../program/logger.ts';
+import { createLogger, type Logger } from '../../program/logger.ts';
 import { watchTemporalSettings } from '../../program/settings-watch.ts';
 import { untilAborted } from '../../program/shutdown.ts';
 
@@ -33,7 +34,10 @@ function mount(version: string, files: Record<string, string>): void {
   renameSync(join(dir, '..data_tmp'), join(dir, '..data'));
 }
 
-function watch(env: NodeJS.ProcessEnv = {}): AbortSignal {
+function watch(
+  env: NodeJS.ProcessEnv = {},
+  logger: Logger = createLogger({ name: 'worker', level: 'fatal', format: 'json' }),
+): AbortSignal {
   return watchTemporalSettings({
     env: {
       HOME: dir,
@@ -42,7 +46,7 @@ function watch(env: NodeJS.ProcessEnv = {}): AbortSignal {
       TEMPORAL_TLS_SERVER_CA_CERT_PATH: join(dir, '..data/ca.crt'),
       ...env,
     },
-    logger: createLogger({ name: 'worker', level: 'fatal', format: 'json' }),
+    logger,
     signal: end.signal,
     intervalMs: INTERVAL_MS,
   });
@@ -64,6 +68,27 @@ test('an API key in a profile that changes is seen', async () => {
   const changed = watch({ TEMPORAL_CONFIG_FILE: file });
   writeFileSync(file, '[profile.default]\napi_key = "two"\n');
   await untilAborted(changed);
+});
+
+test('a profile that is half written is logged without the API key in it', async () => {
+  const file = join(dir, 'temporal.toml');
+  writeFileSync(file, '[profile.default]\napi_key = "hidden"\n');
+  const lines: string[] = [];
+  const output = new Writable({
+    write: (chunk: Buffer, _, done) => {
+      lines.push(chunk.toString());
+      done();
+    },
+  });
+  const logger = createLogger({ name: 'worker', level: 'info', format: 'json', output });
+  const changed = watch({ TEMPORAL_CONFIG_FILE: file }, logger);
+  writeFileSync(file, '[profile.default]\napi_key = "hidden');
+  while (lines.length === 0) await delay(INTERVAL_MS);
+  const log = lines.join('');
+  expect(log).toContain('cannot be read');
+  expect(log).toContain('Invalid TOML document');
+  expect(log).not.toContain('hidden');
+  expect(changed.aborted).toBe(false);
 });
 
 test('the same content in new files is no change, nor are files that cannot be read for a while', async () => {

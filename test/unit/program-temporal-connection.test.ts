@@ -4,6 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
+import { presentError } from '../../program/present-error.ts';
 import {
   connectClient,
   connectWorker,
@@ -82,6 +84,17 @@ describe('the connection to Temporal', () => {
     const error = await failureOf(connectClient, env);
     expect(error.reason).toBe('settings');
     expect(error.message).toContain(reason);
+  });
+
+  test('names the place of a mistake in temporal.toml, and quotes none of its lines, which may hold the API key', async () => {
+    const file = join(home, 'mistyped.toml');
+    writeFileSync(file, '[profile.default]\napi_key = "hidden\naddress = "cloud.example.com:7233"\n');
+    const error = await failureOf(connectClient, { TEMPORAL_CONFIG_FILE: file });
+    expect(error.reason).toBe('settings');
+    expect(error.message).toContain(file);
+    expect(error.message).toMatch(/Invalid TOML document: [^\n]+ \(line 2, column \d+\)/);
+    expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain('hidden');
+    expect(presentError('worker', error, true).text).not.toContain('hidden');
   });
 
   test('ends its wait when it is told to', async () => {
