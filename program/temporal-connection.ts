@@ -137,7 +137,14 @@ export function failedTemporalCall(error: unknown): TemporalUnavailableError | u
 function readSettings(env: NodeJS.ProcessEnv): { target: TemporalTarget; config: ClientConnectConfig } {
   try {
     const config = loadClientConnectConfig({ overrideEnvVars: setVariables(env), configFileStrict: true });
-    const { address } = config.connectionOptions;
+    const { address, apiKey, metadata = {} } = config.connectionOptions;
+    // gRPC would quote the whole value in its error.
+    if (
+      [apiKey, ...Object.values(metadata)].some((value) => typeof value === 'string' && !isHeaderValue(value))
+    )
+      throw new Error(
+        'the API key, or a value of the gRPC metadata, has a line break or another such character',
+      );
     return {
       config,
       target: {
@@ -167,6 +174,11 @@ function tomlErrorOf(error: unknown): Error | undefined {
     return undefined;
   const [what = ''] = error.message.split('\n');
   return new Error(`${what} (line ${String(error.line)}, column ${String(error.column)})`);
+}
+
+/** As gRPC's own rule is: printable ASCII. */
+function isHeaderValue(value: string): boolean {
+  return /^[ -~]*$/.test(value);
 }
 
 /** A variable that a chart left empty is not set. */

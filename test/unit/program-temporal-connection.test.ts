@@ -97,6 +97,16 @@ describe('the connection to Temporal', () => {
     expect(presentError('worker', error, true).text).not.toContain('hidden');
   });
 
+  test.each(['TEMPORAL_API_KEY', 'TEMPORAL_GRPC_META_AUTHORIZATION'])(
+    'refuses %s with a line break at its end, and does not quote it',
+    async (name) => {
+      const error = await failureOf(connectClient, { TEMPORAL_ADDRESS: '127.0.0.1:9', [name]: 'hidden\n' });
+      expect(inspect(error, { depth: Infinity, showHidden: true })).not.toContain('hidden');
+      expect(error.reason).toBe('settings');
+      expect(error.message).toContain('line break');
+    },
+  );
+
   test('ends its wait when it is told to', async () => {
     const controller = new AbortController();
     const wait = connectClient({
