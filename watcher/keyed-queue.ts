@@ -1,16 +1,17 @@
 /**
  * Work by key: some keys at once, each key one at a time and in order. What is added for a key that waits is merged with
- * what waits, so that the queue is never longer than there are keys.
+ * what waits, so that the queue is never longer than there are keys. What fails is tried again until it succeeds.
  */
 export interface KeyedQueueOptions<T> {
   readonly concurrency: number;
   readonly work: (key: string, item: T) => Promise<void>;
   /** One item that asks for what both ask for. */
   readonly merge: (older: T, newer: T) => T;
-  /** Told of each failure. `retryInMs` undefined: given up. Must not throw. */
-  readonly onFailure: (key: string, error: unknown, retryInMs: number | undefined) => void;
-  readonly attempts?: number;
+  /** Told of each failure. Must not throw. */
+  readonly onFailure: (key: string, error: unknown, retryInMs: number) => void;
+  /** @default 1 second */
   readonly firstDelayMs?: number;
+  /** @default 60 seconds */
   readonly longestDelayMs?: number;
 }
 
@@ -80,17 +81,13 @@ export class KeyedQueue<T> {
   }
 
   #fail(key: string, failed: Waiting<T>, error: unknown): void {
-    const { attempts = 8, onFailure } = this.#options;
+    const { onFailure } = this.#options;
     if (this.#closed) return;
     const newer = this.#ready.get(key);
     if (newer !== undefined) {
       // It is due already, with something newer to say.
       this.#ready.set(key, { item: this.#options.merge(failed.item, newer.item), failures: 0 });
       onFailure(key, error, 0);
-      return;
-    }
-    if (failed.failures >= attempts) {
-      onFailure(key, error, undefined);
       return;
     }
     const delayMs = this.#delayAfter(failed.failures);

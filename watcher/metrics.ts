@@ -49,8 +49,7 @@ export function createWatcherMetrics(cluster: string) {
     }),
     failures: new Counter({
       name: 'kubeip_watcher_event_failures_total',
-      help: 'Node events that could not be handed to Temporal, by what became of them: retried or left to the reconcile.',
-      labelNames: ['outcome'],
+      help: 'Tries to hand a node event to Temporal that failed. Each is tried again.',
       registers,
     }),
     nodes: new Gauge({

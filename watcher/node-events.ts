@@ -47,6 +47,7 @@ export class NodeEvents {
 
   constructor(dependencies: NodeEventsDependencies) {
     this.#dependencies = dependencies;
+    // Never given up: a pin or the word to try again shows on the Node only, and the reconcile does not compare it.
     this.#queue = new KeyedQueue({
       concurrency,
       merge: mergeNews,
@@ -113,11 +114,10 @@ export class NodeEvents {
     );
   }
 
-  #logFailure(node: string, error: unknown, retryInMs: number | undefined): void {
+  #logFailure(node: string, error: unknown, retryInMs: number): void {
     const { metrics, logger } = this.#dependencies;
-    metrics.failures.inc({ outcome: retryInMs === undefined ? 'left' : 'retried' });
+    metrics.failures.inc();
     const reason = error instanceof Error ? error.message : String(error);
-    if (retryInMs === undefined) logger.error({ node, reason }, 'node event is left to the next reconcile');
-    else logger.warn({ node, reason, retryInMs }, 'node event is tried again');
+    logger.warn({ node, reason, retryInMs }, 'node event is tried again');
   }
 }

@@ -40,7 +40,7 @@ export interface ReconcilePlan {
   /**
    * Nodes whose workflow must look again: it is for an earlier Node of the name, or the Node has another pool now, or none,
    * or its pool's settings are others, or it has the taint again that was removed once it was assigned, or shows that it is assigned
-   * while its workflow waits.
+   * while its workflow waits. Or its workflow waits, and nothing was seen of its Node before.
    */
   readonly nudge: readonly NodeView[];
   /**
@@ -56,12 +56,14 @@ export interface ReconcilePlan {
  * @param nodes all Nodes: a partial list would make orphans of the rest
  * @param runs all open runs of the cluster
  * @param failures of runs listed after `runs`: one that ends between the two lists is in both, and open
+ * @param changesMissed what a waiting node is pinned to may have changed unseen, since no watch ran
  */
 export function planReconcile(
   nodes: readonly NodeView[],
   runs: readonly OpenRun[],
   pools: readonly PoolConfig[],
   failures: Failures,
+  changesMissed = false,
 ): ReconcilePlan {
   const runOf = new Map(runs.map((run) => [run.node, run]));
   const failureOf = new Map(failures.runs.map((run) => [run.node, run]));
@@ -78,7 +80,7 @@ export function planReconcile(
       const until = failed === undefined ? undefined : cooldownEnd(failed, node, pool, failures);
       if (until !== undefined && until > failures.now) coolDown.push({ node, pool, until });
       else start.push({ node, pool, failures: until === undefined ? 0 : (failed?.failures ?? 0) });
-    } else if (mustLookAgain(run, node, pool)) nudge.push(node);
+    } else if (mustLookAgain(run, node, pool, changesMissed)) nudge.push(node);
   }
   const orphans = [...runOf.values()].filter((run) => !names.has(run.node) && run.phase !== 'held');
   const close = failures.runs.filter((run) => !names.has(run.node) && !runOf.has(run.node));
@@ -103,12 +105,17 @@ function cooldownEnd(
   return dueAt({ ...failed, ...(isWaitedFor ? { failures: 1 } : {}) }, cooldown, now);
 }
 
-function mustLookAgain(run: OpenRun, node: NodeView, pool: PoolConfig | undefined): boolean {
+function mustLookAgain(
+  run: OpenRun,
+  node: NodeView,
+  pool: PoolConfig | undefined,
+  changesMissed: boolean,
+): boolean {
   if (run.uid !== node.uid) return true;
   if (pool === undefined || isDeselected(run)) return pool !== undefined || !isDeselected(run);
   if (run.poolHash !== undefined && run.poolHash !== pool.hash) return true;
   // A run out of a backup of Temporal's data waits for what the node has got since.
-  if (run.phase === 'waiting' && node.labels[phaseLabel] === 'assigned') return true;
+  if (run.phase === 'waiting' && (changesMissed || node.labels[phaseLabel] === 'assigned')) return true;
   const isLifted =
     run.phase === 'assigned' || (run.phase === 'failed' && pool.taintPolicy === 'assignedOrGaveUp');
   return isLifted && isTainted(node, pool);

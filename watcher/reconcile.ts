@@ -31,11 +31,16 @@ export interface ReconcileDependencies {
 /**
  * Starts the workflows that are missing, and signals those whose Node is another or gone. Doing it twice does no harm.
  *
+ * @param changesMissed also tell the workflows that wait to look: no watch ran until now
  * @throws WrongClusterError before anything is done, if the cluster is not the one that its name stands for
  * @throws KubernetesError or an error of the Temporal client, when a list is incomplete (nothing is concluded from it then)
  * or at least one node could not be set right (the others are)
  */
-export async function reconcile(dependencies: ReconcileDependencies, signal: AbortSignal): Promise<void> {
+export async function reconcile(
+  dependencies: ReconcileDependencies,
+  signal: AbortSignal,
+  changesMissed = false,
+): Promise<void> {
   const { config, kubernetes, identity, workflows, metrics, logger } = dependencies;
   await identity.check();
   // Nodes first: a run that was started for a Node since then is no orphan, as the direct read shows.
@@ -44,7 +49,7 @@ export async function reconcile(dependencies: ReconcileDependencies, signal: Abo
   const now = (dependencies.now ?? Date.now)();
   const { failureCooldown: cooldown, reconcileIntervalMs } = config.watcher;
   const failedRuns = await workflows.listFailed(new Date(now - memoryMs(cooldown, reconcileIntervalMs)));
-  const plan = planReconcile(nodes, runs, config.pools, { runs: failedRuns, cooldown, now });
+  const plan = planReconcile(nodes, runs, config.pools, { runs: failedRuns, cooldown, now }, changesMissed);
   const selected = nodes.filter((node) => selectPool(config.pools, node.labels) !== undefined).length;
   metrics.nodes.set({ selected: 'true' }, selected);
   metrics.nodes.set({ selected: 'false' }, nodes.length - selected);

@@ -92,11 +92,15 @@ async function reconcileForEver(
   void synced.then(() => firstList.abort());
   await pause(firstRetryMs, AbortSignal.any([signal, firstList.signal]));
   let failures = 0;
+  // Until a reconcile that follows the watch's first list has told all: from then on the watch sees each change.
+  let changesMissed = true;
   while (!signal.aborted) {
-    const wake = firstList.signal.aborted ? signal : AbortSignal.any([signal, firstList.signal]);
+    const isWatched = firstList.signal.aborted;
+    const wake = isWatched ? signal : AbortSignal.any([signal, firstList.signal]);
     const endTimer = metrics.reconcileDuration.startTimer();
     try {
-      await reconcile(dependencies, signal);
+      await reconcile(dependencies, signal, changesMissed);
+      changesMissed &&= !isWatched;
       endTimer();
       failures = 0;
       progress.lastSuccess = new Date();

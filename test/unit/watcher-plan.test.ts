@@ -126,6 +126,16 @@ describe('the plan of a reconcile', () => {
     });
   });
 
+  test('after a time without a watch each workflow that waits is told to look, since a pin may be gone', () => {
+    const nodes = ['a', 'b', 'c'].map((name) => node(name));
+    const runs = ['waiting', 'assigned', 'discovering'].map((phase, index) => {
+      const { name, uid } = nodes[index] as NodeView;
+      return { node: name, uid, poolHash: pool.hash, phase };
+    });
+    expect(planReconcile(nodes, runs, pools, noFailures, true).nudge).toEqual(nodes.slice(0, 1));
+    expect(planReconcile(nodes, runs, pools, noFailures).nudge).toEqual([]);
+  });
+
   const names = fc.uniqueArray(fc.constantFrom('a', 'b', 'c', 'd', 'e', 'f'));
   const world = fc.record({
     nodes: names.chain((all) =>
