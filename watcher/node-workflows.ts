@@ -26,6 +26,8 @@ const workflowType = 'AssignIpWorkflow';
 
 /** The longest that one call to Temporal may take, the SDK's own retries included. */
 const callTimeoutMs = 10_000;
+/** The longest that one list may take, all its pages included. */
+export const LIST_TIMEOUT_MS = 60_000;
 const pingTimeoutMs = 2_000;
 
 /** A Node as the watcher sees it. */
@@ -54,7 +56,7 @@ export interface NodeWorkflows {
   closeFailed(node: NodeRef, retries: RetrySettings): Promise<boolean>;
   /** @throws whatever the Temporal client throws if the server does not answer at once */
   ping(): Promise<void>;
-  /** All open runs of the cluster. A failure half-way is thrown: half a list is none. */
+  /** All open runs of the cluster. A failure half-way, or no end within a minute, is thrown: half a list is none. */
   listOpen(): Promise<OpenRun[]>;
   /** The nodes whose latest run that ended after `since` failed for good. Throws as {@link listOpen} does. */
   listFailed(since: Date): Promise<FailedRun[]>;
@@ -63,8 +65,8 @@ export interface NodeWorkflows {
 /** @param clusterUid of the cluster: workflows are started for it */
 export function createNodeWorkflows(client: Client, cluster: string, clusterUid?: string): NodeWorkflows {
   const of: Cluster = { cluster, clusterUid };
-  const inTime = <T>(call: () => Promise<T>): Promise<T> =>
-    client.connection.withDeadline(Date.now() + callTimeoutMs, call);
+  const inTime = <T>(call: () => Promise<T>, timeoutMs = callTimeoutMs): Promise<T> =>
+    client.connection.withDeadline(Date.now() + timeoutMs, call);
 
   const ifRunning = async (send: () => Promise<void>): Promise<boolean> => {
     try {
@@ -127,8 +129,8 @@ export function createNodeWorkflows(client: Client, cluster: string, clusterUid?
         connection.workflowService.getSystemInfo({}),
       );
     },
-    listOpen: () => listOpen(client, cluster),
-    listFailed: (since) => listFailed(client, cluster, since),
+    listOpen: () => inTime(() => listOpen(client, cluster), LIST_TIMEOUT_MS),
+    listFailed: (since) => inTime(() => listFailed(client, cluster, since), LIST_TIMEOUT_MS),
   };
 }
 

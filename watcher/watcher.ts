@@ -12,11 +12,13 @@ import type { Readiness } from '../program/http-server.ts';
 import type { Logger } from '../program/logger.ts';
 import type { WatcherMetrics } from './metrics.ts';
 import { NodeEvents } from './node-events.ts';
-import { createNodeWorkflows } from './node-workflows.ts';
+import { createNodeWorkflows, LIST_TIMEOUT_MS } from './node-workflows.ts';
 import { reconcile, type ReconcileDependencies } from './reconcile.ts';
 
 const firstRetryMs = 1_000;
 const longestRetryMs = 60_000;
+/** So many intervals without a reconcile that succeeded, and the watcher is not ready. */
+const STALE_INTERVALS = 3;
 
 export interface WatcherOptions {
   readonly config: Config;
@@ -28,7 +30,7 @@ export interface WatcherOptions {
 }
 
 export interface Watcher {
-  /** Ready once everything was compared at least once, while the last comparison did not fail and Temporal answers. */
+  /** Ready once everything was compared, while the last comparison did not fail, is not too old, and Temporal answers. */
   readiness(): Promise<Readiness>;
   /**
    * Runs until the signal is aborted; what is under way is ended first. Failures elsewhere never end it.
@@ -43,11 +45,13 @@ export function createWatcher(options: WatcherOptions): Watcher {
   const workflows = createNodeWorkflows(options.client, config.cluster, identity.clusterUid);
   const dependencies = { config, kubernetes, identity, workflows, metrics, logger };
   const progress: Progress = { lastSuccess: undefined, lastFailure: undefined };
+  // A reconcile may take longer than a short interval.
+  const staleAfterMs = STALE_INTERVALS * Math.max(config.watcher.reconcileIntervalMs, LIST_TIMEOUT_MS);
   let informer: NodeInformer | undefined;
 
   return {
     readiness: async () => {
-      const readiness = describe(progress, informer?.isConnected() === true);
+      const readiness = describe(progress, informer?.isConnected() === true, staleAfterMs);
       if (readiness.ok) await workflows.ping();
       return readiness;
     },
@@ -71,7 +75,8 @@ export function createWatcher(options: WatcherOptions): Watcher {
 }
 
 interface Progress {
-  lastSuccess: Date | undefined;
+  /** `at` in milliseconds of `performance.now`: the wall clock may be set. */
+  lastSuccess: { readonly date: Date; readonly at: number } | undefined;
   /** Of the last reconcile, if it failed. */
   lastFailure: string | undefined;
 }
@@ -103,7 +108,7 @@ async function reconcileForEver(
       changesMissed &&= !isWatched;
       endTimer();
       failures = 0;
-      progress.lastSuccess = new Date();
+      progress.lastSuccess = { date: new Date(), at: performance.now() };
       progress.lastFailure = undefined;
       metrics.lastReconcile.setToCurrentTime();
       metrics.reconciles.inc({ outcome: 'ok' });
@@ -123,11 +128,17 @@ async function reconcileForEver(
   }
 }
 
-function describe({ lastSuccess, lastFailure }: Progress, connected: boolean): Readiness {
+function describe(
+  { lastSuccess, lastFailure }: Progress,
+  connected: boolean,
+  staleAfterMs: number,
+): Readiness {
   const watch = connected ? 'watch: connected' : 'watch: broken (the reconcile goes on)';
   if (lastFailure !== undefined) return { ok: false, detail: `reconcile: failed (${lastFailure})\n${watch}` };
   if (lastSuccess === undefined) return { ok: false, detail: `reconcile: not done yet\n${watch}` };
-  return { ok: true, detail: `reconcile: done at ${lastSuccess.toISOString()}\n${watch}` };
+  const ok = performance.now() - lastSuccess.at <= staleAfterMs;
+  const done = ok ? 'done at' : 'under way for too long, last done at';
+  return { ok, detail: `reconcile: ${done} ${lastSuccess.date.toISOString()}\n${watch}` };
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {
