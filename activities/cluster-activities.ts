@@ -26,6 +26,9 @@ import { survey } from './survey.ts';
 import { untilCancelled } from './until-cancelled.ts';
 import { weighRelease } from './weigh-release.ts';
 
+/** The longest that the lists of Temporal may take that decide on a release. */
+const WEIGH_TIMEOUT_MS = 30_000;
+
 export interface ClusterActivityDependencies {
   readonly config: Config;
   readonly kubernetes: KubernetesClient;
@@ -45,7 +48,11 @@ export function createClusterActivities(options: ClusterActivityDependencies): C
   const dependencies = { ...options, instanceNodes: InstanceNodes.of(options.kubernetes) };
   const log = activityLogger(dependencies.logger);
   const { identity } = dependencies;
-  const weighOnce = inFlightOnce(() => weighRelease(dependencies));
+  const weighInTime = sharedRuns(() =>
+    dependencies.client.connection.withDeadline(Date.now() + WEIGH_TIMEOUT_MS, () =>
+      weighRelease(dependencies),
+    ),
+  );
   const findHeirs = async (instance: InstanceRef, uid: string): Promise<string[]> => {
     const asker = Context.current().info.workflowExecution?.workflowId;
     const heirs = await heirsOf(dependencies, instance, uid, asker);
@@ -67,7 +74,12 @@ export function createClusterActivities(options: ClusterActivityDependencies): C
       }),
 
     // Reads only.
-    weighRelease: () => withFailures(weighOnce),
+    weighRelease: () =>
+      withFailures(() => {
+        // Begun here: the run is shared, and does not end with the activity that began it.
+        const verdict = weighInTime();
+        return untilCancelled(dependencies.client, () => verdict);
+      }),
 
     // Reads, and tells workflows to look, which they may do at any time.
     findHeirs: ({ instance, uid, clusterUid }) =>
@@ -148,14 +160,28 @@ export function createClusterActivities(options: ClusterActivityDependencies): C
   };
 }
 
-/** Many nodes that are gone ask at once. Calls that arrive while one is in flight share its result. */
-function inFlightOnce<T>(work: () => Promise<T>): () => Promise<T> {
-  let underWay: Promise<T> | undefined;
-  return () => {
-    underWay ??= work().finally(() => {
+/**
+ * Many nodes that are gone ask at once. Calls that arrive while a run is in flight share the next one: this one may have read its lists
+ * before their Nodes went.
+ */
+function sharedRuns<T>(work: () => Promise<T>): () => Promise<T> {
+  let begun = 0;
+  let underWay: Promise<{ number: number; result: T }> | undefined;
+  const run = async () => {
+    const number = ++begun;
+    try {
+      return { number, result: await work() };
+    } finally {
       underWay = undefined;
-    });
-    return underWay;
+    }
+  };
+  return async () => {
+    const before = begun;
+    for (;;) {
+      underWay ??= run();
+      const { number, result } = await underWay;
+      if (number > before) return result;
+    }
   };
 }
 

@@ -48,17 +48,18 @@ function activities() {
   const clusters = {
     config: { cluster: 'test', pools: [], audit: { intervalMs: 600_000 } },
     providers: new Map(),
-    kubernetes: {},
+    kubernetes: { call: () => Promise.resolve({ kind: 'NodeList', metadata: {}, items: [] }) },
     identity: { check: async () => {} },
     client,
   } as unknown as ClusterActivityDependencies;
   return {
     recallWaiting: () => createScopeActivities(scopes).recallWaiting({ scope }),
     survey: () => createClusterActivities(clusters).survey({ scope }),
+    weighRelease: () => createClusterActivities(clusters).weighRelease(),
   };
 }
 
-describe.each(['recallWaiting', 'survey'] as const)('%s', (name) => {
+describe.each(['recallWaiting', 'survey', 'weighRelease'] as const)('%s', (name) => {
   test('fails when the worker stops, so that it is tried again', async () => {
     expect(await failureOf('WORKER_SHUTDOWN', activities()[name])).toMatchObject({
       name: 'ApplicationFailure',
