@@ -20,7 +20,7 @@ type NodeNames = ReadonlyMap<string, readonly string[]>;
 interface List {
   /** Counts the lists in the order in which they began. */
   readonly number: number;
-  /** Unix time in milliseconds. */
+  /** Milliseconds of `performance.now`: a wall clock may be set back. */
   readonly beganAt: number;
   readonly names: NodeNames;
 }
@@ -32,10 +32,10 @@ export class InstanceNodes {
   #begun = 0;
   #last: List | undefined;
   #underWay: Promise<List> | undefined;
-  /** Unix time in milliseconds: not before then is the next list made. */
+  /** By the same clock: not before then is the next list made. */
   #notBefore = 0;
 
-  constructor(list: () => Promise<readonly NodeView[]>, now: () => number = Date.now) {
+  constructor(list: () => Promise<readonly NodeView[]>, now = () => performance.now()) {
     this.#list = list;
     this.#now = now;
   }

@@ -1,5 +1,6 @@
 import { mock } from 'node:test';
-import { describe, expect, test } from '@jest/globals';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, jest, test } from '@jest/globals';
 import { keeperOf, type OtherClaimant } from '../../activities/instance-claims.ts';
 import { InstanceNodes } from '../../kubernetes/instance-nodes.ts';
 import type { NodeView } from '../../kubernetes/nodes.ts';
@@ -102,11 +103,14 @@ describe('the Nodes of an instance', () => {
     async (listMs) => {
       mock.timers.enable({ apis: ['setTimeout', 'Date'] });
       const registered: NodeView[] = [];
-      const index = new InstanceNodes(async () => {
-        const list = [...registered];
-        await new Promise((resolve) => setTimeout(resolve, listMs));
-        return list;
-      });
+      const index = new InstanceNodes(
+        async () => {
+          const list = [...registered];
+          await new Promise((resolve) => setTimeout(resolve, listMs));
+          return list;
+        },
+        () => Date.now(),
+      );
       const took: number[] = [];
       for (let ms = 0; ms < 60_000; ms += 10) {
         if (ms < 15_000 && ms % 250 === 0) {
@@ -123,6 +127,16 @@ describe('the Nodes of an instance', () => {
       expect(Math.max(...took)).toBeLessThan(FIRST_LOOK_TIMEOUT - 2_000);
     },
   );
+
+  test('are listed again at once when the wall clock is set back by an hour', async () => {
+    const clock = jest.spyOn(Date, 'now');
+    const index = new InstanceNodes(() => Promise.resolve(nodes));
+    await index.namesOf(instance);
+    clock.mockReturnValue(Date.now() - 3_600_000);
+    const names = index.namesOf(instance);
+    expect(await Promise.race([names, delay(2_000, 'waits')])).toEqual(['a', 'b']);
+    clock.mockRestore();
+  });
 
   test('are listed again after a list that failed', async () => {
     let lists = 0;
