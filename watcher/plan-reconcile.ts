@@ -112,7 +112,8 @@ function mustLookAgain(
   changesMissed: boolean,
 ): boolean {
   if (run.uid !== node.uid) return true;
-  if (pool === undefined || isDeselected(run)) return pool !== undefined || !isDeselected(run);
+  const knowsNoPool = isDeselected(run) || (run.phase === 'released' && run.poolHash === undefined);
+  if (pool === undefined || knowsNoPool) return pool !== undefined || !knowsNoPool;
   if (run.poolHash !== undefined && run.poolHash !== pool.hash) return true;
   // A run out of a backup of Temporal's data waits for what the node has got since.
   if (run.phase === 'waiting' && (changesMissed || node.labels[phaseLabel] === 'assigned')) return true;

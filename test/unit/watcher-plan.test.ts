@@ -98,6 +98,24 @@ describe('the plan of a reconcile', () => {
       false,
     ],
     [
+      'that was released by hand, and knows that no pool selects its Node, is left alone',
+      node('a', { labels: {} }),
+      { ...knows, poolHash: undefined, phase: 'released' },
+      false,
+    ],
+    [
+      'that was released by hand is told to look once no pool selects its Node',
+      node('a', { labels: {} }),
+      { ...knows, phase: 'released' },
+      true,
+    ],
+    [
+      'that was released by hand is told to look once a pool selects its Node again',
+      node('a'),
+      { ...knows, poolHash: undefined, phase: 'released' },
+      true,
+    ],
+    [
       'that has assigned an address to a Node with the taint is told to look',
       node('a', { taints }),
       { ...knows, phase: 'assigned' },
