@@ -33,7 +33,7 @@ export function createWatcherMetrics(cluster: string) {
     }),
     starts: new Counter({
       name: 'kubeip_watcher_workflow_starts_total',
-      help: 'Starts that were asked for by the reconcile. A workflow that runs already is not started again.',
+      help: 'Workflows that the reconcile started.',
       registers,
     }),
     signals: new Counter({

@@ -39,8 +39,9 @@ export interface NodeWorkflows {
    * Starts the node's workflow. One that runs is left as it is.
    *
    * @param failures how many runs for this Node failed for good in a row
+   * @returns false if one runs
    */
-  start(node: SeenNode, pool: PoolConfig, failures: number): Promise<void>;
+  start(node: SeenNode, pool: PoolConfig, failures: number): Promise<boolean>;
   /** Tells the node's workflow to look at its Node, and starts it if none runs. */
   signalChanged(node: SeenNode, pool: PoolConfig): Promise<void>;
   /** As {@link signalChanged}, for a workflow that runs only. @returns false if none runs */
@@ -77,9 +78,8 @@ export function createNodeWorkflows(client: Client, cluster: string, clusterUid?
       throw error;
     }
   };
-  /** A change of the Node is a new beginning: what failed before may be what was changed. */
-  const startIfNone = async (node: SeenNode, pool: PoolConfig): Promise<boolean> => {
-    const options = { ...startOptions(of, node, pool, 0), workflowIdConflictPolicy: 'FAIL' as const };
+  const startIfNone = async (node: SeenNode, pool: PoolConfig, failures: number): Promise<boolean> => {
+    const options = { ...startOptions(of, node, pool, failures), workflowIdConflictPolicy: 'FAIL' as const };
     try {
       await inTime(() => client.workflow.start(workflowType, options));
       return true;
@@ -91,12 +91,11 @@ export function createNodeWorkflows(client: Client, cluster: string, clusterUid?
   const handleOf = (name: string) => client.workflow.getHandle(assignIpWorkflowId(cluster, name));
 
   return {
-    start: async (node, pool, failures) => {
-      await inTime(() => client.workflow.start(workflowType, startOptions(of, node, pool, failures)));
-    },
+    start: startIfNone,
     signalChanged: async (node, pool) => {
-      // A run that begins now looks at the Node anyway: a signal would be one more thing for it to read.
-      if (await startIfNone(node, pool)) return;
+      // A run that begins now looks at the Node anyway: a signal would be one more thing for it to read. A change of the Node is a new
+      // beginning: what failed before may be what was changed.
+      if (await startIfNone(node, pool, 0)) return;
       await inTime(() =>
         client.workflow.signalWithStart(workflowType, {
           ...startOptions(of, node, pool, 0),

@@ -68,7 +68,7 @@ export async function reconcile(
         logger.error({ node: node.name, reason: problem }, 'the node gets no address');
         return;
       }
-      await workflows.start(node, pool, failures);
+      if (!(await workflows.start(node, pool, failures))) return;
       metrics.starts.inc();
       if (failures > 0) metrics.failureRetries.inc({ pool: pool.name });
       const facts = { node: node.name, pool: pool.name, failures };
