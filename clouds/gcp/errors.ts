@@ -76,7 +76,7 @@ export function isOutdated(error: unknown): boolean {
  * @returns the same error in the project's terms, the original as its cause
  */
 export function toCloudError(error: unknown, context: GcpCallContext): CloudError {
-  return error instanceof CloudError ? error : mapped(readError(error), context, error);
+  return error instanceof CloudError ? error : mapped(readError(error, context), context, error);
 }
 
 /** @returns how the operation failed; undefined if it did not, or is still running */
@@ -90,6 +90,7 @@ export function operationError(operation: GceOperation, context: GcpCallContext)
     status: status >= 400 ? status : undefined,
     answered: true,
     isOfApi: true,
+    isOfToken: false,
   };
   return mapped(facts, context, undefined);
 }
@@ -104,6 +105,8 @@ interface ErrorFacts {
   readonly answered: boolean;
   /** The answer has the API's own form: it is not one of something in between, such as a proxy's page. */
   readonly isOfApi: boolean;
+  /** The answer is one of the services that give access tokens: it says nothing about instances and addresses. */
+  readonly isOfToken: boolean;
 }
 
 function mapped(facts: ErrorFacts, context: GcpCallContext, cause: unknown): CloudError {
@@ -122,7 +125,7 @@ interface ErrorBody {
   };
 }
 
-function readError(error: unknown): ErrorFacts {
+function readError(error: unknown, { endpoint }: GcpCallContext): ErrorFacts {
   const thrown = (typeof error === 'object' && error !== null ? error : {}) as {
     code?: unknown;
     name?: unknown;
@@ -143,7 +146,23 @@ function readError(error: unknown): ErrorFacts {
     status,
     answered: status !== undefined,
     isOfApi: typeof body === 'object' && body !== null,
+    isOfToken: isOfToken(error, status, endpoint),
   };
+}
+
+/**
+ * The client throws what the HTTP library threw as the cause of its own error. Of Compute Engine's answers that library throws those with
+ * 401 and 403 only (`validateStatus` in google-gax); the others reach the client as answers. An error of any other status is one of the
+ * token services, which write their errors in the API's form. Where both throw, the host that was asked tells them apart.
+ */
+function isOfToken(error: unknown, status: number | undefined, endpoint: string | undefined): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  if (status === undefined || !(cause instanceof Error) || !('config' in cause)) return false;
+  if (status !== 401 && status !== 403) return true;
+  const asked = String((cause.config as { url?: unknown } | undefined)?.url);
+  if (!URL.canParse(asked)) return false;
+  const { host } = new URL(asked);
+  return endpoint === undefined ? !host.startsWith('compute.') : host !== new URL(endpoint).host;
 }
 
 /** The client keeps the answer's text under a symbol of its own: its error has no field for the reason. */
@@ -171,6 +190,8 @@ function text(value: unknown): string | undefined {
 
 function kindOf(facts: ErrorFacts): CloudErrorKind {
   const { status, answered } = facts;
+  // A service account that is not found is no word on an instance.
+  if (facts.isOfToken && status !== 403) return 'Unavailable';
   if (isSecondConfig(facts)) return 'Unavailable';
   if (isOrganizationPolicy(facts)) return 'Denied';
   const reason = inCapitals(facts.reason);
@@ -214,6 +235,9 @@ function messageFor(kind: CloudErrorKind, facts: ErrorFacts, context: GcpCallCon
     case 'Exhausted':
       return `${action}: a quota of project ${project} is used up; ask for more under IAM & Admin, Quotas (${detail})`;
     case 'Unavailable':
+      if (facts.isOfToken) {
+        return `${action} was not made: Google gives no access token now; check the worker's service account and its Workload Identity (${detail})`;
+      }
       return facts.answered
         ? `${action}: ${where} cannot serve the call now (${detail})`
         : `${action}: no answer from ${where}. Check the network and the endpoint (${detail})`;

@@ -1,5 +1,8 @@
 /** What becomes of the answers of Compute Engine, and of those that are none: on canned answers over HTTP. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type RequestListener, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { operationError, toCloudError } from '../../clouds/gcp/errors.ts';
 import { createGcpProvider, type GcpProviderOptions } from '../../clouds/gcp/gcp-provider.ts';
@@ -36,11 +39,14 @@ afterEach(async () => {
   });
 });
 
-function open(options: Partial<GcpProviderOptions> = {}): CloudProvider {
+function portOfServer(): number {
   const address = server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}
+
+function open(options: Partial<GcpProviderOptions> = {}): CloudProvider {
   const provider = createGcpProvider({
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: `http://127.0.0.1:${portOfServer()}`,
     project: 'p',
     region: 'europe-west1',
     batchWindowMs: 0,
@@ -217,6 +223,70 @@ describe('toCloudError', () => {
   });
 });
 
+describe('a token service', () => {
+  const variables = ['GOOGLE_APPLICATION_CREDENTIALS', 'GOOGLE_CLOUD_PROJECT'];
+  const before = Object.fromEntries(variables.map((name) => [name, process.env[name]]));
+  let folder: string;
+
+  /** Credentials by Workload Identity Federation, whose token services are the test's server. */
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'gcp-errors-'));
+    const services = `http://127.0.0.1:${portOfServer()}`;
+    const credentials = {
+      type: 'external_account',
+      audience: '//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/q',
+      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      token_url: `${services}/token`,
+      service_account_impersonation_url: `${services}/v1/projects/-/serviceAccounts/a@b:generateAccessToken`,
+      credential_source: { file: join(folder, 'subject') },
+    };
+    writeFileSync(join(folder, 'subject'), 'subject');
+    writeFileSync(join(folder, 'credentials.json'), JSON.stringify(credentials));
+    process.env['GOOGLE_APPLICATION_CREDENTIALS'] = join(folder, 'credentials.json');
+    process.env['GOOGLE_CLOUD_PROJECT'] = 'p';
+  });
+
+  afterEach(() => {
+    rmSync(folder, { recursive: true });
+    for (const [name, value] of Object.entries(before)) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  });
+
+  const stsToken = {
+    access_token: 'federated',
+    issued_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+    token_type: 'Bearer',
+    expires_in: 3600,
+  };
+  const impersonating =
+    (answered: RequestListener): RequestListener =>
+    (request, response) => {
+      const isSts = request.url === '/token';
+      (isSts ? answering(200, stsToken) : answered)(request, response);
+    };
+  // Nothing listens there: a call that had a token would be without an answer.
+  const openFederated = (options: Partial<GcpProviderOptions> = {}) =>
+    open({ endpoint: 'https://127.0.0.1:9', ...options });
+  const lookup = (provider: CloudProvider) =>
+    provider.findInstance({ provider: 'gcp', id: 'node', zone: 'europe-west1-b' });
+
+  test.each([
+    [404, 'NOT_FOUND', 'Not found; Gaia id not found for email a@b'],
+    [400, 'FAILED_PRECONDITION', 'why'],
+    [401, 'UNAUTHENTICATED', 'why'],
+    [409, 'RESOURCE_IN_USE_BY_ANOTHER_RESOURCE', 'why'],
+  ])('that answers %i %s says nothing about the instance', async (code, status, message) => {
+    answer = impersonating(answering(code, { error: { code, status, message } }));
+    await expect(lookup(openFederated())).rejects.toMatchObject({
+      kind: 'Unavailable',
+      message: expect.stringMatching(/no access token.*service account/),
+    });
+    expect(requests.at(-1)).toContain(':generateAccessToken');
+  });
+});
+
 describe('openProvider', () => {
   test('takes the project that is given, and makes no call', async () => {
     const provider = await openProvider({ provider: 'gcp', region: 'europe-west1', account: 'my-project' });
@@ -248,9 +318,7 @@ describe('openProvider', () => {
 
   test("takes an endpoint as gcloud's setting has it", async () => {
     answer = answering(200, { kind: 'compute#addressList' });
-    const address = server.address();
-    const port = typeof address === 'object' && address !== null ? address.port : 0;
-    const provider = open({ endpoint: `http://127.0.0.1:${port}/compute/v1/` });
+    const provider = open({ endpoint: `http://127.0.0.1:${portOfServer()}/compute/v1/` });
     expect(await provider.listAddresses(query)).toEqual([]);
     expect(requests[0]).toMatch(/^GET \/compute\/v1\/projects\/p\/regions\/europe-west1\/addresses\?/);
   });
