@@ -56,7 +56,6 @@ export function createAccessConfigs(
   change: ChangeMaker,
   project: string,
 ): AccessConfigs {
-  const { instances } = clients;
   const place = ({ found, nic }: Target) => ({
     project,
     zone: found.zone,
@@ -79,7 +78,7 @@ export function createAccessConfigs(
       action: 'compute.instances.addAccessConfig',
       send: async (requestId, callOptions) =>
         operationOf(
-          await instances.addAccessConfig(
+          await clients.instances.addAccessConfig(
             { ...place(target), requestId, accessConfigResource: { type: 'ONE_TO_ONE_NAT', ...config } },
             callOptions,
           ),
@@ -92,7 +91,7 @@ export function createAccessConfigs(
       action: 'compute.instances.deleteAccessConfig',
       send: async (requestId, callOptions) =>
         operationOf(
-          await instances.deleteAccessConfig(
+          await clients.instances.deleteAccessConfig(
             { ...place(target), requestId, accessConfig: name },
             callOptions,
           ),
@@ -110,7 +109,7 @@ export function createAccessConfigs(
       action: 'compute.instances.updateNetworkInterface',
       send: async (requestId, callOptions) =>
         operationOf(
-          await instances.updateNetworkInterface(
+          await clients.instances.updateNetworkInterface(
             {
               ...place(target),
               requestId,

@@ -60,7 +60,7 @@ const pageSize = 500;
 export const listSpacingMs = (windowMs: number): number => 20 * windowMs;
 
 export function createAddressReader(
-  { addresses }: GcpClients,
+  clients: GcpClients,
   call: GcpCall,
   scope: Scope,
   windowMs: number,
@@ -73,7 +73,7 @@ export function createAddressReader(
     do {
       const request = { ...place, filter, maxResults: pageSize, ...(pageToken ? { pageToken } : {}) };
       const [items, , page] = await call('compute.addresses.list', (options) =>
-        addresses.list(request, { ...options, autoPaginate: false }),
+        clients.addresses.list(request, { ...options, autoPaginate: false }),
       );
       checkKind(page.kind, 'compute#addressList', 'compute.addresses.list');
       found.push(...items);
@@ -102,7 +102,7 @@ export function createAddressReader(
   const get: AddressReader['get'] = async (name) => {
     checkName(name);
     const [raw] = await call('compute.addresses.get', (options) =>
-      addresses.get({ ...place, address: name }, options),
+      clients.addresses.get({ ...place, address: name }, options),
     );
     checkKind(raw.kind, 'compute#address', 'compute.addresses.get');
     const found = toFoundAddress(raw, scope);

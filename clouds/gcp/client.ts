@@ -8,7 +8,7 @@ import type { SubnetworksClient } from '@google-cloud/compute/build/src/v1/subne
 import { GoogleAuth, OAuth2Client } from 'google-auth-library';
 import * as gax from 'google-gax';
 import { CloudError, type CloudCallEvent } from '../provider.ts';
-import { toCloudError, type GcpCallContext } from './errors.ts';
+import { isOfCredentials, toCloudError, type GcpCallContext } from './errors.ts';
 import type { GcpAction } from './permissions.ts';
 import { onlyUsedServices } from './used-services.ts';
 
@@ -24,6 +24,7 @@ export interface GcpClientOptions {
   readonly onCall?: ((event: CloudCallEvent) => void) | undefined;
 }
 
+/** {@link GcpClients.renew} replaces the clients: they are to be taken from here for each call. */
 export interface GcpClients {
   readonly instances: InstancesClient;
   readonly addresses: AddressesClient;
@@ -37,6 +38,15 @@ export interface GcpClients {
    * a rejection that nobody can catch, which ends the process.
    */
   ready(): Promise<void>;
+  /** What the calls authenticate with now. */
+  readonly auth: GoogleAuth;
+  /**
+   * Looks for credentials anew, and makes new clients with them. The library keeps an access token until its time is over, and a
+   * request for one that has no end for ever.
+   *
+   * @param auth those that failed: if they are not in use any more, nothing is done
+   */
+  renew(auth: GoogleAuth): void;
   close(): void;
 }
 
@@ -83,6 +93,41 @@ export function createGcpAuth({ endpoint }: GcpClientOptions): GoogleAuth {
 
 /** @throws CloudError `Invalid` if the endpoint is no URL that can be used */
 export function createGcpClients(options: GcpClientOptions): GcpClients {
+  let current = connect(options);
+  return {
+    get instances() {
+      return current.instances;
+    },
+    get addresses() {
+      return current.addresses;
+    },
+    get operations() {
+      return current.operations;
+    },
+    get auth() {
+      return current.auth;
+    },
+    subnetworks: () => current.subnetworks(),
+    regionOperations: () => current.regionOperations(),
+    async ready() {
+      let waitedFor: Connection;
+      do {
+        waitedFor = current;
+        await waitedFor.ready();
+      } while (waitedFor !== current);
+    },
+    // The clients before need no closing: they share the sockets, and calls with them may be under way.
+    renew(auth) {
+      if (auth === current.auth) current = connect(options);
+    },
+    close: () => current.close(),
+  };
+}
+
+type Connection = Omit<GcpClients, 'renew'>;
+
+/** Clients that share credentials. */
+function connect(options: GcpClientOptions): Connection {
   const auth = createGcpAuth(options);
   const shared = { ...endpointOptions(options.endpoint), auth };
   const clients = {
@@ -109,6 +154,7 @@ export function createGcpClients(options: GcpClientOptions): GcpClients {
   };
   return {
     ...clients,
+    auth,
     subnetworks: () => (subnetworks ??= loadSubnetworks()),
     regionOperations: () => (regionOperations ??= loadRegionOperations()),
     async ready() {
@@ -170,13 +216,14 @@ export type GcpCall = <T>(
 ) => Promise<T>;
 
 export function createGcpCall(
-  clients: Pick<GcpClients, 'ready'>,
+  clients: Pick<GcpClients, 'ready' | 'auth' | 'renew'>,
   options: GcpClientOptions,
   project: string,
 ): GcpCall {
   return async (action, send, timeoutMs) => {
     const begun = performance.now();
     const seconds = () => (performance.now() - begun) / 1000;
+    const { auth } = clients;
     try {
       await clients.ready();
       const answer = await send({ timeout: timeoutMs ?? options.requestTimeoutMs ?? 10_000, retry: null });
@@ -187,6 +234,7 @@ export function createGcpCall(
       const mapped = isWithoutCredentials(error)
         ? withoutCredentials(error, action)
         : toCloudError(error, context);
+      if (isOfCredentials(mapped)) clients.renew(auth);
       const { kind, code = kind } = mapped;
       options.onCall?.({ action, outcome: code, kind, seconds: seconds() });
       throw mapped;

@@ -43,8 +43,6 @@ const kinds: Readonly<Record<string, CloudErrorKind>> = {
     'ACCESS_NOT_CONFIGURED',
     'SERVICE_DISABLED',
     'ACCESS_TOKEN_SCOPE_INSUFFICIENT',
-    'AUTH_ERROR',
-    'UNAUTHENTICATED',
   ]),
   ...reasons('NotFound', ['NOT_FOUND', 'RESOURCE_NOT_FOUND']),
   // States that pass by themselves: another change of the instance is under way, or what was read is out of date.
@@ -52,6 +50,9 @@ const kinds: Readonly<Record<string, CloudErrorKind>> = {
     'RESOURCE_NOT_READY',
     'RESOURCE_IN_USE',
     'CONDITION_NOT_MET',
+    // The access token was not accepted. The next call has a new one.
+    'AUTH_ERROR',
+    'UNAUTHENTICATED',
     'INTERNAL_ERROR',
     'BACKEND_ERROR',
     'SERVICE_UNAVAILABLE',
@@ -61,6 +62,11 @@ const kinds: Readonly<Record<string, CloudErrorKind>> = {
 
 /** The code of a mapped error: another access config is there already, so the interface was changed since it was read. */
 export const accessConfigExists = 'ACCESS_CONFIG_EXISTS';
+
+/** @returns whether the access token of the call was not accepted (HTTP 401) */
+export function isOfCredentials({ cause }: CloudError): boolean {
+  return cause instanceof Error && 'httpStatusCode' in cause && cause.httpStatusCode === 401;
+}
 
 /** Whether what the request was decided on has changed since it was read: to be read and decided anew. */
 export function isOutdated(error: unknown): boolean {
@@ -190,8 +196,8 @@ function text(value: unknown): string | undefined {
 
 function kindOf(facts: ErrorFacts): CloudErrorKind {
   const { status, answered } = facts;
-  // A service account that is not found is no word on an instance.
-  if (facts.isOfToken && status !== 403) return 'Unavailable';
+  // An access token that is not accepted may be old; a service account that is not found is no word on an instance.
+  if (status === 401 || (facts.isOfToken && status !== 403)) return 'Unavailable';
   if (isSecondConfig(facts)) return 'Unavailable';
   if (isOrganizationPolicy(facts)) return 'Denied';
   const reason = inCapitals(facts.reason);
@@ -202,7 +208,7 @@ function kindOf(facts: ErrorFacts): CloudErrorKind {
   if (status === 429) return 'Throttled';
   // To take a proxy's 404 for Google's would declare instances gone.
   if (!facts.isOfApi) return 'Unavailable';
-  if (status === 401 || status === 403) return 'Denied';
+  if (status === 403) return 'Denied';
   if (status === 404) return 'NotFound';
   if (status === 412) return 'Unavailable';
   // A 5xx, or a 200 that could not be read: the call may have been applied.
@@ -238,6 +244,9 @@ function messageFor(kind: CloudErrorKind, facts: ErrorFacts, context: GcpCallCon
       if (facts.isOfToken) {
         return `${action} was not made: Google gives no access token now; check the worker's service account and its Workload Identity (${detail})`;
       }
+      if (facts.status === 401) {
+        return `${action}: Google does not accept the credentials; on GKE check Workload Identity, elsewhere GOOGLE_APPLICATION_CREDENTIALS (${detail})`;
+      }
       return facts.answered
         ? `${action}: ${where} cannot serve the call now (${detail})`
         : `${action}: no answer from ${where}. Check the network and the endpoint (${detail})`;
@@ -247,7 +256,7 @@ function messageFor(kind: CloudErrorKind, facts: ErrorFacts, context: GcpCallCon
 }
 
 function denialAdvice(facts: ErrorFacts, { action, project }: GcpCallContext): string {
-  const { reason, message, status } = facts;
+  const { reason, message } = facts;
   if (isOrganizationPolicy(facts)) {
     return 'an organization policy forbids it; for constraints/compute.vmExternalIpAccess its administrator must allow the nodes';
   }
@@ -257,7 +266,6 @@ function denialAdvice(facts: ErrorFacts, { action, project }: GcpCallContext): s
   if (/SCOPE_INSUFFICIENT|insufficient authentication scopes/i.test(`${reason} ${message}`)) {
     return "the credentials' access scopes do not allow it; use Workload Identity, or nodes with the scope cloud-platform";
   }
-  if (status === 401) return 'Google does not accept the credentials; check GOOGLE_APPLICATION_CREDENTIALS';
   const named =
     /'?(compute\.[A-Za-z]+\.[A-Za-z]+)'? permission|permission:? '?(compute\.[A-Za-z]+\.[A-Za-z]+)/i;
   const match = named.exec(message);

@@ -74,14 +74,14 @@ const listedNames = 80;
 const endingStatuses = ['PENDING_STOP', 'STOPPING', 'DEPROVISIONING', 'TERMINATED'];
 
 export function createInstanceReader(
-  { instances }: GcpClients,
+  clients: GcpClients,
   call: GcpCall,
   scope: Scope,
   windowMs: number,
 ): InstanceReader {
   const get = async ({ zone, id }: InstanceRef): Promise<GceInstance> => {
     const [found] = await call('compute.instances.get', (options) =>
-      instances.get({ project: scope.account, zone, instance: id }, options),
+      clients.instances.get({ project: scope.account, zone, instance: id }, options),
     );
     checkKind(found.kind, 'compute#instance', 'compute.instances.get');
     return found;
@@ -109,7 +109,7 @@ export function createInstanceReader(
     do {
       const request = { project: scope.account, zone, filter, ...(pageToken ? { pageToken } : {}) };
       const [items, , page] = await call('compute.instances.list', (options) =>
-        instances.list(request, { ...options, autoPaginate: false }),
+        clients.instances.list(request, { ...options, autoPaginate: false }),
       );
       checkKind(page.kind, 'compute#instanceList', 'compute.instances.list');
       listed.push(...items);

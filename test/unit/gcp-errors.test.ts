@@ -4,6 +4,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { createGcpCall, createGcpClients } from '../../clouds/gcp/client.ts';
 import { operationError, toCloudError } from '../../clouds/gcp/errors.ts';
 import { createGcpProvider, type GcpProviderOptions } from '../../clouds/gcp/gcp-provider.ts';
 import { gcpPermissions, gcpIpv6Permissions, permissionsOf } from '../../clouds/gcp/permissions.ts';
@@ -86,7 +87,7 @@ describe('an answer that refuses', () => {
     [429, 'somethingNew', 'Throttled', {}],
     [403, 'quotaExceeded', 'Exhausted', {}],
     [403, 'forbidden', 'Denied', {}],
-    [401, 'authError', 'Denied', {}],
+    [401, 'authError', 'Unavailable', {}],
     [404, 'notFound', 'NotFound', {}],
     [409, 'ipInUseByAnotherResource', 'InUse', {}],
     [412, 'conditionNotMet', 'Unavailable', {}],
@@ -126,6 +127,23 @@ describe('an answer that refuses', () => {
       kind: 'Denied',
       message: expect.stringMatching(advice),
     });
+  });
+
+  test('of the credentials is tried again with new ones, and says what to look at', async () => {
+    answer = errorAnswer(401, 'authError', 'Invalid Credentials');
+    const options = { endpoint: `http://127.0.0.1:${portOfServer()}` };
+    const clients = createGcpClients(options);
+    const call = createGcpCall(clients, options, 'p');
+    const { auth } = clients;
+    const calling = call('compute.addresses.get', (options) =>
+      clients.addresses.get({ project: 'p', region: 'r', address: 'a' }, options),
+    );
+    await expect(calling).rejects.toMatchObject({
+      kind: 'Unavailable',
+      message: expect.stringMatching(/does not accept the credentials.*Workload Identity/),
+    });
+    expect(clients.auth).not.toBe(auth);
+    clients.close();
   });
 
   test('by an organization policy is Denied, although its status is that of a stale fingerprint', async () => {
