@@ -50,7 +50,7 @@ class AwsProvider implements CloudProvider {
     const windowMs = options.batchWindowMs ?? 50;
     this.scope = { provider: 'aws', account: options.account, region: options.region };
     const client = new EC2Client(awsClientConfig(options));
-    const call = createAwsCall(options);
+    const call = createAwsCall(options, client);
     const findInstance = createInstanceReader(client, call, this.scope, windowMs);
     this.#ec2 = { client, call, findInstance, windowMs };
     this.#families = {

@@ -1,4 +1,6 @@
 /** How the AWS SDK is set up, and the one way through which every call goes: timed, counted, its errors mapped. */
+import type { EC2Client } from '@aws-sdk/client-ec2';
+import { isCallDeadline, withCallDeadline } from '../call-deadline.ts';
 import { CloudError, type CloudErrorKind } from '../provider.ts';
 import { toCloudError } from './errors.ts';
 import type { AwsAction } from './permissions.ts';
@@ -26,9 +28,11 @@ export interface AwsClientOptions {
   readonly onCall?: ((event: AwsCallEvent) => void) | undefined;
 }
 
+const requestTimeoutOf = ({ requestTimeoutMs = 10_000 }: AwsClientOptions): number => requestTimeoutMs;
+
 /** The configuration that the EC2 and STS clients share. */
 export function awsClientConfig(options: AwsClientOptions) {
-  const requestTimeout = options.requestTimeoutMs ?? 10_000;
+  const requestTimeout = requestTimeoutOf(options);
   const agent = { keepAlive: true, maxSockets: options.maxSockets ?? 50 };
   return {
     region: options.region,
@@ -49,18 +53,22 @@ export function awsClientConfig(options: AwsClientOptions) {
 }
 
 /**
- * Makes one call.
+ * Makes one call. With the credentials for it, it may take 5 seconds more than its limit.
  *
  * @throws CloudError whatever the SDK throws, mapped
  */
 export type AwsCall = <T>(action: AwsAction, send: () => Promise<T>) => Promise<T>;
 
-export function createAwsCall(options: AwsClientOptions): AwsCall {
+/**
+ * @param client whose credentials are looked for anew after a call that has waited for them in vain: the SDK would wait on. Undefined: it
+ * is not used again
+ */
+export function createAwsCall(options: AwsClientOptions, client?: EC2Client): AwsCall {
   return async (action, send) => {
     const begun = performance.now();
     const seconds = () => (performance.now() - begun) / 1000;
     try {
-      const answer = await send();
+      const answer = await withCallDeadline(action, requestTimeoutOf(options), send);
       options.onCall?.({ action, outcome: 'ok', seconds: seconds() });
       return answer;
     } catch (error) {
@@ -69,11 +77,17 @@ export function createAwsCall(options: AwsClientOptions): AwsCall {
         region: options.region,
         endpoint: options.endpoint,
       });
+      if (client !== undefined && isCallDeadline(mapped)) renewCredentials(client);
       const { kind, code = kind } = mapped;
       options.onCall?.({ action, outcome: code, kind, seconds: seconds() });
       throw mapped;
     }
   };
+}
+
+/** Without credentials the client's configuration makes a new chain of their default sources, which remembers nothing of the old one. */
+function renewCredentials({ config }: EC2Client): void {
+  (config as { credentials?: unknown }).credentials = undefined;
 }
 
 /**

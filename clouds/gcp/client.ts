@@ -7,6 +7,7 @@ import type { RegionOperationsClient } from '@google-cloud/compute/build/src/v1/
 import type { SubnetworksClient } from '@google-cloud/compute/build/src/v1/subnetworks_client.js';
 import { GoogleAuth, OAuth2Client } from 'google-auth-library';
 import * as gax from 'google-gax';
+import { isCallDeadline, withCallDeadline } from '../call-deadline.ts';
 import { CloudError, type CloudCallEvent } from '../provider.ts';
 import { isOfCredentials, toCloudError, type GcpCallContext } from './errors.ts';
 import type { GcpAction } from './permissions.ts';
@@ -204,7 +205,7 @@ export interface CallOptions {
 }
 
 /**
- * Makes one call.
+ * Makes one call. With the credentials for it, it may take 5 seconds more than its limit.
  *
  * @param timeoutMs in place of the usual limit
  * @throws CloudError whatever the client throws, mapped
@@ -224,9 +225,12 @@ export function createGcpCall(
     const begun = performance.now();
     const seconds = () => (performance.now() - begun) / 1000;
     const { auth } = clients;
+    const timeout = timeoutMs ?? options.requestTimeoutMs ?? 10_000;
     try {
-      await clients.ready();
-      const answer = await send({ timeout: timeoutMs ?? options.requestTimeoutMs ?? 10_000, retry: null });
+      const answer = await withCallDeadline(action, timeout, async () => {
+        await clients.ready();
+        return await send({ timeout, retry: null });
+      });
       options.onCall?.({ action, outcome: 'ok', seconds: seconds() });
       return answer;
     } catch (error) {
@@ -234,7 +238,7 @@ export function createGcpCall(
       const mapped = isWithoutCredentials(error)
         ? withoutCredentials(error, action)
         : toCloudError(error, context);
-      if (isOfCredentials(mapped)) clients.renew(auth);
+      if (isOfCredentials(mapped) || isCallDeadline(mapped)) clients.renew(auth);
       const { kind, code = kind } = mapped;
       options.onCall?.({ action, outcome: code, kind, seconds: seconds() });
       throw mapped;

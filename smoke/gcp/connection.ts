@@ -58,8 +58,11 @@ export function gceHand(project: string, options: GcpClientOptions): GceHand {
     let operation = started;
     while (operation.status !== 'DONE') {
       if (Date.now() > until) throw new CloudError('Unavailable', `${action}: the operation does not end.`);
-      operation = await call('zone' in place ? 'zoneOperations.wait' : 'regionOperations.wait', () =>
-        wait(started.name ?? '', place),
+      const method = 'zone' in place ? 'zoneOperations.wait' : 'regionOperations.wait';
+      operation = await gcpCall(
+        `compute.${method}` as GcpAction,
+        () => wait(started.name ?? '', place),
+        WAIT_MS,
       );
     }
     return operation;

@@ -161,6 +161,27 @@ describe('errors that EC2 answers', () => {
     expect(await failure()).toMatchObject({ kind: 'Unavailable', code: 'TimeoutError' });
   });
 
+  test('a silent source of credentials does not hold a call up for ever, and is asked anew by the next', async () => {
+    const before = process.env;
+    process.env = {
+      PATH: before['PATH'],
+      HOME: '/nonexistent',
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${(server.address() as AddressInfo).port}/credentials`,
+    };
+    try {
+      openImpatient();
+      const Expiration = new Date(Date.now() + 3_600_000).toISOString();
+      const keys = JSON.stringify({ AccessKeyId: 'a', SecretAccessKey: 'b', Token: 'c', Expiration });
+      const empty = '<DescribeAddressesResponse><addressesSet/></DescribeAddressesResponse>';
+      answer = () => undefined;
+      expect(await failure()).toMatchObject({ kind: 'Unavailable', code: 'CALL_DEADLINE' });
+      answer = ({ url }, response) => response.end(url === '/credentials' ? keys : empty);
+      expect(await provider.listAddresses(query)).toEqual([]);
+    } finally {
+      process.env = before;
+    }
+  }, 20_000);
+
   test('an answer that stalls half-way is Unavailable', async () => {
     openImpatient();
     answer = (_, response) => response.writeHead(200, { 'content-type': 'text/xml' }).write('<Descr');

@@ -303,6 +303,16 @@ describe('a token service', () => {
     });
     expect(requests.at(-1)).toContain(':generateAccessToken');
   });
+
+  test('that stays silent does not hold a call up for ever, and is asked anew by the next', async () => {
+    answer = () => undefined;
+    const provider = openFederated({ requestTimeoutMs: 100 });
+    await expect(lookup(provider)).rejects.toMatchObject({ kind: 'Unavailable', code: 'CALL_DEADLINE' });
+    expect(requests).toEqual(['POST /token']);
+    answer = impersonating(answering(200, { accessToken: 'a', expireTime: '2100-01-01T00:00:00Z' }));
+    await expect(lookup(provider)).rejects.toThrow(/no answer from https:\/\/127.0.0.1:9/);
+    expect(requests).toHaveLength(3);
+  }, 20_000);
 });
 
 describe('openProvider', () => {
