@@ -204,10 +204,11 @@ export class ElasticIps implements AddressFamily {
       return 'released';
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      if (error.kind === 'NotFound') return 'alreadyFree';
       const found = await lookAgain(error, () => this.#addresses.readAny(addressId));
       const now = found?.address.association;
-      if (isShown && now === undefined) return 'alreadyFree';
+      // NotFound alone is no proof: EC2 says it for a while of what it has just made ("Eventual consistency in the Amazon EC2 API").
+      const isOver = isShown || error.kind === 'NotFound';
+      if (isOver && now === undefined) return 'alreadyFree';
       if (now !== undefined && now.id !== associationId) return 'heldByOther';
       throw unexplained(error);
     }

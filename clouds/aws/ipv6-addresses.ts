@@ -200,11 +200,12 @@ export class Ipv6Addresses implements AddressFamily {
       return 'released';
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      if (error.kind === 'NotFound') return 'alreadyFree';
-      // Refused because the interface does not have it any more?
+      // Refused because the interface does not have it any more, or is gone? NotFound alone is no proof: EC2 says it for a while of what
+      // it has just made ("Eventual consistency in the Amazon EC2 API").
       const present = await lookAgain(error, () => this.#holders.ofInterface(networkInterfaceId));
-      if (present?.includes(ip) ?? true) throw unexplained(error);
+      if (present?.includes(ip) ?? error.kind !== 'NotFound') throw unexplained(error);
       const holder = await this.#holders.holderOf(ip);
+      if (holder?.networkInterfaceId === networkInterfaceId) throw unexplained(error);
       return holder === undefined ? 'alreadyFree' : 'heldByOther';
     }
   }

@@ -178,8 +178,20 @@ describe('release', () => {
 
   test('of an interface that went meanwhile finds the address free', async () => {
     answers['DescribeNetworkInterfaces'] = () => interfaces(eni('eni-0', holder));
-    answers['UnassignIpv6Addresses'] = () => refusal('InvalidNetworkInterfaceID.NotFound');
+    answers['UnassignIpv6Addresses'] = () => {
+      answers['DescribeNetworkInterfaces'] = () => interfaces('');
+      return refusal('InvalidNetworkInterfaceID.NotFound');
+    };
     expect(await provider.release(ref, address, query)).toBe('alreadyFree');
+  });
+
+  test('does not take NotFound for the end of what the interface still shows', async () => {
+    answers['DescribeNetworkInterfaces'] = () => interfaces(eni('eni-0', having(ip)));
+    answers['UnassignIpv6Addresses'] = () => refusal('InvalidNetworkInterfaceID.NotFound');
+    await expect(provider.release(ref, address, query)).rejects.toMatchObject({
+      kind: 'Unavailable',
+      code: 'InvalidNetworkInterfaceID.NotFound',
+    });
   });
 
   test('of an instance that is gone makes no call where the address shows as free', async () => {

@@ -305,6 +305,25 @@ describe('release', () => {
     expect(actions().filter((action) => action === 'DisassociateAddress')).toHaveLength(2);
   });
 
+  test('does not take NotFound for the end of an association that EC2 still shows', async () => {
+    const holder = `<instanceId>${ref.id}</instanceId><networkInterfaceId>eni-0</networkInterfaceId>`;
+    let isShown = true;
+    answers = {
+      DescribeAddresses: () => (isShown ? heldBy(holder) : addresses(elasticIp(''))),
+      DescribeInstances: () => reservations(instance(networkInterface(0))),
+      DisassociateAddress: () => refusal('InvalidAssociationID.NotFound'),
+    };
+    await expect(provider.release(ref, address, query)).rejects.toMatchObject({
+      kind: 'Unavailable',
+      code: 'InvalidAssociationID.NotFound',
+    });
+    answers['DisassociateAddress'] = () => {
+      isShown = false;
+      return refusal('InvalidAssociationID.NotFound');
+    };
+    expect(await provider.release(ref, address, query)).toBe('alreadyFree');
+  });
+
   test('leaves an address on a secondary private address of the interface alone', async () => {
     answers = {
       DescribeAddresses: () =>
