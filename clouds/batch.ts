@@ -1,4 +1,5 @@
 import DataLoader from 'dataloader';
+import { CloudError } from './provider.ts';
 
 /**
  * So many calls of one kind are under way at most: whoever comes meanwhile shares the next one. One would do for the rate limit,
@@ -59,4 +60,30 @@ export function batchLookups<Key, Found>(options: {
     },
   );
   return (key) => loader.load(key);
+}
+
+/**
+ * Asks for each id by itself that the answer for many lacks, and adds to `found` what is shown, or why it cannot be known.
+ *
+ * @param read answers undefined for what does not exist
+ * @throws what `read` throws for the first id where the answer was wholly empty: then the others are not asked for
+ */
+export async function confirmMissing<Found>(
+  missing: readonly string[],
+  found: Map<string, Found | Error>,
+  read: (id: string) => Promise<Found | undefined>,
+): Promise<void> {
+  const add = (id: string, shown: Found | Error | undefined): void => {
+    if (shown !== undefined) found.set(id, shown);
+  };
+  const [first] = missing;
+  if (first === undefined) return;
+  const isEmpty = found.size === 0;
+  if (isEmpty) add(first, await read(first));
+  const others = isEmpty ? missing.slice(1) : missing;
+  await Promise.all(others.map(async (id) => add(id, await read(id).catch(asError))));
+}
+
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new CloudError('Unavailable', String(error));
 }

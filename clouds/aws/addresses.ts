@@ -2,7 +2,7 @@
 import { DescribeAddressesCommand, type Address as Ec2Address, type EC2Client } from '@aws-sdk/client-ec2';
 import type { Address, Association } from '../../model/address.ts';
 import { CloudError, type LeftOut } from '../provider.ts';
-import { batchLookups } from '../batch.ts';
+import { asError, batchLookups, confirmMissing } from '../batch.ts';
 import { compileFilters } from './filter-match.ts';
 import { cannotBeSeen, halfAnswer, present, type AwsCall } from './client.ts';
 import { groupByDistinctNames, maxFilterValues, parseFilter, type AddressFilter } from './filter.ts';
@@ -113,11 +113,15 @@ async function readByFilter(
     try {
       const some = await describe([...filters, { name: 'allocation-id', values: ids }]);
       for (const found of some) results.set(keyOf({ filter, id: found.address.id }), found);
-      const [first] = ids;
-      if (some.length > 0 || first === undefined) return;
-      const shown = await describeOne(first);
-      // With a filter, one that the account has does not match it.
-      if (shown !== undefined && filter === '') results.set(keyOf({ filter, id: first }), shown);
+      const missing = ids.filter((id) => !results.has(keyOf({ filter, id })));
+      if (filter !== '') {
+        // One that the account has does not match the filter.
+        if (some.length === 0 && missing[0] !== undefined) await describeOne(missing[0]);
+        return;
+      }
+      const shown = new Map<string, FoundAddress | Error>(some.map((found) => [found.address.id, found]));
+      await confirmMissing(missing, shown, describeOne);
+      for (const [id, found] of shown) results.set(keyOf({ filter, id }), found);
     } catch (error) {
       for (const id of ids) results.set(keyOf({ filter, id }), asError(error));
     }
@@ -135,7 +139,7 @@ async function readByFilter(
 }
 
 /**
- * An answer without any address is not yet the word that there is none: it may be empty by mistake. Asked for one by its id, EC2 either
+ * An answer that lacks an address is not yet the word that there is none: it may be empty, or cut, by mistake. Asked for one by its id, EC2 either
  * shows the address or refuses with InvalidAllocationID.NotFound.
  *
  * @returns undefined if EC2 says that there is no such address, or it is not one for nodes
@@ -221,8 +225,4 @@ function associationOf(raw: Ec2Address): Association | undefined {
 /** The id goes into a filter, where a wildcard would match other addresses. */
 function isAllocationId(id: string): boolean {
   return /^eipalloc-[0-9a-z]+$/.test(id);
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new CloudError('Unavailable', String(error));
 }

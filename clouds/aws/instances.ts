@@ -8,7 +8,7 @@ import {
 import type { Instance, InstanceRef, PublicIp } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
 import { CloudError } from '../provider.ts';
-import { batchLookups } from '../batch.ts';
+import { batchLookups, confirmMissing } from '../batch.ts';
 import { kubernetesClusterOf } from '../kubernetes-cluster.ts';
 import { cannotBeSeen, halfAnswer, present, type AwsCall } from './client.ts';
 import { maxFilterValues } from './filter.ts';
@@ -59,9 +59,9 @@ async function describe(
   client: EC2Client,
   call: AwsCall,
   ids: readonly string[],
-): Promise<Map<string, Described>> {
+): Promise<Map<string, Described | Error>> {
   const action = 'ec2:DescribeInstances';
-  const found = new Map<string, Described>();
+  const found = new Map<string, Described | Error>();
   let token: string | undefined;
   do {
     const page = await call(action, () =>
@@ -87,16 +87,13 @@ async function describe(
     }
     token = page.NextToken === '' ? undefined : page.NextToken;
   } while (token !== undefined);
-  const [first] = ids;
-  if (found.size === 0 && first !== undefined) {
-    const shown = await describeById(client, call, first);
-    if (shown !== undefined) found.set(first, shown);
-  }
+  const missing = ids.filter((id) => !found.has(id));
+  await confirmMissing(missing, found, (id) => describeById(client, call, id));
   return found;
 }
 
 /**
- * An answer without any instance is not yet the word that there is none: it may be empty by mistake. Asked for one by its id, EC2 either
+ * An answer that lacks an instance is not yet the word that there is none: it may be empty, or cut, by mistake. Asked for one by its id, EC2 either
  * shows the instance or refuses with InvalidInstanceID.NotFound.
  *
  * @returns undefined if EC2 says that there is no such instance

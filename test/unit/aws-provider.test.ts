@@ -228,6 +228,56 @@ describe('a list that is empty by mistake', () => {
     await expect(provider.findInstance(ref)).rejects.toMatchObject({ kind: 'NotFound' });
   });
 
+  const other = 'i-0fedcba9876543210';
+  const bothInstances = () =>
+    Promise.allSettled([provider.findInstance(ref), provider.findInstance({ ...ref, id: other })]);
+
+  test('is not the word either if it only lacks some of the instances that were asked for', async () => {
+    const shown = reservations(instance(networkInterface(0)));
+    answers = {
+      DescribeInstances: (request) =>
+        request.get('InstanceId.1') === other
+          ? reservations(instance(networkInterface(0), 'running', other))
+          : shown,
+    };
+    expect(await bothInstances()).toMatchObject([{ value: { id: ref.id } }, { value: { id: other } }]);
+    answers = {
+      DescribeInstances: (request) =>
+        request.has('InstanceId.1') ? refusal('InvalidInstanceID.NotFound') : shown,
+    };
+    expect(await bothInstances()).toMatchObject([
+      { value: { id: ref.id } },
+      { reason: { kind: 'NotFound' } },
+    ]);
+    // One of which EC2 says nothing does not fail the others.
+    answers = {
+      DescribeInstances: (request) => (request.has('InstanceId.1') ? reservations('') : shown),
+    };
+    expect(await bothInstances()).toMatchObject([
+      { value: { id: ref.id } },
+      { reason: { kind: 'Unavailable' } },
+    ]);
+  });
+
+  test('is not the word either if it only lacks some of the addresses that were asked for', async () => {
+    const otherAddress = 'eipalloc-0000000000000000b';
+    const held = elasticIp(
+      '<associationId>eipassoc-1</associationId><instanceId>i-9</instanceId><networkInterfaceId>eni-9</networkInterfaceId>',
+    );
+    const heldOther = held.replace(address.id, otherAddress);
+    answers = {
+      DescribeInstances: () => reservations(instance(networkInterface(0))),
+      AssociateAddress: () => refusal('Resource.AlreadyAssociated'),
+      DescribeAddresses: (request) =>
+        addresses(request.get('AllocationId.1') === otherAddress ? heldOther : held),
+    };
+    const associating = [address, { ...address, id: otherAddress }].map((it) => provider.associate(ref, it));
+    expect(await Promise.allSettled(associating)).toMatchObject([
+      { reason: { kind: 'InUse' } },
+      { reason: { kind: 'InUse' } },
+    ]);
+  });
+
   test('is not the word that an address is of no pool: nothing is said to be released', async () => {
     answers = empty;
     await expect(provider.release(ref, address, query)).rejects.toMatchObject({ kind: 'Unavailable' });
