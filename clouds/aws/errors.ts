@@ -195,15 +195,33 @@ function denialAdvice({ code, message }: ErrorFacts, { action }: AwsCallContext)
     return 'AWS does not accept the credentials; check AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
   }
   if (isManagedDenial(code, message)) return managedResourceAdvice;
+  if (isOfOidcProvider(code, message)) {
+    return "AWS does not accept the pod's token: check that IAM has the cluster's OIDC provider, and the IRSA role's trust policy";
+  }
+  if (isOfRole(message)) {
+    return "the worker may not assume its IAM role: check the role's trust policy, and the role's name at the service account";
+  }
+  if (code === 'OptInRequired') return 'the AWS account is not activated for EC2 in this region';
   if (code === 'OperationNotPermitted')
     return 'EC2 does not permit it in this state, whatever the permissions are';
   return `the permission "${action}" is missing; add it to the policy of the worker's IAM role`;
 }
 
-/** Whether the policy of the identity is what refused: not the credentials, and not an interface that AWS operates. */
+/** The identity provider that vouches for the pod is what AWS does not know or trust. */
+function isOfOidcProvider(code: string, message: string): boolean {
+  return code === 'InvalidIdentityToken' || /OpenIDConnect/i.test(message);
+}
+
+/** STS refused the role, before the call itself was made. */
+function isOfRole(message: string): boolean {
+  return /sts:AssumeRole/i.test(message);
+}
+
+/** Whether the policy of the identity is what refused: not the credentials, not the role, and not an interface that AWS operates. */
 export function lacksPermission(error: CloudError): boolean {
   const { code, message } = readError(error.cause ?? error);
-  return /^(UnauthorizedOperation|AccessDenied(Exception)?)$/.test(code) && !isManagedDenial(code, message);
+  if (isManagedDenial(code, message) || isOfOidcProvider(code, message) || isOfRole(message)) return false;
+  return /^(UnauthorizedOperation|AccessDenied(Exception)?)$/.test(code);
 }
 
 /**

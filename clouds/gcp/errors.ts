@@ -266,10 +266,13 @@ function denialAdvice(facts: ErrorFacts, { action, project }: GcpCallContext): s
   if (/SCOPE_INSUFFICIENT|insufficient authentication scopes/i.test(`${reason} ${message}`)) {
     return "the credentials' access scopes do not allow it; use Workload Identity, or nodes with the scope cloud-platform";
   }
-  const named =
-    /'?(compute\.[A-Za-z]+\.[A-Za-z]+)'? permission|permission:? '?(compute\.[A-Za-z]+\.[A-Za-z]+)/i;
-  const match = named.exec(message);
-  const missing = match?.[1] ?? match?.[2] ?? permissionsOf(action).join('", "');
+  // As `compute.addresses.use`, and `iam.serviceAccounts.getAccessToken` where the worker acts as a service account.
+  const name = String.raw`'?\b([a-z]{1,40}\.[a-z]{1,60}\.[a-z]{1,60})\b'?`;
+  const named = new RegExp(`${name} (?:permission|denied)|permission:? ${name}`, 'i').exec(message);
+  const missing = named?.[1] ?? named?.[2] ?? permissionsOf(action).join('", "');
+  if (facts.isOfToken && named !== null) {
+    return `the permission "${missing}" is missing on the service account that the worker acts as; on GKE give its Kubernetes service account roles/iam.workloadIdentityUser there`;
+  }
   return `the permission "${missing}" is missing; add it to the role of the worker's service account in project ${project}`;
 }
 

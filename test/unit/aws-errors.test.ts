@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
-import { toCloudError } from '../../clouds/aws/errors.ts';
+import { lacksPermission, toCloudError } from '../../clouds/aws/errors.ts';
 import { createAwsProvider } from '../../clouds/aws/aws-provider.ts';
 import type { AwsCallEvent } from '../../clouds/aws/client.ts';
 import { openProvider } from '../../clouds/registry.ts';
@@ -324,6 +324,22 @@ describe('toCloudError', () => {
       code: name,
       message: expect.stringMatching(advice),
     });
+  });
+
+  test.each([
+    ['AccessDenied', 'Not authorized to perform sts:AssumeRoleWithWebIdentity', /trust policy/],
+    [
+      'InvalidIdentityToken',
+      'No OpenIDConnect provider found in your account for https://x',
+      /OIDC provider/,
+    ],
+    ['InvalidIdentityToken', "Couldn't retrieve verification key", /OIDC provider/],
+    ['OptInRequired', 'You are not subscribed to this service.', /account is not activated/],
+  ])('%s is no missing permission of the call: %s', (name, message, advice) => {
+    const error = toCloudError(Object.assign(new Error(message), { name, Code: name }), { action });
+    expect(error).toMatchObject({ kind: 'Denied', message: expect.stringMatching(advice) });
+    expect(error.message).not.toContain('permission "ec2:');
+    expect(lacksPermission(error)).toBe(false);
   });
 
   test("a network error's own code is kept", () => {

@@ -304,6 +304,18 @@ describe('a token service', () => {
     expect(requests.at(-1)).toContain(':generateAccessToken');
   });
 
+  test.each([
+    "Permission 'iam.serviceAccounts.getAccessToken' denied on resource (or it may not exist).",
+    'Permission iam.serviceAccounts.getAccessToken is required to perform this operation.',
+    'iam.serviceAccounts.getAccessToken denied',
+  ])('that refuses is Denied, with the permission that it names: %s', async (message) => {
+    answer = impersonating(answering(403, { error: { code: 403, status: 'PERMISSION_DENIED', message } }));
+    await expect(lookup(openFederated())).rejects.toMatchObject({
+      kind: 'Denied',
+      message: expect.stringContaining('permission "iam.serviceAccounts.getAccessToken" is missing'),
+    });
+  });
+
   test('that stays silent does not hold a call up for ever, and is asked anew by the next', async () => {
     answer = () => undefined;
     const provider = openFederated({ requestTimeoutMs: 100 });
