@@ -278,6 +278,36 @@ describe('openProvider', () => {
     }
   });
 
+  test('asks an emulator for the account, and no private endpoint of EC2', async () => {
+    const [before, asked] = [process.env, [] as string[]];
+    const server = createServer((request, response) => {
+      asked.push(String(request.headers.host));
+      response.end(
+        '<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult></GetCallerIdentityResponse>',
+      );
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const emulator = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    const keys = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' };
+    process.env = { ...before, ...keys };
+    try {
+      await openProvider({ provider: 'aws', region: 'eu-west-1', endpoint: emulator });
+      // What STS is asked by in place of its own.
+      process.env['AWS_ENDPOINT_URL_STS'] = emulator;
+      const opened = await openProvider({
+        provider: 'aws',
+        region: 'eu-west-1',
+        endpoint: 'https://127.0.0.1:9',
+      });
+      expect(opened.scope.account).toBe('123456789012');
+      expect(asked).toHaveLength(2);
+    } finally {
+      process.env = before;
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
+
   test('makes no call when the account is known', async () => {
     const provider = await openProvider({ provider: 'aws', region: 'eu-west-1', account: '123456789012' });
     expect(provider.scope).toEqual({ provider: 'aws', account: '123456789012', region: 'eu-west-1' });
