@@ -3,7 +3,7 @@ import type { AddressRef, InstanceRef } from '../../model/address.ts';
 import { CloudError } from '../provider.ts';
 import type { Target } from './access-configs.ts';
 import type { FoundAddress } from './addresses.ts';
-import type { FoundInstance } from './instances.ts';
+import { interfaceWith, type FoundInstance } from './instances.ts';
 import { sameIp } from '../ip.ts';
 
 /** @throws CloudError `NotFound` if the instance shuts down or is stopped */
@@ -14,16 +14,27 @@ export function livingTarget(found: FoundInstance, ref: InstanceRef): Target {
 
 /**
  * @param wanted as it was claimed
- * @throws CloudError `NotFound` if another address is reserved under the name by now; `InUse`
+ * @throws CloudError `NotFound` if another address is reserved under the name by now; `InUse`; `Unavailable` if the instance itself uses it
+ * and no interface shows it: then an earlier addition is still under way
  */
-export function checkFree({ address }: FoundAddress, wanted: AddressRef, { found }: Target): void {
+export function checkFree(
+  { address, holder: user }: FoundAddress,
+  wanted: AddressRef,
+  { found }: Target,
+): void {
   const { id, ip } = wanted;
   if (!sameIp(address.ip, ip)) {
     throw new CloudError('NotFound', `${ip} (${id}) is not reserved any more: ${id} is now ${address.ip}.`);
   }
   if (address.association === undefined) return;
-  const { id: user, instanceId } = address.association;
-  const holder = instanceId === found.name ? `another interface of instance ${found.name}` : user;
+  const isOwn = user?.instance === found.name && user.zone === found.zone;
+  if (isOwn && interfaceWith(found, ip) === undefined) {
+    throw new CloudError(
+      'Unavailable',
+      `${ip} (${id}) is in use by instance ${found.name}, whose interfaces do not show it yet: it is still being added or removed.`,
+    );
+  }
+  const holder = isOwn ? `another interface of instance ${found.name}` : address.association.id;
   throw new CloudError('InUse', `${ip} (${id}) is held by ${holder}.`, {
     code: 'IP_IN_USE_BY_ANOTHER_RESOURCE',
   });
