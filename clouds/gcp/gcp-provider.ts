@@ -34,6 +34,7 @@ import {
   createAddressReader,
   type AddressReader,
   type ExternalAddresses,
+  type FoundAddress,
 } from './addresses.ts';
 import { checkGcpPermissions } from './check-permissions.ts';
 import {
@@ -43,6 +44,7 @@ import {
   type GcpClientOptions,
   type GcpClients,
 } from './client.ts';
+import { createDeniedAdditions } from './denied-additions.ts';
 import { accessConfigExists, isOutdated } from './errors.ts';
 import { toListFilter } from './filter.ts';
 import {
@@ -83,6 +85,7 @@ class GcpProvider implements CloudProvider {
   readonly #addresses: AddressReader;
   readonly #instances: InstanceReader;
   readonly #configs: AccessConfigs;
+  readonly #denied = createDeniedAdditions();
 
   constructor(options: GcpProviderOptions) {
     const { project, region, endpoint, batchWindowMs: windowMs = 50 } = options;
@@ -205,14 +208,26 @@ class GcpProvider implements CloudProvider {
     const reserved = listed && isFree ? listed : await this.#addresses.get(address.id);
     checkFree(reserved, address, target);
     checkFits(target, reserved);
+    if (present !== undefined) this.#denied.check(target.nic.subnetwork, family);
     progress.isCleared ||= present !== undefined;
     try {
       const cleared = isClear(target, family) ? target : await this.#clear(ref, target, family, options);
-      await this.#configs.addStatic(cleared, reserved, { ...options, hadEphemeral: progress.hadEphemeral });
+      await this.#addStatic(cleared, reserved, { ...options, hadEphemeral: progress.hadEphemeral });
       return associationOf(cleared);
     } catch (error) {
       if (!(error instanceof CloudError)) throw error;
       return await this.#afterFailure(ref, address, error, progress, options);
+    }
+  }
+
+  async #addStatic(target: Target, reserved: FoundAddress, options: AssociateOptions): Promise<void> {
+    const [{ subnetwork }, { family }] = [target.nic, reserved.address];
+    try {
+      await this.#configs.addStatic(target, reserved, options);
+      this.#denied.ended(subnetwork, family);
+    } catch (error) {
+      this.#denied.ended(subnetwork, family, error);
+      throw error;
     }
   }
 

@@ -51,6 +51,30 @@ export const gceEphemeralCases: readonly ContractCase<GceBackend>[] = [
       expect(emulator.instances(ref.zone).find(({ name }) => name === ref.id)).toEqual(before);
     },
   },
+  {
+    name: 'where additions are denied, one node loses its ephemeral address and no other does, until one succeeds again',
+    async run(backend) {
+      const { provider, emulator, createInstance, createPool, reserve, externalOf, changes } = backend;
+      const pool = createPool();
+      const [first, second, bare] = [
+        await createInstance(withEphemeral),
+        await createInstance(withEphemeral),
+        await createInstance(),
+      ];
+      const [address, another] = [await reserve(pool), await reserve(pool)];
+      const denied = { kind: 'Denied', code: 'forbidden' };
+      emulator.addFaults({ kind: 'error', ...changes.add, times: 100, code: 'forbidden', status: 403 });
+      await expect(provider.associate(first, address)).rejects.toMatchObject(denied);
+      expect(externalOf(first)).toEqual([]);
+      await expect(provider.associate(second, address)).rejects.toMatchObject(denied);
+      expect(externalOf(second)).toEqual(['ephemeral']);
+      emulator.clearFaults();
+      // A node without an address has none to lose.
+      await provider.associate(bare, address);
+      await provider.associate(second, another);
+      expect(externalOf(second)).toEqual([another.id]);
+    },
+  },
   ...steps.flatMap(([step, change]) =>
     accidents.map(({ what, fault }): ContractCase<GceBackend> => ({
       name: `where ${step} ${what}, the next try or the compensation leaves the node with an address`,
