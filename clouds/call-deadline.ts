@@ -7,24 +7,26 @@ const code = 'CALL_DEADLINE';
 
 /**
  * @param timeoutMs the time limit of the call itself
- * @param work gets credentials and makes the call
+ * @param work gets credentials and makes the call, unless the signal says by then that nobody waits for it any more
  * @throws CloudError `Unavailable` if it has not ended by then: the call may have been applied
  */
 export async function withCallDeadline<T>(
   action: string,
   timeoutMs: number,
-  work: () => Promise<T>,
+  work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const limitMs = timeoutMs + CREDENTIALS_MS;
   let timer: NodeJS.Timeout | undefined;
+  const expired = new AbortController();
   const expiry = new Promise<never>((_, reject) => {
     timer = setTimeout(() => {
       const message = `${action} has not ended after ${limitMs / 1000} s. Does the source of the credentials answer?`;
       reject(new CloudError('Unavailable', message, { code }));
+      expired.abort();
     }, limitMs);
   });
   try {
-    return await Promise.race([work(), expiry]);
+    return await Promise.race([work(expired.signal), expiry]);
   } finally {
     clearTimeout(timer);
   }

@@ -55,9 +55,13 @@ export function awsClientConfig(options: AwsClientOptions) {
 /**
  * Makes one call. With the credentials for it, it may take 5 seconds more than its limit.
  *
+ * @param send gives a change the signal: credentials that come too late send it no more. EC2 would replace what the interface has by then
  * @throws CloudError whatever the SDK throws, mapped
  */
-export type AwsCall = <T>(action: AwsAction, send: () => Promise<T>) => Promise<T>;
+export type AwsCall = <T>(
+  action: AwsAction,
+  send: (options: { readonly abortSignal: AbortSignal }) => Promise<T>,
+) => Promise<T>;
 
 /**
  * @param client whose credentials are looked for anew after a call that has waited for them in vain: the SDK would wait on. Undefined: it
@@ -68,7 +72,9 @@ export function createAwsCall(options: AwsClientOptions, client?: EC2Client): Aw
     const begun = performance.now();
     const seconds = () => (performance.now() - begun) / 1000;
     try {
-      const answer = await withCallDeadline(action, requestTimeoutOf(options), send);
+      const answer = await withCallDeadline(action, requestTimeoutOf(options), (abortSignal) =>
+        send({ abortSignal }),
+      );
       options.onCall?.({ action, outcome: 'ok', seconds: seconds() });
       return answer;
     } catch (error) {

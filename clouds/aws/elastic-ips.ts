@@ -97,7 +97,7 @@ export class ElasticIps implements AddressFamily {
   }
 
   async #send({ id, networkInterfaceId, privateIp }: Instance, address: AddressRef): Promise<Association> {
-    const answer = await this.#ec2.call('ec2:AssociateAddress', () =>
+    const answer = await this.#ec2.call('ec2:AssociateAddress', (options) =>
       this.#ec2.client.send(
         new AssociateAddressCommand({
           AllocationId: address.id,
@@ -107,6 +107,7 @@ export class ElasticIps implements AddressFamily {
           // Without it EC2 takes the address from whoever has it.
           AllowReassociation: false,
         }),
+        options,
       ),
     );
     if (!answer.AssociationId) throw halfAnswer('ec2:AssociateAddress');
@@ -198,8 +199,8 @@ export class ElasticIps implements AddressFamily {
    */
   async #disassociate(addressId: string, associationId: string, isShown: boolean): Promise<ReleaseOutcome> {
     try {
-      await this.#ec2.call('ec2:DisassociateAddress', () =>
-        this.#ec2.client.send(new DisassociateAddressCommand({ AssociationId: associationId })),
+      await this.#ec2.call('ec2:DisassociateAddress', (options) =>
+        this.#ec2.client.send(new DisassociateAddressCommand({ AssociationId: associationId }), options),
       );
       return 'released';
     } catch (error) {

@@ -115,9 +115,10 @@ export class Ipv6Addresses implements AddressFamily {
   /** EC2's answer names what was assigned, which is proof. One that does not is held against what the interface has. */
   async #assign({ networkInterfaceId }: Instance, ip: string): Promise<void> {
     const action = 'ec2:AssignIpv6Addresses';
-    const { AssignedIpv6Addresses: assigned = [] } = await this.#ec2.call(action, () =>
+    const { AssignedIpv6Addresses: assigned = [] } = await this.#ec2.call(action, (options) =>
       this.#ec2.client.send(
         new AssignIpv6AddressesCommand({ NetworkInterfaceId: networkInterfaceId, Ipv6Addresses: [ip] }),
+        options,
       ),
     );
     if (assigned.some((it) => canonicalIpv6(it) === ip)) return;
@@ -192,9 +193,10 @@ export class Ipv6Addresses implements AddressFamily {
 
   async #unassign(networkInterfaceId: string, ip: string): Promise<ReleaseOutcome> {
     try {
-      await this.#ec2.call('ec2:UnassignIpv6Addresses', () =>
+      await this.#ec2.call('ec2:UnassignIpv6Addresses', (options) =>
         this.#ec2.client.send(
           new UnassignIpv6AddressesCommand({ NetworkInterfaceId: networkInterfaceId, Ipv6Addresses: [ip] }),
+          options,
         ),
       );
       return 'released';

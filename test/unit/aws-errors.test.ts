@@ -1,9 +1,11 @@
+import { EventEmitter } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { AssociateAddressCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { lacksPermission, toCloudError } from '../../clouds/aws/errors.ts';
 import { createAwsProvider } from '../../clouds/aws/aws-provider.ts';
-import type { AwsCallEvent } from '../../clouds/aws/client.ts';
+import { type AwsCallEvent, awsClientConfig, createAwsCall } from '../../clouds/aws/client.ts';
 import { openProvider } from '../../clouds/registry.ts';
 import { CloudError, type CloudErrorKind, type CloudProvider } from '../../clouds/provider.ts';
 
@@ -179,6 +181,48 @@ describe('errors that EC2 answers', () => {
       expect(await provider.listAddresses(query)).toEqual([]);
     } finally {
       process.env = before;
+    }
+  }, 20_000);
+
+  test('a change whose credentials come when nobody waits for it any more is not sent', async () => {
+    const before = process.env;
+    const { port } = server.address() as AddressInfo;
+    process.env = {
+      PATH: before['PATH'],
+      HOME: '/nonexistent',
+      AWS_CONTAINER_CREDENTIALS_FULL_URI: `http://127.0.0.1:${port}/credentials`,
+    };
+    const options = { region: 'eu-west-1', endpoint: `http://127.0.0.1:${port}`, requestTimeoutMs: 200 };
+    const client = new EC2Client(awsClientConfig(options));
+    try {
+      const sent: unknown[] = [];
+      const late = new EventEmitter();
+      let isLate = false;
+      answer = ({ url }, response) => {
+        if (url !== '/credentials') sent.push(response.end(''));
+        const Expiration = new Date(Date.now() + 3_600_000).toISOString();
+        const keys = JSON.stringify({ AccessKeyId: 'a', SecretAccessKey: 'b', Token: 'c', Expiration });
+        if (isLate) response.end(keys);
+        else late.once('given', () => response.end(keys));
+      };
+      const associate = new AssociateAddressCommand({
+        AllocationId: 'eipalloc-1',
+        NetworkInterfaceId: 'eni-1',
+      });
+      let outcome: Promise<unknown> = Promise.resolve();
+      const call = createAwsCall(options, client)('ec2:AssociateAddress', (sending) => {
+        const sends = client.send(associate, sending);
+        outcome = sends.catch((error: unknown) => error);
+        return sends;
+      });
+      await expect(call).rejects.toMatchObject({ code: 'CALL_DEADLINE' });
+      isLate = true;
+      late.emit('given');
+      expect(await outcome).toMatchObject({ name: 'AbortError' });
+      expect(sent).toEqual([]);
+    } finally {
+      process.env = before;
+      client.destroy();
     }
   }, 20_000);
 
