@@ -31,7 +31,7 @@ export function createDeniedAdditions(now: () => number = () => performance.now(
       const { error } = denial;
       throw new CloudError(
         'Denied',
-        `The present address was not removed, because Compute Engine has just denied to add one in subnetwork ${subnetwork ?? 'unknown'}: ${error.message}`,
+        `The present address was not removed, because Compute Engine has just denied to add one in subnetwork ${subnetwork ?? 'unknown'} (this is tried again within 5 minutes): ${error.message}`,
         { code: error.code, cause: error },
       );
     },

@@ -1,5 +1,5 @@
 /** The documented permissions: with all of them and no others everything works, and without one of them that one is named. */
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { createAwsProvider } from '../../clouds/aws/aws-provider.ts';
 import { awsIpv6Permissions, awsPermissions } from '../../clouds/aws/permissions.ts';
 import { createGcpProvider } from '../../clouds/gcp/gcp-provider.ts';
@@ -34,6 +34,11 @@ beforeAll(async () => {
   gce = await startGceEmulator({ operationMs: OPERATION_MS });
   oci = await startOciEmulator();
   clouds = { aws: onEc2(ec2), gcp: onGce(gce), oci: onOci(oci) };
+});
+// A worker remembers for a while where an addition was denied.
+beforeEach(() => {
+  clouds.gcp.provider.close();
+  clouds.gcp = onGce(gce);
 });
 afterAll(async () => {
   for (const { provider } of Object.values(clouds)) provider.close();
