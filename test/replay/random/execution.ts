@@ -40,6 +40,8 @@ interface PendingTimer {
 interface PendingExternal {
   readonly initiatedEventId: number;
   readonly execution: temporal.api.common.v1.IWorkflowExecution;
+  /** What is on its way to the other workflow. */
+  readonly what: 'signal' | 'cancel';
 }
 
 interface PendingChild {
@@ -189,22 +191,23 @@ export class Execution {
 
   settleExternal(external: PendingExternal, isThere: boolean): void {
     this.externals.delete(external.initiatedEventId);
-    const { initiatedEventId, execution: workflowExecution } = external;
+    const { initiatedEventId, execution: workflowExecution, what } = external;
+    const attributes = { initiatedEventId, namespace: 'default', workflowExecution };
     this.hear(() => {
-      if (isThere) {
-        this.add('externalWorkflowExecutionSignaled', {
-          initiatedEventId,
-          namespace: 'default',
-          workflowExecution,
-        });
-      } else {
-        this.add('signalExternalWorkflowExecutionFailed', {
-          cause: 1,
-          initiatedEventId,
-          namespace: 'default',
-          workflowExecution,
-        });
-      }
+      if (isThere)
+        this.add(
+          what === 'signal'
+            ? 'externalWorkflowExecutionSignaled'
+            : 'externalWorkflowExecutionCancelRequested',
+          attributes,
+        );
+      else
+        this.add(
+          what === 'signal'
+            ? 'signalExternalWorkflowExecutionFailed'
+            : 'requestCancelExternalWorkflowExecutionFailed',
+          { cause: 1, ...attributes },
+        );
     });
   }
 
@@ -435,7 +438,24 @@ export class Execution {
           header,
           ...by,
         });
-        this.externals.set(initiatedEventId, { initiatedEventId, execution: execution ?? {} });
+        this.externals.set(initiatedEventId, {
+          initiatedEventId,
+          execution: execution ?? {},
+          what: 'signal',
+        });
+        return;
+      }
+      case CommandType.COMMAND_TYPE_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION as unknown as number: {
+        const { namespace, workflowId, runId, childWorkflowOnly } =
+          command.requestCancelExternalWorkflowExecutionCommandAttributes ?? {};
+        const execution = { workflowId: workflowId ?? '', runId: runId ?? '' };
+        const initiatedEventId = this.add('requestCancelExternalWorkflowExecutionInitiated', {
+          namespace,
+          workflowExecution: execution,
+          childWorkflowOnly,
+          ...by,
+        });
+        this.externals.set(initiatedEventId, { initiatedEventId, execution, what: 'cancel' });
         return;
       }
       case CommandType.COMMAND_TYPE_START_CHILD_WORKFLOW_EXECUTION as unknown as number: {

@@ -33,6 +33,7 @@ interface Waiting {
 interface Open {
   readonly identity: string;
   readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
   readonly verdict: (answer: Answer) => Promise<Verdict>;
 }
 
@@ -107,8 +108,8 @@ export class FakeTemporal {
   ): Promise<Answer> {
     const token = String(++this.#tokens);
     this.#histories.set(response.workflowExecution?.runId ?? '', events);
-    return new Promise<Answer>((resolve) => {
-      this.#open.set(token, { identity: '', resolve, verdict });
+    return new Promise<Answer>((resolve, reject) => {
+      this.#open.set(token, { identity: '', resolve, reject, verdict });
       this.#waiting.push({ taskQueue, response: { ...response, taskToken: Buffer.from(token) } });
       this.#match();
     });
@@ -216,7 +217,14 @@ export class FakeTemporal {
     const open = this.#open.get(key);
     if (open === undefined) return 'late';
     this.#open.delete(key);
-    const verdict = await open.verdict(answer);
+    let verdict: Verdict;
+    try {
+      verdict = await open.verdict(answer);
+    } catch (error) {
+      // As of a command that is unknown here: the Worker would ask again and again.
+      open.reject(error);
+      throw error;
+    }
     // The Worker hears of it first: what it keeps in memory is as it will be when the next task comes.
     setImmediate(() => open.resolve(answer));
     return verdict;
