@@ -42,7 +42,6 @@ test('every history is replayed, whatever happened in it and whichever build car
     'continued as new',
     'queries between tasks',
     'Updates',
-    'a task dropped, since it refused its Updates',
     'went on in memory',
     'replayed from the start',
   ]) {
