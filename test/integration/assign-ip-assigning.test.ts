@@ -121,8 +121,8 @@ test('the history of an assignment has the documented steps, and no more events'
     (all) => all.at(-1)?.workflowTaskCompletedEventAttributes != null && namesIn(all).includes('publish'),
   );
   const documented = readFileSync('docs/performance.md', 'utf8');
-  const steps = documented.slice(documented.indexOf('## Where the events of an assignment go'));
-  const [, tasks, total] = /\*\*in all\*\*: (\d+) workflow tasks, \*\*(\d+)\*\* events/.exec(steps) ?? [];
+  const steps = documented.slice(documented.indexOf('## Events of an assignment'));
+  const [, tasks, total] = /In all: (\d+) workflow tasks, \*\*(\d+)\*\* events/.exec(steps) ?? [];
   expect(namesIn(events)).toEqual(['discover', 'select', 'associate', 'verify', 'publish']);
   for (const name of namesIn(events)) expect(steps).toContain(`\`${name}\``);
   expect(events.length).toBe(Number(total));
