@@ -84,6 +84,12 @@ export async function confirmMissing<Found>(
   await Promise.all(others.map(async (id) => add(id, await read(id).catch(asError))));
 }
 
+/** @returns the error itself; what is thrown and is no error becomes `Unavailable` */
 export function asError(error: unknown): Error {
   return error instanceof Error ? error : new CloudError('Unavailable', String(error));
+}
+
+/** @returns what one of several calls that were made at once has answered, or how it failed */
+export function resultOf<T>(result: PromiseSettledResult<T> | undefined): T | Error {
+  return result?.status === 'fulfilled' ? result.value : asError(result?.reason);
 }

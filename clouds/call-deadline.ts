@@ -7,7 +7,7 @@ const code = 'CALL_DEADLINE';
 
 /**
  * @param timeoutMs the time limit of the call itself
- * @param work gets credentials and makes the call, unless the signal says by then that nobody waits for it any more
+ * @param work gets credentials, then makes the call. The signal is aborted once the time is over: a change is not to be made any more
  * @throws CloudError `Unavailable` if it has not ended by then: the call may have been applied
  */
 export async function withCallDeadline<T>(

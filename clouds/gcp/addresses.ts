@@ -8,7 +8,7 @@ import {
   familyOf,
 } from '../../model/address.ts';
 import type { Scope } from '../../model/scope.ts';
-import { batchLookups } from '../batch.ts';
+import { batchLookups, resultOf } from '../batch.ts';
 import { CloudError } from '../provider.ts';
 import { checkKind, halfAnswer, type GcpCall, type GcpClients } from './client.ts';
 import { toListFilter } from './filter.ts';
@@ -152,12 +152,6 @@ export function createAddressReader(
       };
     },
   };
-}
-
-function resultOf(result: PromiseSettledResult<GceAddress[]> | undefined): readonly GceAddress[] | Error {
-  if (result?.status === 'fulfilled') return result.value;
-  const error: unknown = result?.reason;
-  return error instanceof Error ? error : new CloudError('Unavailable', String(error));
 }
 
 /** The name goes into the path of a URL. */

@@ -1,7 +1,7 @@
 /** Reads instances from OCI, and what of them concerns their public IPs. */
 import type { InstanceRef } from '../../model/address.ts';
 import type { InstanceIdentity } from '../../model/node-identity.ts';
-import { batchLookups } from '../batch.ts';
+import { batchLookups, resultOf } from '../batch.ts';
 import { kubernetesClusterOf } from '../kubernetes-cluster.ts';
 import { CloudError } from '../provider.ts';
 import type { Instance, OciApi, Vnic } from './api.ts';
@@ -190,10 +190,4 @@ async function ofExisting<T>(action: OciAction, compartment: string, ask: () => 
     if (!isNotFound(error)) throw error;
     throw deniedBecauseItExists(error, { action, compartment });
   }
-}
-
-function resultOf<T>(result: PromiseSettledResult<T> | undefined): T | Error {
-  if (result?.status === 'fulfilled') return result.value;
-  const error: unknown = result?.reason;
-  return error instanceof Error ? error : new CloudError('Unavailable', String(error));
 }
