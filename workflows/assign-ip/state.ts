@@ -361,7 +361,7 @@ export interface PendingTaint {
   readonly key: string;
   readonly awaits: readonly string[];
   readonly until: Time;
-  /** Nobody knows whether the address is on the Node yet, which comes before the taint goes. */
+  /** The address may not be on the Node yet. It must be written there before the taint is removed. */
   readonly isUnwritten?: true;
 }
 
