@@ -6,13 +6,12 @@
  * order, or at another time. So of two such tasks the second leaves an event: it modifies no memo.
  * test/integration/update-after-empty-tasks.test.ts has the minimal case.
  *
- * A task that brings only Updates, and refuses them all, is in the history only if something else came meanwhile, and no replay hears of
- * it. Nothing may depend on it: it counts as no task here, and {@link lastTask} does not tell of it. But where the history is so much
- * longer than it must be that such a task may lie in between, it is taken for one that left no event.
+ * A task that brings only Updates, all of which the SDK itself refuses (their input cannot be read), leaves nothing in the history. Nothing
+ * may depend on it: it counts as no task here, and {@link lastTask} does not tell of it.
  */
 import { defaultPayloadConverter } from '@temporalio/common';
 import { workflowInfo, type WorkflowInterceptorsFactory } from '@temporalio/workflow';
-import { type Command, EVENTS_BETWEEN_TASKS, eventsOf, hasOnlyUpdates, leastEvents } from './task-events.ts';
+import { type Command, hasOnlyUpdates, leastEvents } from './task-events.ts';
 
 /** What the server tells of the run's history. */
 export interface TaskInfo {
@@ -34,26 +33,12 @@ const leaveEvent: Command = {
   },
 };
 
-interface Task {
-  /** Of the history, with the event that it was started. */
-  readonly length: number;
-  readonly isOfUpdates: boolean;
-  commands: readonly Command[];
-}
-
-const isEmpty = ({ commands }: Task): boolean => leastEvents(commands) === 0;
-
-/** @returns the least length of the history when the task after it is started, without the events that bring that one about */
-const lengthAfter = ({ length, commands }: Task): number =>
-  length + EVENTS_BETWEEN_TASKS + leastEvents(commands);
-
 /** Called once for each workflow, before its code. */
 export const interceptors: WorkflowInterceptorsFactory = () => {
   let isQuery = false;
   /** Whether the task before left no event. The first one has none before it that did. */
   let isEmptyBefore = true;
-  let before: Task | undefined;
-  let task: Task | undefined;
+  let task = { length: -1, isOfUpdates: false, commands: [] as readonly Command[] };
 
   return {
     internals: [
@@ -66,13 +51,10 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
           if (!isQuery && batchIndex === 0) {
             const isOfUpdates = hasOnlyUpdates(activation);
             // A worker may hear more than once in a task.
-            if (length !== task?.length || isOfUpdates) {
-              if (task !== undefined && !(task.isOfUpdates && isEmpty(task))) before = task;
+            if (length !== task.length || isOfUpdates) {
+              const isEmpty = leastEvents(task.commands) === 0;
+              if (task.length >= 0 && !(isEmpty && task.isOfUpdates)) isEmptyBefore = isEmpty;
               task = { length, isOfUpdates, commands: [] };
-              isEmptyBefore =
-                before === undefined ||
-                isEmpty(before) ||
-                length - eventsOf(activation) - lengthAfter(before) >= EVENTS_BETWEEN_TASKS;
             }
             if (!isOfUpdates) last = infoOf(workflowInfo());
           }
@@ -80,9 +62,9 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
         },
         concludeActivation(input, next) {
           const output = next(input);
-          if (isQuery || task === undefined) return output;
+          if (isQuery) return output;
           task.commands = [...task.commands, ...output.commands];
-          if (!isEmptyBefore || task.isOfUpdates || !isEmpty(task)) return output;
+          if (!isEmptyBefore || task.isOfUpdates || leastEvents(task.commands) > 0) return output;
           task.commands = [...task.commands, leaveEvent];
           return { ...output, commands: [...output.commands, leaveEvent] };
         },
