@@ -95,7 +95,7 @@ function gone({ state, now }: Step, found: Extract<Discovery, { kind: 'gone' }>)
   state.instance = found.instanceGone === true ? undefined : (found.instance ?? state.instance);
   const deletion = noteDeleted({ state, now });
   deletion.found = { kind: found.instanceGone === true ? 'instanceGone' : 'gone', at: now };
-  // Those that there are were told to look, and may be gone again by now: they are asked for once more.
+  // `discover` told the instance's other Nodes to look. They may be gone again by now, so they are listed once more.
   deletion.hasNoHeirs = found.heirs?.length === 0;
   lookAtDeleted({ state, now });
 }
@@ -165,6 +165,7 @@ function otherNode(step: Step, found: Present): void {
     sameNode(step, found, 0);
     return;
   }
+  // A Node that no pool selects gets no run of its own.
   const successor = found.kind === 'notSelected' && found.reason === undefined ? undefined : found.node;
   const isBusy = state.families.some(({ progress }) => isAssociating(progress));
   if (assignments.length === 0 && !isBusy && (instance !== undefined || !state.releasedByHand)) {

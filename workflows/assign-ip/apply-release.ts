@@ -8,7 +8,7 @@ import {
   assignmentsOf,
   type FamilyState,
   isAssociating,
-  isReleasedByHand,
+  isReleaseByHandDone,
   lookAgain,
   type NodeState,
 } from './state.ts';
@@ -53,7 +53,8 @@ export function released(step: Step, family: Family, outcome: ReleaseOutcome): v
   state.publishing.isStale = true;
   if (outcome === 'released' || outcome === 'alreadyFree') forgetAddress(state, address.ip);
   reportFreed(step, had, outcome === 'released');
-  if (isReleasedByHand(state) && state.giveBack === undefined) say(step, words.releasedNotice(state.became));
+  if (isReleaseByHandDone(state) && state.giveBack === undefined)
+    say(step, words.releasedNotice(state.became));
 }
 
 /** The instance as it was seen before the release would be taken for one that holds a foreign address. */
@@ -185,7 +186,7 @@ function forgetFailure(state: NodeState, asking: { tries: number }): void {
 export function heirsFound(step: Step, heirs: readonly string[]): void {
   const { state } = step;
   const { giveBack, deletion } = state;
-  // One that was seen on another machine is not the one that is on this machine now.
+  // A look has seen the new Node already, on another machine: it is not the one that is listed here.
   const isSeen =
     deletion?.found?.kind !== 'replaced' && (giveBack ?? deletion?.found)?.successor !== undefined;
   if (deletion !== undefined && heirs.includes(state.node.name) && !isSeen) {

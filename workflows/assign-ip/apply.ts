@@ -263,8 +263,8 @@ function endPause({ state, now }: Step, familyState: FamilyState): void {
 function takeBackRelease({ state, now }: Step, familyState: FamilyState): void {
   if (familyState.progress.kind !== 'releasing') return;
   const { cause } = familyState.progress;
-  const stands = { byHand: state.releasedByHand, giveBack: state.giveBack !== undefined, moved: true }[cause];
-  if (stands) return;
+  const isStillMeant = { byHand: state.releasedByHand, giveBack: state.giveBack !== undefined, moved: true };
+  if (isStillMeant[cause]) return;
   familyState.progress = { kind: 'idle' };
   lookAgain(state, now);
 }
@@ -294,7 +294,7 @@ function proceedWithDeletion(step: Step): void {
   const { deletion } = state;
   if (deletion?.found === undefined || state.giveBack !== undefined) return;
   if (state.families.some(({ progress }) => isAssociating(progress))) return;
-  if (isTold(step)) return;
+  if (isLookPending(step)) return;
   const assignments = assignmentsOf(state);
   const { kind, at } = deletion.found;
   const isOver = kind !== 'gone' || at >= deletion.graceUntil;
@@ -307,8 +307,8 @@ function proceedWithDeletion(step: Step): void {
   else if (state.look.kind === 'done') lookAtDeleted(step);
 }
 
-/** Something was told since the last look: the next one is waited for, unless it fails. */
-function isTold({ state: { look }, now }: Step): boolean {
+/** Something came since the last look: the next look is waited for, unless it fails. */
+function isLookPending({ state: { look }, now }: Step): boolean {
   if (look.kind === 'done' || look.error !== undefined) return false;
   return look.kind === 'looking' || look.notBefore <= now;
 }
@@ -426,7 +426,7 @@ function checkDeadlines(step: Step, familyState: FamilyState): void {
   const { now } = step;
   const { progress } = familyState;
   if (progress.kind !== 'asking') return;
-  if (progress.notBefore !== undefined && progress.notBefore <= now) {
+  if (progress.giveUpAt !== undefined && progress.giveUpAt <= now) {
     stopAsking(familyState);
     notMoved(step, familyState, 'the mutex did not answer within 5 minutes: try again');
     return;

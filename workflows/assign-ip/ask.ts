@@ -84,7 +84,7 @@ export function ask(
   inPlaceOf?: Purpose,
 ): void {
   const named = openRequest(state, pool, request);
-  const untilAnswered = inPlaceOf === 'move' ? { notBefore: now + MOVE_ANSWER_MS } : {};
+  const untilAnswered = inPlaceOf === 'move' ? { giveUpAt: now + MOVE_ANSWER_MS } : {};
   familyState.progress = { kind: 'asking', request: named, pool, inPlaceOf, repeats: 0, ...untilAnswered };
   familyState.askingSince ??= now;
   familyState.isNews = false;

@@ -120,7 +120,7 @@ export function decide(
   };
   begin(tell(state, now));
   begin(look(state, now));
-  begin(giveBack(state, now));
+  begin(askBeforeGivingBack(state, now));
   begin(publish(state, input, now));
   const lift = liftTaint(state, now);
   const lifting = running.get('taint');
@@ -221,7 +221,7 @@ function isSameSelect(a: Of<'select'>, b: Of<'select'>): boolean {
 }
 
 /** What must be known before everything is given back: who else has the instance, and whether too many Nodes are gone at once. */
-function giveBack(state: NodeState, now: Time): Action | undefined {
+function askBeforeGivingBack(state: NodeState, now: Time): Action | undefined {
   const { giveBack: going, deletion } = state;
   if (assignmentsOf(state).length === 0 || state.families.some(({ progress }) => isAssociating(progress)))
     return undefined;
@@ -290,6 +290,7 @@ function wakeTime(state: NodeState, now: Time): Time | undefined {
     const { progress, lacksEphemeral } = familyState;
     return [
       'notBefore' in progress ? progress.notBefore : undefined,
+      'giveUpAt' in progress ? progress.giveUpAt : undefined,
       lacksEphemeral?.notBefore,
       taintToleratedUntil(familyState),
     ];
@@ -308,7 +309,7 @@ function endOf(state: NodeState, input: AssignIpInput, running: ReadonlyMap<Plac
   const mayBeLeft: readonly Place[] = ['publish', 'taint', 'look'];
   const isBusy = [...running.keys()].some((place) => !mayBeLeft.includes(place));
   if (isBusy || outbox.length > 0) return undefined;
-  // One that has its address lacks no ephemeral one, whatever a change that failed left.
+  // A family that has its static address needs no ephemeral one, whatever a failed change left noted.
   const isUnfinished = families.some(
     ({ has, progress, lacksEphemeral }) =>
       isAssociating(progress) || (has === undefined && lacksEphemeral !== undefined),

@@ -254,8 +254,8 @@ export function createEffects(state: NodeState, input: AssignIpInput): Effects {
         }
         case 'settle': {
           const { addressId, token, outcome, instance } = message;
-          const familyState = instance === undefined ? {} : { instance };
-          return await mutex.signal(settleSignal, { workflowId, addressId, token, outcome, ...familyState });
+          const pair = instance === undefined ? {} : { instance };
+          return await mutex.signal(settleSignal, { workflowId, addressId, token, outcome, ...pair });
         }
         case 'freed': {
           const { addressId, disassociated, token } = message;

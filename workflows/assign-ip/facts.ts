@@ -25,7 +25,7 @@ export type Fact =
 export function tell(node: string, fact: Fact): void {
   if ('measure' in fact) {
     // Each takes its own argument: the union of them cannot be told apart by its name alone.
-    (measures[fact.measure] as (familyState: unknown) => void)(fact.of);
+    (measures[fact.measure] as (value: unknown) => void)(fact.of);
     return;
   }
   const { family, pool, details } = fact;

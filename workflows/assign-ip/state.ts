@@ -6,7 +6,7 @@
  * the Node and its instance found (`look`, `seen`, `pool`, `instance`). Progress: what is being done about each family's address, and
  * about a Node that is deleted (`deletion`, `giveBack`).
  *
- * Words. `held`: the release brake stopped the release of a deleted Node's address. `isLetGo`: the node is to have no address. To withdraw: to
+ * Words. `held`: the release brake stopped the release of a deleted Node's address. To withdraw: to
  * take a request to the mutex back. To abandon: to return a claim that was not used. To settle: to tell the mutex how a claim ended. To
  * give back: all that happens to the address of a deleted Node. `freed`: the mutex is told that an address has no instance any more.
  */
@@ -49,6 +49,7 @@ export interface NodeState {
   failures: number;
 
   // ---- intent ----
+  /** By an operator's `release`: the node is to have no address. {@link isReleaseByHandDone} says whether it has none. */
   releasedByHand: boolean;
   /** Absent: the Node is there, as far as is known. */
   deletion?: Deletion | undefined;
@@ -86,7 +87,7 @@ export interface NodeState {
   giveBack?: GiveBack | undefined;
   /** What became of addresses that were given back, in sentences: until the node is to have one again. */
   became: readonly string[];
-  /** It has failed for good, unless something comes before that is written on the Node. */
+  /** The run ends as failed once that is written on the Node, unless a signal comes first. With `retryAt` it goes on then. */
   failed?: { readonly type: string; readonly message: string; readonly retryAt?: Time } | undefined;
   cancelled: boolean;
   /** To be told to the mutexes, in this order. What is sent is taken out; a run does not end before all is. */
@@ -209,7 +210,7 @@ export interface Claim {
  * `idle`: nothing. `asking`: a request is with the mutex. `claimed`: the address is to be associated. `verifying`: it was
  * associated and is to be read back. `puttingBack`: it could not take the place of another one, which is to be had again.
  * `checking`: is what the node has still there, and of its pool? `releasing`: it is to be given back. `paused`: it is tried again
- * later. `failed`: for good, while the other family goes on.
+ * later. `failed`: given up, while the other family goes on; it is tried again at `notBefore` all the same.
  */
 export type Progress =
   | { readonly kind: 'idle' }
@@ -261,8 +262,8 @@ export interface Asking {
   readonly replaces?: string;
   /** How often it asked anew, in case that the mutex has forgotten it. */
   readonly repeats: number;
-  /** Of a move: when it gives up. */
-  readonly notBefore?: Time;
+  /** Of a move. */
+  readonly giveUpAt?: Time;
 }
 
 /** The pool that an address is perhaps of: the Node's, or its filter, is another one than when it was assigned. */
@@ -489,7 +490,7 @@ export function hasSomething(state: NodeState): boolean {
 }
 
 /** @returns whether the operator's release by hand is done */
-export function isReleasedByHand(state: NodeState): boolean {
+export function isReleaseByHandDone(state: NodeState): boolean {
   return (
     state.releasedByHand &&
     state.families.every(({ has, progress }) => has === undefined && !isAssociating(progress))

@@ -9,7 +9,7 @@ import {
   assignmentsOf,
   type FamilyState,
   hasSomething,
-  isReleasedByHand,
+  isReleaseByHandDone,
   type NodeState,
   type Progress,
   type ShownAttributes,
@@ -54,7 +54,7 @@ function situationOf(state: NodeState): Shown {
       message: words.inGrace(assignments, new Date(deletion.graceUntil).toISOString()),
     };
   }
-  if (isReleasedByHand(state)) {
+  if (isReleaseByHandDone(state)) {
     return { phase: 'released', message: [...state.became, words.releasedByHand].join(' ') };
   }
   if (seen.kind === 'notSelected' && assignments.length > 0)
@@ -155,17 +155,17 @@ function hasMessage({ has, remark, kept, lastError, lacksEphemeral }: FamilyStat
 }
 
 /** @returns the node's phase: `assigned` when it has what its pool requires, else that of the family which is behind */
-export function nodePhase(familyState: readonly Phase[], require: FamilyRequirement): Phase {
+export function nodePhase(familyPhases: readonly Phase[], require: FamilyRequirement): Phase {
   // Both families go at once: as long as one has not gone, the node is on its way.
-  if (familyState.every((phase) => phase === 'released')) return 'released';
-  if (familyState.includes('releasing') || familyState.includes('released')) return 'releasing';
-  if (require === 'any' && familyState.includes('assigned')) return 'assigned';
+  if (familyPhases.every((phase) => phase === 'released')) return 'released';
+  if (familyPhases.includes('releasing') || familyPhases.includes('released')) return 'releasing';
+  if (require === 'any' && familyPhases.includes('assigned')) return 'assigned';
   const onItsWay = phases.filter((phase) => phaseTraits(phase).isOnItsWay);
   // With `any`, as long as one may come, the node has not failed.
   const precedence: readonly Phase[] = require === 'all' ? ['failed', ...onItsWay] : [...onItsWay, 'failed'];
   return (
-    precedence.find((phase) => familyState.includes(phase)) ??
-    familyState.find((phase) => phase !== 'assigned') ??
+    precedence.find((phase) => familyPhases.includes(phase)) ??
+    familyPhases.find((phase) => phase !== 'assigned') ??
     'assigned'
   );
 }

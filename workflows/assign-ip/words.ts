@@ -268,10 +268,10 @@ export function inGrace(assignments: readonly Assignment[], until: string): stri
   return `The Node is deleted. ${ipsOf(assignments)} is released at ${until} unless it comes back.`;
 }
 
-export function held(assignments: readonly Assignment[], { gone, of: familyState }: BrakeVerdict): string {
+export function held(assignments: readonly Assignment[], { gone, of: total }: BrakeVerdict): string {
   const instance = assignments[0]?.instance.id ?? '';
   return (
-    `${gone} of ${familyState} nodes with an address are gone at once while instances run, so nothing is released: ${ipsOf(assignments)} ` +
+    `${gone} of ${total} nodes with an address are gone at once while instances run, so nothing is released: ${ipsOf(assignments)} ` +
     `stays on ${instance}. A Node that registers again keeps it. If they are meant to be gone: \`kubeip release --confirm-mass\`.`
   );
 }

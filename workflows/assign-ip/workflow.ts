@@ -217,9 +217,9 @@ class NodeRun {
     const next = makeContinueAsNewFunc<typeof AssignIpWorkflow>({
       memo: withoutNulls({ ...memo, clusterUid }),
     });
-    const familyState = { cluster, retries, node, ...(clusterUid === undefined ? {} : { clusterUid }) };
-    if (!isSame) return next(familyState);
-    return next({ ...familyState, ...(pool === undefined ? {} : { pool }), state: this.#state });
+    const common = { cluster, retries, node, ...(clusterUid === undefined ? {} : { clusterUid }) };
+    if (!isSame) return next(common);
+    return next({ ...common, ...(pool === undefined ? {} : { pool }), state: this.#state });
   }
 
   // ---- what is shown ----

@@ -2,7 +2,7 @@ import type { Command } from '../../messages.ts';
 import { isCommand } from '../../signal-input.ts';
 import { nodeCommand } from './command.ts';
 
-/** An operator confirms that the Node is gone, where the release of its address is held. */
+/** An operator confirms that the Node is gone, where the release of its address is held. Also done when the Node comes back first. */
 export const confirmRelease = nodeCommand<Command>({
   name: 'confirmRelease',
   check(state, input) {

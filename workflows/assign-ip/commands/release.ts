@@ -1,12 +1,12 @@
 import type { Command } from '../../messages.ts';
 import { isCommand } from '../../signal-input.ts';
-import { isReleasedByHand, type NodeState } from '../state.ts';
+import { isReleaseByHandDone, type NodeState } from '../state.ts';
 import { goOn } from '../fail.ts';
 import { nodeCommand } from './command.ts';
 
 /**
  * An operator wants the address released. The node gets none until `assign`, also if no pool selects it in the meantime. The Update is
- * answered when the address is released.
+ * answered when the address is released; at once if the node has none, and what it had asked for is withdrawn.
  */
 export const release = nodeCommand<Command>({
   name: 'release',
@@ -22,12 +22,12 @@ export const release = nodeCommand<Command>({
     const { state } = step;
     if (!state.releasedByHand) state.became = [];
     state.releasedByHand = true;
-    // What it was to look at again is looked at now.
+    // A run that failed goes on, and looks now.
     if (state.failed !== undefined) goOn(step);
     state.wanted = {};
   },
   answer(state) {
-    if (state.phase === 'released' && isReleasedByHand(state)) return 'done';
+    if (state.phase === 'released' && isReleaseByHandDone(state)) return 'done';
     if (state.releasedByHand && state.deletion === undefined && state.giveBack === undefined)
       return undefined;
     return { type: 'NotReleased', message: errorOf(state) ?? state.message };
