@@ -163,6 +163,46 @@ test('helm upgrade with a changed pool rolls both programs, and pods of earlier 
   expect(kept).toContain((await state())[0]?.config);
 });
 
+test('the file of a configuration that came back, and of pods that still run, is kept however old it is', async () => {
+  const { kubernetes, dir } = world;
+  const own = { kubernetes, dir, namespace: 'came-back', name: 'came-back' };
+  const core = kubernetes.kubeConfig.makeApiClient(CoreV1Api);
+  const apps = kubernetes.kubeConfig.makeApiClient(AppsV1Api);
+  const watcher = { namespace: own.namespace, name: 'came-back-watcher' };
+  /** @returns the ConfigMap that the Deployments name then */
+  const install = async (interval: string) => {
+    const more = { fullnameOverride: own.name, revisionHistoryLimit: 1, hook: { enabled: false } };
+    await installChart({ ...own, values: { ...values(interval), ...more } });
+    const { spec: deploymentSpec } = await apps.readNamespacedDeployment(watcher);
+    const volumes = deploymentSpec?.template.spec?.volumes ?? [];
+    return volumes.find((one) => one.name === 'config')?.configMap?.name ?? '';
+  };
+  const files = async () => {
+    const { items } = await core.listNamespacedConfigMap({ namespace: own.namespace });
+    return items.flatMap(({ metadata }) => (metadata?.name?.includes('-config-') ? [metadata.name] : []));
+  };
+  const first = await install('1m');
+  await install('2m');
+  expect(await install('1m')).toBe(first);
+  await install('3m');
+  expect(await files()).toContain(first);
+
+  // A rollout that is stuck: no Deployment names the file any more, but its pods run.
+  const { spec: deploymentSpec } = await apps.readNamespacedDeployment(watcher);
+  const template = structuredClone(deploymentSpec?.template);
+  for (const { configMap } of template?.spec?.volumes ?? []) if (configMap) configMap.name = first;
+  const selector = { matchLabels: template?.metadata?.labels ?? {} };
+  await apps.createNamespacedReplicaSet({
+    namespace: own.namespace,
+    body: { metadata: { name: 'came-back-watcher-1' }, spec: { selector, ...(template && { template }) } },
+  });
+  for (const interval of ['4m', '5m']) await install(interval);
+  expect(await files()).toContain(first);
+  // It, the present one and the one before.
+  expect(await files()).toHaveLength(3);
+  await uninstallChart(own);
+});
+
 describe('helm test', () => {
   test('fails while no worker polls, with what the doctor says', async () => {
     await expect(testChart(spec('6m'))).rejects.toThrow(/PROBLEM .*kubeip\/cluster\/prod/);
