@@ -50,7 +50,11 @@ export async function render(values: readonly Values[], ...flags: string[]): Pro
   return renderChart(chartFolder, values, ...flags);
 }
 
-/** The same of another chart. */
+/**
+ * The same of another chart.
+ *
+ * @throws Error also if a key is there twice, which helm takes and others (Flux) refuse
+ */
 export async function renderChart(
   folder: string,
   values: readonly Values[],
@@ -58,7 +62,11 @@ export async function renderChart(
 ): Promise<Rendered[]> {
   const command = ['template', 'kubeip-temporal', folder, '--namespace', 'kubeip-temporal', ...flags];
   return parseAllDocuments(await helm(command, values))
-    .map((document) => document.toJS() as Rendered | null)
+    .map((document) => {
+      const [error] = document.errors;
+      if (error !== undefined) throw error;
+      return document.toJS() as Rendered | null;
+    })
     .filter((object) => object !== null);
 }
 

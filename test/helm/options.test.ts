@@ -419,6 +419,106 @@ test('a volume with a name of the chart’s own is refused, and the message name
   await expect(render([minimal, values])).rejects.toThrow(/watcher\.extraVolumes has a volume "config"/);
 });
 
+describe('labels and annotations', () => {
+  /** Keys that the chart has itself, and `team` at every place. */
+  const overlapping = {
+    commonLabels: { 'app.kubernetes.io/part-of': 'platform', 'helm.sh/chart': 'mine', team: 'common' },
+    commonAnnotations: { 'helm.sh/resource-policy': 'keep', team: 'common' },
+    podAnnotations: { team: 'common' },
+    configAnnotations: { team: 'own' },
+    hook: {
+      annotations: { team: 'own', 'helm.sh/hook-weight': '7' },
+      podLabels: { team: 'own' },
+      podAnnotations: { team: 'own' },
+    },
+    ...Object.fromEntries(
+      programs.map((name) => [
+        name,
+        {
+          labels: { team: 'own' },
+          annotations: { team: 'own' },
+          podLabels: { team: 'own' },
+          podAnnotations: { team: 'own', 'kubectl.kubernetes.io/default-container': 'proxy' },
+        },
+      ]),
+    ),
+    monitoring: Object.fromEntries(
+      ['serviceMonitor', 'podMonitor', 'podMonitoring', 'prometheusRule', 'dashboards'].map((name) => [
+        name,
+        { enabled: true, labels: { team: 'own' }, annotations: { team: 'own' } },
+      ]),
+    ),
+  };
+  const isMonitoring = ({ kind = '', metadata }: Rendered) =>
+    /Monitor|Rule$/.test(kind) || metadata?.name === 'kubeip-temporal-kubeip-temporal';
+
+  test('of one object win over common ones, and no key is there twice', async () => {
+    const objects = await render([minimal, overlapping]);
+    const own = [deployment(objects, 'worker'), deployment(objects, 'watcher')];
+    const monitoring = objects.filter(isMonitoring);
+    expect(monitoring).toHaveLength(5);
+    for (const { metadata } of [...own, ...monitoring]) {
+      expect(metadata?.labels).toMatchObject({ team: 'own', 'app.kubernetes.io/part-of': 'platform' });
+      expect(metadata?.annotations).toMatchObject({ team: 'own' });
+    }
+    const pods = [...own, job(objects)].map(({ spec }) => spec?.template?.metadata);
+    for (const metadata of [...pods, testPod(objects).metadata]) {
+      expect(metadata?.labels).toMatchObject({ team: 'own' });
+      expect(metadata?.annotations).toMatchObject({ team: 'own' });
+    }
+    expect(pods[0]?.annotations).toMatchObject({ 'kubectl.kubernetes.io/default-container': 'proxy' });
+    expect(job(objects).metadata?.annotations).toMatchObject({ team: 'own', 'helm.sh/hook-weight': '0' });
+    expect(only(objects, 'ServiceAccount', 'kubeip-temporal-worker').metadata?.labels).toMatchObject({
+      team: 'common',
+      'app.kubernetes.io/component': 'worker',
+    });
+  });
+
+  test('leave every selector the pods that it is for', async () => {
+    const selected = async (...more: object[]) => {
+      const objects = await render([minimal, ...more]);
+      const pods = [
+        ...[deployment(objects, 'worker'), deployment(objects, 'watcher'), job(objects)].map(
+          ({ spec }) => spec?.template?.metadata?.labels,
+        ),
+        testPod(objects).metadata?.labels,
+      ];
+      return objects.flatMap(({ kind, metadata, spec }) => {
+        const { matchLabels } = (spec?.['podSelector'] ?? spec?.['selector'] ?? {}) as {
+          matchLabels?: Record<string, string>;
+        };
+        if (matchLabels === undefined || kind === 'ServiceMonitor') return [];
+        const matches = pods.map((labels) =>
+          Object.entries(matchLabels).every(([key, value]) => labels?.[key] === value),
+        );
+        return [[kind, metadata?.name, matches]];
+      });
+    };
+    const monitoring = { monitoring: { podMonitor: { enabled: true } } };
+    const plain = await selected(monitoring);
+    expect(plain).toHaveLength(9);
+    const { monitoring: _, ...more } = overlapping;
+    expect(await selected(monitoring, more)).toEqual(plain);
+  });
+
+  test.each([
+    ['commonLabels', 'app.kubernetes.io/name'],
+    ['commonLabels', 'app.kubernetes.io/instance'],
+    ['commonLabels', 'app.kubernetes.io/component'],
+    ['worker.labels', 'app.kubernetes.io/component'],
+    ['worker.podLabels', 'kubeip-temporal.io/build'],
+    ['watcher.podLabels', 'app.kubernetes.io/instance'],
+    ['hook.podLabels', 'app.kubernetes.io/name'],
+    ['hook.podLabels', 'app.kubernetes.io/part-of'],
+    ['monitoring.dashboards.labels', 'app.kubernetes.io/component'],
+  ])('in %s cannot be %s, by which the chart’s own selectors go', async (path, key) => {
+    const values = path
+      .split('.')
+      .reduceRight<object>((inner, name) => ({ [name]: inner }), { [key]: 'mine' });
+    await expect(render([minimal, values])).rejects.toThrow(`${path} has the label ${key}`);
+  });
+});
+
 describe('as a conditional subchart', () => {
   /** A parent with the chart under its condition, and with another subchart that has KubeIP's own template names. */
   async function renderParent(values: object): Promise<Rendered[]> {

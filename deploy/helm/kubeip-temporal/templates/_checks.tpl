@@ -30,6 +30,24 @@
 {{- end }}
 {{- end }}
 {{- end }}
+{{- $labels := dict "commonLabels" .Values.commonLabels "hook.podLabels" .Values.hook.podLabels }}
+{{- range $part := list "worker" "watcher" }}
+{{- range $key := list "labels" "podLabels" }}
+{{- $labels = set $labels (printf "%s.%s" $part $key) (index $.Values $part $key) }}
+{{- end }}
+{{- end }}
+{{- range $part, $values := .Values.monitoring }}
+{{- $labels = set $labels (printf "monitoring.%s.labels" $part) $values.labels }}
+{{- end }}
+{{- range $path, $given := $labels }}
+{{- $selected := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" "kubeip-temporal.io/build" }}
+{{- if eq $path "hook.podLabels" }}{{ $selected = append $selected "app.kubernetes.io/part-of" }}{{ end }}
+{{- range $key := $selected }}
+{{- if hasKey (default dict $given) $key }}
+{{- fail (printf "%s has the label %s, by which the chart finds its own pods and objects. Leave it out, or choose another one." $path $key) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- if and .Values.worker.autoscaling.hpa.enabled .Values.worker.autoscaling.keda.enabled }}
 {{- fail "worker.autoscaling.hpa.enabled and worker.autoscaling.keda.enabled are both true: two would set the replicas. Choose one." }}
 {{- end }}

@@ -6,6 +6,7 @@ The Deployment of one program.
 {{- $root := index . 0 }}{{ $component := index . 1 }}
 {{- $values := index $root.Values $component }}
 {{- $build := eq $component "worker" | ternary (include "kubeip-temporal.buildLabel" $root) "" }}
+{{- $selected := merge (dict "app.kubernetes.io/component" $component) (ternary (dict "kubeip-temporal.io/build" $build) dict (ne $build "")) }}
 {{- /* Helm leaves that of the version before where it is. Who installs the new one removes it when it is drained. */}}
 {{- $kept := ternary (dict "helm.sh/resource-policy" "keep") dict (ne $build "") }}
 {{- $scaled := and (eq $component "worker") (or $values.autoscaling.hpa.enabled $values.autoscaling.keda.enabled) -}}
@@ -15,11 +16,7 @@ metadata:
   name: {{ eq $component "worker" | ternary (include "kubeip-temporal.workerName" $root) (printf "%s-%s" (include "kubeip-temporal.fullname" $root) $component) }}
   namespace: {{ include "kubeip-temporal.namespace" $root }}
   labels:
-    {{- include "kubeip-temporal.labels" $root | nindent 4 }}
-    app.kubernetes.io/component: {{ $component }}
-    {{- with $values.labels }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- include "kubeip-temporal.labels" (list $root (merge (dict "app.kubernetes.io/component" $component) (default dict $values.labels))) | nindent 4 }}
   {{- include "kubeip-temporal.annotations" (list $root (merge (deepCopy $values.annotations) $kept)) | nindent 2 }}
 spec:
   {{- if not $scaled }}
@@ -31,26 +28,14 @@ spec:
   selector:
     matchLabels:
       {{- include "kubeip-temporal.selectorLabels" $root | nindent 6 }}
-      app.kubernetes.io/component: {{ $component }}
-      {{- if $build }}
-      kubeip-temporal.io/build: {{ $build | quote }}
-      {{- end }}
+      {{- toYaml $selected | nindent 6 }}
   template:
     metadata:
       labels:
-        {{- include "kubeip-temporal.labels" $root | nindent 8 }}
-        app.kubernetes.io/component: {{ $component }}
-        {{- if $build }}
-        kubeip-temporal.io/build: {{ $build | quote }}
-        {{- end }}
-        {{- with $values.podLabels }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- include "kubeip-temporal.labels" (list $root (merge (deepCopy $selected) (default dict $values.podLabels))) | nindent 8 }}
       annotations:
-        kubectl.kubernetes.io/default-container: {{ $component }}
-        {{- with merge (deepCopy $values.podAnnotations) $root.Values.podAnnotations }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- $main := dict "kubectl.kubernetes.io/default-container" $component }}
+        {{- toYaml (merge (deepCopy $values.podAnnotations) $root.Values.podAnnotations $main) | nindent 8 }}
     spec:
       serviceAccountName: {{ include "kubeip-temporal.serviceAccountName" (list $root $component) }}
       automountServiceAccountToken: true

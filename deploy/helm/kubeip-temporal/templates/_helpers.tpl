@@ -42,14 +42,17 @@ app.kubernetes.io/name: {{ include "kubeip-temporal.name" . }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
+{{/*
+What selectors ask for cannot be changed (_checks.tpl). Else the labels of one object win over `commonLabels`, and those over the chart's.
+@param list of the root and labels of one object
+*/}}
 {{- define "kubeip-temporal.labels" -}}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
-{{ include "kubeip-temporal.selectorLabels" . }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-{{- with .Values.commonLabels }}
-{{ toYaml . }}
-{{- end }}
+{{- $root := index . 0 }}
+{{- $chart := dict
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-")
+  "app.kubernetes.io/version" $root.Chart.AppVersion
+  "app.kubernetes.io/managed-by" $root.Release.Service }}
+{{- toYaml (merge (include "kubeip-temporal.selectorLabels" $root | fromYaml) (default dict (index . 1)) (default dict $root.Values.commonLabels) $chart) }}
 {{- end }}
 
 {{/*
@@ -62,21 +65,22 @@ app.kubernetes.io/part-of: {{ include "kubeip-temporal.fullname" (index . 0) }}
 app.kubernetes.io/component: {{ index . 1 }}
 {{- end }}
 
-{{- define "kubeip-temporal.hookLabels" -}}
-{{ include "kubeip-temporal.labels" . }}
-app.kubernetes.io/component: prepare
+{{/* @param as above */}}
+{{- define "kubeip-temporal.hookPodLabels" -}}
+{{- $values := (index . 0).Values }}
+{{- toYaml (merge (include "kubeip-temporal.hookSelectorLabels" . | fromYaml) (default dict $values.hook.podLabels) (default dict $values.commonLabels)) }}
 {{- end }}
 
-{{/* @param list of the root and the weight: lower ones come first */}}
+{{/*
+One that failed stays, so that its log can be read.
+@param list of the root, the weight, of which lower ones come first, and annotations of one object
+*/}}
 {{- define "kubeip-temporal.hookAnnotations" -}}
-{{- $root := index . 0 -}}
-helm.sh/hook: pre-install,pre-upgrade
-helm.sh/hook-weight: {{ index . 1 | quote }}
-# One that failed stays, so that its log can be read.
-helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
-{{- with $root.Values.commonAnnotations }}
-{{ toYaml . }}
-{{- end }}
+{{- $hook := dict
+  "helm.sh/hook" "pre-install,pre-upgrade"
+  "helm.sh/hook-weight" (index . 1)
+  "helm.sh/hook-delete-policy" "before-hook-creation,hook-succeeded" }}
+{{- toYaml (merge $hook (default dict (index . 2)) (index . 0).Values.commonAnnotations) }}
 {{- end }}
 
 {{/* @param list of the root and the component: worker or watcher */}}
