@@ -380,9 +380,26 @@ describe('with everything switched on', () => {
       secretTargetRef: [{ parameter: 'apiKey', name: 'temporal-cloud', key: 'api-key' }],
     });
   });
+
+  test('KEDA gets certificate, key and authority for mTLS, and none of them where Temporal speaks plain text', async () => {
+    const keda = { worker: { autoscaling: { keda: { enabled: true } } } };
+    const secret = 'temporal-cloud-mtls';
+    const authority = { temporal: { tls: { caSecretName: 'authority' } } };
+    expect(only(await render([gke, mtls, authority, keda]), 'TriggerAuthentication').spec).toEqual({
+      secretTargetRef: [
+        { parameter: 'cert', name: secret, key: 'tls.crt' },
+        { parameter: 'key', name: secret, key: 'tls.key' },
+        { parameter: 'ca', name: 'authority', key: 'ca.crt' },
+      ],
+    });
+    const plain = await render([minimal, keda]);
+    expect(plain.filter(({ kind }) => kind === 'TriggerAuthentication')).toEqual([]);
+    expect(JSON.stringify(only(plain, 'ScaledObject'))).not.toContain('authenticationRef');
+  });
 });
 
 describe('values that will not do are refused, and the message names them:', () => {
+  const keda = { worker: { autoscaling: { keda: { enabled: true } } } };
   const withPool = (more: object) => ({ config: { ...config, pools: [{ ...pool, ...more }] } });
 
   test.each<[string, object, RegExp]>([
@@ -423,6 +440,16 @@ describe('values that will not do are refused, and the message names them:', () 
       { worker: { autoscaling: { hpa: { enabled: true }, keda: { enabled: true } } } },
       /Choose one/,
     ],
+    ...['enabled', 'serverName'].map((key): [string, object, RegExp] => [
+      `KEDA, which would ask in plain text, with temporal.tls.${key}`,
+      { ...keda, temporal: { tls: { [key]: key === 'enabled' ? true : 'temporal.example.com' } } },
+      /keda\.enabled .* neither temporal\.tls\.clientSecretName nor temporal\.apiKey\.secretName.*hpa/,
+    ]),
+    ...[{}, { apiKey: { secretName: 'a' } }].map((more): [string, object, RegExp] => [
+      `KEDA, which would not read the authority, with ${JSON.stringify(more)}`,
+      { ...keda, temporal: { tls: { caSecretName: 'authority' }, ...more } },
+      /keda\.enabled .* temporal\.tls\.caSecretName .* temporal\.tls\.clientSecretName.*hpa/,
+    ]),
     [
       'an API key and a certificate',
       { temporal: { apiKey: { secretName: 'a' }, tls: { clientSecretName: 'b' } } },

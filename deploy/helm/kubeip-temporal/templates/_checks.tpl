@@ -51,6 +51,16 @@
 {{- if and .Values.worker.autoscaling.hpa.enabled .Values.worker.autoscaling.keda.enabled }}
 {{- fail "worker.autoscaling.hpa.enabled and worker.autoscaling.keda.enabled are both true: two would set the replicas. Choose one." }}
 {{- end }}
+{{- /* What KEDA's Temporal scaler can do: TLS with an API key or a client certificate only, an authority with the latter only. */}}
+{{- $tls := .Values.temporal.tls }}
+{{- if and .Values.worker.autoscaling.keda.enabled (not $tls.clientSecretName) }}
+{{- if $tls.caSecretName }}
+{{- fail "worker.autoscaling.keda.enabled and temporal.tls.caSecretName are set without temporal.tls.clientSecretName: KEDA reads an authority only beside a client certificate. Set one, or scale by worker.autoscaling.hpa." }}
+{{- end }}
+{{- if and (or $tls.enabled $tls.serverName) (not .Values.temporal.apiKey.secretName) }}
+{{- fail "worker.autoscaling.keda.enabled and temporal.tls are set, but neither temporal.tls.clientSecretName nor temporal.apiKey.secretName: KEDA would ask Temporal without TLS. Set one of them, or scale by worker.autoscaling.hpa." }}
+{{- end }}
+{{- end }}
 {{- if and .Values.temporal.apiKey.secretName .Values.temporal.tls.clientSecretName }}
 {{- fail "temporal.apiKey.secretName and temporal.tls.clientSecretName are both set: a Temporal namespace takes API keys or client certificates. Choose one." }}
 {{- end }}
