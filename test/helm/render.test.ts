@@ -295,6 +295,23 @@ describe('Worker Versioning', () => {
     expect(new Set(workers.map((worker) => selectorOf(worker)['kubeip-temporal.io/build'])).size).toBe(2);
   });
 
+  test('versions that begin alike have names of their own, within what a name may be', async () => {
+    const nameOf = async (buildId: string) => {
+      const objects = await render([minimal, versioned, { worker: { versioning: { buildId } } }]);
+      const worker = deployment(objects, 'worker');
+      expect(selectorOf(worker)['kubeip-temporal.io/build']).toMatch(/^[a-z0-9]([a-z0-9-]{0,14}[a-z0-9])?$/);
+      return worker.metadata?.name ?? '';
+    };
+    // Sixteen characters are the most that stays as it is.
+    expect(await nameOf('1.4.0-rc.2024060')).toBe('kubeip-temporal-worker-1-4-0-rc-2024060');
+    const alike = ['1.4.0-rc.20240601', '1.4.0-rc.20240602', '1.4.0_rc.20240601'];
+    const names = await Promise.all(alike.map(nameOf));
+    expect(new Set(names).size).toBe(3);
+    for (const name of names) expect(name).toMatch(/^kubeip-temporal-worker-1-4-0-rc-2-[0-9a-f]{5}$/);
+    // The tenth is a dash.
+    expect(await nameOf('1.40.0-rc.20240601')).toMatch(/^kubeip-temporal-worker-1-40-0-rc-[0-9a-f]{5}$/);
+  });
+
   test('without it there is one Deployment, which an upgrade replaces', async () => {
     const worker = deployment(await render([minimal]), 'worker');
     expect(worker.metadata?.name).toBe('kubeip-temporal-worker');

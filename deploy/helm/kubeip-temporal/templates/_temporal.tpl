@@ -68,11 +68,16 @@
 
 {{/*
 What marks the worker's Deployment of a version, in its name and labels; empty without Worker Versioning. Each version has a Deployment
-of its own: workflows may be pinned to the one before, and may go back to it.
+of its own: workflows may be pinned to the one before, and may go back to it. What is too long ends with a hash, since versions may begin alike.
 */}}
 {{- define "kubeip-temporal.buildLabel" -}}
 {{- if .Values.worker.versioning.enabled }}
-{{- include "kubeip-temporal.buildId" . | lower | replace "." "-" | replace "_" "-" | replace "+" "-" | trunc 16 | trimAll "-" }}
+{{- $id := include "kubeip-temporal.buildId" . }}
+{{- $label := $id | lower | replace "." "-" | replace "_" "-" | replace "+" "-" | trimAll "-" }}
+{{- if gt (len $label) 16 }}
+{{- $label = printf "%s-%s" (trunc 10 $label | trimAll "-") (sha256sum $id | trunc 5) }}
+{{- end }}
+{{- $label }}
 {{- end }}
 {{- end }}
 
