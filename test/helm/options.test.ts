@@ -414,10 +414,13 @@ test('`helm test` runs the doctor with the configuration of the programs, and is
   expect(metadata?.labels).not.toHaveProperty(['app.kubernetes.io/instance']);
 });
 
-test('a volume with a name of the chart’s own is refused, and the message names it', async () => {
-  const values = { watcher: { extraVolumes: [{ name: 'config', emptyDir: {} }] } };
-  await expect(render([minimal, values])).rejects.toThrow(/watcher\.extraVolumes has a volume "config"/);
-});
+test.each([...programs, 'hook'])(
+  'a volume of %s with a name of the chart’s own is refused, and the message names it',
+  async (part) => {
+    const values = { [part]: { extraVolumes: [{ name: 'config', emptyDir: {} }] } };
+    await expect(render([minimal, values])).rejects.toThrow(`${part}.extraVolumes has a volume "config"`);
+  },
+);
 
 describe('labels and annotations', () => {
   /** Keys that the chart has itself, and `team` at every place. */

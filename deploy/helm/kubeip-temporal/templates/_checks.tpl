@@ -21,7 +21,7 @@
 {{- if lt $grace $needed }}
 {{- fail (printf "worker.terminationGracePeriodSeconds is %d, too short for config.worker.shutdownGraceTime %s: the kubelet would kill the worker while calls to the cloud are under way. Set it to %d or more, or shutdownGraceTime to less." $grace $shutdown $needed) }}
 {{- end }}
-{{- range $component := list "worker" "watcher" }}
+{{- range $component := list "worker" "watcher" "hook" }}
 {{- $values := index $.Values $component }}
 {{- $taken := list "config" "tmp" "temporal-client" "temporal-ca" }}
 {{- range $values.extraVolumes }}
