@@ -93,6 +93,28 @@ test('all of it is formatted: by the word of `terraform` itself where there is o
   expect(stdout).toBe('');
 });
 
+/** What nodes get, in each example. */
+const reserved = [
+  ['eks', 'aws_eip', 'pool', []],
+  ['gke', 'google_compute_address', 'ipv4', ['name']],
+  ['gke', 'google_compute_address', 'ipv6', ['name']],
+  ['oke', 'oci_core_public_ip', 'reserved', ['private_ip_id']],
+] as const;
+
+test.each(reserved)(
+  '%s: a change of name, or what kubeip-temporal does, replaces no %s.%s, and nodes are destroyed before it',
+  (name, type, label, ignored) => {
+    const folder = join(root, name);
+    const lifecycles = blockOf(folder, 'resource', type, label).body.blocks;
+    const changes = lifecycles.flatMap(({ body }) => body.attributes['ignore_changes']?.references ?? []);
+    expect(changes).toEqual(expect.arrayContaining([...ignored]));
+    const [nodes] = blocksOf(moduleIn(folder), 'resource').filter(
+      (block) => /node_(?:group|pool)$/.test(block.labels[0] ?? '') && block.labels[1] === 'public',
+    );
+    expect(nodes?.body.attributes['depends_on']?.references).toContain(`${type}.${label}`);
+  },
+);
+
 test.each([
   ['a reference that leads nowhere', 'output "x" { value = aws_eip.pool.id }', 'aws_eip.pool'],
   ['a local that is not there', 'locals { a = local.b }', 'local.b'],

@@ -71,7 +71,8 @@ resource "aws_eks_node_group" "public" {
     }
   }
 
-  depends_on = [aws_iam_role_policy_attachment.nodes, aws_route.public_ipv4, aws_route_table_association.public]
+  # The addresses are released after the nodes that hold them.
+  depends_on = [aws_iam_role_policy_attachment.nodes, aws_route.public_ipv4, aws_route_table_association.public, aws_eip.pool]
 }
 
 resource "aws_eks_node_group" "private" {

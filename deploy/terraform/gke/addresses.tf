@@ -6,6 +6,11 @@ resource "google_compute_address" "ipv4" {
   region       = var.region
   address_type = "EXTERNAL"
   labels       = { kubeip = "reserved", environment = var.environment }
+
+  lifecycle {
+    # Another name would be another address.
+    ignore_changes = [name]
+  }
 }
 
 # Each a /96 of the subnetwork, for machines (VM), not for load balancers.
@@ -19,4 +24,9 @@ resource "google_compute_address" "ipv6" {
   ip_version         = "IPV6"
   ipv6_endpoint_type = "VM"
   labels             = { kubeip = "reserved", environment = var.environment }
+
+  lifecycle {
+    # As above. Another subnetwork still is another address: the range is a part of it.
+    ignore_changes = [name]
+  }
 }
