@@ -115,6 +115,13 @@ test.each(reserved)(
   },
 );
 
+test.each(['eks', 'gke', 'oke'])('%s says what a lower number of addresses takes', (name) => {
+  const folder = join(root, name);
+  const { description } = blockOf(folder, 'variable', 'addresses').body.attributes;
+  expect(description?.value).toContain('A lower number');
+  expect(readFileSync(join(folder, 'README.md'), 'utf8')).toContain(String(description?.value));
+});
+
 test.each([
   ['a reference that leads nowhere', 'output "x" { value = aws_eip.pool.id }', 'aws_eip.pool'],
   ['a local that is not there', 'locals { a = local.b }', 'local.b'],

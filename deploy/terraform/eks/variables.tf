@@ -98,7 +98,7 @@ variable "private_nodes" {
 }
 
 variable "addresses" {
-  description = "How many Elastic IPs are reserved. One more than public nodes lets a rolling upgrade go on. The quota is 5 for a region unless it was raised."
+  description = "How many Elastic IPs are reserved. One more than public nodes lets a rolling upgrade go on. The quota is 5 for a region unless it was raised. A lower number releases those of the highest index, also while nodes use them."
   type        = number
   default     = 3
 

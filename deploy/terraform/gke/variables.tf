@@ -91,7 +91,7 @@ variable "private_nodes_per_zone" {
 }
 
 variable "addresses" {
-  description = "How many addresses of each family are reserved. One more than public nodes lets a surge upgrade go on. The quota is 8 for a region unless it was raised."
+  description = "How many addresses of each family are reserved. One more than public nodes lets a surge upgrade go on. The quota is 8 for a region unless it was raised. A lower number deletes those of the highest index; Compute Engine refuses that for one in use, and the apply fails."
   type        = number
   default     = 3
 

@@ -108,7 +108,7 @@ variable "private_nodes" {
 }
 
 variable "addresses" {
-  description = "How many addresses are reserved. One more than public nodes lets an upgrade with a surge go on."
+  description = "How many addresses are reserved. One more than public nodes lets an upgrade with a surge go on. A lower number deletes those of the highest index, also while nodes use them."
   type        = number
   default     = 3
 
