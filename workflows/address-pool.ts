@@ -103,7 +103,9 @@ async function serve(input: AddressPoolInput): Promise<void> {
   setHandler(
     configureSignal,
     on('configure', isPacing, (settings) => {
-      pacing = settings.pacing;
+      const { burst, perSecond } = settings.pacing;
+      // Nothing else that came with it is carried into the next run.
+      pacing = { burst, perSecond };
       configureBucket(state.bucket, pacing, now());
     }),
   );

@@ -108,9 +108,8 @@ export class MutexSpecification {
     }
     if (requestId === undefined) return;
     this.#over.set(`${workflowId} ${requestId}`, now + OVER_MS);
-    for (const { asked, address, state } of this.claims()) {
-      const isOf = asked.workflowId === workflowId && asked.requestId === requestId;
-      if (isOf && state === 'granted') this.#claims.delete(address.id);
+    for (const { asked, address } of this.claims()) {
+      if (asked.workflowId === workflowId && asked.requestId === requestId) this.#claims.delete(address.id);
     }
   }
 

@@ -289,6 +289,22 @@ describe('the mutex', () => {
     expect(state.queue.map((w) => w.requestId)).toEqual(['five']);
   });
 
+  test('what was granted to a request that is replaced at that moment is free once the request is taken back', () => {
+    const state = newPoolState(fast, 0);
+    request(state, asked('n1', { requestId: 'old' }), 0);
+    look(state, [address(1)], 0);
+    request(state, asked('n1', { requestId: 'new', pinned: address(1).ip }), 10);
+    withdraw(state, { workflowId: 'assign-ip/test/n1', requestId: 'old', replaced: true }, 11);
+    expect(granted(look(state, [address(1)], 500))).toEqual([['assign-ip/test/n1', 'eipalloc-1']]);
+  });
+
+  test('a request carries nothing that is not its own into the next run', () => {
+    const state = newPoolState(fast, 0);
+    const holds = { ips: ['192.0.2.9'], exclusive: true, more: 'x'.repeat(1_000) };
+    request(state, asked('n1', { holds }), 0);
+    expect(state.queue[0]?.holds).toEqual({ ips: ['192.0.2.9'], exclusive: true });
+  });
+
   test('a request that is over does not come back by an activity that is late', () => {
     const state = newPoolState(fast, 0);
     request(state, asked('n1'), 0);

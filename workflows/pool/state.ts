@@ -108,7 +108,9 @@ export function request(state: PoolState, asked: AddressRequest, now: number): v
     priority: asked.priority,
     seq: before?.seq ?? state.nextSeq++,
     since: before?.since ?? now,
-    ...(asked.holds === undefined ? {} : { holds: asked.holds }),
+    ...(asked.holds === undefined
+      ? {}
+      : { holds: { ips: asked.holds.ips, exclusive: asked.holds.exclusive } }),
     ...(asked.pinned === undefined ? {} : { pinned: asked.pinned }),
     ...(asked.prefers === undefined ? {} : { prefers: asked.prefers }),
   });
@@ -170,10 +172,8 @@ export function withdraw(
   }
   if (requestId === undefined) return;
   const claims = state.claims.length;
-  removeWhere(
-    state.claims,
-    (c) => c.requestId === requestId && c.workflowId === workflowId && c.state === 'granted',
-  );
+  // Also one that lingers since a later request came first.
+  removeWhere(state.claims, (c) => c.requestId === requestId && c.workflowId === workflowId);
   if (state.claims.length < claims) lookSoon(state);
   rememberOver(state, workflowId, requestId, now);
 }
