@@ -10,6 +10,7 @@ import type { InstanceRef } from '../model/address.ts';
 import type { Scope } from '../model/scope.ts';
 import type { ClusterIdentity } from '../program/cluster-identity.ts';
 import type { Logger } from '../program/logger.ts';
+import { queryWorkflow } from '../program/query-workflow.ts';
 import { addressPoolWorkflowId, poolStateQuery } from '../workflows/messages.ts';
 import type { PackedPoolState } from '../workflows/pool/packed-state.ts';
 import { activityLogger } from './activity-logger.ts';
@@ -188,7 +189,7 @@ function sharedRuns<T>(work: () => Promise<T>): () => Promise<T> {
 async function readMutex(client: Client, scope: Scope): Promise<PackedPoolState | null> {
   try {
     const mutex = client.workflow.getHandle(addressPoolWorkflowId(scope));
-    return (await mutex.query(poolStateQuery)) as PackedPoolState;
+    return (await queryWorkflow(mutex, poolStateQuery)) as PackedPoolState;
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return null;
     throw error;

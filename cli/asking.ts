@@ -1,5 +1,4 @@
 /** Queries, Updates and short workflows, each with a limit of time, and what went wrong in words. */
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   isGrpcServiceError,
   QueryNotRegisteredError,
@@ -12,7 +11,7 @@ import {
 import type { QueryDefinition, UpdateDefinition } from '@temporalio/common';
 import { formatDuration } from '../config/duration.ts';
 import { exitCodes, StartupError } from '../program/exit-codes.ts';
-import { QUERY_BETWEEN_TASKS } from '../workflows/query-guard.ts';
+import { queryWorkflow } from '../program/query-workflow.ts';
 import { plainSummary } from '../workflows/ui-markdown.ts';
 import { pollersOf } from '../program/pollers.ts';
 import type { Session } from './session.ts';
@@ -23,7 +22,6 @@ const grpcDeadlineExceeded = 4;
 const grpcFailedPrecondition = 9;
 
 const queryTimeoutMs = 5_000;
-const betweenTasksPauseMs = 500;
 
 /** Nobody answered: no worker polls the task queue, or none is quick enough. */
 export class UnansweredError extends StartupError {
@@ -41,18 +39,10 @@ export async function query<T>(
   workflowId: string,
   definition: QueryDefinition<T>,
 ): Promise<T> {
-  const deadline = Date.now() + queryTimeoutMs;
   try {
-    for (;;) {
-      try {
-        return await connection.withDeadline(deadline, () =>
-          client.workflow.getHandle(workflowId).query(definition),
-        );
-      } catch (error) {
-        if (!isBetweenTasks(error)) throw error;
-        await delay(betweenTasksPauseMs, undefined, { signal });
-      }
-    }
+    return await connection.withDeadline(Date.now() + queryTimeoutMs, () =>
+      queryWorkflow(client.workflow.getHandle(workflowId), definition, signal),
+    );
   } catch (error) {
     signal.throwIfAborted();
     if (isWithoutAnswer(error)) {
@@ -162,11 +152,6 @@ async function checkPolled(session: Session, taskQueue: string): Promise<void> {
   throw new UnansweredError(
     `No worker polls ${taskQueue}: is the cluster's name right, and does its worker run in namespace "${session.namespace}"?`,
   );
-}
-
-/** The query came between two workflow tasks: the next one is not far. */
-function isBetweenTasks(error: unknown): boolean {
-  return error instanceof Error && error.message.includes(QUERY_BETWEEN_TASKS);
 }
 
 /** The server waited in vain, or knows that nobody polls. */

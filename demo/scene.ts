@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { World } from '../sandbox/world.ts';
 import type { Phase } from '../model/phase.ts';
+import { queryWorkflow } from '../program/query-workflow.ts';
 import { assignIpWorkflowId, statusQuery } from '../workflows/messages.ts';
 import type { NodeRow } from './observer.ts';
 import type { Programs } from './programs.ts';
@@ -55,7 +56,7 @@ export async function untilAtRest(
   const deadline = Date.now() + patienceMs;
   const isAtRest = async (workflow: ReturnType<Client['workflow']['getHandle']>): Promise<boolean> => {
     try {
-      const { phase } = await workflow.query(statusQuery);
+      const { phase } = await queryWorkflow(workflow, statusQuery);
       const { raw } = await workflow.describe();
       return phases.includes(phase) && raw.pendingActivities?.length === 0;
     } catch (error) {

@@ -4,6 +4,7 @@
  * once a minute, and by one of the cluster's workers only, whichever of them are scraped.
  */
 import type { Client } from '@temporalio/client';
+import { queryWorkflow } from '../program/query-workflow.ts';
 import { pollersOf } from '../program/pollers.ts';
 import type { Scope } from '../model/scope.ts';
 import {
@@ -95,7 +96,7 @@ export class MutexReader {
     const mutex = client.workflow.getHandle(addressPoolWorkflowId(scope));
     try {
       const status = await client.connection.withDeadline(Date.now() + DESCRIBE.deadlineMs, () =>
-        mutex.query(poolStatusQuery),
+        queryWorkflow(mutex, poolStatusQuery),
       );
       this.#known = { version, status, at: this.#now() };
     } catch (error) {

@@ -9,10 +9,13 @@
  * So such an activation fails: the query gets an error, the worker drops the workflow from memory, and the next workflow task
  * replays it from the start. Nothing is recorded. test/integration/query-between-tasks.test.ts has the minimal case.
  *
- * If a workflow task lies behind the last one too, which was handed out and came to nothing (its worker was killed), that cannot be told
- * from a task of its own as the query comes. It can when the next task comes, which may have been done elsewhere: the commands of a task
- * of its own are in the history by then. So that task fails, and is done again from the start: test/replay/random-histories.test.ts.
- * It also fails where the history is longer than those commands make it, as another lost task may be the reason.
+ * A workflow task may lie behind the last one too: it was handed out to a worker that was killed meanwhile. In a workflow that was read
+ * from its history, it is the first task that is no replay, and the history ends with it: that query fails. (So does the first query
+ * after a first task of its own, for nothing.) In a workflow that the worker kept it cannot be told from a task of its own as the query
+ * comes. It can when the next task comes, which may have been done elsewhere: the commands of a task of its own are in the history by
+ * then. So that task fails, and is done again from the start: test/replay/random-histories.test.ts. It also fails where the history is
+ * longer than those commands make it, as another lost task may be the reason. Not seen is only a lost task without commands, or one after
+ * which nothing comes that the workflow hears of, in a workflow that the worker kept.
  *
  * The same where the query has brought that a task is scheduled: the SDK then takes that task for the one before, and may handle an Update
  * of it twice.
@@ -46,6 +49,9 @@ interface Task {
   /** How many events its activations come from at least. There may be more: then the task is done again for nothing. */
   seen: number;
   readonly hasOnlyUpdates: boolean;
+  readonly isReplay: boolean;
+  /** The first one that is no replay, in a workflow that was read from its history. */
+  readonly isFirstAfterReplay: boolean;
 }
 
 /** A task that refused all the Updates that came, and brought nothing else: the server may drop it, and count its events anew. */
@@ -56,7 +62,14 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
   let lastTime = '';
   let lastLength = -1;
   /** The task before. */
-  let before: Task = { length: 0, commands: [], seen: 0, hasOnlyUpdates: false };
+  let before: Task = {
+    length: 0,
+    commands: [],
+    seen: 0,
+    hasOnlyUpdates: false,
+    isReplay: false,
+    isFirstAfterReplay: false,
+  };
   let task = before;
   /** No workflow task has come since a query that none carried. */
   let isQueried = false;
@@ -67,7 +80,15 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
   const enter = (activation: Activation, time: string, length: number): void => {
     if (time !== lastTime) {
       if (!leavesNothing(task)) before = task;
-      task = { length, commands: [], seen: 0, hasOnlyUpdates: hasOnlyUpdates(activation) };
+      const isReplay = activation.isReplaying === true;
+      task = {
+        length,
+        commands: [],
+        seen: 0,
+        hasOnlyUpdates: hasOnlyUpdates(activation),
+        isReplay,
+        isFirstAfterReplay: task.isReplay && !isReplay,
+      };
       isAfterQuery = isQueried;
       isQueried = false;
     }
@@ -93,9 +114,10 @@ export const interceptors: WorkflowInterceptorsFactory = () => {
           const isOfNoTask = length > lastLength || (leavesNothing(task) && bringsEvents(activation));
           if (!isReplaying && time === lastTime && isOfNoTask) throw new Error(QUERY_BETWEEN_TASKS);
           // The SDK's name of a query that no task carries.
-          if (jobs?.some(({ queryWorkflow }) => queryWorkflow?.queryId === 'legacy_query') === true)
+          if (jobs?.some(({ queryWorkflow }) => queryWorkflow?.queryId === 'legacy_query') === true) {
+            if (task.isFirstAfterReplay && length === task.length) throw new Error(QUERY_BETWEEN_TASKS);
             [isQueried, queried] = [true, length];
-          else enter(activation, time, length);
+          } else enter(activation, time, length);
           lastTime = time;
           lastLength = length;
           next(input);

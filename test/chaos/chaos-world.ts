@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { CoreV1Api } from '@kubernetes/client-node';
 import { Client, Connection, WorkflowNotFoundError } from '@temporalio/client';
 import { stringify } from 'yaml';
+import { queryWorkflow } from '../../program/query-workflow.ts';
 import type { ProviderName, Scope } from '../../model/scope.ts';
 import { startWorld, type World } from '../../sandbox/world.ts';
 import {
@@ -144,9 +145,10 @@ export class ChaosWorld {
   async claims({ provider }: ChaosCloud): Promise<AddressPoolStatus['claims']> {
     const scope = this.#scopes.find((one) => one.provider === provider);
     if (scope === undefined) return [];
-    const { claims } = await this.client.workflow
-      .getHandle(addressPoolWorkflowId(scope))
-      .query(poolStatusQuery);
+    const { claims } = await queryWorkflow(
+      this.client.workflow.getHandle(addressPoolWorkflowId(scope)),
+      poolStatusQuery,
+    );
     return claims;
   }
 
@@ -171,7 +173,7 @@ export class ChaosWorld {
     }
     const mutexes: AddressPoolStatus[] = [];
     for (const id of this.mutexIds()) {
-      mutexes.push(await this.client.workflow.getHandle(id).query(poolStatusQuery));
+      mutexes.push(await queryWorkflow(this.client.workflow.getHandle(id), poolStatusQuery));
     }
     const { items } = await this.#world.kubernetes.kubeConfig.makeApiClient(CoreV1Api).listNode();
     return {
@@ -211,7 +213,7 @@ export class ChaosWorld {
     const handle = this.client.workflow.getHandle(workflowId);
     try {
       if ((await handle.describe()).status.name !== 'RUNNING') return undefined;
-      return await handle.query(statusQuery);
+      return await queryWorkflow(handle, statusQuery);
     } catch (error) {
       if (error instanceof WorkflowNotFoundError) return undefined;
       throw error;

@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Client } from '@temporalio/client';
 import { stringify } from 'yaml';
+import { queryWorkflow } from '../../program/query-workflow.ts';
 import { createNode } from '../../sandbox/nodes.ts';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { startProgram } from '../../sandbox/processes/program.ts';
@@ -230,7 +231,7 @@ export class EphemeralScene {
 
   status(): Promise<AssignIpStatus> {
     const { client, cluster, name } = this.#options;
-    return client.workflow.getHandle(assignIpWorkflowId(cluster, name)).query(statusQuery);
+    return queryWorkflow(client.workflow.getHandle(assignIpWorkflowId(cluster, name)), statusQuery);
   }
 
   /** Waits until the instance has its static address, and the workflow says so. */

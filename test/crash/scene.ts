@@ -1,4 +1,5 @@
 /** What one case plays with: a cluster, its Nodes and instances, a pool of addresses, and the programs as processes. */
+import { queryWorkflow } from '../../program/query-workflow.ts';
 import { openClaims } from '../judge/open-claims.ts';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -222,11 +223,14 @@ export class Scene {
   }
 
   status(node: string): Promise<AssignIpStatus> {
-    return this.workflow(node).query(statusQuery);
+    return queryWorkflow(this.workflow(node), statusQuery);
   }
 
   mutex(): Promise<AddressPoolStatus> {
-    return this.#options.client.workflow.getHandle(addressPoolWorkflowId(this.scope)).query(poolStatusQuery);
+    return queryWorkflow(
+      this.#options.client.workflow.getHandle(addressPoolWorkflowId(this.scope)),
+      poolStatusQuery,
+    );
   }
 
   /** Waits until a worker has taken up this activity of the node's workflow. @returns the worker's identity */

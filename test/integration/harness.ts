@@ -5,6 +5,7 @@
  */
 import { type Client, type WorkflowHandle } from '@temporalio/client';
 import { Runtime, type WorkflowBundleOption } from '@temporalio/worker';
+import { queryWorkflow } from '../../program/query-workflow.ts';
 import type { PoolConfig } from '../../config/config.ts';
 import { connectKubernetes, type KubernetesClient } from '../../kubernetes/client.ts';
 import type { AddressRef, Family } from '../../model/address.ts';
@@ -203,7 +204,7 @@ export class Harness {
   }
 
   status(node: TestNode): Promise<AssignIpStatus> {
-    return this.handle(node).query(statusQuery);
+    return queryWorkflow(this.handle(node), statusQuery);
   }
 
   waitForStatus(
@@ -255,12 +256,14 @@ export class Harness {
   }
 
   mutexStatus(): Promise<AddressPoolStatus> {
-    return this.mutex.query(poolStatusQuery);
+    return queryWorkflow(this.mutex, poolStatusQuery);
   }
 
   /** Of every scope that the pools are of. */
   mutexStatuses(): Promise<AddressPoolStatus[]> {
-    return Promise.all(this.#workers.scopes.map((scope) => this.#mutexOf(scope).query(poolStatusQuery)));
+    return Promise.all(
+      this.#workers.scopes.map((scope) => queryWorkflow(this.#mutexOf(scope), poolStatusQuery)),
+    );
   }
 
   workerMetrics(): Promise<string> {

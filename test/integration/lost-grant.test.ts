@@ -1,5 +1,6 @@
 /** A worker may die just after it took up `select` and before it asked: then the mutex knows an activity that is over, and grants to that. */
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import { queryWorkflow } from '../../program/query-workflow.ts';
 import { poolStateQuery, requestSignal } from '../../workflows/messages.ts';
 import { type PackedPoolState, unpack } from '../../workflows/pool/packed-state.ts';
 import { type Harness, openHarness } from './harness.ts';
@@ -19,7 +20,7 @@ test('a node whose grant finds no activity asks again at once, and not after hal
   const workflowId = harness.workflowId(node);
   const waiter = await waitFor(
     'its request',
-    async () => unpack((await harness.mutex.query(poolStateQuery)) as PackedPoolState).queue,
+    async () => unpack((await queryWorkflow(harness.mutex, poolStateQuery)) as PackedPoolState).queue,
     (queue) => queue.some((it) => it.workflowId === workflowId && it.told === 'empty'),
   ).then((queue) => queue.find((it) => it.workflowId === workflowId));
   if (waiter === undefined) throw new Error('it does not wait');

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { CoreV1Api, type V1Node } from '@kubernetes/client-node';
 import { Client, Connection } from '@temporalio/client';
 import { stringify } from 'yaml';
+import { queryWorkflow } from '../../program/query-workflow.ts';
 import { createNode } from '../../sandbox/nodes.ts';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { startProgram } from '../../sandbox/processes/program.ts';
@@ -74,7 +75,7 @@ export async function startNodeWorld(
       return { uid: node.metadata?.uid ?? '', instanceId };
     },
     readNode: (name) => core.readNode({ name }),
-    status: (node) => handleOf(node).query(statusQuery),
+    status: (node) => queryWorkflow(handleOf(node), statusQuery),
     signals: async (node, signal) => {
       const { events } = await handleOf(node).fetchHistory();
       return (events ?? []).filter(

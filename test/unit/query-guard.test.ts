@@ -104,3 +104,22 @@ test('after a task that was dropped, as it refused its Update, a query that brin
   refuse(replayed, true);
   replayed({ ...late, isReplaying: true });
 });
+
+test('a query whose history ends with the first task that is no replay fails: its worker may be gone', () => {
+  const come = guardedWorkflow();
+  come({ at: 2, length: FIRST_LENGTH + 4, jobs: [signal], isReplaying: true });
+  // Completed, signaled, scheduled, started; not completed.
+  come({ at: 3, length: FIRST_LENGTH + 8, jobs: [signal] });
+  const late = { at: 3, length: FIRST_LENGTH + 8, jobs: [query] };
+  expect(() => come(late)).toThrow(QUERY_BETWEEN_TASKS);
+});
+
+test('it passes where the history has the end of that task, and where all was replayed', () => {
+  const come = guardedWorkflow();
+  come({ at: 2, length: FIRST_LENGTH + 4, jobs: [signal], isReplaying: true });
+  come({ at: 2, length: FIRST_LENGTH + 4, jobs: [query], isReplaying: true });
+  const done = guardedWorkflow();
+  done({ at: 2, length: FIRST_LENGTH + 4, jobs: [signal], isReplaying: true });
+  done({ at: 3, length: FIRST_LENGTH + 8, jobs: [signal] });
+  done({ at: 3, length: FIRST_LENGTH + 9, jobs: [query], isReplaying: true });
+});

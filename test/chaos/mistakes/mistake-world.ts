@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { CoreV1Api, PatchStrategy, setHeaderOptions } from '@kubernetes/client-node';
 import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
 import { stringify } from 'yaml';
+import { queryWorkflow } from '../../../program/query-workflow.ts';
 import { createNode, deleteNode, type KubeAccess } from '../../../sandbox/nodes.ts';
 import type { Exit, ManagedProcess } from '../../../sandbox/processes/child-process.ts';
 import { type KubernetesServer, startKubernetes } from '../../../sandbox/processes/kubernetes.ts';
@@ -186,7 +187,7 @@ export class MistakeWorld {
   }
 
   status(node: string, cluster = clusterName): Promise<AssignIpStatus> {
-    return this.client.workflow.getHandle(assignIpWorkflowId(cluster, node)).query(statusQuery);
+    return queryWorkflow(this.client.workflow.getHandle(assignIpWorkflowId(cluster, node)), statusQuery);
   }
 
   /** Registers so many Nodes, and waits until each has an address and shows it. */

@@ -28,6 +28,7 @@ interface Poll {
 interface Waiting {
   readonly taskQueue: string;
   readonly response: PollResponse;
+  readonly notTo: ReadonlySet<string>;
 }
 
 interface Open {
@@ -98,6 +99,7 @@ export class FakeTemporal {
    *
    * @param events the whole history
    * @param verdict is asked before the Worker hears what became of its answer
+   * @param notTo the identities of Workers that do not get it
    * @returns what the Worker made of it
    */
   dispatch(
@@ -105,12 +107,13 @@ export class FakeTemporal {
     response: PollResponse,
     events: readonly temporal.api.history.v1.IHistoryEvent[],
     verdict: (answer: Answer) => Promise<Verdict>,
+    notTo: ReadonlySet<string> = new Set(),
   ): Promise<Answer> {
     const token = String(++this.#tokens);
     this.#histories.set(response.workflowExecution?.runId ?? '', events);
     return new Promise<Answer>((resolve, reject) => {
       this.#open.set(token, { identity: '', resolve, reject, verdict });
-      this.#waiting.push({ taskQueue, response: { ...response, taskToken: Buffer.from(token) } });
+      this.#waiting.push({ taskQueue, response: { ...response, taskToken: Buffer.from(token) }, notTo });
       this.#match();
     });
   }
@@ -118,7 +121,9 @@ export class FakeTemporal {
   #match(): void {
     for (let index = 0; index < this.#waiting.length;) {
       const task = this.#waiting[index];
-      const at = this.#polls.findIndex(({ taskQueue }) => taskQueue === task?.taskQueue);
+      const at = this.#polls.findIndex(
+        ({ taskQueue, identity }) => taskQueue === task?.taskQueue && !task.notTo.has(identity),
+      );
       if (task === undefined || at < 0) {
         index++;
         continue;

@@ -96,7 +96,7 @@ export async function playRandomHistories(options: RandomHistoriesOptions): Prom
     for (let first = from; first < from + histories; first += CHUNK) {
       if (signal?.aborted === true) break;
       const count = Math.min(CHUNK, from + histories - first);
-      const played = await playChunk(fake, { seed, first, count, signal });
+      const played = await playChunk(fake, { seed, first, count, builds: bundles.length, signal });
       played.forEach((one, offset) => {
         total.histories += 1;
         options.onPlayed?.(first + offset, one);
@@ -145,10 +145,14 @@ interface Chunk {
   readonly seed: number;
   readonly first: number;
   readonly count: number;
+  readonly builds: number;
   readonly signal: AbortSignal | undefined;
 }
 
-async function playChunk(fake: FakeTemporal, { seed, first, count, signal }: Chunk): Promise<Played[]> {
+async function playChunk(
+  fake: FakeTemporal,
+  { seed, first, count, builds, signal }: Chunk,
+): Promise<Played[]> {
   const played: Played[] = [];
   let next = 0;
   const playSome = async (): Promise<void> => {
@@ -156,7 +160,7 @@ async function playChunk(fake: FakeTemporal, { seed, first, count, signal }: Chu
       if (signal?.aborted === true) return;
       const offset = next++;
       const index = first + offset;
-      played[offset] = await playHistory(fake, seededFor(seed, index), index);
+      played[offset] = await playHistory(fake, seededFor(seed, index), { index, builds });
     }
   };
   await Promise.all(Array.from({ length: Math.min(AT_ONCE, count) }, playSome));
