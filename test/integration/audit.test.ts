@@ -15,14 +15,18 @@ import { waitFor } from './wait-for.ts';
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
 const heal: AuditPolicy = { drift: 'heal', orphans: 'release' };
 const report: AuditPolicy = { drift: 'report', orphans: 'report' };
+/** Of two pools, of which only one takes a deleted Node's address back. */
+const sharedFilter = `Name=tag:${poolTag},Values=shared`;
 
 let harness: Harness;
 let audits = 0;
 beforeAll(async () => {
   harness = await openHarness({
-    pools: ['drift', 'released', 'retagged', 'taken', 'gone', 'left', 'hand', 'dry'].map((name) => ({
-      name,
-    })),
+    pools: [
+      ...['drift', 'released', 'retagged', 'taken', 'gone', 'left', 'hand', 'dry'].map((name) => ({ name })),
+      { name: 'keeping', filter: sharedFilter, release: { onNodeDelete: false } },
+      { name: 'giving', filter: sharedFilter },
+    ],
   });
 }, 900_000);
 afterEach(() => expectSound(harness));
@@ -155,6 +159,19 @@ test('what a workflow left behind is given back, once two looks have shown it', 
     (held) => held === undefined,
   );
   expect(await harness.waitForEnd(node)).toBe('COMPLETED');
+});
+
+test('what the pool of a deleted Node leaves on its machine stays, though another pool would give it back', async () => {
+  const [id = ''] = harness.reserve('shared', 1);
+  harness.kept.add(id);
+  const { node, ip } = await assigned('keeping');
+  await harness.deleteNode(node);
+  expect(await harness.waitForEnd(node)).toBe('COMPLETED');
+  const found = await auditUntil(heal, ({ orphans }) => orphans.some((one) => one.ip === ip));
+  expect(found.orphans).toContainEqual(
+    expect.objectContaining({ ip, pool: 'keeping', what: expect.stringContaining('left alone') }),
+  );
+  expect(harness.elasticIpOf(node.instanceId)).toBe(ip);
 });
 
 test('what a person attached is reported, and stays', async () => {
