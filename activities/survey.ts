@@ -12,7 +12,7 @@ import {
   type PooledAddress,
   turnOf,
 } from '../model/audit.ts';
-import type { Instance } from '../model/address.ts';
+import { families, type Instance } from '../model/address.ts';
 import { formatScope, type ProviderName, type Scope } from '../model/scope.ts';
 import { assignIpWorkflowId, type PoolSize, searchAttributes } from '../workflows/messages.ts';
 import type { LeftBehind, Survey, Unclaimed } from './contract.ts';
@@ -191,7 +191,7 @@ async function examine(
     node: { name: last.node, uid: typeof uid === 'string' ? uid : '' },
     ...(typeof clusterUid === 'string' ? { clusterUid } : {}),
     family: address.family,
-    hadEphemeral: Array.isArray(ephemeral) && ephemeral.includes(address.family),
+    ephemeral: families.filter((family) => Array.isArray(ephemeral) && ephemeral.includes(family)),
     instance: { provider: instance.provider, id: instance.id, zone: instance.zone },
     pool: specOf(pool, scope, instance),
     query,

@@ -152,22 +152,20 @@ function byNode(suspects: readonly Suspect[]): OfNode[] {
  * after all. So there is one way of releasing only, and the node's history tells of it.
  */
 async function handOver(cluster: string, ofNode: OfNode): Promise<string> {
-  const { node, clusterUid, pool } = ofNode[0].leftBehind;
+  const { node, clusterUid, pool, ephemeral } = ofNode[0].leftBehind;
   const input: AssignIpInput = {
     cluster,
     ...(clusterUid === undefined ? {} : { clusterUid }),
     node,
     retries: pool.retries,
-    leftBehind: ofNode.map(
-      ({ address, association, leftBehind: { instance, pool, query, hadEphemeral } }) => ({
-        assignment: { address, association, instance, pool, query, token: 0 },
-        ...(hadEphemeral ? { hadEphemeral: { instance, scope: pool.scope } } : {}),
-      }),
-    ),
+    leftBehind: ofNode.map(({ address, association, leftBehind: { family, instance, pool, query } }) => ({
+      assignment: { address, association, instance, pool, query, token: 0 },
+      ...(ephemeral.includes(family) ? { hadEphemeral: { instance, scope: pool.scope } } : {}),
+    })),
   };
   try {
     await startChild<typeof AssignIpWorkflow>('AssignIpWorkflow', {
-      ...nodeStart(cluster, node, 0, clusterUid),
+      ...nodeStart(cluster, node, 0, clusterUid, { ephemeral }),
       args: [input],
       parentClosePolicy: ParentClosePolicy.ABANDON,
     });

@@ -249,7 +249,7 @@ function listed({ claimed, pools }: ListInput, random: Random): ListResult {
 function survey(random: Random): Survey {
   const left = (family: Family): LeftBehind => ({
     node: { name: 'node-b', uid: 'uid-9' },
-    hadEphemeral: random.chance(0.5),
+    ephemeral: random.chance(0.5) ? [family] : [],
     family,
     instance: { provider: 'gcp', id: 'i-9', zone: 'z', account: 'project' },
     pool: randomPool(random),
