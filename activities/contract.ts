@@ -242,8 +242,8 @@ export interface LeftBehind {
   readonly node: NodeRef;
   /** The cluster that its workflow was started for. */
   readonly clusterUid?: string;
-  /** The instance had an ephemeral address, which must come back. */
-  readonly hadEphemeral: boolean;
+  /** Of which families the instance had an ephemeral address, which must come back: it may lack more than this address. */
+  readonly ephemeral: readonly Family[];
   readonly family: Family;
   readonly instance: InstanceRef;
   readonly pool: PoolSpec;

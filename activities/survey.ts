@@ -12,7 +12,7 @@ import {
   type PooledAddress,
   turnOf,
 } from '../model/audit.ts';
-import type { Instance } from '../model/address.ts';
+import { families, type Instance } from '../model/address.ts';
 import { formatScope, type ProviderName, type Scope } from '../model/scope.ts';
 import { assignIpWorkflowId, type PoolSize, searchAttributes } from '../workflows/messages.ts';
 import type { LeftBehind, Survey, Unclaimed } from './contract.ts';
@@ -52,8 +52,9 @@ export async function survey(dependencies: SurveyDependencies, scope: Scope): Pr
   }
   const examined: Unclaimed[] = [];
   for (const address of inTurn(unclaimed, MOST_FINDINGS, turn)) {
-    const pool = pools.find(({ name }) => name === address.pool);
-    if (pool !== undefined) examined.push(...(await examine(dependencies, address, pool, scope)));
+    const has = new Set(addresses.filter(({ ip }) => ip === address.ip).map(({ pool }) => pool));
+    const sharing = pools.filter(({ name }) => has.has(name));
+    examined.push(...(await examine(dependencies, address, sharing, scope)));
   }
   const distinct = new Map(addresses.map((address) => [address.ip, address]));
   return {
@@ -142,22 +143,34 @@ async function* listRuns(
   }
 }
 
+/** @returns the pool whose policy holds: that which the run served its node from, else one that leaves addresses where they are */
+function decidingPool(pools: readonly PoolConfig[], run: WorkflowExecutionInfo | undefined) {
+  const served = run?.typedSearchAttributes.get(searchAttributes.KubeipPool);
+  return (
+    pools.find(({ name }) => name === served) ??
+    pools.find(({ release }) => !release.onNodeDelete) ??
+    pools.at(-1)
+  );
+}
+
 /**
  * Whose address is it? Ours only if a workflow of this cluster had to do with its instance and has ended: whatever else is
  * on an instance, a person put there, or another cluster.
  *
+ * @param pools those that have the address
  * @returns nothing if a workflow runs for the instance after all
  */
 async function examine(
   { client, cluster, providers }: SurveyDependencies,
   address: PooledAddress,
-  pool: PoolConfig,
+  pools: readonly PoolConfig[],
   scope: Scope,
 ): Promise<Unclaimed[]> {
   const { holder = '', association, ip, id } = address;
-  if (association === undefined) return [];
-  const found = { pool: pool.name, address: { id, ip }, association, instance: holder };
   const last = await lastRunOf(client, cluster, holder);
+  const pool = decidingPool(pools, last?.run);
+  if (association === undefined || pool === undefined) return [];
+  const found = { pool: pool.name, address: { id, ip }, association, instance: holder };
   if (last === undefined) {
     const instance = await findHolder(providers.get(pool.name), pool.provider, holder, scope);
     const of = instance?.kubernetesCluster;
@@ -178,7 +191,7 @@ async function examine(
     node: { name: last.node, uid: typeof uid === 'string' ? uid : '' },
     ...(typeof clusterUid === 'string' ? { clusterUid } : {}),
     family: address.family,
-    hadEphemeral: Array.isArray(ephemeral) && ephemeral.includes(address.family),
+    ephemeral: families.filter((family) => Array.isArray(ephemeral) && ephemeral.includes(family)),
     instance: { provider: instance.provider, id: instance.id, zone: instance.zone },
     pool: specOf(pool, scope, instance),
     query,

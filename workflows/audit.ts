@@ -92,57 +92,85 @@ function reasonOf({ why, kubernetesCluster }: Unclaimed): string {
   return `its machine is a node of the Kubernetes cluster "${kubernetesCluster}", by the cloud's tags; ${reason}`;
 }
 
+/** What its node's workflow left behind. */
+type Suspect = Unclaimed & { readonly leftBehind: LeftBehind };
+
+function isSuspect(one: Unclaimed): one is Suspect {
+  return one.leftBehind !== undefined;
+}
+
 /** Lists lag behind: only what looks left behind twice, by the same association, is. */
 async function lookAfterOrphans(
   { cluster, policy, secondLookMs }: AuditInput,
   found: Survey,
   lookAgain: () => Promise<Survey>,
 ): Promise<AuditReport['orphans']> {
-  const isSuspect = ({ leftBehind }: Unclaimed): boolean => leftBehind !== undefined;
-  let seenAgain: readonly Unclaimed[] = [];
-  if (policy.orphans === 'release' && found.unclaimed.some(isSuspect)) {
+  const suspects = policy.orphans === 'release' ? found.unclaimed.filter(isSuspect) : [];
+  let seenAgain: readonly Suspect[] = [];
+  if (suspects.length > 0) {
     await sleep(secondLookMs);
     seenAgain = (await lookAgain()).unclaimed.filter(isSuspect);
   }
-  const isSure = (one: Unclaimed): boolean =>
+  const isSure = (one: Suspect): boolean =>
     seenAgain.some(
       ({ address, association }) => address.id === one.address.id && association.id === one.association.id,
     );
-  return Promise.all(
-    found.unclaimed.map(async (one) => {
-      const { leftBehind, address, pool, instance } = one;
-      const row = { ip: address.ip, pool, instance, what: reasonOf(one) };
-      if (leftBehind === undefined || policy.orphans === 'report') return row;
-      if (!isSure(one)) return { ...row, what: `${row.what}, as it seemed: it is not any more` };
-      return { ...row, what: `${row.what}: ${await handOver(cluster, one, leftBehind)}` };
+  const became = new Map<Unclaimed, string>(
+    suspects.map((one) => [one, ', as it seemed: it is not any more']),
+  );
+  await Promise.all(
+    byNode(suspects.filter(isSure)).map(async (ofNode) => {
+      const handedOver = await handOver(cluster, ofNode);
+      for (const one of ofNode) became.set(one, `: ${handedOver}`);
     }),
   );
+  return found.unclaimed.map((one) => {
+    const { address, pool, instance } = one;
+    return { ip: address.ip, pool, instance, what: `${reasonOf(one)}${became.get(one) ?? ''}` };
+  });
+}
+
+type OfNode = readonly [Suspect, ...Suspect[]];
+
+/** One run gives back all that was left on a machine, but one address of each family at most: another run gives back the rest. */
+function byNode(suspects: readonly Suspect[]): OfNode[] {
+  const groups: [Suspect, ...Suspect[]][] = [];
+  for (const one of suspects) {
+    const { instance, leftBehind } = one;
+    const group = groups.find(
+      (of) =>
+        of[0].instance === instance && of.every((other) => other.leftBehind.family !== leftBehind.family),
+    );
+    if (group === undefined) groups.push([one]);
+    else group.push(one);
+  }
+  return groups;
 }
 
 /**
- * A workflow of its node again: it looks at the cluster itself, and gives the address back, or keeps it if the Node is there
+ * A workflow of their node again: it looks at the cluster itself, and gives the addresses back, or keeps them if the Node is there
  * after all. So there is one way of releasing only, and the node's history tells of it.
  */
-async function handOver(cluster: string, found: Unclaimed, leftBehind: LeftBehind): Promise<string> {
-  const { node, clusterUid, instance, pool, query, hadEphemeral } = leftBehind;
-  const { address, association } = found;
+async function handOver(cluster: string, ofNode: OfNode): Promise<string> {
+  const { node, clusterUid, pool, ephemeral } = ofNode[0].leftBehind;
   const input: AssignIpInput = {
     cluster,
     ...(clusterUid === undefined ? {} : { clusterUid }),
     node,
     retries: pool.retries,
-    leftBehind: {
+    leftBehind: ofNode.map(({ address, association, leftBehind: { family, instance, pool, query } }) => ({
       assignment: { address, association, instance, pool, query, token: 0 },
-      ...(hadEphemeral ? { hadEphemeral: { instance, scope: pool.scope } } : {}),
-    },
+      ...(ephemeral.includes(family) ? { hadEphemeral: { instance, scope: pool.scope } } : {}),
+    })),
   };
   try {
     await startChild<typeof AssignIpWorkflow>('AssignIpWorkflow', {
-      ...nodeStart(cluster, node, 0, clusterUid),
+      ...nodeStart(cluster, node, 0, clusterUid, { ephemeral }),
       args: [input],
       parentClosePolicy: ParentClosePolicy.ABANDON,
     });
-    measures.orphanHandedOver({ scope: formatScope(pool.scope) });
+    for (const { leftBehind } of ofNode)
+      measures.orphanHandedOver({ scope: formatScope(leftBehind.pool.scope) });
     return `the workflow of node ${node.name} gives it back, unless the Node is there`;
   } catch (error) {
     if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error;

@@ -90,8 +90,11 @@ export interface AssignIpInput {
   readonly pool?: Pick<PoolSpec, 'name' | 'hash' | 'taintKey' | 'taintPolicy'>;
   /** How many runs for this Node failed for good in a row before this one. */
   readonly failures?: number;
-  /** What a run left behind that has ended, as an audit found it: it is given back, unless the Node is there. */
-  readonly leftBehind?: { readonly assignment: Assignment; readonly hadEphemeral?: EphemeralHolder };
+  /** What a run left behind that has ended, as an audit found it, one of a family at most: it is given back, unless the Node is there. */
+  readonly leftBehind?: readonly {
+    readonly assignment: Assignment;
+    readonly hadEphemeral?: EphemeralHolder;
+  }[];
   /** Carried by continue-as-new only: all that the run before knew (assign-ip/state.ts). */
   readonly state?: unknown;
 }

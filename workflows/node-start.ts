@@ -1,5 +1,5 @@
 /** How the workflow of a node is started, by the watcher as by an audit. Pure. */
-import { type InstanceRef, instanceKey } from '../model/address.ts';
+import { type Family, type InstanceRef, instanceKey } from '../model/address.ts';
 import { assignIpWorkflowId, clusterTaskQueue, type NodeRef, searchAttributes } from './messages.ts';
 import { code, emptyLine, md, plainSummary, uiMarkdown } from './ui-markdown.ts';
 import { WORKFLOW_TASK_TIMEOUT } from './timeouts.ts';
@@ -8,6 +8,8 @@ import { WORKFLOW_TASK_TIMEOUT } from './timeouts.ts';
 export interface KnownAtStart {
   readonly pool?: { readonly name: string; readonly hash: string };
   readonly instance?: InstanceRef;
+  /** Of which families the instance had an ephemeral address, as the memo of the run before tells. */
+  readonly ephemeral?: readonly Family[];
 }
 
 /**
@@ -21,7 +23,7 @@ export function nodeStart(
   { name, uid }: NodeRef,
   failures = 0,
   clusterUid?: string,
-  { pool, instance }: KnownAtStart = {},
+  { pool, instance, ephemeral = [] }: KnownAtStart = {},
 ) {
   const workflowId = assignIpWorkflowId(cluster, name);
   return {
@@ -31,10 +33,12 @@ export function nodeStart(
     // A node that comes again after its workflow ended gets a new one.
     workflowIdReusePolicy: 'ALLOW_DUPLICATE' as const,
     // The reconcile reads it back: the lists tell which Node a run is for, and how many failed before it.
+    // An audit reads what must come back.
     memo: {
       uid,
       ...(failures === 0 ? {} : { failures }),
       ...(clusterUid === undefined ? {} : { clusterUid }),
+      ...(ephemeral.length === 0 ? {} : { ephemeral }),
     },
     typedSearchAttributes: [
       { key: searchAttributes.KubeipCluster, value: cluster },

@@ -1,12 +1,14 @@
 /** The audit on both clouds: what nobody told the workflows is found, and put right as the policy says. */
 import { CreateTagsCommand, EC2Client } from '@aws-sdk/client-ec2';
 import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
+import type { Scope } from '../../model/scope.ts';
 import type { AuditPolicy } from '../../model/settings.ts';
 import { leastOnEc2 } from '../../sandbox/least-permissions.ts';
 import { ensureAuditSchedule } from '../../worker/audit-schedule.ts';
 import { auditId, type AuditInput, type AuditReport, clusterTaskQueue } from '../../workflows/messages.ts';
 import { addressOf } from './assigned-address.ts';
 import { poolTag } from './cloud-facts.ts';
+import { dualStackPool } from './harness-config.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { expectSound } from './soundness.ts';
 import type { TestNode } from './test-nodes.ts';
@@ -15,22 +17,28 @@ import { waitFor } from './wait-for.ts';
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' };
 const heal: AuditPolicy = { drift: 'heal', orphans: 'release' };
 const report: AuditPolicy = { drift: 'report', orphans: 'report' };
+/** Of two pools, of which only one takes a deleted Node's address back. */
+const sharedFilter = `Name=tag:${poolTag},Values=shared`;
 
 let harness: Harness;
 let audits = 0;
 beforeAll(async () => {
   harness = await openHarness({
-    pools: ['drift', 'released', 'retagged', 'taken', 'gone', 'left', 'hand', 'dry'].map((name) => ({
-      name,
-    })),
+    pools: [
+      ...['drift', 'released', 'retagged', 'taken', 'gone', 'left', 'hand', 'dry'].map((name) => ({ name })),
+      { name: 'keeping', filter: sharedFilter, release: { onNodeDelete: false } },
+      { name: 'giving', filter: sharedFilter },
+      dualStackPool('gcp', 'both'),
+      { name: 'late', provider: 'gcp' },
+    ],
   });
 }, 900_000);
 afterEach(() => expectSound(harness));
 afterAll(() => harness?.close());
 
 /** As the Schedule starts it. */
-async function audit(policy: AuditPolicy): Promise<AuditReport> {
-  const { scope, client } = harness;
+async function audit(policy: AuditPolicy, scope = harness.scope): Promise<AuditReport> {
+  const { client } = harness;
   const input: AuditInput = { cluster: 'test', scope, policy, secondLookMs: 2_000 };
   return client.workflow.execute('AuditWorkflow', {
     workflowId: `${auditId('test', scope)}-by-hand-${++audits}`,
@@ -39,9 +47,18 @@ async function audit(policy: AuditPolicy): Promise<AuditReport> {
   });
 }
 
+function gceScope(): Scope {
+  const { projectId, region } = harness.gce;
+  return { provider: 'gcp', account: projectId, region };
+}
+
 /** Visibility lags: an audit that comes too early finds less. */
-async function auditUntil(policy: AuditPolicy, isSo: (found: AuditReport) => boolean): Promise<AuditReport> {
-  return waitFor('an audit that finds it', () => audit(policy), isSo);
+async function auditUntil(
+  policy: AuditPolicy,
+  isSo: (found: AuditReport) => boolean,
+  scope?: Scope,
+): Promise<AuditReport> {
+  return waitFor('an audit that finds it', () => audit(policy, scope), isSo);
 }
 
 async function assigned(pool: string): Promise<{ node: TestNode; id: string; ip: string }> {
@@ -155,6 +172,59 @@ test('what a workflow left behind is given back, once two looks have shown it', 
     (held) => held === undefined,
   );
   expect(await harness.waitForEnd(node)).toBe('COMPLETED');
+});
+
+test('of a node whose workflow was terminated both families are given back, by one audit', async () => {
+  harness.reserveOnGce('both', 'ipv4');
+  harness.reserveOnGce('both', 'ipv6');
+  const node = await harness.addNode('both-1', { pool: 'both', cloud: 'gcp', dualStack: true });
+  const { addresses } = await harness.waitForPhase(node, 'assigned');
+  const next = await harness.addNode('both-2', { pool: 'both', cloud: 'gcp', dualStack: true });
+  await harness.waitForStatus(next, 'told', ({ lastError }) => lastError !== undefined);
+  await harness.handle(node).terminate('by an operator');
+  await harness.nodes.delete(node);
+  const found = await auditUntil(
+    heal,
+    ({ orphans }) => orphans.some(({ what }) => what.includes(node.name)),
+    gceScope(),
+  );
+  expect(found.orphans.map(({ ip }) => ip)).toEqual(addresses.map(({ address }) => address?.ip));
+  for (const { what } of found.orphans) expect(what).toContain('gives it back');
+  expect(await harness.waitForEnd(node)).toBe('COMPLETED');
+  expect(harness.nodes.externalOf(node.instanceId)).toEqual({ ipv4: 'ephemeral', ipv6: 'ephemeral' });
+  await harness.waitForPhase(next, 'assigned');
+});
+
+test('an instance has its ephemeral address again, however often a static one is left behind on it', async () => {
+  const [address = ''] = harness.reserveOnGce('late');
+  const node = await harness.addNode('late-1', { pool: 'late', cloud: 'gcp' });
+  await harness.waitUntilAssigned(node);
+  await harness.deleteNode(node);
+  expect(await harness.waitForEnd(node)).toBe('COMPLETED');
+  // As calls do that are carried out late. Of the second one an audit's own run is the latest.
+  for (let times = 0; times < 2; times++) {
+    harness.gce.attachByHand({ address, instance: node.instanceId, zone: `${gceScope().region}-b` });
+    await auditUntil(
+      heal,
+      ({ orphans }) => orphans.some(({ what }) => what.includes('gives it back')),
+      gceScope(),
+    );
+    expect(await harness.waitForEnd(node)).toBe('COMPLETED');
+    expect(harness.nodes.externalOf(node.instanceId)).toEqual({ ipv4: 'ephemeral' });
+  }
+});
+
+test('what the pool of a deleted Node leaves on its machine stays, though another pool would give it back', async () => {
+  const [id = ''] = harness.reserve('shared', 1);
+  harness.kept.add(id);
+  const { node, ip } = await assigned('keeping');
+  await harness.deleteNode(node);
+  expect(await harness.waitForEnd(node)).toBe('COMPLETED');
+  const found = await auditUntil(heal, ({ orphans }) => orphans.some((one) => one.ip === ip));
+  expect(found.orphans).toContainEqual(
+    expect.objectContaining({ ip, pool: 'keeping', what: expect.stringContaining('left alone') }),
+  );
+  expect(harness.elasticIpOf(node.instanceId)).toBe(ip);
 });
 
 test('what a person attached is reported, and stays', async () => {

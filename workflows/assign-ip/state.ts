@@ -14,6 +14,7 @@ import type { NodeRequest } from '../../activities/contract.ts';
 import {
   type AddressQuery,
   type AddressRef,
+  families,
   type Family,
   type Instance,
   type InstanceRef,
@@ -428,12 +429,15 @@ export function newNodeState(
     publishing: { isStale: false, notices: [], count: 0, notBefore: now, tries: 0 },
     attributes,
   };
-  const { leftBehind } = input;
-  if (leftBehind === undefined) return state;
-  const { assignment, hadEphemeral } = leftBehind;
-  const family = newFamily(assignment.query.family);
-  state.families.push({ ...family, has: assignment, hadEphemeral, wasAssigned: true });
-  state.pool = assignment.pool;
+  const { leftBehind = [] } = input;
+  if (leftBehind.length === 0) return state;
+  state.families = families.flatMap((family) => {
+    const left = leftBehind.find(({ assignment }) => assignment.query.family === family);
+    if (left === undefined) return [];
+    const { assignment, hadEphemeral } = left;
+    return { ...newFamily(family), has: assignment, hadEphemeral, wasAssigned: true };
+  });
+  state.pool = assignmentsOf(state)[0]?.pool;
   state.deletion = newDeletion(now, now);
   return state;
 }

@@ -2,6 +2,7 @@
 import type {
   ClusterActivities,
   Discovery,
+  LeftBehind,
   ListInput,
   ListResult,
   NodeRequest,
@@ -246,14 +247,14 @@ function listed({ claimed, pools }: ListInput, random: Random): ListResult {
 }
 
 function survey(random: Random): Survey {
-  const left = {
+  const left = (family: Family): LeftBehind => ({
     node: { name: 'node-b', uid: 'uid-9' },
-    hadEphemeral: random.chance(0.5),
-    family: 'ipv4' as const,
-    instance: { provider: 'gcp' as const, id: 'i-9', zone: 'z', account: 'project' },
+    ephemeral: random.chance(0.5) ? [family] : [],
+    family,
+    instance: { provider: 'gcp', id: 'i-9', zone: 'z', account: 'project' },
     pool: randomPool(random),
-    query: { family: 'ipv4' as const, filter: 'labels.pool=one', orderBy: '' },
-  };
+    query: { family, filter: 'labels.pool=one', orderBy: '' },
+  });
   return {
     addresses: 4,
     free: 1,
@@ -272,7 +273,7 @@ function survey(random: Random): Survey {
         association: { id: `a-${index}` },
         instance: 'gcp/z/i-9',
         why: isLeft ? ('leftBehind' as const) : ('attachedByHand' as const),
-        ...(isLeft ? { leftBehind: left } : {}),
+        ...(isLeft ? { leftBehind: left(random.pick(['ipv4', 'ipv6'])) } : {}),
       };
     }),
     unlisted: 0,
