@@ -7,18 +7,20 @@ import type { ListedPool, ListInput, ListResult } from './contract.ts';
 type AskedPool = ListInput['pools'][number];
 
 /**
- * One list for each pool, all at once.
+ * One list for each pool, all at once. A pool that can never be listed is reported as its `error`, and one that cannot be listed now
+ * among `unlisted`: neither keeps those waiting that wait for others.
  *
- * @throws CloudError if a pool cannot be listed now; one that can never be listed is reported as its `error`
+ * @throws CloudError if none of them can be listed now, or, if `whole`, one cannot
  */
 export async function listAddresses(
   provider: CloudProvider,
-  { pools: asked, claimed: claimedIds }: Omit<ListInput, 'scope'>,
+  { pools: asked, claimed: claimedIds, whole = false }: Omit<ListInput, 'scope'>,
 ): Promise<ListResult> {
   const claimed = new Set(claimedIds);
   const holders = new Map<string, string | null>();
-  const pools = await Promise.all(
-    asked.map(async (pool): Promise<ListedPool> => {
+  const failed: { readonly key: string; readonly error: unknown }[] = [];
+  const found = await Promise.all(
+    asked.map(async (pool): Promise<ListedPool | undefined> => {
       try {
         const addresses = await listPool(provider, pool, claimed.size);
         for (const { id, association } of addresses) {
@@ -26,13 +28,24 @@ export async function listAddresses(
         }
         return listedPool(pool, addresses, claimed);
       } catch (error) {
-        if (!isPermanent(error)) throw error;
+        if (!isPermanent(error)) {
+          failed.push({ key: pool.key, error });
+          return undefined;
+        }
         const denied = error.kind === 'Denied' ? { denied: true } : {};
         return { key: pool.key, size: 0, free: [], held: [], pinned: [], error: error.message, ...denied };
       }
     }),
   );
-  return { pools, claims: [...holders].map(([addressId, instanceId]) => ({ addressId, instanceId })) };
+  const [first] = failed;
+  if (first !== undefined && (whole || failed.length === asked.length)) throw first.error;
+  return {
+    pools: found.filter((pool) => pool !== undefined),
+    ...(first === undefined
+      ? {}
+      : { unlisted: failed.map(({ key, error }) => ({ key, error: messageOf(error) })) }),
+    claims: [...holders].map(([addressId, instanceId]) => ({ addressId, instanceId })),
+  };
 }
 
 /** All of the pool that are of use; an IPv6 range may be too large for a whole list, so what is pinned is read besides. */
@@ -79,6 +92,10 @@ function listedPool(pool: AskedPool, all: readonly Address[], claimed: Set<strin
 /** By which a person may call it. */
 function namesOf({ id, ip }: Address): string[] {
   return [id, canonicalIp(ip)];
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function refOf({ id, ip }: Address): AddressRef {
