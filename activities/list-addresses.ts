@@ -6,15 +6,20 @@ import type { ListedPool, ListInput, ListResult } from './contract.ts';
 
 type AskedPool = ListInput['pools'][number];
 
+/** Less than the activity may take (AddressPoolWorkflow), so that the others are served. */
+const LONGEST_LIST_MS = 45_000;
+
 /**
  * One list for each pool, all at once. A pool that can never be listed is reported as its `error`, and one that cannot be listed now
  * among `unlisted`: neither keeps those waiting that wait for others.
  *
+ * @param longestMs a list that takes longer is given up
  * @throws CloudError if none of them can be listed now, or, if `whole`, one cannot
  */
 export async function listAddresses(
   provider: CloudProvider,
   { pools: asked, claimed: claimedIds, whole = false }: Omit<ListInput, 'scope'>,
+  longestMs = LONGEST_LIST_MS,
 ): Promise<ListResult> {
   const claimed = new Set(claimedIds);
   const holders = new Map<string, string | null>();
@@ -22,7 +27,7 @@ export async function listAddresses(
   const found = await Promise.all(
     asked.map(async (pool): Promise<ListedPool | undefined> => {
       try {
-        const addresses = await listPool(provider, pool, claimed.size);
+        const addresses = await inTime(listPool(provider, pool, claimed.size), longestMs);
         for (const { id, association } of addresses) {
           if (claimed.has(id)) holders.set(id, association?.instanceId ?? null);
         }
@@ -46,6 +51,20 @@ export async function listAddresses(
       : { unlisted: failed.map(({ key, error }) => ({ key, error: messageOf(error) })) }),
     claims: [...holders].map(([addressId, instanceId]) => ({ addressId, instanceId })),
   };
+}
+
+/** @throws CloudError if it takes too long for those who wait for other pools */
+async function inTime<T>(list: Promise<T>, longestMs: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const message = `the list has not ended after ${longestMs / 1_000} s (ListDeadline)`;
+    late.reject(new CloudError('Unavailable', message, { code: 'ListDeadline' }));
+  }, longestMs);
+  try {
+    return await Promise.race([list, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** All of the pool that are of use; an IPv6 range may be too large for a whole list, so what is pinned is read besides. */

@@ -1,7 +1,9 @@
 /** The list that the mutex asks for, where the cloud does not answer for one of its pools. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from '@jest/globals';
 import { listAddresses } from '../../activities/list-addresses.ts';
 import { CloudError, type CloudErrorKind, type CloudProvider } from '../../clouds/provider.ts';
+import type { AddressQuery } from '../../model/address.ts';
 import { address, ipv6Query, query } from './address-pool-world.ts';
 
 const pools = [
@@ -57,4 +59,18 @@ test('where every pool is listed, none is said to be left out', async () => {
   const found = await listAddresses(cloud({}), { pools, claimed: [] });
   expect(found.pools.map(({ key }) => key)).toEqual(['p1', 'p2']);
   expect(found).not.toHaveProperty('unlisted');
+});
+
+test('one whose list takes longer than the others are to wait is left out', async () => {
+  const quick = cloud({});
+  const never = new Promise<never>(() => {});
+  const slow = {
+    listAddresses: (of: AddressQuery) => (of.family === 'ipv6' ? never : quick.listAddresses(of)),
+  };
+  const tooLate = sleep(2_000).then(() => 'still waits');
+  const found = listAddresses(slow as CloudProvider, { pools, claimed: [] }, 20);
+  expect(await Promise.race([found, tooLate])).toMatchObject({
+    pools: [{ key: 'p1' }],
+    unlisted: [{ key: 'p2', error: 'the list has not ended after 0.02 s (ListDeadline)' }],
+  });
 });
