@@ -275,6 +275,8 @@ export interface ListInput {
     /** Waiting nodes that want one address, by its IP or id: it and no other, or rather than another. */
     readonly pinned: readonly { readonly workflowId: string; readonly wanted: string }[];
   }[];
+  /** All of the pools or none: the list fails if one cannot be listed now. Absent: those that can be are listed. */
+  readonly whole?: boolean;
 }
 
 export interface ListedPool {
@@ -302,6 +304,8 @@ export interface ListedPool {
 
 export interface ListResult {
   readonly pools: readonly ListedPool[];
+  /** Pools that could not be listed now, and why: they are not among `pools`. Absent: none. */
+  readonly unlisted?: readonly { readonly key: string; readonly error: string }[];
   /** For each claimed address that a list showed: the instance that holds it, or null. */
   readonly claims: readonly { readonly addressId: string; readonly instanceId: string | null }[];
 }

@@ -6,33 +6,65 @@ import type { ListedPool, ListInput, ListResult } from './contract.ts';
 
 type AskedPool = ListInput['pools'][number];
 
+/** Less than the activity may take (AddressPoolWorkflow), so that the others are served. */
+const LONGEST_LIST_MS = 45_000;
+
 /**
- * One list for each pool, all at once.
+ * One list for each pool, all at once. A pool that can never be listed is reported as its `error`, and one that cannot be listed now
+ * among `unlisted`: neither keeps those waiting that wait for others.
  *
- * @throws CloudError if a pool cannot be listed now; one that can never be listed is reported as its `error`
+ * @param longestMs a list that takes longer is given up
+ * @throws CloudError if none of them can be listed now, or, if `whole`, one cannot
  */
 export async function listAddresses(
   provider: CloudProvider,
-  { pools: asked, claimed: claimedIds }: Omit<ListInput, 'scope'>,
+  { pools: asked, claimed: claimedIds, whole = false }: Omit<ListInput, 'scope'>,
+  longestMs = LONGEST_LIST_MS,
 ): Promise<ListResult> {
   const claimed = new Set(claimedIds);
   const holders = new Map<string, string | null>();
-  const pools = await Promise.all(
-    asked.map(async (pool): Promise<ListedPool> => {
+  const failed: { readonly key: string; readonly error: unknown }[] = [];
+  const found = await Promise.all(
+    asked.map(async (pool): Promise<ListedPool | undefined> => {
       try {
-        const addresses = await listPool(provider, pool, claimed.size);
+        const addresses = await inTime(listPool(provider, pool, claimed.size), longestMs);
         for (const { id, association } of addresses) {
           if (claimed.has(id)) holders.set(id, association?.instanceId ?? null);
         }
         return listedPool(pool, addresses, claimed);
       } catch (error) {
-        if (!isPermanent(error)) throw error;
+        if (!isPermanent(error)) {
+          failed.push({ key: pool.key, error });
+          return undefined;
+        }
         const denied = error.kind === 'Denied' ? { denied: true } : {};
         return { key: pool.key, size: 0, free: [], held: [], pinned: [], error: error.message, ...denied };
       }
     }),
   );
-  return { pools, claims: [...holders].map(([addressId, instanceId]) => ({ addressId, instanceId })) };
+  const [first] = failed;
+  if (first !== undefined && (whole || failed.length === asked.length)) throw first.error;
+  return {
+    pools: found.filter((pool) => pool !== undefined),
+    ...(first === undefined
+      ? {}
+      : { unlisted: failed.map(({ key, error }) => ({ key, error: messageOf(error) })) }),
+    claims: [...holders].map(([addressId, instanceId]) => ({ addressId, instanceId })),
+  };
+}
+
+/** @throws CloudError if it takes too long for those who wait for other pools */
+async function inTime<T>(list: Promise<T>, longestMs: number): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    const message = `the list has not ended after ${longestMs / 1_000} s (ListDeadline)`;
+    late.reject(new CloudError('Unavailable', message, { code: 'ListDeadline' }));
+  }, longestMs);
+  try {
+    return await Promise.race([list, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** All of the pool that are of use; an IPv6 range may be too large for a whole list, so what is pinned is read besides. */
@@ -79,6 +111,10 @@ function listedPool(pool: AskedPool, all: readonly Address[], claimed: Set<strin
 /** By which a person may call it. */
 function namesOf({ id, ip }: Address): string[] {
   return [id, canonicalIp(ip)];
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function refOf({ id, ip }: Address): AddressRef {

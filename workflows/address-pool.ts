@@ -66,6 +66,7 @@ async function serve(input: AddressPoolInput): Promise<void> {
       ? newPoolState(input.pacing, Date.now())
       : unpack(input.state as PackedPoolState);
   let pacing = input.pacing;
+  /** Why the last look refused those who waited for a pool. Of one that could not be listed the state knows. */
   let lastError: string | undefined;
   /** Why silent holders could not be looked for. */
   let holdersError: string | undefined;
@@ -131,12 +132,17 @@ async function serve(input: AddressPoolInput): Promise<void> {
   setHandler(poolStatusQuery, () => poolStatus(state, scope, lastError));
   setHandler(poolStateQuery, () => pack(state));
 
-  const activities = proxyActivities<ScopeActivities>({
+  const short = {
     taskQueue: scopeTaskQueue(scope),
     startToCloseTimeout: '1 minute',
     heartbeatTimeout: HEARTBEAT_TIMEOUT,
+  } as const;
+  const activities = proxyActivities<ScopeActivities>({
+    ...short,
     retry: { initialInterval: '1 second', maximumInterval: '30 seconds', maximumAttempts: 5 },
   });
+  // Its pools are listed again after a pause of their own (lookFailed), in which others are served.
+  const { listAddresses } = proxyActivities<ScopeActivities>({ ...short, retry: { maximumAttempts: 1 } });
 
   /** Completes the activities of the nodes. What is claimed for a workflow that runs no more is free for the others. */
   const deliver = async (answers: readonly Message[]): Promise<void> => {
@@ -168,13 +174,15 @@ async function serve(input: AddressPoolInput): Promise<void> {
     const waiting = state.queue.length;
     try {
       const summary = `free addresses for ${waiting} waiting`;
-      const found = await activities.listAddresses.executeWithOptions({ summary }, [{ scope, ...planned }]);
+      const found = await listAddresses.executeWithOptions({ summary }, [{ scope, ...planned }]);
       lastError = found.pools.find((pool) => pool.error !== undefined)?.error;
+      for (const { key, error } of found.unlisted ?? [])
+        log.warn('could not list a pool', { pool: state.pools[key]?.name, error });
       await deliver(decide(state, planned, found, now(), MOST_ANSWERS));
     } catch (error) {
-      lastError = messageOf(error);
-      log.warn('could not list addresses', { error: lastError });
-      lookFailed(state);
+      lastError = undefined;
+      log.warn('could not list addresses', { error: messageOf(error) });
+      lookFailed(state, planned, messageOf(error), now());
     }
   };
 

@@ -62,7 +62,7 @@ async function planScope(
   const places = standing(cluster, scope, found, state);
   const forecast = beginForecast(state, asking(places), goneAmong(cluster, scope, found, state), now);
   const list = await listAddresses.executeWithOptions({ summary: 'free addresses' }, [
-    { scope, ...forecast.look },
+    { scope, ...forecast.look, whole: true },
   ]);
   return planRows(cluster, places, forecast.waited, finishForecast(forecast, list, now));
 }

@@ -25,12 +25,14 @@ beforeAll(async () => {
         dualStackPool(cloud, `${cloud}-any`, { taintKey, require: 'any' }),
         dualStackPool(cloud, `${cloud}-back`),
       ]),
+      dualStackPool('aws', 'unlisted'),
       { name: 'failing', provider: 'gcp', retries: { attempts: 3, interval: '1s' } },
     ],
   });
 }, 900_000);
 afterEach(async () => {
   harness.gce.clearFaults();
+  harness.ec2.clearFaults();
   await expectSound(harness);
 });
 afterAll(() => harness?.close());
@@ -180,6 +182,29 @@ describe.each(clouds)('on %s', (cloud) => {
     const next = await harness.addNode(`${cloud}-back-2`, { pool, cloud, dualStack: true });
     await harness.waitUntilAssigned(next);
   });
+});
+
+test('while EC2 lists no IPv6 range, nodes get their IPv4 addresses, and the mutex says why they wait', async () => {
+  reserve('aws', 'unlisted', 'ipv6');
+  const code = 'RequestLimitExceeded';
+  harness.ec2.addFaults({ kind: 'error', action: 'GetSubnetCidrReservations', code });
+  const nodes: TestNode[] = [];
+  // The second one comes when only the first one's IPv6 is waited for.
+  for (const name of ['unlisted-1', 'unlisted-2']) {
+    reserve('aws', 'unlisted', 'ipv4');
+    const node = await harness.addNode(name, { pool: 'unlisted', dualStack: true });
+    nodes.push(node);
+    const ipv4 = () => harness.elasticIpOf(node.instanceId);
+    await waitFor('the IPv4 address', ipv4, (ip) => ip !== undefined, 12_000);
+  }
+  const isSaid = ({ lastError }: { lastError?: string }) => lastError !== undefined;
+  const { lastError, waiting } = await waitFor('the error', () => harness.mutexStatus(), isSaid);
+  expect(waiting).toMatchObject(nodes.map(() => ({ family: 'ipv6', pool: 'unlisted' })));
+  expect(lastError).toMatch(/^Pool unlisted in subnet-\w+ could not be listed: .*RequestLimitExceeded/);
+
+  harness.ec2.clearFaults();
+  for (const node of nodes) await harness.waitUntilAssigned(node);
+  expect((await harness.mutexStatus()).lastError).toBeUndefined();
 });
 
 test('where Compute Engine refuses a static address for good, the node ends with an ephemeral one', async () => {

@@ -139,9 +139,14 @@ const settles = does(
 const looks = does('beginLook', (w) => w.beginLook(), betweenCalls);
 const decides = does(
   'decide',
-  (w, staleMs: number) => w.decide(staleMs),
+  (w, staleMs: number, unlisted: readonly number[]) =>
+    w.decide(
+      staleMs,
+      unlisted.map((n) => pools[n]!),
+    ),
   whileLooking,
   fc.oneof(fc.constant(0), fc.integer({ min: 0, max: LINGER_MS })),
+  fc.oneof(fc.constant([]), fc.subarray(pools.map((_, n) => n))),
 );
 const endsSearch = does(
   'endSearch',

@@ -213,7 +213,7 @@ export class MutexSpecification {
       else this.#ended(claim, now);
     }
     const answers = this.#readAnswers(messages);
-    const reserved = this.#reserved(look);
+    const reserved = this.#reserved(look, found);
     let paced = false;
     for (const waiting of this.queue()) {
       const answer = answers.get(waiting);
@@ -248,10 +248,10 @@ export class MutexSpecification {
   }
 
   /** Addresses that pinned ones wait for, by how these call them; a pin of no address of its pool reserves nothing. */
-  #reserved(look: Look): (address: AddressRef) => boolean {
+  #reserved(look: Look, found: Found): (address: AddressRef) => boolean {
     const pinned = [...this.#waiting.values()].filter(({ asked, pool }) => {
       if (asked.pinned === undefined) return false;
-      const isKnown = wishOf(this.#coveredBy(asked)) === asked.pinned && isLooked(look, pool);
+      const isKnown = wishOf(this.#coveredBy(asked)) === asked.pinned && isListed(look, found, pool);
       return !isKnown || pool.addresses.some((address) => isCalled(address, asked.pinned));
     });
     return (address) => pinned.some(({ asked }) => isCalled(address, asked.pinned));
@@ -404,8 +404,9 @@ function wishOf(asked: AddressRequest | undefined): string | undefined {
   return asked?.pinned ?? asked?.prefers;
 }
 
-function isLooked(look: Look, pool: ModelPool): boolean {
-  return look.pools.some(({ query }) => poolOf(query) === pool);
+function isListed(look: Look, found: Found, pool: ModelPool): boolean {
+  const planned = look.pools.find(({ query }) => poolOf(query) === pool);
+  return found.pools.some(({ key }) => key === planned?.key);
 }
 
 export function keyOf({ workflowId, query }: AddressRequest): string {

@@ -8,6 +8,7 @@ import { readClock } from '../../workflows/pool/clock.ts';
 import {
   beginLook,
   decide,
+  type Found,
   LOOK_GAP_MS,
   type Look,
   lookFailed,
@@ -20,7 +21,7 @@ import { pack, unpack } from '../../workflows/pool/packed-state.ts';
 import { isDecided, releaseClaim } from '../../workflows/pool/release-claim.ts';
 import * as core from '../../workflows/pool/state.ts';
 import { list } from '../unit/address-pool-world.ts';
-import { ModelCloud, poolOf } from './cloud.ts';
+import { ModelCloud, type ModelPool, poolOf } from './cloud.ts';
 import { isCalled, must, MutexSpecification } from './specification.ts';
 
 type Granted = Extract<Grant, { kind: 'granted' }>;
@@ -200,8 +201,12 @@ export class MutexWorld {
     this.#compare();
   }
 
-  /** The list comes, which may be as old as the cloud's lists can be when the look began. */
-  decide(staleMs: number): void {
+  /**
+   * The list comes, which may be as old as the cloud's lists can be when the look began.
+   *
+   * @param unlisted pools that could not be listed
+   */
+  decide(staleMs: number, unlisted: readonly ModelPool[] = []): void {
     if (this.#look === undefined) return;
     const { planned, begunAt } = this.#look;
     this.#look = undefined;
@@ -209,7 +214,11 @@ export class MutexWorld {
     for (const id of this.#excused) {
       if (holders.get(id) === this.#cloud.association(id)?.holder) this.#excused.delete(id);
     }
-    const found = list(planned, (query) => poolOf(query).addresses, holders);
+    const found = without(
+      list(planned, (query) => poolOf(query).addresses, holders),
+      planned,
+      unlisted,
+    );
     const now = this.#now();
     const messages = decide(this.#state, planned, found, now);
     const calls = available(this.#state.bucket);
@@ -242,8 +251,9 @@ export class MutexWorld {
   }
 
   failLook(): void {
+    if (this.#look === undefined) return;
+    lookFailed(this.#state, this.#look.planned, 'it failed', this.#now());
     this.#look = undefined;
-    lookFailed(this.#state);
   }
 
   beginSearch(): void {
@@ -355,6 +365,19 @@ export class MutexWorld {
   #compare(): void {
     this.#spec.compare(this.#state);
   }
+}
+
+/** What is found where these pools could not be listed. */
+function without(found: Found, { pools }: Look, unlisted: readonly ModelPool[]): Found {
+  const left = pools.filter(({ query }) => unlisted.includes(poolOf(query))).map(({ key }) => key);
+  const listed = pools
+    .filter(({ key }) => !left.includes(key))
+    .flatMap(({ query }) => poolOf(query).addresses);
+  return {
+    pools: found.pools.filter(({ key }) => !left.includes(key)),
+    claims: found.claims.filter(({ addressId }) => listed.some(({ id }) => id === addressId)),
+    unlisted: left.map((key) => ({ key, error: 'it cannot be listed' })),
+  };
 }
 
 /** As `asked` of the unit tests has it. */

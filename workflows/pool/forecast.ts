@@ -33,6 +33,8 @@ export function beginForecast(
   for (const workflowId of gone) withdraw(state, { workflowId }, now);
   const waited = new Set(state.queue.map(keyOf));
   for (const asked of requests) request(state, asked, now);
+  // Its list is made once, and is to say something of each pool.
+  for (const pool of Object.values(state.pools)) delete pool.unlisted;
   const unpaced: PoolState = { ...state, bucket: newBucket(UNLIMITED, now) };
   return { state: unpaced, look: beginLook(unpaced, now), waited };
 }

@@ -10,6 +10,7 @@ import { available, nextGroupAt, refill } from './pacing.ts';
 import type { Waiter } from './queue.ts';
 import { forgetOld, refusedByNode } from './refusals.ts';
 import { LONGEST_EMPTY_BACKOFF_MS, type PoolState, rememberOver } from './state.ts';
+import { isLeftOut, markUnlisted } from './unlisted.ts';
 
 /** Requests that come within this time share a look. */
 export const LOOK_GAP_MS = 200;
@@ -35,7 +36,10 @@ export interface Message {
   readonly grant: Grant;
 }
 
-/** Begins a look for all that wait now. Whoever comes later is served by the next one. */
+/**
+ * Begins a look for all that wait now, but for those whose pool could not be listed a short while ago. Whoever comes later is served
+ * by the next one.
+ */
 export function beginLook(state: PoolState, now: number): Look {
   refill(state.bucket, now);
   dropExpired(state.claims, now);
@@ -59,7 +63,7 @@ export function beginLook(state: PoolState, now: number): Look {
     claimed: state.claims.map((claim) => claim.address.id),
     pools: [...byPool].flatMap(([key, waiters]) => {
       const pool = state.pools[key];
-      if (pool === undefined) return [];
+      if (pool === undefined || isLeftOut(pool, now)) return [];
       // So many may stand first that one of those who wait cannot have.
       const want = Math.min(waiters.length + pinned, most) + refusedTo(waiters);
       return [{ key, query: pool.query, want, holders: holdersAmong(waiters), pinned: wishesAmong(waiters) }];
@@ -79,10 +83,16 @@ function wishesAmong(waiters: readonly Waiter[]): PlannedPool['pinned'] {
   });
 }
 
-/** The look did not come off: the next one waits longer. */
-export function lookFailed(state: PoolState): void {
-  state.lookSoon = false;
-  growBackoff(state);
+/**
+ * The look did not come off: the next one for its pools waits longer. Whoever came meanwhile for another one does not wait for that.
+ */
+export function lookFailed(state: PoolState, look: Look, error: string, now: number): void {
+  for (const { key } of look.pools) noteUnlisted(state, key, error, now);
+}
+
+function noteUnlisted({ pools }: PoolState, key: string, error: string, now: number): void {
+  const pool = pools[key];
+  if (pool !== undefined) markUnlisted(pool, error, now);
 }
 
 /**
@@ -122,8 +132,10 @@ export function decide(
     const isGiven = typeof outcome !== 'string' && outcome.kind === 'granted' && !outcome.held;
     if (isGiven) given.set(waiter.poolKey, (given.get(waiter.poolKey) ?? 0) + 1);
   }
+  for (const { key, error } of found.unlisted ?? []) noteUnlisted(state, key, error, now);
   for (const { key, size, unused } of found.pools) {
     const pool = state.pools[key];
+    if (pool !== undefined) delete pool.unlisted;
     const free = (unused ?? 0) - (given.get(key) ?? 0);
     if (pool !== undefined && unused !== undefined) pool.looked = { at: now, size, free };
   }
@@ -184,12 +196,27 @@ function growBackoff(state: PoolState): void {
  * @returns milliseconds since the epoch (now or past: at once), or undefined if nobody waits
  */
 export function nextLookAt(state: PoolState): number | undefined {
-  if (state.queue.length === 0) return undefined;
+  const { queue, pools } = state;
+  if (queue.length === 0) return undefined;
+  const listable: Waiter[] = [];
+  const unlisted: Waiter[] = [];
+  let listableAgainAt = Infinity;
+  for (const waiter of queue) {
+    const until = pools[waiter.poolKey]?.unlisted?.until;
+    (until === undefined ? listable : unlisted).push(waiter);
+    if (until !== undefined) listableAgainAt = Math.min(listableAgainAt, until);
+  }
+  const at = listable.length === 0 ? Infinity : nextLookFor(state, listable);
+  return unlisted.length === 0 ? at : Math.min(at, Math.max(listableAgainAt, nextLookFor(state, unlisted)));
+}
+
+/** When it is the turn of these, as far as it is for their pools. */
+function nextLookFor(state: PoolState, waiters: readonly Waiter[]): number {
   if (!state.lookSoon) return state.lastLookAt + state.emptyBackoffMs;
   const earliest = state.lastLookAt + LOOK_GAP_MS;
   // Keeping what one has costs no call, so it need not wait for the rate limit.
-  if (state.queue.some((waiter) => waiter.holds !== undefined)) return earliest;
-  return Math.max(earliest, nextGroupAt(state.bucket, state.queue.length));
+  if (waiters.some((waiter) => waiter.holds !== undefined)) return earliest;
+  return Math.max(earliest, nextGroupAt(state.bucket, waiters.length));
 }
 
 /**

@@ -25,6 +25,8 @@ export interface KnownPool {
   readonly query: AddressQuery;
   /** When it was listed last (milliseconds since the epoch), how many addresses it has, and how many of them were left. */
   looked?: { readonly at: number; readonly size: number; readonly free: number };
+  /** It could not be listed when it was tried last, and looks leave it out until then (milliseconds since the epoch). */
+  unlisted?: { readonly until: number; readonly pauseMs: number; readonly error: string };
 }
 
 export interface PoolState {

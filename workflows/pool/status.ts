@@ -4,13 +4,16 @@ import type { AddressPoolStatus } from '../messages.ts';
 import { code, emptyLine, head, md, row, uiMarkdown } from '../ui-markdown.ts';
 import { available } from './pacing.ts';
 import type { PoolState } from './state.ts';
+import { unlistedError } from './unlisted.ts';
 
 /** The UI shows this many waiting nodes and claims; the query has more. */
 const SHOWN = 20;
 /** The answer to a query is one payload, of at most 2 MiB. */
 const LISTED = 5_000;
 
-export function poolStatus(state: PoolState, scope: Scope, lastError?: string): AddressPoolStatus {
+/** @param refusal why the last look refused those who waited for a pool */
+export function poolStatus(state: PoolState, scope: Scope, refusal?: string): AddressPoolStatus {
+  const lastError = refusal ?? unlistedError(state);
   const shown = (time: number): string => new Date(time - state.clock.ahead).toISOString();
   const places = new Map<string, number>();
   const nextPlace = (poolKey: string): number => {

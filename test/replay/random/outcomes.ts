@@ -224,8 +224,11 @@ function grant({ requestId, pinned }: NodeRequest, scene: Scene): Grant {
 
 function listed({ claimed, pools }: ListInput, random: Random): ListResult {
   let next = random.between(0, 200);
+  const unlisted = pools.filter(() => random.chance(0.05)).map(({ key }) => ({ key, error: 'no list' }));
+  const listed = pools.filter(({ key }) => !unlisted.some((it) => it.key === key));
   return {
-    pools: pools.map(({ key, want, holders, pinned }) => ({
+    ...(unlisted.length > 0 && { unlisted }),
+    pools: listed.map(({ key, want, holders, pinned }) => ({
       key,
       size: random.between(0, 9),
       free: Array.from({ length: random.between(0, want) }, () => addressOf(++next)),
