@@ -432,6 +432,27 @@ pools:
     expect(load(regions).pools[1]?.endpoint).toBe('http://127.0.0.1:4566');
   });
 
+  test('refuses a copied label that any pool selects by, since the tag’s value would move the node', () => {
+    const copies = { copyTags: { labels: ['team', 'kubeip'], annotations: ['kubeip'], prefix: '' } };
+    const byExpression = {
+      name: 'b',
+      nodeSelector: { matchExpressions: [{ key: 'team', operator: 'Exists' }] },
+    };
+    expect(problemsOf(file(pool(copies), pool(byExpression)))).toMatchObject([
+      {
+        path: 'pools[0].copyTags.labels[0]',
+        message: 'would be "team" on the Node, which is a label that pool b selects by: set another prefix.',
+      },
+      {
+        path: 'pools[0].copyTags.labels[1]',
+        message:
+          'would be "kubeip" on the Node, which is a label that pool public selects by: set another prefix.',
+      },
+    ]);
+    const prefixed = { copyTags: { labels: ['kubeip'], annotations: ['kubeip'], prefix: 'example.com/' } };
+    expect(load(file(pool(prefixed))).pools).toHaveLength(1);
+  });
+
   test('notices a pool that an earlier one leaves no node', () => {
     const sameInOtherWords = {
       matchExpressions: [{ key: 'kubeip', operator: 'In', values: ['use'] }],
