@@ -138,6 +138,31 @@ pools:
     ]);
   });
 
+  test.each([
+    // Node's timers run out at once beyond 24.8 days.
+    ['watcher: { reconcileInterval: 25h }', 'watcher.reconcileInterval', '24h or less'],
+    ['worker: { shutdownGraceTime: 600h }', 'worker.shutdownGraceTime', '24h or less'],
+    // Beyond what a date can be.
+    ['releaseBrake: { window: 99999999999h }', 'releaseBrake.window', '8760h or less'],
+    [
+      'watcher: { failureCooldown: { maximumInterval: 99999999999h } }',
+      'watcher.failureCooldown.maximumInterval',
+      '8760h or less',
+    ],
+    ['worker: { rollbackWindow: 9000h }', 'worker.rollbackWindow', '8760h or less'],
+    ['audit: { interval: 9000h }', 'audit.interval', '8760h or less'],
+    ['defaults: { retries: { interval: 25h } }', 'defaults.retries.interval', '24h or less'],
+    ['defaults: { release: { gracePeriod: 9000h } }', 'defaults.release.gracePeriod', '8760h or less'],
+    [`defaults: { taintWait: ${'9'.repeat(20)}h }`, 'defaults.taintWait', '8760h or less'],
+  ])('refuses a duration that is too long: %s', (line, path, remedy) => {
+    expect(problemsOf(`${line}\n${file(pool())}`)).toMatchObject([
+      { path, line: 1, message: expect.stringContaining(`must be ${remedy}.`) },
+    ]);
+    expect(load(`watcher: { reconcileInterval: 24h }\n${file(pool())}`).watcher.reconcileIntervalMs).toBe(
+      86_400_000,
+    );
+  });
+
   test('takes the region from the pool, then defaults, then AWS_REGION, then AWS_DEFAULT_REGION', () => {
     const env = { AWS_REGION: 'us-east-1', AWS_DEFAULT_REGION: 'us-west-2' };
     const without = pool({ region: undefined });
