@@ -90,10 +90,16 @@ const nodeSelector = z
 
 const retries = z
   .strictObject({
-    attempts: z.int().min(1, 'must be 1 or more').optional().meta({
-      description: 'Attempts of a step in all, the first included.',
-      default: defaults.pool.retries.attempts,
-    }),
+    attempts: z
+      .int()
+      .min(1, 'must be 1 or more')
+      // Temporal keeps 32 bits.
+      .max(1_000_000, 'must be 1000000 or less')
+      .optional()
+      .meta({
+        description: 'Attempts of a step in all, the first included: at most 1,000,000.',
+        default: defaults.pool.retries.attempts,
+      }),
     // Temporal's timers end: attempts × interval is one (taintPolicy).
     interval: duration(1, '1ms', '24h').optional().meta({
       description: 'The longest pause between two attempts, at most 24h. The first pauses are shorter.',

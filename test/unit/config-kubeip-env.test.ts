@@ -250,6 +250,7 @@ describe('KubeIP’s environment variables', () => {
       ['FILTER'],
       /IPv6 are not supported on Oracle Cloud/,
     ],
+    [{ REGION: 'eu-west-1', RETRY_ATTEMPTS: '4294967297' }, ['RETRY_ATTEMPTS'], /must be 1000000 or less/],
     [{ PROVIDER: 'aws', REGION: 'europe-west1' }, ['REGION'], /of Google Cloud: set provider to gcp/],
     [
       { PROVIDER: 'oci', REGION: 'eu-frankfurt-1', FILTER: 'freeformTags.a=b' },

@@ -354,6 +354,7 @@ pools:
     ['family: ipv5', 'pools[0].family', 'ipv4, ipv6'],
     ['priority: high', 'pools[0].priority', 'a number'],
     ['retries: { attempts: 0 }', 'pools[0].retries.attempts', '1 or more'],
+    ['retries: { attempts: 2147483648 }', 'pools[0].retries.attempts', '1000000 or less'],
     ['retries: { interval: 0s }', 'pools[0].retries.interval', '1ms or more'],
     ['release: { onNodeDelete: "yes" }', 'pools[0].release.onNodeDelete', 'true or false'],
     ['taintWait: 5x', 'pools[0].taintWait', 'is not a duration'],
