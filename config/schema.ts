@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { Cloud } from '../clouds/cloud.ts';
+import { cloudClusterName } from '../clouds/kubernetes-cluster.ts';
 import { cloudOf, forEachCloud, providerNames } from '../clouds/registry.ts';
 import type { RateLimit } from '../model/settings.ts';
 import { defaults } from './defaults.ts';
@@ -158,7 +159,10 @@ const nodeIdentity = z
       }),
     clusterName: z
       .string()
-      .regex(/^[A-Za-z0-9][-A-Za-z0-9_]{0,99}$|^$/, 'is not the name of an EKS or GKE cluster')
+      .regex(
+        new RegExp(`^$|${cloudClusterName.source}`),
+        'is not the name of a cluster: at most 255 letters, digits, "-", "_", "." and blanks, with a letter or digit first',
+      )
       .optional()
       .meta({
         description:

@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { kubernetesClusterOf } from '../../clouds/kubernetes-cluster.ts';
 import { ConfigError, loadConfig, type Config, type ConfigProblem } from '../../config/config.ts';
 import { readText } from '../../config/read-text.ts';
 
@@ -161,6 +162,17 @@ pools:
     expect(load(`watcher: { reconcileInterval: 24h }\n${file(pool())}`).watcher.reconcileIntervalMs).toBe(
       86_400_000,
     );
+  });
+
+  test('takes as nodeIdentity.clusterName what a cloud calls a cluster, as it reads it there', () => {
+    const oke = ['ocid1.cluster.oc1.eu-frankfurt-1.aaaa', 'Game servers 2.0'];
+    for (const clusterName of ['prod', 'eks_1-a', ...oke, 'a'.repeat(255)]) {
+      const [taken] = load(file(pool({ nodeIdentity: { clusterName } }))).pools;
+      expect(taken?.nodeIdentity).toEqual({ name: 'auto', clusterName });
+      expect(kubernetesClusterOf({ 'oke-cluster-display-name': clusterName })).toBe(clusterName);
+    }
+    const [problem] = problemsOf(file(pool({ nodeIdentity: { clusterName: 'a'.repeat(256) } })));
+    expect(problem?.message).toContain('at most 255');
   });
 
   test('takes the region from the pool, then defaults, then AWS_REGION, then AWS_DEFAULT_REGION', () => {
@@ -361,7 +373,11 @@ pools:
     ['taintPolicy: never', 'pools[0].taintPolicy', 'assignedOrGaveUp'],
     ['pins: kubelet', 'pools[0].pins', 'operator, annotation'],
     ['nodeIdentity: { name: maybe }', 'pools[0].nodeIdentity.name', 'auto, required, off'],
-    ['nodeIdentity: { clusterName: "a b" }', 'pools[0].nodeIdentity.clusterName', 'EKS or GKE'],
+    [
+      'nodeIdentity: { clusterName: "a/b" }',
+      'pools[0].nodeIdentity.clusterName',
+      'is not the name of a cluster',
+    ],
     ['nodeIdentity: { tag: x }', 'pools[0].nodeIdentity.tag', 'clusterName'],
     ['taintKey: "a b"', 'pools[0].taintKey', 'taint key'],
     ['copyTags: { labels: ["cost:team"] }', 'pools[0].copyTags.labels[0]', 'no key there'],
