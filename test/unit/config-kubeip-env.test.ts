@@ -133,7 +133,12 @@ describe('KubeIP’s environment variables', () => {
   });
 
   test('serve only nodes labelled kubeip=use without NODE_SELECTOR, and a notice says so', () => {
-    expect(loadConfig({ env: least }).notices).toEqual([expect.stringContaining('kubeip=use')]);
+    const [pool] = loadConfig({ env: least }).pools;
+    for (const NODE_SELECTOR of [undefined, '', '  ', '\t\n']) {
+      const { pools, notices } = loadConfig({ env: { ...least, NODE_SELECTOR } });
+      expect(pools).toEqual([pool]);
+      expect(notices).toEqual([expect.stringContaining('kubeip=use')]);
+    }
   });
 
   test('are named in the problems, all of them at once', () => {
