@@ -170,6 +170,20 @@ describe('KubeIP’s environment variables', () => {
     ]);
   });
 
+  test.each([
+    { KUBEIP_CLUSTER: '', CLUSTER_NAME: 'a/b' },
+    { KUBEIP_CLUSTER: 'a/b', CLUSTER_NAME: 'prod' },
+  ])('name the one that the cluster’s name is of: %j', (names) => {
+    const variable = names.KUBEIP_CLUSTER === '' ? 'CLUSTER_NAME' : 'KUBEIP_CLUSTER';
+    expect(errorOf({ ...least, ...names }).problems).toMatchObject([{ path: variable, value: 'a/b' }]);
+    const file = join(mkdtempSync(join(tmpdir(), 'kubeip-config-')), 'kubeip.yaml');
+    writeFileSync(
+      file,
+      'pools: [{ name: a, region: eu-west-1, nodeSelector: {}, filter: "Name=tag:a,Values=1" }]',
+    );
+    expect(errorOf(names, file).problems).toMatchObject([{ path: variable, value: 'a/b' }]);
+  });
+
   test('of Google Cloud are known by their filter', () => {
     const { pools } = loadConfig({
       env: {
@@ -252,7 +266,7 @@ describe('KubeIP’s environment variables', () => {
         FILTER: 'freeformTags.a=b',
         IPV6: 'true',
       },
-      ['FILTER'],
+      ['IPV6'],
       /IPv6 are not supported on Oracle Cloud/,
     ],
     [{ REGION: 'eu-west-1', RETRY_ATTEMPTS: '4294967297' }, ['RETRY_ATTEMPTS'], /must be 1000000 or less/],
