@@ -62,14 +62,15 @@ function selectingPools(pools: readonly PlacedPool[]): Map<string, string | unde
 }
 
 function checkCopiedTags(
-  { pool: { copyTags }, pathOf }: PlacedPool,
+  { pool: { copyTags }, own, pathOf }: PlacedPool,
   selectedBy: ReadonlyMap<string, string | undefined>,
   report: Report,
 ): void {
   if (copyTags === undefined) return;
   for (const kind of ['labels', 'annotations'] as const) {
+    const isShared = own.copyTags?.[kind] === undefined;
     copyTags[kind].forEach((key, index) => {
-      const path = [...pathOf('copyTags'), kind, index];
+      const path = [...(isShared ? ['defaults', 'copyTags'] : pathOf('copyTags')), kind, index];
       const name = `${copyTags.prefix}${key}`;
       if (reservedPrefix.test(name)) {
         report(

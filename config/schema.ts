@@ -186,7 +186,10 @@ const copyTags = z
       default: defaults.pool.copyTags.prefix,
     }),
   })
-  .meta({ description: "Which of an address's tags (aws) or labels (gcp) its Node shows." });
+  .meta({
+    description:
+      "Which of an address's tags (aws) or labels (gcp) its Node shows. An empty list in a pool switches off that of defaults.",
+  });
 
 const filter = z
   .string()

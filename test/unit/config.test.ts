@@ -474,6 +474,25 @@ pools:
     expect(load(regions).pools[1]?.endpoint).toBe('http://127.0.0.1:4566');
   });
 
+  test('joins copyTags of a pool with that of defaults by key, and an empty list switches one off', () => {
+    const shared =
+      'defaults: { copyTags: { labels: [team], annotations: [contract], prefix: example.com/ } }';
+    const copiedBy = (copyTags?: object) => load(`${shared}\n${file(pool({ copyTags }))}`).pools[0]?.copyTags;
+    const all = { labels: ['team'], annotations: ['contract'], prefix: 'example.com/' };
+    expect(copiedBy()).toEqual(all);
+    expect(copiedBy({})).toEqual(all);
+    expect(copiedBy({ labels: ['owner'] })).toEqual({ ...all, labels: ['owner'] });
+    expect(copiedBy({ prefix: 'other.example/' })).toEqual({ ...all, prefix: 'other.example/' });
+    expect(copiedBy({ annotations: [] })).toEqual({ ...all, annotations: [] });
+    expect(copiedBy({ labels: [], annotations: [] })).toBeUndefined();
+
+    const wrong = `${shared.replace('team', '"a b"')}\n${file(pool({ copyTags: { annotations: ['c d'] } }))}`;
+    expect(problemsOf(wrong).map(({ path, line }) => [path, line])).toEqual([
+      ['defaults.copyTags.labels[0]', 1],
+      ['pools[0].copyTags.annotations[0]', 3],
+    ]);
+  });
+
   test('refuses a copied label that any pool selects by, since the tag’s value would move the node', () => {
     const copies = { copyTags: { labels: ['team', 'kubeip'], annotations: ['kubeip'], prefix: '' } };
     const byExpression = {
