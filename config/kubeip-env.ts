@@ -63,7 +63,7 @@ export function configFromKubeipEnv(env: NodeJS.ProcessEnv): ConfigDraft {
     report('PROVIDER', PROVIDER, `${showValue(PROVIDER)} is not ${providerNames.join(' or ')}.`);
   }
   const raw = {
-    ...(env['LOG_JSON'] ? {} : { log: { format: 'pretty' } }), // KubeIP's own default
+    ...(env['LOG_JSON'] ? {} : { log: { format: defaults.kubeipLogFormat } }),
     pools: [
       {
         name: 'default',
