@@ -96,7 +96,8 @@ function valueOf(document: Document, file: string): unknown {
     throw new ConfigError(file, [{ path: '', value: undefined, message }]);
   }
   try {
-    return document.toJS() ?? {};
+    // The parser counts an anchor with its aliases.
+    return document.toJS({ maxAliasCount: MAX_ALIASES + 1 }) ?? {};
   } catch (error) {
     // Only now does the parser look at aliases: at those without an anchor, and those that would unfold without end.
     const message = `not valid YAML: ${error instanceof Error ? error.message : String(error)}.`;

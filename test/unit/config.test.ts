@@ -257,6 +257,19 @@ pools:
     ]);
   });
 
+  test('takes an anchor that 500 pools share, and refuses one that unfolds without end', () => {
+    const shared = 'defaults: { region: eu-west-1, release: &release { gracePeriod: 1m } }';
+    const pools = Array.from(
+      { length: 500 },
+      (_, n) =>
+        `- { name: p${n}, nodeSelector: { matchLabels: { a: "${n}" } }, filter: "Name=tag:a,Values=1", release: *release }`,
+    );
+    const config = load(`cluster: prod\n${shared}\npools:\n${pools.join('\n')}\n`);
+    expect(config.pools[499]?.release.gracePeriodMs).toBe(60_000);
+    const laughs = Array.from({ length: 20 }, (_, n) => `x${n + 1}: &x${n + 1} [*x${n}, *x${n}, *x${n}]`);
+    expect(problemsOf(`x0: &x0 [a, a]\n${laughs.join('\n')}\n`)[0]?.message).toContain('not valid YAML');
+  });
+
   test('refuses a cluster and an account that make a workflow id too long for Temporal’s database', () => {
     const long = pool({
       provider: 'gcp',
