@@ -464,6 +464,22 @@ pools:
     expect(alias?.message).toContain('alias');
   });
 
+  test.each(['1: a, "1": b', '&k a: b, *k : c', 'null: a, "": b'])(
+    'refuses a key that stands twice, however it is written: %s',
+    (labels) => {
+      const yaml = `cluster: prod\npools:\n  - nodeSelector:\n      matchLabels: { ${labels} }\n`;
+      expect(problemsOf(yaml)).toMatchObject([
+        { line: 4, message: expect.stringContaining('this key stands twice') },
+      ]);
+    },
+  );
+
+  test('knows the line of a key that is no text', () => {
+    expect(problemsOf(`cluster: prod\npools: [${pool()}]\n1: a\n`)).toMatchObject([
+      { path: '["1"]', line: 3 },
+    ]);
+  });
+
   test('says how to name another file when there is none, and when it is a folder', () => {
     expect(errorOf(() => loadConfig({ file: join(folder, 'none.yaml'), env: {} })).message).toContain(
       '--config',
