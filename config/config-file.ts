@@ -10,7 +10,7 @@ import {
   parseDocument,
   visit,
 } from 'yaml';
-import { ConfigError, type ConfigProblem } from './config-error.ts';
+import { ConfigError, showValue, type ConfigProblem } from './config-error.ts';
 import { readText, UnreadableFileError } from './read-text.ts';
 
 export type ConfigPath = readonly (string | number)[];
@@ -42,12 +42,18 @@ export function readConfigFile(file: string): ConfigDraft {
     // The parser's own check compares each key with each other one.
     uniqueKeys: false,
     prettyErrors: false,
-    // What YAML warns of is refused by the schema, with its line.
+    // YAML's sets are empty blocks to the schema, and an empty selector is every node.
+    resolveKnownTags: false,
     logLevel: 'error',
   });
   checkAliases(document, file);
   const errors = [
-    ...document.errors.map(({ code, message, pos: [offset] }) => ({ code, message, offset })),
+    // A tag that is not known is a warning only, and the value beside it not what is meant.
+    ...[...document.errors, ...document.warnings].map(({ code, message, pos: [offset] }) => ({
+      code,
+      message,
+      offset,
+    })),
     ...repeatedKeys(document),
   ].toSorted((a, b) => a.offset - b.offset);
   if (errors.length > 0) {
@@ -143,6 +149,9 @@ function keyText(document: Document, key: unknown): string | undefined {
   return isScalar<string | number | boolean | null>(node) ? String(node.value ?? '') : undefined;
 }
 
+/** How the parser begins to say so. */
+const UNKNOWN_TAG = 'Unresolved tag: ';
+
 function syntaxProblem(code: string, message: string, at: { line: number; col: number }): ConfigProblem {
   const meaning =
     code === 'DUPLICATE_KEY'
@@ -151,7 +160,9 @@ function syntaxProblem(code: string, message: string, at: { line: number; col: n
         ? 'a tab is used to indent. YAML takes spaces only.'
         : code === 'MULTIPLE_DOCS'
           ? 'a second document begins. The file must hold one.'
-          : `not valid YAML: ${message}`;
+          : message.startsWith(UNKNOWN_TAG)
+            ? `${showValue(message.slice(UNKNOWN_TAG.length).replace('tag:yaml.org,2002:', '!!'))} is a tag that is not known here. Write the value itself.`
+            : `not valid YAML: ${message}`;
   return { path: '', value: undefined, line: at.line, message: `column ${at.col}: ${meaning}` };
 }
 

@@ -474,6 +474,35 @@ pools:
     },
   );
 
+  test.each([
+    ['taintKey: !vault example.com/a', '!vault'],
+    ['taintKey: !!int a', '!!int'],
+    // A set would be an empty block: every node.
+    ['nodeSelector: !!set { kubeip }', '!!set'],
+  ])('refuses a tag, which nothing here resolves: %s', (line, tag) => {
+    const yaml = `cluster: prod\npools:\n  - name: a\n    region: eu-west-1\n    filter: "Name=tag:a,Values=1"\n    ${line}\n`;
+    expect(problemsOf(yaml)).toEqual([
+      {
+        path: '',
+        value: undefined,
+        line: 6,
+        message: expect.stringMatching(
+          /^column \d+: "[^"]+" is a tag that is not known here\. Write the value itself\.$/,
+        ),
+      },
+    ]);
+    expect(problemsOf(yaml)[0]?.message).toContain(`"${tag}"`);
+  });
+
+  test('takes YAML’s own tags of text and numbers and a bracket below its key, and refuses a directive that it does not know', () => {
+    expect(load(file(pool()).replace('prod', '!!str 1')).cluster).toBe('1');
+    // What is only unusual is no mistake.
+    expect(load(`cluster: prod\npools: [\n  ${pool()}\n]\n`).pools).toHaveLength(1);
+    expect(problemsOf(`%OWN 1\n---\n${file(pool())}`)).toMatchObject([
+      { line: 1, message: expect.stringContaining('not valid YAML: Unknown directive %OWN') },
+    ]);
+  });
+
   test('knows the line of a key that is no text', () => {
     expect(problemsOf(`cluster: prod\npools: [${pool()}]\n1: a\n`)).toMatchObject([
       { path: '["1"]', line: 3 },
