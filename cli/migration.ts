@@ -1,6 +1,8 @@
 /** What KubeIP's DaemonSet comes to here: the configuration that is equal to it, what differs, and which nodes keep what. Pure. */
 import { ConfigError } from '../config/config-error.ts';
+import { defaults } from '../config/defaults.ts';
 import { configFromKubeipEnv } from '../config/kubeip-env.ts';
+import { logSettings } from '../config/log-settings.ts';
 import { resolveConfig } from '../config/resolve-config.ts';
 import { matchesSelector } from '../config/select-pool.ts';
 import type { KubeipAgent } from '../kubernetes/kubeip-agents.ts';
@@ -51,6 +53,7 @@ export function migrationOf(
     pools,
     // A dry run: what the first audits find is told, and nothing is changed.
     audit: { drift: 'report', orphans: 'report' },
+    ...(agents[0] === undefined ? {} : logOf(agents[0], problems)),
   };
   problems.push(...configProblems(config));
   const served = (node: MigratingNode) =>
@@ -120,6 +123,17 @@ function poolOf(
       ...(Object.keys(release).length > 0 ? { release } : {}),
     },
   ];
+}
+
+/** What its variables say of logging, KubeIP's own default included; no key for what is the default here, too. */
+function logOf(agent: KubeipAgent, problems: string[]): { log?: object } {
+  const log = logSettings({ format: defaults.kubeipLogFormat }, agent.env, (variable, _, message) => {
+    problems.push(`DaemonSet ${agent.namespace}/${agent.name}: ${variable}: ${message}`);
+  });
+  const stated = Object.entries(log).filter(
+    ([key, value]) => value !== defaults.log[key as keyof typeof defaults.log],
+  );
+  return stated.length === 0 ? {} : { log: Object.fromEntries(stated) };
 }
 
 /** The DaemonSet’s nodeSelector, and what its node affinity requires beside it. */

@@ -1,6 +1,6 @@
 /** The options that commands share, and what their values may be. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { parseDuration } from '../config/duration.ts';
+import { LONGEST_TIMER, parseDuration } from '../config/duration.ts';
 import { addressNameAdvice, isAddressName } from '../model/address.ts';
 
 export interface GlobalOptions {
@@ -58,8 +58,10 @@ export function withChange(command: Command, preset: string, disturbs: boolean):
 
 export function duration(text: string): number {
   const milliseconds = /^\d/.test(text) ? durationOrNothing(text) : undefined;
-  if (milliseconds === undefined || milliseconds <= 0) {
-    throw new InvalidArgumentError('It is a number with a unit, such as 30s or 2m.');
+  if (milliseconds === undefined || milliseconds <= 0 || milliseconds > parseDuration(LONGEST_TIMER)) {
+    throw new InvalidArgumentError(
+      `It is a number with a unit, such as 30s or 2m, and at most ${LONGEST_TIMER}.`,
+    );
   }
   return milliseconds;
 }

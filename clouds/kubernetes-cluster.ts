@@ -11,8 +11,11 @@ const nameKeys = [
 ];
 /** The tag by which the cloud controller manager of AWS knows the cluster's machines: its name is part of the key. */
 const ownedPrefix = 'kubernetes.io/cluster/';
-/** Tags are written by people: what no cloud takes as a cluster's name is none. */
-const clusterName = /^[0-9A-Za-z][-0-9A-Za-z_.]{0,99}$/;
+/**
+ * What a cloud calls a cluster: a name, on Oracle Cloud also a display name with blanks, or an OCID. Tags are written by people: other text
+ * is none.
+ */
+export const cloudClusterName = /^[0-9A-Za-z][-0-9A-Za-z_. ]{0,254}$/;
 
 /**
  * @param tags of the machine: tags on EC2, labels on Compute Engine
@@ -21,5 +24,5 @@ const clusterName = /^[0-9A-Za-z][-0-9A-Za-z_.]{0,99}$/;
 export function kubernetesClusterOf(tags: Readonly<Record<string, string>>): string | undefined {
   const owned = Object.entries(tags).find(([key, value]) => key.startsWith(ownedPrefix) && value === 'owned');
   const candidates = [...nameKeys.map((key) => tags[key]), owned?.[0].slice(ownedPrefix.length)];
-  return candidates.find((name) => name !== undefined && clusterName.test(name));
+  return candidates.find((name) => name !== undefined && cloudClusterName.test(name));
 }

@@ -193,6 +193,9 @@ export type CloudErrorKind =
   /** The cloud did not answer, or answered with a failure of its own: the call may have been applied. */
   | 'Unavailable';
 
+/** The code of an error that is about the family of a query, not about its filter. */
+export const FAMILY_NOT_SUPPORTED = 'FAMILY_NOT_SUPPORTED';
+
 /** A cloud's error, mapped, with the cloud's own code kept. */
 export class CloudError extends Error {
   override readonly name = 'CloudError';

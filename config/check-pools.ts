@@ -15,13 +15,18 @@ import { validateQuery } from './validate-query.ts';
  * @returns notices: what is allowed and yet surely not meant
  */
 export function checkPools(pools: readonly PlacedPool[], report: Report): string[] {
-  for (const placed of pools) checkPool(placed, report);
+  const selectedBy = selectingPools(pools);
+  for (const placed of pools) checkPool(placed, selectedBy, report);
   checkNames(pools, report);
   checkEndpoints(pools, report);
   return [...unreachablePools(pools.map(({ pool }) => pool)), ...idleRequirements(pools)];
 }
 
-function checkPool(placed: PlacedPool, report: Report): void {
+function checkPool(
+  placed: PlacedPool,
+  selectedBy: ReadonlyMap<string, string | undefined>,
+  report: Report,
+): void {
   const { pool, pathOf } = placed;
   checkRegion(placed, report);
   const { account } = cloudOf(pool.provider);
@@ -30,7 +35,7 @@ function checkPool(placed: PlacedPool, report: Report): void {
   }
   if (pool.account === undefined && account.needed) report(pathOf('account'), undefined, account.needed);
   checkQueries(placed, report);
-  checkCopiedTags(placed, report);
+  checkCopiedTags(placed, selectedBy, report);
 }
 
 function checkQueries({ pool }: PlacedPool, report: Report): void {
@@ -44,11 +49,28 @@ function checkQueries({ pool }: PlacedPool, report: Report): void {
 /** Kubernetes' own prefixes ("Well-Known Labels, Annotations and Taints"), and this project's: copied tags must change none of these. */
 const reservedPrefix = /^([^/]*\.)?(kubernetes\.io|k8s\.io)\/|^kubeip-temporal\.io\//;
 
-function checkCopiedTags({ pool: { copyTags }, pathOf }: PlacedPool, report: Report): void {
+/** @returns the keys of the labels that pools select by, each with the name of the first such pool */
+function selectingPools(pools: readonly PlacedPool[]): Map<string, string | undefined> {
+  const selectedBy = new Map<string, string | undefined>();
+  for (const { pool } of pools) {
+    const { matchLabels = {}, matchExpressions = [] } = pool.nodeSelector ?? {};
+    for (const key of [...Object.keys(matchLabels), ...matchExpressions.map((it) => it.key)]) {
+      if (!selectedBy.has(key)) selectedBy.set(key, pool.name);
+    }
+  }
+  return selectedBy;
+}
+
+function checkCopiedTags(
+  { pool: { copyTags }, own, pathOf }: PlacedPool,
+  selectedBy: ReadonlyMap<string, string | undefined>,
+  report: Report,
+): void {
   if (copyTags === undefined) return;
   for (const kind of ['labels', 'annotations'] as const) {
+    const isShared = own.copyTags?.[kind] === undefined;
     copyTags[kind].forEach((key, index) => {
-      const path = [...pathOf('copyTags'), kind, index];
+      const path = [...(isShared ? ['defaults', 'copyTags'] : pathOf('copyTags')), kind, index];
       const name = `${copyTags.prefix}${key}`;
       if (reservedPrefix.test(name)) {
         report(
@@ -61,6 +83,13 @@ function checkCopiedTags({ pool: { copyTags }, pathOf }: PlacedPool, report: Rep
           path,
           key,
           `would be ${showValue(name)} on the Node, which is no key there: prefix/name, the name of at most 63 letters, digits, "-", "_" and ".".`,
+        );
+      } else if (kind === 'labels' && selectedBy.has(name)) {
+        // The tag's value would replace the label's: the node would lose its pool, and perhaps its address.
+        report(
+          path,
+          key,
+          `would be ${showValue(name)} on the Node, which is a label that pool ${selectedBy.get(name) ?? ''} selects by: set another prefix.`,
         );
       }
     });

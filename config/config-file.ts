@@ -1,6 +1,16 @@
 /** Reads the YAML file: its syntax, and the line of each value. */
-import { isMap, isPair, isScalar, LineCounter, type Document, parseDocument, visit } from 'yaml';
-import { ConfigError, type ConfigProblem } from './config-error.ts';
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isPair,
+  isScalar,
+  LineCounter,
+  type Document,
+  parseDocument,
+  visit,
+} from 'yaml';
+import { ConfigError, showValue, type ConfigProblem } from './config-error.ts';
 import { readText, UnreadableFileError } from './read-text.ts';
 
 export type ConfigPath = readonly (string | number)[];
@@ -32,11 +42,18 @@ export function readConfigFile(file: string): ConfigDraft {
     // The parser's own check compares each key with each other one.
     uniqueKeys: false,
     prettyErrors: false,
-    // What YAML warns of is refused by the schema, with its line.
+    // YAML's sets are empty blocks to the schema, and an empty selector is every node.
+    resolveKnownTags: false,
     logLevel: 'error',
   });
+  checkAliases(document, file);
   const errors = [
-    ...document.errors.map(({ code, message, pos: [offset] }) => ({ code, message, offset })),
+    // A tag that is not known is a warning only, and the value beside it not what is meant.
+    ...[...document.errors, ...document.warnings].map(({ code, message, pos: [offset] }) => ({
+      code,
+      message,
+      offset,
+    })),
     ...repeatedKeys(document),
   ].toSorted((a, b) => a.offset - b.offset);
   if (errors.length > 0) {
@@ -87,16 +104,19 @@ function textOf(file: string): string {
   }
 }
 
-/** An empty file is an empty block. */
-function valueOf(document: Document, file: string): unknown {
+function checkAliases(document: Document, file: string): void {
   let aliases = 0;
   visit(document, { Alias: () => void aliases++ });
-  if (aliases > MAX_ALIASES) {
-    const message = `The file has ${aliases} aliases (*name), at most ${MAX_ALIASES}: is it the right one?`;
-    throw new ConfigError(file, [{ path: '', value: undefined, message }]);
-  }
+  if (aliases <= MAX_ALIASES) return;
+  const message = `The file has ${aliases} aliases (*name), at most ${MAX_ALIASES}: is it the right one?`;
+  throw new ConfigError(file, [{ path: '', value: undefined, message }]);
+}
+
+/** An empty file is an empty block. */
+function valueOf(document: Document, file: string): unknown {
   try {
-    return document.toJS() ?? {};
+    // The parser counts an anchor with its aliases.
+    return document.toJS({ maxAliasCount: MAX_ALIASES + 1 }) ?? {};
   } catch (error) {
     // Only now does the parser look at aliases: at those without an anchor, and those that would unfold without end.
     const message = `not valid YAML: ${error instanceof Error ? error.message : String(error)}.`;
@@ -108,17 +128,29 @@ function repeatedKeys(document: Document): { code: string; message: string; offs
   const found: { code: string; message: string; offset: number }[] = [];
   visit(document, {
     Map: (_, map) => {
-      const seen = new Set<unknown>();
+      const seen = new Set<string>();
       for (const { key } of map.items) {
-        if (!isScalar(key)) continue;
-        if (seen.has(key.value))
-          found.push({ code: 'DUPLICATE_KEY', message: '', offset: key.range?.[0] ?? 0 });
-        seen.add(key.value);
+        const text = keyText(document, key);
+        if (text === undefined) continue;
+        if (seen.has(text)) {
+          const [offset = 0] = (isNode(key) && key.range) || [];
+          found.push({ code: 'DUPLICATE_KEY', message: '', offset });
+        }
+        seen.add(text);
       }
     },
   });
   return found;
 }
+
+/** @returns what a key of the file is called in the block that is made of it; undefined if it is itself a block or a list */
+function keyText(document: Document, key: unknown): string | undefined {
+  const node = isAlias(key) ? key.resolve(document) : key;
+  return isScalar<string | number | boolean | null>(node) ? String(node.value ?? '') : undefined;
+}
+
+/** How the parser begins to say so. */
+const UNKNOWN_TAG = 'Unresolved tag: ';
 
 function syntaxProblem(code: string, message: string, at: { line: number; col: number }): ConfigProblem {
   const meaning =
@@ -128,7 +160,9 @@ function syntaxProblem(code: string, message: string, at: { line: number; col: n
         ? 'a tab is used to indent. YAML takes spaces only.'
         : code === 'MULTIPLE_DOCS'
           ? 'a second document begins. The file must hold one.'
-          : `not valid YAML: ${message}`;
+          : message.startsWith(UNKNOWN_TAG)
+            ? `${showValue(message.slice(UNKNOWN_TAG.length).replace('tag:yaml.org,2002:', '!!'))} is a tag that is not known here. Write the value itself.`
+            : `not valid YAML: ${message}`;
   return { path: '', value: undefined, line: at.line, message: `column ${at.col}: ${meaning}` };
 }
 
@@ -145,8 +179,8 @@ function offsetOf(document: Document, path: ConfigPath): number | undefined {
   const parent = path.length === 1 ? document.contents : document.getIn(path.slice(0, -1), true);
   const last = path.at(-1);
   if (isMap(parent)) {
-    const pair = parent.items.find((item) => isPair(item) && isScalar(item.key) && item.key.value === last);
-    return isScalar(pair?.key) ? pair.key.range?.[0] : undefined;
+    const pair = parent.items.find((item) => isPair(item) && keyText(document, item.key) === last);
+    return isNode(pair?.key) ? pair.key.range?.[0] : undefined;
   }
   const node = document.getIn(path, true);
   return typeof node === 'object' && node !== null && 'range' in node

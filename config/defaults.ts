@@ -39,4 +39,6 @@ export const defaults = {
   log: { level: 'info', format: 'json' },
   /** What KubeIP's published chart and examples label their nodes with. */
   kubeipNodeSelector: 'kubeip=use',
+  /** KubeIP's own, without LOG_JSON. */
+  kubeipLogFormat: 'pretty',
 } as const;

@@ -10,6 +10,9 @@ const millisecondsPerUnit: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
+/** The most for what this process waits for: a timer of Node's beyond 24.8 days runs out at once. */
+export const LONGEST_TIMER = '24h';
+
 /** One or more numbers, each with its unit. Zero may stand alone. */
 export const durationPattern = /^(0|([0-9]+(\.[0-9]+)?(ms|s|m|h))+)$/;
 

@@ -63,7 +63,7 @@ export function configFromKubeipEnv(env: NodeJS.ProcessEnv): ConfigDraft {
     report('PROVIDER', PROVIDER, `${showValue(PROVIDER)} is not ${providerNames.join(' or ')}.`);
   }
   const raw = {
-    ...(env['LOG_JSON'] ? {} : { log: { format: 'pretty' } }), // KubeIP's own default
+    ...(env['LOG_JSON'] ? {} : { log: { format: defaults.kubeipLogFormat } }),
     pools: [
       {
         name: 'default',
@@ -145,8 +145,9 @@ function nodeSelector(
   report: (path: string, value: unknown, message: string) => void,
   notices: string[],
 ): unknown {
-  const text = env['NODE_SELECTOR'];
-  if (text === undefined || text === '') {
+  // One of blanks alone would select every node, and an unset one does not.
+  const text = env['NODE_SELECTOR']?.trim();
+  if (!text) {
     notices.push(
       `NODE_SELECTOR is not set: nodes with the label ${defaults.kubeipNodeSelector} are served, all others are left alone.`,
     );

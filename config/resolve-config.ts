@@ -9,7 +9,7 @@ import type { RateLimit } from '../model/settings.ts';
 import { checkPools } from './check-pools.ts';
 import { checkShape, isBlock, readKey, validParts, type Report } from './check-shape.ts';
 import { ConfigError, MAX_TOLD, showValue, type ConfigProblem } from './config-error.ts';
-import type { ConfigDraft } from './config-file.ts';
+import type { ConfigDraft, ConfigPath } from './config-file.ts';
 import type { Config, FailureCooldown } from './config.ts';
 import { defaults } from './defaults.ts';
 import { formatDuration, parseDuration } from './duration.ts';
@@ -35,12 +35,14 @@ export function resolveConfig(draft: ConfigDraft, env: NodeJS.ProcessEnv): Confi
     const line = lineOf();
     problems.set(key, { ...problem, ...(line === undefined ? {} : { line }) });
   };
-  const report: Report = (path, value, message) =>
-    add({ path: draft.nameOf(path), value, message }, () => draft.lineOf(path));
-  for (const problem of draft.problems) add(problem);
   const notices: string[] = [...draft.notices];
+  const { raw, variable } = withClusterOfEnv(draft.raw, env, notices);
+  const nameOf = (path: ConfigPath) =>
+    (path.length === 1 && path[0] === 'cluster' ? variable : undefined) ?? draft.nameOf(path);
+  const report: Report = (path, value, message) =>
+    add({ path: nameOf(path), value, message }, () => draft.lineOf(path));
+  for (const problem of draft.problems) add(problem);
 
-  const raw = withClusterOfEnv(draft.raw, env, notices);
   const settings: Partial<SettingsInput> =
     checkShape(settingsSchema, raw, [], report) ?? validParts(settingsSchema, raw);
   const shared = validParts(defaultsSchema.unwrap(), readKey(raw, 'defaults'));
@@ -125,18 +127,27 @@ function rateLimitOf(
   return { burst: stated?.burst ?? preset.burst, perSecond: stated?.perSecond ?? preset.perSecond };
 }
 
-/** The file's own name for the cluster stands above the environment's. */
-function withClusterOfEnv(raw: unknown, env: NodeJS.ProcessEnv, notices: string[]): unknown {
-  const cluster = env['KUBEIP_CLUSTER'] || env['CLUSTER_NAME'];
-  if (!cluster || !isBlock(raw)) return raw;
+/**
+ * The file's own name for the cluster stands above the environment's.
+ *
+ * @returns what was read with the cluster's name, and the variable that it is of
+ */
+function withClusterOfEnv(
+  raw: unknown,
+  env: NodeJS.ProcessEnv,
+  notices: string[],
+): { raw: unknown; variable?: string } {
+  const variable = ['KUBEIP_CLUSTER', 'CLUSTER_NAME'].find((name) => env[name]);
+  if (variable === undefined || !isBlock(raw)) return { raw };
+  const cluster = env[variable];
   const own = raw['cluster'];
-  if (own === undefined) return { ...raw, cluster };
-  if (env['KUBEIP_CLUSTER'] && own !== cluster) {
+  if (own === undefined) return { raw: { ...raw, cluster }, variable };
+  if (variable === 'KUBEIP_CLUSTER' && own !== cluster) {
     notices.push(
       `KUBEIP_CLUSTER=${cluster} is set but not used: the configuration file names the cluster ${showValue(own)}.`,
     );
   }
-  return raw;
+  return { raw };
 }
 
 /** The longest id that is made of a cluster and a scope: that of an audit by hand. The account may be known at start only. */

@@ -105,7 +105,7 @@ function draftPool(input: Partial<PoolInput>, shared: DefaultsInput, env: NodeJS
     taintWaitMs: input.taintWait ?? shared.taintWait ?? parseDuration(fallback.taintWait),
     pins: input.pins ?? shared.pins ?? fallback.pins,
     nodeIdentity: nodeIdentityOf(input, shared),
-    copyTags: copyTagsOf(input.copyTags ?? shared.copyTags),
+    copyTags: copyTagsOf(input, shared),
   };
 }
 
@@ -133,9 +133,11 @@ function releaseOf(input: Partial<PoolInput>, shared: DefaultsInput): PoolConfig
   };
 }
 
-function copyTagsOf(input: PoolInput['copyTags']): PoolConfig['copyTags'] {
-  const { labels = [], annotations = [], prefix = defaults.pool.copyTags.prefix } = input ?? {};
-  // An empty one in a pool switches off that of `defaults`.
+function copyTagsOf(input: Partial<PoolInput>, shared: DefaultsInput): PoolConfig['copyTags'] {
+  // An empty list in a pool switches off that of `defaults`.
+  const labels = input.copyTags?.labels ?? shared.copyTags?.labels ?? [];
+  const annotations = input.copyTags?.annotations ?? shared.copyTags?.annotations ?? [];
+  const prefix = input.copyTags?.prefix ?? shared.copyTags?.prefix ?? defaults.pool.copyTags.prefix;
   return labels.length + annotations.length === 0 ? undefined : { labels, annotations, prefix };
 }
 

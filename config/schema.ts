@@ -4,10 +4,11 @@
  */
 import { z } from 'zod';
 import type { Cloud } from '../clouds/cloud.ts';
+import { cloudClusterName } from '../clouds/kubernetes-cluster.ts';
 import { cloudOf, forEachCloud, providerNames } from '../clouds/registry.ts';
 import type { RateLimit } from '../model/settings.ts';
 import { defaults } from './defaults.ts';
-import { durationAdvice, durationPattern, parseDuration } from './duration.ts';
+import { durationAdvice, durationPattern, LONGEST_TIMER, parseDuration } from './duration.ts';
 
 /** Kubernetes' qualified name: an optional DNS prefix and a name ("Labels and Selectors", syntax and character set). */
 export const labelKeyPattern =
@@ -28,12 +29,16 @@ export type LogFormat = (typeof logFormats)[number];
 const perCloud = (help: (cloud: Cloud) => string) =>
   providerNames.map((name) => `${name}: ${help(cloudOf(name)).replace(/(?<!\.)$/, '.')}`).join(' ');
 
-const duration = (minimumMs: number, minimum: string) =>
+/** A year: no setting means more, and dates and Temporal's durations end. */
+const LONGEST = '8760h';
+
+const duration = (minimumMs: number, minimum: string, maximum = LONGEST) =>
   z
     .string()
     .regex(durationPattern, `is not a duration: ${durationAdvice}`)
     .transform((text) => (durationPattern.test(text) ? parseDuration(text) : 0))
-    .refine((milliseconds) => milliseconds >= minimumMs, `must be ${minimum} or more`);
+    .refine((milliseconds) => milliseconds >= minimumMs, `must be ${minimum} or more`)
+    .refine((milliseconds) => milliseconds <= parseDuration(maximum), `must be ${maximum} or less`);
 
 const labelKey = z
   .string()
@@ -86,12 +91,19 @@ const nodeSelector = z
 
 const retries = z
   .strictObject({
-    attempts: z.int().min(1, 'must be 1 or more').optional().meta({
-      description: 'Attempts of a step in all, the first included.',
-      default: defaults.pool.retries.attempts,
-    }),
-    interval: duration(1, '1ms').optional().meta({
-      description: 'The longest pause between two attempts. The first pauses are shorter.',
+    attempts: z
+      .int()
+      .min(1, 'must be 1 or more')
+      // Temporal keeps 32 bits.
+      .max(1_000_000, 'must be 1000000 or less')
+      .optional()
+      .meta({
+        description: 'Attempts of a step in all, the first included: at most 1,000,000.',
+        default: defaults.pool.retries.attempts,
+      }),
+    // Temporal's timers end: attempts × interval is one (taintPolicy).
+    interval: duration(1, '1ms', '24h').optional().meta({
+      description: 'The longest pause between two attempts, at most 24h. The first pauses are shorter.',
       default: defaults.pool.retries.interval,
     }),
   })
@@ -147,7 +159,10 @@ const nodeIdentity = z
       }),
     clusterName: z
       .string()
-      .regex(/^[A-Za-z0-9][-A-Za-z0-9_]{0,99}$|^$/, 'is not the name of an EKS or GKE cluster')
+      .regex(
+        new RegExp(`^$|${cloudClusterName.source}`),
+        'is not the name of a cluster: at most 255 letters, digits, "-", "_", "." and blanks, with a letter or digit first',
+      )
       .optional()
       .meta({
         description:
@@ -171,7 +186,10 @@ const copyTags = z
       default: defaults.pool.copyTags.prefix,
     }),
   })
-  .meta({ description: "Which of an address's tags (aws) or labels (gcp) its Node shows." });
+  .meta({
+    description:
+      "Which of an address's tags (aws) or labels (gcp) its Node shows. An empty list in a pool switches off that of defaults.",
+  });
 
 const filter = z
   .string()
@@ -349,8 +367,8 @@ const settings = {
     }),
   watcher: z
     .strictObject({
-      reconcileInterval: duration(1_000, '1s').optional().meta({
-        description: 'How often the watcher compares all nodes with all workflows. At least 1s.',
+      reconcileInterval: duration(1_000, '1s', LONGEST_TIMER).optional().meta({
+        description: 'How often the watcher compares all nodes with all workflows: 1s to 24h.',
         default: defaults.watcher.reconcileInterval,
       }),
       failureCooldown: z
@@ -419,7 +437,7 @@ const settings = {
     }),
   worker: z
     .strictObject({
-      shutdownGraceTime: duration(0, '0').optional().meta({
+      shutdownGraceTime: duration(0, '0', LONGEST_TIMER).optional().meta({
         description:
           "How long calls under way may take to end when the worker is told to stop. Keep it below the pod's terminationGracePeriodSeconds.",
         default: defaults.worker.shutdownGraceTime,

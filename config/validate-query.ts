@@ -1,12 +1,12 @@
 /** Asks a cloud's own parsers about a filter and an order. No call is made. */
-import { CloudError } from '../clouds/provider.ts';
+import { CloudError, FAMILY_NOT_SUPPORTED } from '../clouds/provider.ts';
 import { cloudOf, providerNames } from '../clouds/registry.ts';
 import type { Family } from '../model/address.ts';
 import { MAX_FILTER_LENGTH } from '../model/limits.ts';
 import type { ProviderName } from '../model/scope.ts';
 
 export interface QueryProblem {
-  readonly key: 'filter' | 'orderBy';
+  readonly key: 'family' | 'filter' | 'orderBy';
   readonly message: string;
 }
 
@@ -21,14 +21,15 @@ export function validateQuery(
   const problems: QueryProblem[] = [];
   const { filter, family } = query;
   const cloud = cloudOf(provider);
-  const filterProblem =
-    filter === undefined ? undefined : messageOf(() => cloud.filter.parse(filter, family));
-  if (filter !== undefined && filterProblem !== undefined) {
+  const refusal = filter === undefined ? undefined : errorOf(() => cloud.filter.parse(filter, family));
+  if (refusal?.code === FAMILY_NOT_SUPPORTED) {
+    problems.push({ key: 'family', message: refusal.message });
+  } else if (filter !== undefined && refusal !== undefined) {
     const hint = filter.length > MAX_FILTER_LENGTH ? '' : otherCloudHint(provider, filter);
-    problems.push({ key: 'filter', message: filterProblem + hint });
+    problems.push({ key: 'filter', message: refusal.message + hint });
   }
-  const orderProblem = messageOf(() => cloud.order.parse(query.orderBy, family));
-  if (orderProblem !== undefined) problems.push({ key: 'orderBy', message: orderProblem });
+  const orderRefusal = errorOf(() => cloud.order.parse(query.orderBy, family));
+  if (orderRefusal !== undefined) problems.push({ key: 'orderBy', message: orderRefusal.message });
   return problems;
 }
 
@@ -44,12 +45,12 @@ function otherCloudHint(provider: ProviderName, filter: string): string {
     : ` This looks like a filter of ${cloudOf(other).title}: set provider to ${other}.`;
 }
 
-function messageOf(parse: () => unknown): string | undefined {
+function errorOf(parse: () => unknown): CloudError | undefined {
   try {
     parse();
     return undefined;
   } catch (error) {
-    if (error instanceof CloudError) return error.message;
+    if (error instanceof CloudError) return error;
     throw error;
   }
 }

@@ -5,7 +5,7 @@
 import { closest, distance } from 'fastest-levenshtein';
 import type { Family } from '../../model/address.ts';
 import { checkFilterLength } from '../filter-length.ts';
-import { CloudError } from '../provider.ts';
+import { CloudError, FAMILY_NOT_SUPPORTED } from '../provider.ts';
 import type { Tagged } from './tags.ts';
 
 /** One condition on a tag. */
@@ -50,6 +50,7 @@ function checkFamily(family: Family): void {
   throw new CloudError(
     'Invalid',
     'Pools of IPv6 are not supported on Oracle Cloud: its reserved public IPs are of IPv4, and an IPv6 address there belongs to a subnet. Set the family to ipv4.',
+    { code: FAMILY_NOT_SUPPORTED },
   );
 }
 

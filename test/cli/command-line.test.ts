@@ -57,6 +57,7 @@ test.each<[string, string[], NodeJS.ProcessEnv, number, string]>([
   ['an unknown command', ['frobnicate'], {}, 2, "unknown command 'frobnicate'"],
   ['a bad output format', ['status', '-o', 'xml'], {}, 2, 'Allowed choices are table, wide, json, yaml'],
   ['a bad timeout', ['plan', '--timeout', 'soon'], {}, 2, 'such as 30s or 2m'],
+  ['an interval that no timer takes', ['status', '--watch', '--interval', '600h'], {}, 2, 'at most 24h'],
   ['a move to nowhere', ['move', 'node-a'], {}, 2, "'--address <address>' not specified"],
   [
     'an address that is none',

@@ -75,6 +75,24 @@ describe('the addresses of a pool', () => {
     expect(orders).toEqual(['name', 'creationTimestamp desc']);
   });
 
+  test('are refused by their family where the cloud has no pools of it', () => {
+    const defaults = ['account: ocid1.compartment.oc1..aaaa'];
+    const pathsOf = (lines: string[], shared: string[] = []) => {
+      const yaml = yamlOf(lines, [...defaults, ...shared]);
+      try {
+        load(yaml.replace('gcp', 'oci').replace('europe-west1', 'eu-frankfurt-1'));
+        return [];
+      } catch (error) {
+        return (error as ConfigError).problems.map(({ path, value }) => [path, value]);
+      }
+    };
+    const filter = 'filter: freeformTags.a=1';
+    expect(pathsOf([filter])).toEqual([]);
+    expect(pathsOf([filter, 'family: ipv6'])).toEqual([['pools[0].family', 'ipv6']]);
+    expect(pathsOf([filter], ['family: ipv6'])).toEqual([['defaults.family', 'ipv6']]);
+    expect(pathsOf([`addresses: { ipv6: { ${filter} } }`])).toEqual([['pools[0].addresses.ipv6', 'ipv6']]);
+  });
+
   test('take no order of defaults for IPv6 on AWS, which has none', () => {
     const aws = (lines: string[]) =>
       load(yamlOf(lines, ['orderBy: PublicIp']).replace('gcp', 'aws').replace('europe-west1', 'eu-west-1'))

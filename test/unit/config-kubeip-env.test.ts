@@ -133,7 +133,12 @@ describe('KubeIP’s environment variables', () => {
   });
 
   test('serve only nodes labelled kubeip=use without NODE_SELECTOR, and a notice says so', () => {
-    expect(loadConfig({ env: least }).notices).toEqual([expect.stringContaining('kubeip=use')]);
+    const [pool] = loadConfig({ env: least }).pools;
+    for (const NODE_SELECTOR of [undefined, '', '  ', '\t\n']) {
+      const { pools, notices } = loadConfig({ env: { ...least, NODE_SELECTOR } });
+      expect(pools).toEqual([pool]);
+      expect(notices).toEqual([expect.stringContaining('kubeip=use')]);
+    }
   });
 
   test('are named in the problems, all of them at once', () => {
@@ -163,6 +168,20 @@ describe('KubeIP’s environment variables', () => {
       'RETRY_INTERVAL',
       'TAINT_KEY',
     ]);
+  });
+
+  test.each([
+    { KUBEIP_CLUSTER: '', CLUSTER_NAME: 'a/b' },
+    { KUBEIP_CLUSTER: 'a/b', CLUSTER_NAME: 'prod' },
+  ])('name the one that the cluster’s name is of: %j', (names) => {
+    const variable = names.KUBEIP_CLUSTER === '' ? 'CLUSTER_NAME' : 'KUBEIP_CLUSTER';
+    expect(errorOf({ ...least, ...names }).problems).toMatchObject([{ path: variable, value: 'a/b' }]);
+    const file = join(mkdtempSync(join(tmpdir(), 'kubeip-config-')), 'kubeip.yaml');
+    writeFileSync(
+      file,
+      'pools: [{ name: a, region: eu-west-1, nodeSelector: {}, filter: "Name=tag:a,Values=1" }]',
+    );
+    expect(errorOf(names, file).problems).toMatchObject([{ path: variable, value: 'a/b' }]);
   });
 
   test('of Google Cloud are known by their filter', () => {
@@ -247,9 +266,10 @@ describe('KubeIP’s environment variables', () => {
         FILTER: 'freeformTags.a=b',
         IPV6: 'true',
       },
-      ['FILTER'],
+      ['IPV6'],
       /IPv6 are not supported on Oracle Cloud/,
     ],
+    [{ REGION: 'eu-west-1', RETRY_ATTEMPTS: '4294967297' }, ['RETRY_ATTEMPTS'], /must be 1000000 or less/],
     [{ PROVIDER: 'aws', REGION: 'europe-west1' }, ['REGION'], /of Google Cloud: set provider to gcp/],
     [
       { PROVIDER: 'oci', REGION: 'eu-frankfurt-1', FILTER: 'freeformTags.a=b' },

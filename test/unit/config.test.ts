@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { kubernetesClusterOf } from '../../clouds/kubernetes-cluster.ts';
 import { ConfigError, loadConfig, type Config, type ConfigProblem } from '../../config/config.ts';
 import { readText } from '../../config/read-text.ts';
 
@@ -138,6 +139,42 @@ pools:
     ]);
   });
 
+  test.each([
+    // Node's timers run out at once beyond 24.8 days.
+    ['watcher: { reconcileInterval: 25h }', 'watcher.reconcileInterval', '24h or less'],
+    ['worker: { shutdownGraceTime: 600h }', 'worker.shutdownGraceTime', '24h or less'],
+    // Beyond what a date can be.
+    ['releaseBrake: { window: 99999999999h }', 'releaseBrake.window', '8760h or less'],
+    [
+      'watcher: { failureCooldown: { maximumInterval: 99999999999h } }',
+      'watcher.failureCooldown.maximumInterval',
+      '8760h or less',
+    ],
+    ['worker: { rollbackWindow: 9000h }', 'worker.rollbackWindow', '8760h or less'],
+    ['audit: { interval: 9000h }', 'audit.interval', '8760h or less'],
+    ['defaults: { retries: { interval: 25h } }', 'defaults.retries.interval', '24h or less'],
+    ['defaults: { release: { gracePeriod: 9000h } }', 'defaults.release.gracePeriod', '8760h or less'],
+    [`defaults: { taintWait: ${'9'.repeat(20)}h }`, 'defaults.taintWait', '8760h or less'],
+  ])('refuses a duration that is too long: %s', (line, path, remedy) => {
+    expect(problemsOf(`${line}\n${file(pool())}`)).toMatchObject([
+      { path, line: 1, message: expect.stringContaining(`must be ${remedy}.`) },
+    ]);
+    expect(load(`watcher: { reconcileInterval: 24h }\n${file(pool())}`).watcher.reconcileIntervalMs).toBe(
+      86_400_000,
+    );
+  });
+
+  test('takes as nodeIdentity.clusterName what a cloud calls a cluster, as it reads it there', () => {
+    const oke = ['ocid1.cluster.oc1.eu-frankfurt-1.aaaa', 'Game servers 2.0'];
+    for (const clusterName of ['prod', 'eks_1-a', ...oke, 'a'.repeat(255)]) {
+      const [taken] = load(file(pool({ nodeIdentity: { clusterName } }))).pools;
+      expect(taken?.nodeIdentity).toEqual({ name: 'auto', clusterName });
+      expect(kubernetesClusterOf({ 'oke-cluster-display-name': clusterName })).toBe(clusterName);
+    }
+    const [problem] = problemsOf(file(pool({ nodeIdentity: { clusterName: 'a'.repeat(256) } })));
+    expect(problem?.message).toContain('at most 255');
+  });
+
   test('takes the region from the pool, then defaults, then AWS_REGION, then AWS_DEFAULT_REGION', () => {
     const env = { AWS_REGION: 'us-east-1', AWS_DEFAULT_REGION: 'us-west-2' };
     const without = pool({ region: undefined });
@@ -218,6 +255,19 @@ pools:
     expect(problemsOf(file(...Array.from({ length: 1_001 }, () => '{}')))).toEqual([
       expect.objectContaining({ path: 'pools', message: expect.stringContaining('at most 1000 pools') }),
     ]);
+  });
+
+  test('takes an anchor that 500 pools share, and refuses one that unfolds without end', () => {
+    const shared = 'defaults: { region: eu-west-1, release: &release { gracePeriod: 1m } }';
+    const pools = Array.from(
+      { length: 500 },
+      (_, n) =>
+        `- { name: p${n}, nodeSelector: { matchLabels: { a: "${n}" } }, filter: "Name=tag:a,Values=1", release: *release }`,
+    );
+    const config = load(`cluster: prod\n${shared}\npools:\n${pools.join('\n')}\n`);
+    expect(config.pools[499]?.release.gracePeriodMs).toBe(60_000);
+    const laughs = Array.from({ length: 20 }, (_, n) => `x${n + 1}: &x${n + 1} [*x${n}, *x${n}, *x${n}]`);
+    expect(problemsOf(`x0: &x0 [a, a]\n${laughs.join('\n')}\n`)[0]?.message).toContain('not valid YAML');
   });
 
   test('refuses a cluster and an account that make a workflow id too long for Temporal’s database', () => {
@@ -329,13 +379,18 @@ pools:
     ['family: ipv5', 'pools[0].family', 'ipv4, ipv6'],
     ['priority: high', 'pools[0].priority', 'a number'],
     ['retries: { attempts: 0 }', 'pools[0].retries.attempts', '1 or more'],
+    ['retries: { attempts: 2147483648 }', 'pools[0].retries.attempts', '1000000 or less'],
     ['retries: { interval: 0s }', 'pools[0].retries.interval', '1ms or more'],
     ['release: { onNodeDelete: "yes" }', 'pools[0].release.onNodeDelete', 'true or false'],
     ['taintWait: 5x', 'pools[0].taintWait', 'is not a duration'],
     ['taintPolicy: never', 'pools[0].taintPolicy', 'assignedOrGaveUp'],
     ['pins: kubelet', 'pools[0].pins', 'operator, annotation'],
     ['nodeIdentity: { name: maybe }', 'pools[0].nodeIdentity.name', 'auto, required, off'],
-    ['nodeIdentity: { clusterName: "a b" }', 'pools[0].nodeIdentity.clusterName', 'EKS or GKE'],
+    [
+      'nodeIdentity: { clusterName: "a/b" }',
+      'pools[0].nodeIdentity.clusterName',
+      'is not the name of a cluster',
+    ],
     ['nodeIdentity: { tag: x }', 'pools[0].nodeIdentity.tag', 'clusterName'],
     ['taintKey: "a b"', 'pools[0].taintKey', 'taint key'],
     ['copyTags: { labels: ["cost:team"] }', 'pools[0].copyTags.labels[0]', 'no key there'],
@@ -409,6 +464,51 @@ pools:
     expect(alias?.message).toContain('alias');
   });
 
+  test.each(['1: a, "1": b', '&k a: b, *k : c', 'null: a, "": b'])(
+    'refuses a key that stands twice, however it is written: %s',
+    (labels) => {
+      const yaml = `cluster: prod\npools:\n  - nodeSelector:\n      matchLabels: { ${labels} }\n`;
+      expect(problemsOf(yaml)).toMatchObject([
+        { line: 4, message: expect.stringContaining('this key stands twice') },
+      ]);
+    },
+  );
+
+  test.each([
+    ['taintKey: !vault example.com/a', '!vault'],
+    ['taintKey: !!int a', '!!int'],
+    // A set would be an empty block: every node.
+    ['nodeSelector: !!set { kubeip }', '!!set'],
+  ])('refuses a tag, which nothing here resolves: %s', (line, tag) => {
+    const yaml = `cluster: prod\npools:\n  - name: a\n    region: eu-west-1\n    filter: "Name=tag:a,Values=1"\n    ${line}\n`;
+    expect(problemsOf(yaml)).toEqual([
+      {
+        path: '',
+        value: undefined,
+        line: 6,
+        message: expect.stringMatching(
+          /^column \d+: "[^"]+" is a tag that is not known here\. Write the value itself\.$/,
+        ),
+      },
+    ]);
+    expect(problemsOf(yaml)[0]?.message).toContain(`"${tag}"`);
+  });
+
+  test('takes YAML’s own tags of text and numbers and a bracket below its key, and refuses a directive that it does not know', () => {
+    expect(load(file(pool()).replace('prod', '!!str 1')).cluster).toBe('1');
+    // What is only unusual is no mistake.
+    expect(load(`cluster: prod\npools: [\n  ${pool()}\n]\n`).pools).toHaveLength(1);
+    expect(problemsOf(`%OWN 1\n---\n${file(pool())}`)).toMatchObject([
+      { line: 1, message: expect.stringContaining('not valid YAML: Unknown directive %OWN') },
+    ]);
+  });
+
+  test('knows the line of a key that is no text', () => {
+    expect(problemsOf(`cluster: prod\npools: [${pool()}]\n1: a\n`)).toMatchObject([
+      { path: '["1"]', line: 3 },
+    ]);
+  });
+
   test('says how to name another file when there is none, and when it is a folder', () => {
     expect(errorOf(() => loadConfig({ file: join(folder, 'none.yaml'), env: {} })).message).toContain(
       '--config',
@@ -430,6 +530,46 @@ pools:
     expect(problems.map(({ path }) => path)).toEqual(['pools[1].endpoint']);
     const regions = file(pool(), pool({ name: 'b', region: 'us-east-1', endpoint: 'http://127.0.0.1:4566' }));
     expect(load(regions).pools[1]?.endpoint).toBe('http://127.0.0.1:4566');
+  });
+
+  test('joins copyTags of a pool with that of defaults by key, and an empty list switches one off', () => {
+    const shared =
+      'defaults: { copyTags: { labels: [team], annotations: [contract], prefix: example.com/ } }';
+    const copiedBy = (copyTags?: object) => load(`${shared}\n${file(pool({ copyTags }))}`).pools[0]?.copyTags;
+    const all = { labels: ['team'], annotations: ['contract'], prefix: 'example.com/' };
+    expect(copiedBy()).toEqual(all);
+    expect(copiedBy({})).toEqual(all);
+    expect(copiedBy({ labels: ['owner'] })).toEqual({ ...all, labels: ['owner'] });
+    expect(copiedBy({ prefix: 'other.example/' })).toEqual({ ...all, prefix: 'other.example/' });
+    expect(copiedBy({ annotations: [] })).toEqual({ ...all, annotations: [] });
+    expect(copiedBy({ labels: [], annotations: [] })).toBeUndefined();
+
+    const wrong = `${shared.replace('team', '"a b"')}\n${file(pool({ copyTags: { annotations: ['c d'] } }))}`;
+    expect(problemsOf(wrong).map(({ path, line }) => [path, line])).toEqual([
+      ['defaults.copyTags.labels[0]', 1],
+      ['pools[0].copyTags.annotations[0]', 3],
+    ]);
+  });
+
+  test('refuses a copied label that any pool selects by, since the tag’s value would move the node', () => {
+    const copies = { copyTags: { labels: ['team', 'kubeip'], annotations: ['kubeip'], prefix: '' } };
+    const byExpression = {
+      name: 'b',
+      nodeSelector: { matchExpressions: [{ key: 'team', operator: 'Exists' }] },
+    };
+    expect(problemsOf(file(pool(copies), pool(byExpression)))).toMatchObject([
+      {
+        path: 'pools[0].copyTags.labels[0]',
+        message: 'would be "team" on the Node, which is a label that pool b selects by: set another prefix.',
+      },
+      {
+        path: 'pools[0].copyTags.labels[1]',
+        message:
+          'would be "kubeip" on the Node, which is a label that pool public selects by: set another prefix.',
+      },
+    ]);
+    const prefixed = { copyTags: { labels: ['kubeip'], annotations: ['kubeip'], prefix: 'example.com/' } };
+    expect(load(file(pool(prefixed))).pools).toHaveLength(1);
   });
 
   test('notices a pool that an earlier one leaves no node', () => {

@@ -39,6 +39,7 @@ describe('of KubeIP’s', () => {
     expect(found.config).toEqual({
       cluster: 'prod',
       audit,
+      log: { level: 'debug' },
       pools: [
         {
           name: 'default',
@@ -184,6 +185,33 @@ describe('told as a difference or a problem:', () => {
     expect(migrationOf('prod', kubeipAgents(objects), nodes).problems).toContainEqual(
       expect.stringContaining('ORDER_BY comes from ConfigMap kubeip, key order'),
     );
+  });
+
+  test.each([
+    [{}, { format: 'pretty' }],
+    [
+      { LOG_LEVEL: 'warning', LOG_JSON: 'false' },
+      { level: 'warn', format: 'pretty' },
+    ],
+    [{ LOG_LEVEL: '', LOG_JSON: 'true' }, undefined],
+  ])('logging of %j', (env, log) => {
+    const found = check({
+      ...ofTerraform,
+      nodeSelector: { kubeip: 'use' },
+      env: { FILTER: 'labels.a=b', ...env },
+    });
+    expect((found.config as { log?: object }).log).toEqual(log);
+    expect(found.problems).toEqual([]);
+  });
+
+  test('logging that cannot be read, and of several DaemonSets that of the first', () => {
+    const loud = { ...ofTerraform, name: 'loud', env: { ...ofTerraform.env, LOG_LEVEL: 'loud' } };
+    expect(check(loud).problems).toEqual([
+      expect.stringMatching(/^DaemonSet kube-system\/loud: LOG_LEVEL: "loud" is not one of trace, /),
+    ]);
+    const { config, problems } = migrationOf('prod', kubeipAgents(clusterWith(ofAManifest, loud)), nodes);
+    expect(config).toHaveProperty('log', { format: 'pretty' });
+    expect(problems.join()).not.toContain('LOG_LEVEL');
   });
 
   test('several DaemonSets: a pool of each, by their names', () => {
