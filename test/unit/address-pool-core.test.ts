@@ -305,6 +305,17 @@ describe('the mutex', () => {
     expect(state.queue[0]?.holds).toEqual({ ips: ['192.0.2.9'], exclusive: true });
   });
 
+  test('who waits is served as soon as a claim on an address that was in use lingers no more', () => {
+    const state = newPoolState(fast, 0);
+    request(state, asked('n1'), 0);
+    const [message] = look(state, [address(1)], 0);
+    settleGrant(state, message!, 'inUse', 10);
+    request(state, asked('n2'), 20);
+    for (let at = 20; at < 10 + LINGER_MS; at = nextLookAt(state)!) look(state, [address(1)], at);
+    expect(nextLookAt(state)).toBe(10 + LINGER_MS);
+    expect(granted(look(state, [address(1)], 10 + LINGER_MS))).toEqual([['assign-ip/test/n2', 'eipalloc-1']]);
+  });
+
   test('a request that is over does not come back by an activity that is late', () => {
     const state = newPoolState(fast, 0);
     request(state, asked('n1'), 0);

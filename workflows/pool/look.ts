@@ -212,8 +212,13 @@ export function nextLookAt(state: PoolState): number | undefined {
 
 /** When it is the turn of these, as far as it is for their pools. */
 function nextLookFor(state: PoolState, waiters: readonly Waiter[]): number {
-  if (!state.lookSoon) return state.lastLookAt + state.emptyBackoffMs;
   const earliest = state.lastLookAt + LOOK_GAP_MS;
+  // An address whose claim lingers may be free when that is over.
+  const lingering = state.claims
+    .filter((claim) => claim.state === 'lingering')
+    .map((claim) => claim.deadline);
+  if (!state.lookSoon)
+    return Math.min(state.lastLookAt + state.emptyBackoffMs, Math.max(earliest, Math.min(...lingering)));
   // Keeping what one has costs no call, so it need not wait for the rate limit.
   if (waiters.some((waiter) => waiter.holds !== undefined)) return earliest;
   return Math.max(earliest, nextGroupAt(state.bucket, waiters.length));
