@@ -107,6 +107,7 @@ export interface ShortWorkflow<Input> {
 /**
  * Starts a workflow that ends by itself, and waits for its result.
  *
+ * @param timeoutMs how long all of it may take, from the look at who polls to the result
  * @throws UnansweredError; StartupError (rejected) with the failure's own reason
  */
 export async function run<Result, Input>(
@@ -114,27 +115,37 @@ export async function run<Result, Input>(
   { type, workflowId, taskQueue, input, summary }: ShortWorkflow<Input>,
   timeoutMs: number,
 ): Promise<Result> {
-  await checkPolled(session, taskQueue);
   const { connection, client, signal, sent } = session;
-  sent.push(
-    `${workflowId} was started and goes on. Its result: temporal workflow result --workflow-id ${workflowId}. To end it: ` +
-      `temporal workflow cancel --workflow-id ${workflowId}`,
-  );
-  const handle = await client.workflow.start(type, {
-    workflowId,
-    taskQueue,
-    args: [input],
-    staticSummary: plainSummary(summary),
-    // Nobody waits for it any longer.
-    workflowExecutionTimeout: Math.max(timeoutMs, 60_000),
-  });
+  let mayRun = false;
   try {
-    return (await connection.withDeadline(Date.now() + timeoutMs, () => handle.result())) as Result;
+    return await connection.withDeadline(Date.now() + timeoutMs, async () => {
+      await checkPolled(session, taskQueue);
+      mayRun = true;
+      sent.push(
+        `${workflowId} was started and goes on. Its result: temporal workflow result --workflow-id ${workflowId}. To end it: ` +
+          `temporal workflow cancel --workflow-id ${workflowId}`,
+      );
+      const handle = await client.workflow.start(type, {
+        workflowId,
+        taskQueue,
+        args: [input],
+        staticSummary: plainSummary(summary),
+        // Nobody waits for it any longer.
+        workflowExecutionTimeout: Math.max(timeoutMs, 60_000),
+      });
+      return (await handle.result()) as Result;
+    });
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof WorkflowFailedError) {
       const reason = rootMessage(error.cause ?? error);
       throw new StartupError(exitCodes.rejected, `${workflowId} failed: ${reason}`, { cause: error });
+    }
+    if (isWithoutAnswer(error) && !mayRun) {
+      throw new UnansweredError(
+        `Temporal did not say within ${formatDuration(timeoutMs)} who polls ${taskQueue}, so nothing was started.`,
+        { cause: error },
+      );
     }
     if (isWithoutAnswer(error)) {
       throw new UnansweredError(
