@@ -30,6 +30,9 @@ export class UnansweredError extends StartupError {
   }
 }
 
+/** A worker polls, and fails what it gets: of one workflow, while others may answer. */
+export class TasksFailError extends UnansweredError {}
+
 /**
  * @throws UnansweredError; WorkflowNotFoundError; StartupError (rejected) if the workflow does not know the query, as one of an
  * earlier version may not
@@ -45,6 +48,12 @@ export async function query<T>(
     );
   } catch (error) {
     signal.throwIfAborted();
+    if (isRefusedForFailedTask(error)) {
+      throw new TasksFailError(
+        `${workflowId} does not answer: its workflow tasks fail. The worker's log says why, and \`kubeip doctor\` what to do.`,
+        { cause: error },
+      );
+    }
     if (isWithoutAnswer(error)) {
       throw new UnansweredError(
         `${workflowId} does not answer: no worker polls its task queue, or none is quick enough. \`kubeip doctor\` tells more.`,
@@ -163,6 +172,14 @@ async function checkPolled(session: Session, taskQueue: string): Promise<void> {
   throw new UnansweredError(
     `No worker polls ${taskQueue}: is the cluster's name right, and does its worker run in namespace "${session.namespace}"?`,
   );
+}
+
+/** "Unable to query workflow due to Workflow Task in failed state." */
+function isRefusedForFailedTask(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  if (!isGrpcServiceError(cause)) return false;
+  const code: number = cause.code;
+  return code === grpcFailedPrecondition && /Workflow Task in failed state/i.test(cause.details);
 }
 
 /** The server waited in vain, or knows that nobody polls. */
