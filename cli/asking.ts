@@ -4,6 +4,7 @@ import {
   QueryNotRegisteredError,
   QueryRejectedError,
   ServiceError,
+  TimeoutFailure,
   WorkflowFailedError,
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -13,8 +14,9 @@ import { formatDuration } from '../config/duration.ts';
 import { exitCodes, StartupError } from '../program/exit-codes.ts';
 import { queryWorkflow } from '../program/query-workflow.ts';
 import { plainSummary } from '../workflows/ui-markdown.ts';
-import { pollersOf } from '../program/pollers.ts';
+import { isFresh, pollersOf } from '../program/pollers.ts';
 import type { Session } from './session.ts';
+import { age } from './table.ts';
 
 // Of the gRPC status codes ("Status codes and their use in gRPC").
 const grpcCancelled = 1;
@@ -111,7 +113,12 @@ export interface ShortWorkflow<Input> {
   readonly taskQueue: string;
   readonly input: Input;
   readonly summary: string;
+  /** How long it sleeps besides its work, in milliseconds. */
+  readonly pausesMs?: number;
 }
+
+/** Beyond the time that somebody waits for it: what is late may still come, and ends all the same. */
+const graceMs = 60_000;
 
 /**
  * Starts a workflow that ends by itself, and waits for its result.
@@ -121,7 +128,7 @@ export interface ShortWorkflow<Input> {
  */
 export async function run<Result, Input>(
   session: Session,
-  { type, workflowId, taskQueue, input, summary }: ShortWorkflow<Input>,
+  { type, workflowId, taskQueue, input, summary, pausesMs = 0 }: ShortWorkflow<Input>,
   timeoutMs: number,
 ): Promise<Result> {
   const { connection, client, signal, sent } = session;
@@ -139,13 +146,18 @@ export async function run<Result, Input>(
         taskQueue,
         args: [input],
         staticSummary: plainSummary(summary),
-        // Nobody waits for it any longer.
-        workflowExecutionTimeout: Math.max(timeoutMs, 60_000),
+        workflowExecutionTimeout: timeoutMs + graceMs + pausesMs,
       });
       return (await handle.result()) as Result;
     });
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof WorkflowFailedError && error.cause instanceof TimeoutFailure) {
+      throw new UnansweredError(
+        `${workflowId} ran out of time and was ended: its worker is slow, or gone. \`kubeip doctor\` tells more.`,
+        { cause: error },
+      );
+    }
     if (error instanceof WorkflowFailedError) {
       const reason = rootMessage(error.cause ?? error);
       throw new StartupError(exitCodes.rejected, `${workflowId} failed: ${reason}`, { cause: error });
@@ -168,9 +180,16 @@ export async function run<Result, Input>(
 
 /** @throws UnansweredError at once where nobody would take the task */
 async function checkPolled(session: Session, taskQueue: string): Promise<void> {
-  if ((await pollersOf(session, taskQueue, 'workflow')).length > 0) return;
+  const pollers = await pollersOf(session, taskQueue, 'workflow');
+  const now = Date.now();
+  if (pollers.some((poller) => isFresh(poller, now))) return;
+  const last = Math.max(...pollers.map(({ seenAt }) => seenAt));
+  const when =
+    pollers.length === 0
+      ? ''
+      : ` the last one did ${age(new Date(last).toISOString(), now)} ago, by this clock;`;
   throw new UnansweredError(
-    `No worker polls ${taskQueue}: is the cluster's name right, and does its worker run in namespace "${session.namespace}"?`,
+    `No worker polls ${taskQueue}:${when} is the cluster's name right, and does its worker run in namespace "${session.namespace}"?`,
   );
 }
 
