@@ -73,6 +73,7 @@ export async function query<T>(
 export type CommandUpdate<T, Input> = UpdateDefinition<T, [Input]> | UpdateDefinition<T, [Input?]>;
 
 /**
+ * @param look the command that shows whether it was done
  * @throws UnansweredError if it is not done in time, though it may be later; WorkflowNotFoundError if the workflow does not run;
  * StartupError (rejected) with the workflow's own reason
  */
@@ -82,10 +83,9 @@ export async function update<T, Input>(
   definition: CommandUpdate<T, Input>,
   input: Input,
   timeoutMs: number,
+  look = 'kubeip describe',
 ): Promise<T> {
-  sent.push(
-    `"${definition.name}" was sent to ${workflowId} and may still be done: look with \`kubeip describe\`.`,
-  );
+  sent.push(`"${definition.name}" was sent to ${workflowId} and may still be done: look with \`${look}\`.`);
   try {
     return await connection.withDeadline(Date.now() + timeoutMs, () =>
       client.workflow.getHandle(workflowId).executeUpdate<T, [Input]>(definition.name, { args: [input] }),
@@ -99,7 +99,7 @@ export async function update<T, Input>(
     if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isWithoutAnswer(error)) {
       throw new UnansweredError(
         `${workflowId} did not answer "${definition.name}" within ${formatDuration(timeoutMs)}. What was asked for may still be ` +
-          'done: look with `kubeip describe`; `kubeip doctor` tells whether a worker polls.',
+          `done: look with \`${look}\`; \`kubeip doctor\` tells whether a worker polls.`,
         { cause: error },
       );
     }

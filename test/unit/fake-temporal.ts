@@ -20,10 +20,10 @@ const emptyMessage = Buffer.alloc(5);
 const toConnect = ['DescribeNamespace', 'GetSystemInfo'];
 
 /**
- * @param answer of a method that is not needed to connect: an error, or never one, as of a server that hangs
+ * @param answer of a method that is not needed to connect: an error, an empty message, or nothing at all, as of a server that hangs
  */
 export async function startFakeTemporal(
-  answer: (method: string) => GrpcError | 'never',
+  answer: (method: string) => GrpcError | 'empty' | 'never',
 ): Promise<FakeTemporal> {
   const calls: string[] = [];
   const sessions = new Set<ServerHttp2Session>();
@@ -36,15 +36,13 @@ export async function startFakeTemporal(
     stream.resume();
     const fine = toConnect.includes(method);
     if (!fine) calls.push(method);
-    const told = fine ? undefined : answer(method);
+    const told = fine ? 'empty' : answer(method);
     if (told === 'never') return;
-    const status = {
-      'grpc-status': told?.code ?? 0,
-      'grpc-message': encodeURIComponent(told?.message ?? ''),
-    };
+    const { code, message } = told === 'empty' ? { code: 0, message: '' } : told;
+    const status = { 'grpc-status': code, 'grpc-message': encodeURIComponent(message) };
     stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
     stream.on('wantTrailers', () => stream.sendTrailers(status));
-    if (told === undefined) stream.end(emptyMessage);
+    if (told === 'empty') stream.end(emptyMessage);
     else stream.end();
   });
   server.listen(0, '127.0.0.1');
