@@ -4,6 +4,7 @@ import {
   QueryNotRegisteredError,
   QueryRejectedError,
   ServiceError,
+  TimeoutFailure,
   WorkflowFailedError,
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -13,8 +14,9 @@ import { formatDuration } from '../config/duration.ts';
 import { exitCodes, StartupError } from '../program/exit-codes.ts';
 import { queryWorkflow } from '../program/query-workflow.ts';
 import { plainSummary } from '../workflows/ui-markdown.ts';
-import { pollersOf } from '../program/pollers.ts';
+import { isFresh, pollersOf } from '../program/pollers.ts';
 import type { Session } from './session.ts';
+import { age } from './table.ts';
 
 // Of the gRPC status codes ("Status codes and their use in gRPC").
 const grpcCancelled = 1;
@@ -29,6 +31,9 @@ export class UnansweredError extends StartupError {
     super(exitCodes.unanswered, message, options);
   }
 }
+
+/** A worker polls, and fails what it gets: of one workflow, while others may answer. */
+export class TasksFailError extends UnansweredError {}
 
 /**
  * @throws UnansweredError; WorkflowNotFoundError; StartupError (rejected) if the workflow does not know the query, as one of an
@@ -45,6 +50,12 @@ export async function query<T>(
     );
   } catch (error) {
     signal.throwIfAborted();
+    if (isRefusedForFailedTask(error)) {
+      throw new TasksFailError(
+        `${workflowId} does not answer: its workflow tasks fail. The worker's log says why, and \`kubeip doctor\` what to do.`,
+        { cause: error },
+      );
+    }
     if (isWithoutAnswer(error)) {
       throw new UnansweredError(
         `${workflowId} does not answer: no worker polls its task queue, or none is quick enough. \`kubeip doctor\` tells more.`,
@@ -62,6 +73,7 @@ export async function query<T>(
 export type CommandUpdate<T, Input> = UpdateDefinition<T, [Input]> | UpdateDefinition<T, [Input?]>;
 
 /**
+ * @param look the command that shows whether it was done
  * @throws UnansweredError if it is not done in time, though it may be later; WorkflowNotFoundError if the workflow does not run;
  * StartupError (rejected) with the workflow's own reason
  */
@@ -71,10 +83,9 @@ export async function update<T, Input>(
   definition: CommandUpdate<T, Input>,
   input: Input,
   timeoutMs: number,
+  look = 'kubeip describe',
 ): Promise<T> {
-  sent.push(
-    `"${definition.name}" was sent to ${workflowId} and may still be done: look with \`kubeip describe\`.`,
-  );
+  sent.push(`"${definition.name}" was sent to ${workflowId} and may still be done: look with \`${look}\`.`);
   try {
     return await connection.withDeadline(Date.now() + timeoutMs, () =>
       client.workflow.getHandle(workflowId).executeUpdate<T, [Input]>(definition.name, { args: [input] }),
@@ -88,7 +99,7 @@ export async function update<T, Input>(
     if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || isWithoutAnswer(error)) {
       throw new UnansweredError(
         `${workflowId} did not answer "${definition.name}" within ${formatDuration(timeoutMs)}. What was asked for may still be ` +
-          'done: look with `kubeip describe`; `kubeip doctor` tells whether a worker polls.',
+          `done: look with \`${look}\`; \`kubeip doctor\` tells whether a worker polls.`,
         { cause: error },
       );
     }
@@ -102,39 +113,60 @@ export interface ShortWorkflow<Input> {
   readonly taskQueue: string;
   readonly input: Input;
   readonly summary: string;
+  /** How long it sleeps besides its work, in milliseconds. */
+  readonly pausesMs?: number;
 }
+
+/** Beyond the time that somebody waits for it: what is late may still come, and ends all the same. */
+const graceMs = 60_000;
 
 /**
  * Starts a workflow that ends by itself, and waits for its result.
  *
+ * @param timeoutMs how long all of it may take, from the look at who polls to the result
  * @throws UnansweredError; StartupError (rejected) with the failure's own reason
  */
 export async function run<Result, Input>(
   session: Session,
-  { type, workflowId, taskQueue, input, summary }: ShortWorkflow<Input>,
+  { type, workflowId, taskQueue, input, summary, pausesMs = 0 }: ShortWorkflow<Input>,
   timeoutMs: number,
 ): Promise<Result> {
-  await checkPolled(session, taskQueue);
   const { connection, client, signal, sent } = session;
-  sent.push(
-    `${workflowId} was started and goes on. Its result: temporal workflow result --workflow-id ${workflowId}. To end it: ` +
-      `temporal workflow cancel --workflow-id ${workflowId}`,
-  );
-  const handle = await client.workflow.start(type, {
-    workflowId,
-    taskQueue,
-    args: [input],
-    staticSummary: plainSummary(summary),
-    // Nobody waits for it any longer.
-    workflowExecutionTimeout: Math.max(timeoutMs, 60_000),
-  });
+  let mayRun = false;
   try {
-    return (await connection.withDeadline(Date.now() + timeoutMs, () => handle.result())) as Result;
+    return await connection.withDeadline(Date.now() + timeoutMs, async () => {
+      await checkPolled(session, taskQueue);
+      mayRun = true;
+      sent.push(
+        `${workflowId} was started and goes on. Its result: temporal workflow result --workflow-id ${workflowId}. To end it: ` +
+          `temporal workflow cancel --workflow-id ${workflowId}`,
+      );
+      const handle = await client.workflow.start(type, {
+        workflowId,
+        taskQueue,
+        args: [input],
+        staticSummary: plainSummary(summary),
+        workflowExecutionTimeout: timeoutMs + graceMs + pausesMs,
+      });
+      return (await handle.result()) as Result;
+    });
   } catch (error) {
     signal.throwIfAborted();
+    if (error instanceof WorkflowFailedError && error.cause instanceof TimeoutFailure) {
+      throw new UnansweredError(
+        `${workflowId} ran out of time and was ended: its worker is slow, or gone. \`kubeip doctor\` tells more.`,
+        { cause: error },
+      );
+    }
     if (error instanceof WorkflowFailedError) {
       const reason = rootMessage(error.cause ?? error);
       throw new StartupError(exitCodes.rejected, `${workflowId} failed: ${reason}`, { cause: error });
+    }
+    if (isWithoutAnswer(error) && !mayRun) {
+      throw new UnansweredError(
+        `Temporal did not say within ${formatDuration(timeoutMs)} who polls ${taskQueue}, so nothing was started.`,
+        { cause: error },
+      );
     }
     if (isWithoutAnswer(error)) {
       throw new UnansweredError(
@@ -148,10 +180,25 @@ export async function run<Result, Input>(
 
 /** @throws UnansweredError at once where nobody would take the task */
 async function checkPolled(session: Session, taskQueue: string): Promise<void> {
-  if ((await pollersOf(session, taskQueue, 'workflow')).length > 0) return;
+  const pollers = await pollersOf(session, taskQueue, 'workflow');
+  const now = Date.now();
+  if (pollers.some((poller) => isFresh(poller, now))) return;
+  const last = Math.max(...pollers.map(({ seenAt }) => seenAt));
+  const when =
+    pollers.length === 0
+      ? ''
+      : ` the last one did ${age(new Date(last).toISOString(), now)} ago, by this clock;`;
   throw new UnansweredError(
-    `No worker polls ${taskQueue}: is the cluster's name right, and does its worker run in namespace "${session.namespace}"?`,
+    `No worker polls ${taskQueue}:${when} is the cluster's name right, and does its worker run in namespace "${session.namespace}"?`,
   );
+}
+
+/** "Unable to query workflow due to Workflow Task in failed state." */
+function isRefusedForFailedTask(error: unknown): boolean {
+  const cause = error instanceof ServiceError ? error.cause : error;
+  if (!isGrpcServiceError(cause)) return false;
+  const code: number = cause.code;
+  return code === grpcFailedPrecondition && /Workflow Task in failed state/i.test(cause.details);
 }
 
 /** The server waited in vain, or knows that nobody polls. */

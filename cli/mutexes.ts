@@ -1,4 +1,5 @@
 /** The mutexes of the namespace: one for each account or project and region, whichever clusters share it. */
+import { QueryNotRegisteredError, WorkflowNotFoundError } from '@temporalio/client';
 import { exitCodes, StartupError } from '../program/exit-codes.ts';
 import type { Scope } from '../model/scope.ts';
 import { formatScope } from '../model/scope.ts';
@@ -48,7 +49,9 @@ export async function mutexStatusIfAny(
   try {
     return await mutexStatus(session, scope);
   } catch (error) {
-    if (error instanceof UnansweredError) return undefined;
+    if (error instanceof UnansweredError || error instanceof WorkflowNotFoundError) return undefined;
+    // It is of an earlier version.
+    if (error instanceof Error && error.cause instanceof QueryNotRegisteredError) return undefined;
     throw error;
   }
 }

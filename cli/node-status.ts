@@ -1,6 +1,6 @@
 /** What the nodes' workflows themselves say, asked only as far as it is needed: a fleet may have thousands. */
 import { type AssignIpStatus, statusQuery } from '../workflows/messages.ts';
-import { query, UnansweredError } from './asking.ts';
+import { query, TasksFailError, UnansweredError } from './asking.ts';
 import { mapLimited } from '../program/concurrency.ts';
 import { mutexStatusIfAny } from './mutexes.ts';
 import type { NodeRow } from './node-runs.ts';
@@ -10,6 +10,8 @@ import type { Session } from './session.ts';
 /** Of a fleet up to this size every workflow is asked; of a larger one those that are not assigned. */
 const ASK_ALL_UP_TO = 200;
 const ASKED_AT_ONCE = 20;
+/** So many that could not be asked are named. */
+const NAMED = 5;
 
 export interface NodeView extends NodeRow {
   /** ISO 8601: since when it is in the phase; of a run that was not asked it is not known. */
@@ -32,6 +34,7 @@ export interface NodeViews {
 export async function nodeViews(session: Session, rows: readonly NodeRow[]): Promise<NodeViews> {
   const isSmall = rows.length <= ASK_ALL_UP_TO;
   let silent = false;
+  const unasked: { readonly node: string; readonly why: string }[] = [];
   const asked = await mapLimited(rows, ASKED_AT_ONCE, async (row): Promise<NodeView> => {
     if (silent || row.gone === true || (!isSmall && row.phase === 'assigned')) return row;
     try {
@@ -39,7 +42,8 @@ export async function nodeViews(session: Session, rows: readonly NodeRow[]): Pro
     } catch (error) {
       session.signal.throwIfAborted();
       // One that does not answer costs seconds, and the next would not, either.
-      if (error instanceof UnansweredError) silent = true;
+      if (error instanceof UnansweredError && !(error instanceof TasksFailError)) silent = true;
+      unasked.push({ node: row.node, why: error instanceof Error ? error.message : String(error) });
       return row;
     }
   });
@@ -50,9 +54,20 @@ export async function nodeViews(session: Session, rows: readonly NodeRow[]): Pro
       note: 'No worker answers: shown is what Temporal has listed, without places in the queue, reasons and errors. `kubeip doctor` tells more.',
     };
   }
-  return isSmall
-    ? { nodes }
-    : { nodes, note: `Of ${rows.length} nodes only those that are not assigned were asked for details.` };
+  const notes = [
+    ...(isSmall ? [] : [`Of ${rows.length} nodes only those that are not assigned were asked for details.`]),
+    ...unaskedNote(unasked),
+  ];
+  return notes.length === 0 ? { nodes } : { nodes, note: notes.join('\n') };
+}
+
+function unaskedNote(unasked: readonly { readonly node: string; readonly why: string }[]): string[] {
+  const [first] = unasked;
+  if (first === undefined) return [];
+  const some = unasked.slice(0, NAMED).map(({ node }) => node);
+  const named = some.join(', ') + (unasked.length > NAMED ? ', …' : '');
+  const count = unasked.length === 1 ? '1 node' : `${unasked.length} nodes`;
+  return [`${count} could not be asked, and Temporal's list may be old: ${named}. ${first.why}`];
 }
 
 function viewOf(row: NodeRow, status: AssignIpStatus): NodeView {

@@ -1,6 +1,9 @@
 /** What every command that talks to Temporal has: the connection, the cluster's name, and where its words go. */
-import type { Client, Connection } from '@temporalio/client';
+import { type Client, type Connection, isGrpcDeadlineError } from '@temporalio/client';
+import { formatDuration } from '../config/duration.ts';
+import { StartupError } from '../program/exit-codes.ts';
 import { connectClient } from '../program/temporal-connection.ts';
+import { UnansweredError } from './asking.ts';
 import { clusterName } from './cluster-name.ts';
 import { interrupted } from './interruption.ts';
 import type { GlobalOptions } from './options.ts';
@@ -21,8 +24,10 @@ export interface Session {
 
 /** A person waits: the programs' patience is for servers that start beside them. */
 const waitMs = 5_000;
+/** Of a call that has no limit of its own. */
+const callTimeoutMs = 10_000;
 
-/** @throws TemporalUnavailableError; StartupError if no cluster is named, or (interrupted) when the signal is aborted */
+/** @throws TemporalUnavailableError; UnansweredError; StartupError if no cluster is named, or (interrupted) when the signal is aborted */
 export async function inSession(
   options: GlobalOptions,
   signal: AbortSignal,
@@ -31,12 +36,17 @@ export async function inSession(
   const cluster = clusterName(options, process.env);
   const sent: string[] = [];
   try {
-    const temporal = await connectClient({ signal, waitMs });
+    const temporal = await connectClient({ signal, waitMs, callTimeoutMs });
     const { client, connection, address, namespace } = temporal;
     const speech = createSpeech(options);
     const session = { client, connection, address, namespace, cluster, speech, signal, sent };
     try {
       await connection.withAbortSignal(signal, () => work(session));
+    } catch (error) {
+      // Whoever asked with a limit of their own has said what it was.
+      if (error instanceof StartupError || !isGrpcDeadlineError(error)) throw error;
+      const late = `Temporal at ${address} did not answer a call within ${formatDuration(callTimeoutMs)}.`;
+      throw new UnansweredError([late, ...sent].join(' '), { cause: error });
     } finally {
       await temporal.close();
     }

@@ -13,6 +13,14 @@ export interface Poller {
   readonly version?: string;
 }
 
+/** A worker polls at least once a minute; the server lists it for five. */
+const FRESH_MS = 90_000;
+
+/** @returns whether the worker polls still, as far as the server knows. Pure */
+export function isFresh({ seenAt }: Pick<Poller, 'seenAt'>, now: number): boolean {
+  return now - seenAt < FRESH_MS;
+}
+
 export interface DescribedQueue {
   readonly pollers: readonly Poller[];
   /** That new tasks go to, as {@link Poller.version}; undefined: to workers without one. */

@@ -4,7 +4,16 @@
  */
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, Connection, isGrpcServiceError, ServiceError, type ClientOptions } from '@temporalio/client';
+import {
+  Client,
+  type ClientOptions,
+  Connection,
+  type ConnectionOptions,
+  defaultGrpcRetryOptions,
+  isGrpcServiceError,
+  makeGrpcRetryInterceptor,
+  ServiceError,
+} from '@temporalio/client';
 import { loadClientConnectConfig, type ClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnection } from '@temporalio/worker';
 import { sandboxAdvice } from './origin.ts';
@@ -39,6 +48,8 @@ export interface ConnectOptions {
   readonly env?: NodeJS.ProcessEnv | undefined;
   /** How long to try, in milliseconds, before giving up. Default: 10 seconds. */
   readonly waitMs?: number;
+  /** How long a call of the connection may take that has no deadline of its own, in milliseconds. Default: for ever. */
+  readonly callTimeoutMs?: number;
   /** Ends the wait early. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -76,10 +87,26 @@ export async function connectClient(
   const { target, config } = readSettings(options.env ?? process.env);
   await waitForNamespace(target, config, options);
   const connection = await connect(target, () =>
-    Connection.connect({ ...config.connectionOptions, address: target.address }),
+    Connection.connect({
+      ...config.connectionOptions,
+      address: target.address,
+      ...(options.callTimeoutMs === undefined ? {} : { interceptors: limitedTo(options.callTimeoutMs) }),
+    }),
   );
   const client = new Client({ ...clientOptions, connection, namespace: target.namespace });
   return { ...target, client, connection, close: () => connection.close() };
+}
+
+type Interceptors = NonNullable<ConnectionOptions['interceptors']>;
+
+/** The SDK's retries, each of which is limited: so what made them needed is told, and not the limit. */
+function limitedTo(callTimeoutMs: number): Interceptors {
+  const limit = ((options, nextCall) =>
+    nextCall({
+      ...options,
+      deadline: options.deadline ?? Date.now() + callTimeoutMs,
+    })) as Interceptors[number];
+  return [makeGrpcRetryInterceptor(defaultGrpcRetryOptions()), limit];
 }
 
 /**

@@ -79,6 +79,8 @@ function auditScope(
       taskQueue: clusterTaskQueue(cluster),
       input,
       summary: `Audit of ${formatScope(scope)} for cluster ${cluster}, by hand`,
+      // It looks twice only before it releases.
+      ...(policy.orphans === 'release' ? { pausesMs: SECOND_LOOK_MS } : {}),
     },
     timeout,
   );

@@ -38,6 +38,9 @@ export async function accept(
   const isDone = before?.running === true && before.accepted && before.clusterUid === clusterUid;
   if (!isDone) {
     await confirmed(await question(session, before, clusterUid), yes, session.signal);
+    session.sent.push(
+      `The acceptance of ${clusterUid} was sent and may be done: look with \`kubeip cluster show\`.`,
+    );
     await acceptCluster(client, cluster, clusterUid);
   }
   const kept = await readClusterRecord(client, cluster);

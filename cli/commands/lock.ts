@@ -41,7 +41,8 @@ export async function releaseLock(
   );
   const { reason, timeout } = options;
   const input = { token: claimToken, ...(reason === undefined ? {} : { reason }) };
-  const became = await update(session, addressPoolWorkflowId(scope), releaseClaimUpdate, input, timeout);
+  const workflowId = addressPoolWorkflowId(scope);
+  const became = await update(session, workflowId, releaseClaimUpdate, input, timeout, 'kubeip lock show');
   session.speech.data(
     options.output,
     became,
