@@ -1,5 +1,6 @@
 /** What `kubeip doctor` finds out about Temporal itself, with the operator's own access. */
 import { isGrpcServiceError, ServiceError } from '@temporalio/client';
+import { failedTemporalCall } from '../../program/temporal-connection.ts';
 import { searchAttributeCliTypes, searchAttributeNumbers } from '../../program/search-attributes.ts';
 import { readClusterRecord } from '../../program/cluster-record.ts';
 import type { Scope } from '../../model/scope.ts';
@@ -18,31 +19,50 @@ const STALE_MS = 90_000;
 const area = 'temporal';
 
 export async function temporalChecks(session: Session): Promise<Check[]> {
+  const untestedIfRefused = (what: string, look: () => Promise<Check[]>): Promise<Check[]> =>
+    unlessRefused(session, look, (detail) => [{ area, what, verdict: 'untested', detail }]);
   return [
-    await serverCheck(session),
-    ...(await namespaceChecks(session)),
+    ...(await untestedIfRefused('server', () => serverCheck(session))),
+    ...(await untestedIfRefused('namespace', () => namespaceChecks(session))),
     ...(await attributeChecks(session)),
-    await identityCheck(session),
+    ...(await untestedIfRefused(identityOf(session), () => identityCheck(session))),
     await taskCheck(session),
-    ...(await healthLines(session)),
+    ...(await untestedIfRefused(healthNames, () => healthLines(session))),
   ];
 }
 
-async function serverCheck({ connection, address }: Session): Promise<Check> {
+/**
+ * What one call may not, or cannot, says nothing against the others.
+ *
+ * @param refused what there is in place of the look, with the reason in words
+ * @throws whatever is no failed call to Temporal; the reason of the session's signal
+ */
+export async function unlessRefused<T>(
+  { signal }: Pick<Session, 'signal'>,
+  look: () => Promise<T>,
+  refused: (reason: string) => T,
+): Promise<T> {
+  try {
+    return await look();
+  } catch (error) {
+    signal.throwIfAborted();
+    const failed = failedTemporalCall(error);
+    if (failed === undefined) throw error;
+    return refused(failed.message);
+  }
+}
+
+async function serverCheck({ connection, address }: Session): Promise<Check[]> {
   const { serverVersion, capabilities } = await connection.workflowService.getSystemInfo({});
   const lacking = [
     ...(capabilities?.supportsSchedules === true ? [] : ['Schedules, which the audit takes']),
     ...(capabilities?.upsertMemo === true ? [] : ['memos that change, which count failures']),
   ];
   const version = serverVersion === '' ? 'a version that it does not tell' : serverVersion;
+  const check = { area, what: 'server' };
   return lacking.length === 0
-    ? { area, what: 'server', verdict: 'ok', detail: `${version} at ${address}` }
-    : {
-        area,
-        what: 'server',
-        verdict: 'problem',
-        detail: `${version} at ${address} lacks ${lacking.join(' and ')}`,
-      };
+    ? [{ ...check, verdict: 'ok', detail: `${version} at ${address}` }]
+    : [{ ...check, verdict: 'problem', detail: `${version} at ${address} lacks ${lacking.join(' and ')}` }];
 }
 
 async function namespaceChecks({ connection, namespace }: Session): Promise<Check[]> {
@@ -88,19 +108,24 @@ async function attributeChecks({ connection, namespace }: Session): Promise<Chec
   });
 }
 
+function identityOf({ cluster }: Session): string {
+  return `identity of cluster ${cluster}`;
+}
+
 /** A worker that reaches another cluster ends at once, so it cannot be asked. */
-async function identityCheck({ client, cluster }: Session): Promise<Check> {
-  const what = `identity of cluster ${cluster}`;
+async function identityCheck(session: Session): Promise<Check[]> {
+  const { client, cluster } = session;
+  const what = identityOf(session);
   const kept = await readClusterRecord(client, cluster);
   if (kept === undefined) {
     const detail = 'not known yet: the first worker or watcher that starts tells it';
-    return { area, what, verdict: 'warning', detail };
+    return [{ area, what, verdict: 'warning', detail }];
   }
   const { clusterUid, since } = kept;
   const detail =
     `uid ${clusterUid} of kube-system, since ${since.toISOString()}; ` +
     'a worker or watcher that reaches another cluster ends with exit code 11, and says why';
-  return { area, what, verdict: 'ok', detail };
+  return [{ area, what, verdict: 'ok', detail }];
 }
 
 /** So many are named; the query finds the others. */
@@ -140,6 +165,10 @@ const healthy: Readonly<Partial<Record<HealthCheck, readonly [what: string, deta
   version: ['worker deployments', 'workers of their current versions poll, or they have none'],
 };
 
+const healthNames = Object.values(healthy)
+  .map(([what]) => what)
+  .join(', ');
+
 async function healthLines(session: Session): Promise<Check[]> {
   const scopes = await scopesIfAny(session);
   const problems = await temporalHealth({ ...session, audited: scopes });
@@ -157,7 +186,7 @@ async function healthLines(session: Session): Promise<Check[]> {
 }
 
 /** That none runs is one of the checks. */
-export async function scopesIfAny(session: Session): Promise<Scope[]> {
+async function scopesIfAny(session: Session): Promise<Scope[]> {
   try {
     return await listScopes(session, undefined);
   } catch (error) {
@@ -168,26 +197,38 @@ export async function scopesIfAny(session: Session): Promise<Scope[]> {
 
 export interface QueueChecks {
   readonly checks: readonly Check[];
-  /** Somebody polls the cluster's queue, so a workflow can be started there. */
+  /** For all that is known somebody polls the cluster's queue, so a workflow can be started there. */
   readonly isServed: boolean;
 }
 
-export async function queueChecks(session: Session, scopes: readonly Scope[]): Promise<QueueChecks> {
+export async function queueChecks(session: Session): Promise<QueueChecks> {
   const own = await queueCheck(session, clusterTaskQueue(session.cluster));
-  const others = await Promise.all(scopes.map((scope) => queueCheck(session, scopeTaskQueue(scope))));
-  const checks = [own, ...others];
-  if (scopes.length === 0) {
-    checks.push({
-      area: 'workers',
-      what: 'mutexes',
-      verdict: 'problem',
-      detail: 'none runs: a worker starts it',
-    });
-  }
-  return { checks, isServed: own.verdict === 'ok' };
+  const others = await unlessRefused(
+    session,
+    () => mutexChecks(session),
+    (detail): Check[] => [{ area: 'workers', what: 'mutexes', verdict: 'untested', detail }],
+  );
+  return { checks: [own, ...others], isServed: own.verdict !== 'problem' };
 }
 
-async function queueCheck(session: Session, name: string): Promise<Check> {
+async function mutexChecks(session: Session): Promise<Check[]> {
+  const scopes = await scopesIfAny(session);
+  if (scopes.length > 0) {
+    return Promise.all(scopes.map((scope) => queueCheck(session, scopeTaskQueue(scope))));
+  }
+  const detail = 'none runs: a worker starts it';
+  return [{ area: 'workers', what: 'mutexes', verdict: 'problem', detail }];
+}
+
+function queueCheck(session: Session, name: string): Promise<Check> {
+  return unlessRefused(
+    session,
+    () => pollersCheck(session, name),
+    (detail): Check => ({ area: 'workers', what: name, verdict: 'untested', detail }),
+  );
+}
+
+async function pollersCheck(session: Session, name: string): Promise<Check> {
   const [workflows, activities] = await Promise.all([
     pollersOf(session, name, 'workflow'),
     pollersOf(session, name, 'activity'),

@@ -9,7 +9,7 @@ import type { OutputFormat } from '../options.ts';
 import type { Session } from '../session.ts';
 import type { Speech } from '../speech.ts';
 import { type Check, diagnosisChecks, type Verdict, watcherChecks } from './doctor-checks.ts';
-import { queueChecks, scopesIfAny, temporalChecks } from './doctor-temporal.ts';
+import { queueChecks, temporalChecks, unlessRefused } from './doctor-temporal.ts';
 
 export interface DoctorOptions {
   readonly output: OutputFormat;
@@ -18,7 +18,7 @@ export interface DoctorOptions {
 
 export async function doctor(session: Session, { output, timeout }: DoctorOptions): Promise<void> {
   const checks = [...(await temporalChecks(session))];
-  const queues = await queueChecks(session, await scopesIfAny(session));
+  const queues = await queueChecks(session);
   checks.push(...queues.checks);
   checks.push(
     ...(queues.isServed
@@ -38,24 +38,35 @@ export async function doctor(session: Session, { output, timeout }: DoctorOption
 }
 
 async function workerChecks(session: Session, timeout: number): Promise<Check[]> {
-  const { cluster } = session;
   try {
-    const report = await run<DiagnoseReport, DiagnoseInput>(
+    return await unlessRefused(
       session,
-      {
-        type: 'DiagnoseWorkflow',
-        workflowId: inspectionId('diagnose', cluster, new Date().toISOString()),
-        taskQueue: clusterTaskQueue(cluster),
-        input: { cluster },
-        summary: `Diagnosis of cluster ${cluster}`,
-      },
-      timeout,
+      async () => reportChecks(await diagnose(session, timeout)),
+      (reason) => [leftOut(reason)],
     );
-    return [versionCheck(report), ...diagnosisChecks(report)];
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
     return [leftOut(error.message)];
   }
+}
+
+function diagnose(session: Session, timeout: number): Promise<DiagnoseReport> {
+  const { cluster } = session;
+  return run<DiagnoseReport, DiagnoseInput>(
+    session,
+    {
+      type: 'DiagnoseWorkflow',
+      workflowId: inspectionId('diagnose', cluster, new Date().toISOString()),
+      taskQueue: clusterTaskQueue(cluster),
+      input: { cluster },
+      summary: `Diagnosis of cluster ${cluster}`,
+    },
+    timeout,
+  );
+}
+
+function reportChecks(report: DiagnoseReport): Check[] {
+  return [versionCheck(report), ...diagnosisChecks(report)];
 }
 
 function leftOut(reason: string): Check {
