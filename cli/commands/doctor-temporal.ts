@@ -19,16 +19,17 @@ const STALE_MS = 90_000;
 const area = 'temporal';
 
 export async function temporalChecks(session: Session): Promise<Check[]> {
-  const untestedIfRefused = (what: string, look: () => Promise<Check[]>): Promise<Check[]> =>
-    unlessRefused(session, look, (detail) => [{ area, what, verdict: 'untested', detail }]);
   return [
-    ...(await untestedIfRefused('server', () => serverCheck(session))),
-    ...(await untestedIfRefused('namespace', () => namespaceChecks(session))),
+    ...(await untestedIfRefused(session, 'server', () => serverCheck(session))),
+    ...(await untestedIfRefused(session, 'namespace', () => namespaceChecks(session))),
     ...(await attributeChecks(session)),
-    ...(await untestedIfRefused(identityOf(session), () => identityCheck(session))),
+    ...(await untestedIfRefused(session, identityOf(session), () => identityCheck(session))),
     await taskCheck(session),
-    ...(await untestedIfRefused(healthNames, () => healthLines(session))),
   ];
+}
+
+function untestedIfRefused(session: Session, what: string, look: () => Promise<Check[]>): Promise<Check[]> {
+  return unlessRefused(session, look, (detail) => [{ area, what, verdict: 'untested', detail }]);
 }
 
 /**
@@ -169,21 +170,32 @@ const healthNames = Object.values(healthy)
   .map(([what]) => what)
   .join(', ');
 
-async function healthLines(session: Session): Promise<Check[]> {
-  const scopes = await scopesIfAny(session);
-  const problems = await temporalHealth({ ...session, audited: scopes });
+/**
+ * @param own the scopes of the cluster's pools, which its audits have Schedules for; undefined: not known, as only a worker tells. Then
+ * all scopes of the namespace are looked at, and a Schedule that is missing may be one that was never meant to be
+ */
+export function healthChecks(session: Session, own: readonly Scope[] | undefined): Promise<Check[]> {
+  return untestedIfRefused(session, healthNames, () => healthLines(session, own));
+}
+
+async function healthLines(session: Session, own: readonly Scope[] | undefined): Promise<Check[]> {
+  const problems = await temporalHealth({ ...session, audited: own ?? (await scopesIfAny(session)) });
   return Object.entries(healthy).flatMap(([check, [what, fine]]): Check[] => {
-    const own = problems.filter((problem) => problem.check === check);
-    if (own.length === 0) return [{ area, what, verdict: 'ok', detail: fine }];
-    // It may be meant: an installation that is gone, audits that are switched off.
-    return own.map(({ subject, detail, mayBeMeant }) => ({
-      area,
-      what: `${what}: ${subject}`,
-      verdict: mayBeMeant === true ? 'warning' : 'problem',
-      detail,
-    }));
+    const found = problems.filter((problem) => problem.check === check);
+    if (found.length === 0) return [{ area, what, verdict: 'ok', detail: fine }];
+    return found.map(({ subject, detail, mayBeMeant }): Check => {
+      const line = { area, what: `${what}: ${subject}` };
+      if (mayBeMeant !== true) return { ...line, verdict: 'problem', detail };
+      if (check === 'schedule' && own === undefined) {
+        return { ...line, verdict: 'untested', detail: `${ofUnknownScope} ${detail}` };
+      }
+      // It may be meant: an installation that is gone, audits that are switched off.
+      return { ...line, verdict: 'warning', detail };
+    });
   });
 }
+
+const ofUnknownScope = 'Only a worker tells whether the cluster has pools there.';
 
 /** That none runs is one of the checks. */
 async function scopesIfAny(session: Session): Promise<Scope[]> {

@@ -1,6 +1,6 @@
 /** `kubeip doctor` where Temporal refuses something, and where clusters share a namespace. With real servers: test/cli/doctor.test.ts. */
 import { describe, expect, test } from '@jest/globals';
-import { ServiceError } from '@temporalio/client';
+import { ScheduleNotFoundError, ServiceError } from '@temporalio/client';
 import { doctor } from '../../cli/commands/doctor.ts';
 import type { Check } from '../../cli/commands/doctor-checks.ts';
 import type { Session } from '../../cli/session.ts';
@@ -125,5 +125,53 @@ describe('doctor tells what it found', () => {
     await expect(doctor(session, options)).rejects.toThrow('wrong');
     const interrupted = { ...world().session, signal: AbortSignal.abort(new Error('Ctrl-C')) };
     await expect(doctor(interrupted, options)).rejects.toThrow('Ctrl-C');
+  });
+});
+
+describe('doctor looks at the Schedules of its own cluster', () => {
+  const options = { output: 'json', timeout: 1_000 } as const;
+  const own = 'aws/111111111111/eu-west-1';
+  const foreign = 'aws/222222222222/eu-west-1';
+
+  /** Two clusters with different accounts in one namespace. */
+  function shared(present: readonly string[]): World {
+    const { session, said } = world();
+    Object.assign(session.client.workflow, {
+      async *list({ query }: { query: string }) {
+        if (query.includes('TemporalReportedProblems')) return;
+        for (const scope of [own, foreign]) yield { workflowId: `address-pool/${scope}` };
+      },
+    });
+    Object.assign(session.client.schedule, {
+      getHandle: (id: string) => ({
+        describe: async () => {
+          if (present.includes(id)) return { state: { paused: false }, info: { recentActions: [] } };
+          throw new ScheduleNotFoundError('none', id);
+        },
+      }),
+    });
+    return { session, said };
+  }
+
+  const audits = (said: readonly Check[]): string[] =>
+    said.filter(({ what }) => what.startsWith('audits')).map(({ what, verdict }) => `${what}: ${verdict}`);
+
+  test.each([
+    ['all is there', [`audit/prod/${own}`], ['audits: ok']],
+    ['its own is gone', [], [`audits: audit/prod/${own}: warning`]],
+  ])('where %s', async (_, present, lines) => {
+    const { session, said } = shared(present);
+    const worker = { version: '0.1.0', node: '24', host: 'a', kubernetes: '1.34' };
+    const scopes = [{ scope: own, permissions: [] }];
+    const report = { cluster: 'prod', worker, kubernetes: [], pools: [], unselected: 0, scopes };
+    Object.assign(session.client.workflow, { start: async () => ({ result: async () => report }) });
+    await doctor(session, options);
+    expect(audits(said)).toEqual(lines);
+  });
+
+  test('which they are is not known without a worker', async () => {
+    const { session, said } = shared([`audit/prod/${own}`]);
+    await expect(doctor(session, options)).rejects.toThrow('1 problem: what a worker can tell.');
+    expect(audits(said)).toEqual([`audits: audit/prod/${foreign}: untested`]);
   });
 });
