@@ -56,13 +56,14 @@ const POLLS_WITHIN_MS = 90_000;
 const FAILED_AUDITS = 2;
 
 /**
+ * All but the search attributes: {@link missingAttributes}.
+ *
  * @returns what is amiss; nothing where all is well
  * @throws whatever the Temporal client throws if the server does not answer
  */
 export async function temporalHealth(options: HealthOptions): Promise<HealthProblem[]> {
   const found = await Promise.all([
     retention(options),
-    missingAttributes(options),
     ...options.audited.map((scope) => schedule(options, scope)),
     ...(await knownQueues(options.client)).map((queue) => servedQueue(options, queue)),
   ]);
@@ -79,7 +80,14 @@ async function retention({ connection, namespace }: HealthOptions): Promise<Heal
   return [{ check: 'retention', subject: namespace, detail }];
 }
 
-async function missingAttributes({ connection, namespace }: HealthOptions): Promise<HealthProblem[]> {
+/**
+ * @returns what is amiss; nothing where all is well, or where the server does not tell
+ * @throws whatever the Temporal client throws if the server does not answer
+ */
+export async function missingAttributes({
+  connection,
+  namespace,
+}: Pick<HealthOptions, 'connection' | 'namespace'>): Promise<HealthProblem[]> {
   let registered: Readonly<Record<string, number>>;
   try {
     registered =

@@ -157,7 +157,7 @@ async function taskCheck({ client, cluster, namespace }: Session): Promise<Check
   return { area, what, verdict: 'problem', detail };
 }
 
-/** What each check of temporal-health.ts is about, where nothing is amiss. Search attributes have lines of their own. */
+/** What each check of `temporalHealth` is about, where nothing is amiss. */
 const healthy: Readonly<Partial<Record<HealthCheck, readonly [what: string, detail: string]>>> = {
   retention: ['retention', 'long enough for audits'],
   schedule: ['audits', 'their Schedules run'],

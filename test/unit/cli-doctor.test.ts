@@ -128,6 +128,20 @@ describe('doctor tells what it found', () => {
   });
 });
 
+test('doctor asks once which search attributes there are', async () => {
+  const { session, said } = world();
+  const { operatorService } = session.connection;
+  let asked = 0;
+  const listSearchAttributes = async () => {
+    asked++;
+    return { customAttributes: searchAttributeNumbers };
+  };
+  Object.assign(operatorService, { listSearchAttributes });
+  await expect(doctor(session, { output: 'json', timeout: 1_000 })).rejects.toThrow('1 problem');
+  expect(asked).toBe(1);
+  expect(found(said, 'search attribute KubeipNode')?.verdict).toBe('ok');
+});
+
 describe('doctor looks at the Schedules of its own cluster', () => {
   const options = { output: 'json', timeout: 1_000 } as const;
   const own = 'aws/111111111111/eu-west-1';
