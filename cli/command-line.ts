@@ -1,5 +1,6 @@
 /** The command line: every command, its options, its help. What they do is loaded when it is asked for. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { phases, phaseTraits } from '../model/phase.ts';
 import { createCommand } from '../program/run-program.ts';
 import {
   addressName,
@@ -17,17 +18,8 @@ import {
 import type { MigrateOptions } from './commands/migrate.ts';
 import type { Session } from './session.ts';
 
-const phases = [
-  'discovering',
-  'waiting',
-  'associating',
-  'verifying',
-  'assigned',
-  'releasing',
-  'held',
-  'released',
-  'failed',
-];
+/** Those that lists find nodes by: one that soon passes is written to no list, but for that in which a workflow starts. */
+const listedPhases = phases.filter((phase) => phase === 'discovering' || phaseTraits(phase).isLasting);
 
 const exitCodesHelp = `
 Exit codes:
@@ -88,7 +80,7 @@ function addLooking(program: Command, inSession: InSession): void {
     outputFormats,
   )
     .option('--pool <name>', 'only nodes of this pool', poolName)
-    .addOption(new Option('--phase <phase>', 'only nodes in this phase').choices(phases))
+    .addOption(new Option('--phase <phase>', 'only nodes in this phase').choices(listedPhases))
     .option('--all', 'also nodes that are gone, as long as Temporal keeps their workflows')
     .option('-w, --watch', 'again and again, until Ctrl-C')
     .addOption(

@@ -11,7 +11,7 @@ import {
 } from '@temporalio/client';
 import { formatScope, type Scope } from '../model/scope.ts';
 import { auditId, clusterTaskQueue } from '../workflows/messages.ts';
-import { backlogOf, describeQueue } from './pollers.ts';
+import { backlogOf, describeQueue, isFresh } from './pollers.ts';
 import { searchAttributeNumbers } from './search-attributes.ts';
 import { setCurrentCommand, setUnversionedCommand } from './worker-deployments.ts';
 
@@ -50,19 +50,18 @@ export interface HealthOptions {
  * for a night must find it.
  */
 const LEAST_RETENTION_MS = 24 * 3_600_000;
-/** A worker polls at least once a minute; the server lists it for five. */
-const POLLS_WITHIN_MS = 90_000;
 /** So many audits in a row that failed are no accident. */
 const FAILED_AUDITS = 2;
 
 /**
+ * All but the search attributes: {@link missingAttributes}.
+ *
  * @returns what is amiss; nothing where all is well
  * @throws whatever the Temporal client throws if the server does not answer
  */
 export async function temporalHealth(options: HealthOptions): Promise<HealthProblem[]> {
   const found = await Promise.all([
     retention(options),
-    missingAttributes(options),
     ...options.audited.map((scope) => schedule(options, scope)),
     ...(await knownQueues(options.client)).map((queue) => servedQueue(options, queue)),
   ]);
@@ -79,7 +78,14 @@ async function retention({ connection, namespace }: HealthOptions): Promise<Heal
   return [{ check: 'retention', subject: namespace, detail }];
 }
 
-async function missingAttributes({ connection, namespace }: HealthOptions): Promise<HealthProblem[]> {
+/**
+ * @returns what is amiss; nothing where all is well, or where the server does not tell
+ * @throws whatever the Temporal client throws if the server does not answer
+ */
+export async function missingAttributes({
+  connection,
+  namespace,
+}: Pick<HealthOptions, 'connection' | 'namespace'>): Promise<HealthProblem[]> {
   let registered: Readonly<Record<string, number>>;
   try {
     registered =
@@ -166,7 +172,7 @@ async function knownQueues(client: Client): Promise<KnownQueue[]> {
 async function servedQueue(options: HealthOptions, { name, what }: KnownQueue): Promise<HealthProblem[]> {
   // A worker polls for workflows and activities alike, so one of both is asked for.
   const { pollers, currentVersion } = await describeQueue(options, name, 'workflow');
-  const polling = pollers.filter(({ seenAt }) => Date.now() - seenAt < POLLS_WITHIN_MS);
+  const polling = pollers.filter((poller) => isFresh(poller, Date.now()));
   if (polling.length > 0) {
     return versionProblem(
       name,

@@ -3,7 +3,12 @@ import type { Client } from '@temporalio/client';
 import { Gauge, type Registry } from 'prom-client';
 import type { Scope } from '../model/scope.ts';
 import type { Logger } from '../program/logger.ts';
-import { healthChecks, type HealthProblem, temporalHealth } from '../program/temporal-health.ts';
+import {
+  healthChecks,
+  type HealthProblem,
+  missingAttributes,
+  temporalHealth,
+} from '../program/temporal-health.ts';
 import { Cached } from './cached.ts';
 
 /**
@@ -27,7 +32,9 @@ export function addHealthMetrics({ registry, client, logger, ...of }: HealthMetr
   const { namespace } = client.options;
   const said = new Set<string>();
   const read = async (): Promise<HealthProblem[]> => {
-    const problems = await temporalHealth({ client, connection, namespace, ...of });
+    const options = { client, connection, namespace, ...of };
+    const found = await Promise.all([temporalHealth(options), missingAttributes(options)]);
+    const problems = found.flat();
     for (const { check, subject, detail } of problems) {
       if (said.has(`${check} ${subject}`)) continue;
       said.add(`${check} ${subject}`);

@@ -1,5 +1,6 @@
 /** What `kubeip doctor` finds out about Temporal itself, with the operator's own access. */
 import { isGrpcServiceError, ServiceError } from '@temporalio/client';
+import { failedTemporalCall } from '../../program/temporal-connection.ts';
 import { searchAttributeCliTypes, searchAttributeNumbers } from '../../program/search-attributes.ts';
 import { readClusterRecord } from '../../program/cluster-record.ts';
 import type { Scope } from '../../model/scope.ts';
@@ -7,42 +8,59 @@ import { clusterTaskQueue, scopeTaskQueue } from '../../workflows/messages.ts';
 import { exitCodes, StartupError } from '../../program/exit-codes.ts';
 import { type HealthCheck, temporalHealth } from '../../program/temporal-health.ts';
 import { listScopes } from '../mutexes.ts';
-import { pollersOf } from '../../program/pollers.ts';
+import { isFresh, pollersOf } from '../../program/pollers.ts';
 import { age } from '../table.ts';
 import type { Session } from '../session.ts';
 import type { Check } from './doctor-checks.ts';
-
-/** A worker polls at least once a minute; the server lists it for five. */
-const STALE_MS = 90_000;
 
 const area = 'temporal';
 
 export async function temporalChecks(session: Session): Promise<Check[]> {
   return [
-    await serverCheck(session),
-    ...(await namespaceChecks(session)),
+    ...(await untestedIfRefused(session, 'server', () => serverCheck(session))),
+    ...(await untestedIfRefused(session, 'namespace', () => namespaceChecks(session))),
     ...(await attributeChecks(session)),
-    await identityCheck(session),
+    ...(await untestedIfRefused(session, identityOf(session), () => identityCheck(session))),
     await taskCheck(session),
-    ...(await healthLines(session)),
   ];
 }
 
-async function serverCheck({ connection, address }: Session): Promise<Check> {
+function untestedIfRefused(session: Session, what: string, look: () => Promise<Check[]>): Promise<Check[]> {
+  return unlessRefused(session, look, (detail) => [{ area, what, verdict: 'untested', detail }]);
+}
+
+/**
+ * What one call may not, or cannot, says nothing against the others.
+ *
+ * @param refused what there is in place of the look, with the reason in words
+ * @throws whatever is no failed call to Temporal; the reason of the session's signal
+ */
+export async function unlessRefused<T>(
+  { signal }: Pick<Session, 'signal'>,
+  look: () => Promise<T>,
+  refused: (reason: string) => T,
+): Promise<T> {
+  try {
+    return await look();
+  } catch (error) {
+    signal.throwIfAborted();
+    const failed = failedTemporalCall(error);
+    if (failed === undefined) throw error;
+    return refused(failed.message);
+  }
+}
+
+async function serverCheck({ connection, address }: Session): Promise<Check[]> {
   const { serverVersion, capabilities } = await connection.workflowService.getSystemInfo({});
   const lacking = [
     ...(capabilities?.supportsSchedules === true ? [] : ['Schedules, which the audit takes']),
     ...(capabilities?.upsertMemo === true ? [] : ['memos that change, which count failures']),
   ];
   const version = serverVersion === '' ? 'a version that it does not tell' : serverVersion;
+  const check = { area, what: 'server' };
   return lacking.length === 0
-    ? { area, what: 'server', verdict: 'ok', detail: `${version} at ${address}` }
-    : {
-        area,
-        what: 'server',
-        verdict: 'problem',
-        detail: `${version} at ${address} lacks ${lacking.join(' and ')}`,
-      };
+    ? [{ ...check, verdict: 'ok', detail: `${version} at ${address}` }]
+    : [{ ...check, verdict: 'problem', detail: `${version} at ${address} lacks ${lacking.join(' and ')}` }];
 }
 
 async function namespaceChecks({ connection, namespace }: Session): Promise<Check[]> {
@@ -88,19 +106,24 @@ async function attributeChecks({ connection, namespace }: Session): Promise<Chec
   });
 }
 
+function identityOf({ cluster }: Session): string {
+  return `identity of cluster ${cluster}`;
+}
+
 /** A worker that reaches another cluster ends at once, so it cannot be asked. */
-async function identityCheck({ client, cluster }: Session): Promise<Check> {
-  const what = `identity of cluster ${cluster}`;
+async function identityCheck(session: Session): Promise<Check[]> {
+  const { client, cluster } = session;
+  const what = identityOf(session);
   const kept = await readClusterRecord(client, cluster);
   if (kept === undefined) {
     const detail = 'not known yet: the first worker or watcher that starts tells it';
-    return { area, what, verdict: 'warning', detail };
+    return [{ area, what, verdict: 'warning', detail }];
   }
   const { clusterUid, since } = kept;
   const detail =
     `uid ${clusterUid} of kube-system, since ${since.toISOString()}; ` +
     'a worker or watcher that reaches another cluster ends with exit code 11, and says why';
-  return { area, what, verdict: 'ok', detail };
+  return [{ area, what, verdict: 'ok', detail }];
 }
 
 /** So many are named; the query finds the others. */
@@ -131,7 +154,7 @@ async function taskCheck({ client, cluster, namespace }: Session): Promise<Check
   return { area, what, verdict: 'problem', detail };
 }
 
-/** What each check of temporal-health.ts is about, where nothing is amiss. Search attributes have lines of their own. */
+/** What each check of `temporalHealth` is about, where nothing is amiss. */
 const healthy: Readonly<Partial<Record<HealthCheck, readonly [what: string, detail: string]>>> = {
   retention: ['retention', 'long enough for audits'],
   schedule: ['audits', 'their Schedules run'],
@@ -140,24 +163,39 @@ const healthy: Readonly<Partial<Record<HealthCheck, readonly [what: string, deta
   version: ['worker deployments', 'workers of their current versions poll, or they have none'],
 };
 
-async function healthLines(session: Session): Promise<Check[]> {
-  const scopes = await scopesIfAny(session);
-  const problems = await temporalHealth({ ...session, audited: scopes });
+const healthNames = Object.values(healthy)
+  .map(([what]) => what)
+  .join(', ');
+
+/**
+ * @param own the scopes of the cluster's pools, which its audits have Schedules for; undefined: not known, as only a worker tells. Then
+ * all scopes of the namespace are looked at, and a Schedule that is missing may be one that was never meant to be
+ */
+export function healthChecks(session: Session, own: readonly Scope[] | undefined): Promise<Check[]> {
+  return untestedIfRefused(session, healthNames, () => healthLines(session, own));
+}
+
+async function healthLines(session: Session, own: readonly Scope[] | undefined): Promise<Check[]> {
+  const problems = await temporalHealth({ ...session, audited: own ?? (await scopesIfAny(session)) });
   return Object.entries(healthy).flatMap(([check, [what, fine]]): Check[] => {
-    const own = problems.filter((problem) => problem.check === check);
-    if (own.length === 0) return [{ area, what, verdict: 'ok', detail: fine }];
-    // It may be meant: an installation that is gone, audits that are switched off.
-    return own.map(({ subject, detail, mayBeMeant }) => ({
-      area,
-      what: `${what}: ${subject}`,
-      verdict: mayBeMeant === true ? 'warning' : 'problem',
-      detail,
-    }));
+    const found = problems.filter((problem) => problem.check === check);
+    if (found.length === 0) return [{ area, what, verdict: 'ok', detail: fine }];
+    return found.map(({ subject, detail, mayBeMeant }): Check => {
+      const line = { area, what: `${what}: ${subject}` };
+      if (mayBeMeant !== true) return { ...line, verdict: 'problem', detail };
+      if (check === 'schedule' && own === undefined) {
+        return { ...line, verdict: 'untested', detail: `${ofUnknownScope} ${detail}` };
+      }
+      // It may be meant: an installation that is gone, audits that are switched off.
+      return { ...line, verdict: 'warning', detail };
+    });
   });
 }
 
+const ofUnknownScope = 'Only a worker tells whether the cluster has pools there.';
+
 /** That none runs is one of the checks. */
-export async function scopesIfAny(session: Session): Promise<Scope[]> {
+async function scopesIfAny(session: Session): Promise<Scope[]> {
   try {
     return await listScopes(session, undefined);
   } catch (error) {
@@ -168,32 +206,44 @@ export async function scopesIfAny(session: Session): Promise<Scope[]> {
 
 export interface QueueChecks {
   readonly checks: readonly Check[];
-  /** Somebody polls the cluster's queue, so a workflow can be started there. */
+  /** For all that is known somebody polls the cluster's queue, so a workflow can be started there. */
   readonly isServed: boolean;
 }
 
-export async function queueChecks(session: Session, scopes: readonly Scope[]): Promise<QueueChecks> {
+export async function queueChecks(session: Session): Promise<QueueChecks> {
   const own = await queueCheck(session, clusterTaskQueue(session.cluster));
-  const others = await Promise.all(scopes.map((scope) => queueCheck(session, scopeTaskQueue(scope))));
-  const checks = [own, ...others];
-  if (scopes.length === 0) {
-    checks.push({
-      area: 'workers',
-      what: 'mutexes',
-      verdict: 'problem',
-      detail: 'none runs: a worker starts it',
-    });
-  }
-  return { checks, isServed: own.verdict === 'ok' };
+  const others = await unlessRefused(
+    session,
+    () => mutexChecks(session),
+    (detail): Check[] => [{ area: 'workers', what: 'mutexes', verdict: 'untested', detail }],
+  );
+  return { checks: [own, ...others], isServed: own.verdict !== 'problem' };
 }
 
-async function queueCheck(session: Session, name: string): Promise<Check> {
+async function mutexChecks(session: Session): Promise<Check[]> {
+  const scopes = await scopesIfAny(session);
+  if (scopes.length > 0) {
+    return Promise.all(scopes.map((scope) => queueCheck(session, scopeTaskQueue(scope))));
+  }
+  const detail = 'none runs: a worker starts it';
+  return [{ area: 'workers', what: 'mutexes', verdict: 'problem', detail }];
+}
+
+function queueCheck(session: Session, name: string): Promise<Check> {
+  return unlessRefused(
+    session,
+    () => pollersCheck(session, name),
+    (detail): Check => ({ area: 'workers', what: name, verdict: 'untested', detail }),
+  );
+}
+
+async function pollersCheck(session: Session, name: string): Promise<Check> {
   const [workflows, activities] = await Promise.all([
     pollersOf(session, name, 'workflow'),
     pollersOf(session, name, 'activity'),
   ]);
   const now = Date.now();
-  const fresh = workflows.filter(({ seenAt }) => now - seenAt < STALE_MS);
+  const fresh = workflows.filter((poller) => isFresh(poller, now));
   const base = { area: 'workers', what: name };
   if (fresh.length === 0) {
     const last = Math.max(...workflows.map(({ seenAt }) => seenAt));

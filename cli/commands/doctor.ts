@@ -4,12 +4,14 @@ import { exitCodes, StartupError } from '../../program/exit-codes.ts';
 import { programVersion } from '../../program/version.ts';
 import { clusterTaskQueue } from '../../workflows/messages.ts';
 import { type DiagnoseInput, type DiagnoseReport, inspectionId } from '../../workflows/reports.ts';
+import type { Scope } from '../../model/scope.ts';
+import { parseScope } from '../scope-name.ts';
 import { run } from '../asking.ts';
 import type { OutputFormat } from '../options.ts';
 import type { Session } from '../session.ts';
 import type { Speech } from '../speech.ts';
 import { type Check, diagnosisChecks, type Verdict, watcherChecks } from './doctor-checks.ts';
-import { queueChecks, scopesIfAny, temporalChecks } from './doctor-temporal.ts';
+import { healthChecks, queueChecks, temporalChecks, unlessRefused } from './doctor-temporal.ts';
 
 export interface DoctorOptions {
   readonly output: OutputFormat;
@@ -17,15 +19,18 @@ export interface DoctorOptions {
 }
 
 export async function doctor(session: Session, { output, timeout }: DoctorOptions): Promise<void> {
-  const checks = [...(await temporalChecks(session))];
-  const queues = await queueChecks(session, await scopesIfAny(session));
-  checks.push(...queues.checks);
-  checks.push(
-    ...(queues.isServed
-      ? await workerChecks(session, timeout)
-      : [leftOut(`no worker polls ${clusterTaskQueue(session.cluster)}`)]),
+  const temporal = await temporalChecks(session);
+  const queues = await queueChecks(session);
+  const told = queues.isServed
+    ? await workerChecks(session, timeout)
+    : { checks: [leftOut(`no worker polls ${clusterTaskQueue(session.cluster)}`)] };
+  const checks = [
+    ...temporal,
+    ...(await healthChecks(session, told.scopes)),
+    ...queues.checks,
+    ...told.checks,
     ...watcherChecks(neededRules.watcher),
-  );
+  ];
   const problems = checks.filter(({ verdict }) => verdict === 'problem');
   const value = { cluster: session.cluster, problems: problems.length, checks };
   session.speech.data(output, value, (shown) => checksText(shown.checks, session.speech.colors));
@@ -37,25 +42,43 @@ export async function doctor(session: Session, { output, timeout }: DoctorOption
   );
 }
 
-async function workerChecks(session: Session, timeout: number): Promise<Check[]> {
-  const { cluster } = session;
+interface WorkerChecks {
+  readonly checks: readonly Check[];
+  /** Those of the cluster's pools; absent: the worker did not tell. */
+  readonly scopes?: readonly Scope[];
+}
+
+async function workerChecks(session: Session, timeout: number): Promise<WorkerChecks> {
   try {
-    const report = await run<DiagnoseReport, DiagnoseInput>(
+    return await unlessRefused(
       session,
-      {
-        type: 'DiagnoseWorkflow',
-        workflowId: inspectionId('diagnose', cluster, new Date().toISOString()),
-        taskQueue: clusterTaskQueue(cluster),
-        input: { cluster },
-        summary: `Diagnosis of cluster ${cluster}`,
-      },
-      timeout,
+      async () => reportChecks(await diagnose(session, timeout)),
+      (reason): WorkerChecks => ({ checks: [leftOut(reason)] }),
     );
-    return [versionCheck(report), ...diagnosisChecks(report)];
   } catch (error) {
     if (!(error instanceof StartupError)) throw error;
-    return [leftOut(error.message)];
+    return { checks: [leftOut(error.message)] };
   }
+}
+
+function diagnose(session: Session, timeout: number): Promise<DiagnoseReport> {
+  const { cluster } = session;
+  return run<DiagnoseReport, DiagnoseInput>(
+    session,
+    {
+      type: 'DiagnoseWorkflow',
+      workflowId: inspectionId('diagnose', cluster, new Date().toISOString()),
+      taskQueue: clusterTaskQueue(cluster),
+      input: { cluster },
+      summary: `Diagnosis of cluster ${cluster}`,
+    },
+    timeout,
+  );
+}
+
+function reportChecks(report: DiagnoseReport): WorkerChecks {
+  const scopes = report.scopes.map(({ scope }) => parseScope(scope)).filter((scope) => scope !== undefined);
+  return { checks: [versionCheck(report), ...diagnosisChecks(report)], scopes };
 }
 
 function leftOut(reason: string): Check {

@@ -1,6 +1,6 @@
 /** `kubeip pools`: how large the pools are, how much of them is in use, who waits, and what the idle addresses cost. */
 import { cloudOf } from '../../clouds/registry.ts';
-import { familyOf } from '../../model/address.ts';
+import { type Family, familyOf } from '../../model/address.ts';
 import { inFlight } from '../../model/claims.ts';
 import { formatScope } from '../../model/scope.ts';
 import {
@@ -39,6 +39,13 @@ export interface PoolRow extends PoolSize {
   readonly idleCostAMonth: number;
 }
 
+/** Of the idle addresses of all pools, each counted once. */
+export interface IdleCost {
+  readonly costAMonth: number;
+  /** Pools share addresses, and how many of a family they share is not known. */
+  readonly isAtMost?: true;
+}
+
 export async function pools(session: Session, options: PoolsOptions): Promise<void> {
   const reports = await auditScopes(session, { drift: 'report', orphans: 'report' }, options);
   const statuses = new Map<string, AddressPoolStatus>();
@@ -50,9 +57,8 @@ export async function pools(session: Session, options: PoolsOptions): Promise<vo
   const rows = reports.flatMap((report) =>
     poolRows(report, statuses.get(report.scope), poolOf, options.price),
   );
-  session.speech.data(options.output, { cluster: session.cluster, pools: rows }, (shown) =>
-    poolTable(shown.pools),
-  );
+  const value = { cluster: session.cluster, pools: rows, idle: idleCost(reports, options.price) };
+  session.speech.data(options.output, value, (shown) => poolTable(shown.pools, shown.idle));
 }
 
 /** A claim does not name its pool: its node does. @returns pools by workflow ids */
@@ -82,12 +88,8 @@ export function poolRows(
   poolOf: ReadonlyMap<string, string>,
   price: number | undefined,
 ): PoolRow[] {
-  const provider = parseScope(scope)?.provider;
   const claims = mutex === undefined ? [] : inFlight(mutex, Date.now());
   return sizes.map((size) => {
-    const listed = provider === undefined ? 0 : cloudOf(provider).idlePrice[size.family];
-    // The price that a person names stands in place of one there is.
-    const hourly = listed === 0 ? 0 : (price ?? listed);
     return {
       ...size,
       scope,
@@ -96,14 +98,53 @@ export function poolRows(
       claims: claims.filter(
         (claim) => poolOf.get(claim.workflowId) === size.name && familyOf(claim.address.ip) === size.family,
       ).length,
-      idleCostAMonth: Math.round(size.free * hourly * HOURS_A_MONTH * 100) / 100,
+      idleCostAMonth: inCents(size.free * monthlyPrice(scope, size.family, price)),
     };
   });
 }
 
+/**
+ * What {@link poolRows} add up to, but that an address of several pools is paid for once: of all that are free in a scope, whatever pools
+ * they are of, a report has the number.
+ *
+ * Pure.
+ */
+export function idleCost(
+  reports: readonly Pick<AuditReport, 'scope' | 'pools' | 'free'>[],
+  price: number | undefined,
+): IdleCost {
+  let sum = 0;
+  let isAtMost = false;
+  for (const { scope, pools: sizes = [], free } of reports) {
+    const costs = sizes.map((size) => size.free * monthlyPrice(scope, size.family, price));
+    const unpaid = sizes.filter(({ family }) => monthlyPrice(scope, family, price) === 0);
+    const dearest = Math.max(0, ...sizes.map(({ family }) => monthlyPrice(scope, family, price)));
+    // Those of the largest set are different ones.
+    const payable = free - Math.max(0, ...unpaid.map((size) => size.free));
+    const isShared = total(sizes.map((size) => size.free)) > free;
+    sum += Math.min(total(costs), payable * dearest);
+    isAtMost ||= isShared && dearest > 0 && unpaid.length > 0;
+  }
+  return { costAMonth: inCents(sum), ...(isAtMost ? { isAtMost } : {}) };
+}
+
+/** The price that a person names stands in place of one there is. */
+function monthlyPrice(scope: string, family: Family, price: number | undefined): number {
+  const provider = parseScope(scope)?.provider;
+  const listed = provider === undefined ? 0 : cloudOf(provider).idlePrice[family];
+  return (listed === 0 ? 0 : (price ?? listed)) * HOURS_A_MONTH;
+}
+
+function total(numbers: readonly number[]): number {
+  return numbers.reduce((sum, one) => sum + one, 0);
+}
+
+function inCents(amount: number): number {
+  return Math.round(amount * 100) / 100;
+}
+
 /** Pure. */
-export function poolTable(rows: readonly PoolRow[]): string {
-  const sum = rows.reduce((total, { idleCostAMonth }) => total + idleCostAMonth, 0);
+export function poolTable(rows: readonly PoolRow[], { costAMonth, isAtMost }: IdleCost): string {
   const head = ['POOL', 'FAMILY', 'SCOPE', 'SIZE', 'USED', 'FREE', 'WAITING', 'CLAIMS', 'IDLE COST/MONTH'];
   const lines = rows.map((row) => [
     row.name,
@@ -116,7 +157,11 @@ export function poolTable(rows: readonly PoolRow[]): string {
     row.claims,
     row.idleCostAMonth === 0 ? '-' : dollars(row.idleCostAMonth),
   ]);
-  return `${table(head, lines)}\n\nIdle addresses cost ${dollars(sum)} a month.`;
+  const cost =
+    isAtMost === true
+      ? `at most ${dollars(costAMonth)} a month: pools share some of them`
+      : `${dollars(costAMonth)} a month`;
+  return `${table(head, lines)}\n\nIdle addresses cost ${cost}.`;
 }
 
 function atLeast({ more }: PoolRow, count: number): string {

@@ -49,13 +49,16 @@ async function look(
   return { text, note };
 }
 
-/** On a terminal the table is rewritten in its place; elsewhere one follows the other. */
+/** On a terminal the table is rewritten in its place; elsewhere one follows the other, and a note is written when it is another one. */
 async function watch(session: Session, options: StatusOptions): Promise<void> {
   const rewriter = isTerminal() ? await createRewriter() : undefined;
+  let noted: string | undefined;
   try {
     for (;;) {
       const { text, note } = await look(session, options);
       if (rewriter === undefined) {
+        if (note !== undefined && note !== noted) session.speech.note(note);
+        noted = note;
         writeData(`${text}\n`);
         await untilWritten();
       } else rewriter.write(note === undefined ? text : `${text}${note}\n`);

@@ -67,6 +67,13 @@ test.each<[string, string[], NodeJS.ProcessEnv, number, string]>([
     '253 letters, digits and',
   ],
   ['an empty address', ['move', 'node-a', '--address', ''], {}, 2, 'An address is named by its IP or its id'],
+  [
+    'a phase that no list has',
+    ['status', '--cluster', 'a', '--phase', 'associating'],
+    { TEMPORAL_ADDRESS: '127.0.0.1:9' },
+    2,
+    'Allowed choices are waiting, discovering, assigned, held, released, failed.',
+  ],
   ['no cluster', ['status'], {}, 2, '--cluster or KUBEIP_CLUSTER'],
   ['a bad cluster', ['status'], { KUBEIP_CLUSTER: "a'b" }, 2, `"a'b" (KUBEIP_CLUSTER) is not a cluster name`],
   ['no file', ['status', '--config', '/nowhere.yaml'], {}, 2, '/nowhere.yaml'],

@@ -532,6 +532,15 @@ test('without a worker, status shows what Temporal lists and says so; what needs
     expect(code).toBe(exitCodes.ok);
     expect(stdout).toMatch(/^steered-1\s+assigned\s+\d+\.\d+\.\d+\.\d+\s+steered\s+-\s/m);
     expect(stderr).toContain('No worker answers');
+    const watching = startKubeip(['status', '--watch', '--interval', '200ms'], environment());
+    await waitFor(
+      'two tables',
+      () => watching.output().match(/^NODE\s/gm) ?? [],
+      (tables) => tables.length >= 2,
+    );
+    watching.interrupt();
+    await watching.ended;
+    expect(watching.errors().match(/No worker answers/g)).toHaveLength(1);
     const ended = await Promise.all([
       kubeip('describe', 'steered-1'),
       kubeip('assign', 'steered-1', '--timeout', '2s'),

@@ -5,7 +5,7 @@ import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { Registry } from 'prom-client';
-import { temporalChecks } from '../../cli/commands/doctor-temporal.ts';
+import { healthChecks, temporalChecks } from '../../cli/commands/doctor-temporal.ts';
 import type { Check } from '../../cli/commands/doctor-checks.ts';
 import type { Session } from '../../cli/session.ts';
 import type { Scope } from '../../model/scope.ts';
@@ -58,8 +58,10 @@ beforeEach(async () => {
 
 async function doctor(what: string): Promise<Check[]> {
   const { address, namespace } = world.temporal;
-  const session = { client, connection, address, namespace, cluster, signal: new AbortController().signal };
-  return (await temporalChecks(session as unknown as Session)).filter((check) => check.what.startsWith(what));
+  const parts = { client, connection, address, namespace, cluster, signal: new AbortController().signal };
+  const session = parts as unknown as Session;
+  const checks = [...(await temporalChecks(session)), ...(await healthChecks(session, [scope]))];
+  return checks.filter((check) => check.what.startsWith(what));
 }
 
 /** What a worker that has just started shows at its first scrape. */

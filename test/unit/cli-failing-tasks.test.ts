@@ -1,4 +1,5 @@
 /** What commands say of workflows that cannot be asked, as those whose tasks fail after a bad rollout. */
+import { status } from '@grpc/grpc-js';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { QueryNotRegisteredError, WorkflowNotFoundError } from '@temporalio/client';
 import { query, TasksFailError, UnansweredError } from '../../cli/asking.ts';
@@ -27,11 +28,11 @@ async function refused<T>(error: GrpcError, work: (session: Session) => Promise<
   const server = await startFakeTemporal(() => error);
   servers.push(server);
   process.env['TEMPORAL_ADDRESS'] = server.address;
-  const { promise, resolve } = Promise.withResolvers<T>();
-  await inSession({ cluster: 'c', color: false }, new AbortController().signal, async (session) =>
-    resolve(await work(session)),
-  );
-  return promise;
+  const results: T[] = [];
+  await inSession({ cluster: 'c', color: false }, new AbortController().signal, async (session) => {
+    results.push(await work(session));
+  });
+  return results[0] as T;
 }
 
 /** A session whose queries answer so, by workflow. */
@@ -88,7 +89,10 @@ describe('status', () => {
 
   test.each([
     ['that is gone', new WorkflowNotFoundError('not there', 'w', undefined)],
-    ['of an earlier version', new QueryNotRegisteredError('did not find query handler', 3)],
+    [
+      'of an earlier version',
+      new QueryNotRegisteredError('did not find query handler', status.INVALID_ARGUMENT),
+    ],
     ['that does not answer', new UnansweredError('nobody')],
   ])('is shown without a mutex %s', async (_, error) => {
     const session = sessionOf(() => {

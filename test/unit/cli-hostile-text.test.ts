@@ -173,7 +173,7 @@ const answers: [string, unknown, (shown: never) => string][] = [
         colors,
       ),
   ],
-  ['pools', [pool], (shown: [typeof pool]) => poolTable(shown)],
+  ['pools', [pool], (shown: [typeof pool]) => poolTable(shown, { costAMonth: 1 })],
 ];
 
 /** Without the colours, which are this program's own. */

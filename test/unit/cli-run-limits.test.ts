@@ -16,7 +16,7 @@ interface Started {
 
 /** A session of a queue that was last polled so long ago, and whose workflows end so. */
 function sessionOf({
-  result = async () => ({}) as unknown,
+  result = async () => ({}),
   polledMsAgo = 1_000,
 }: {
   readonly result?: () => Promise<unknown>;

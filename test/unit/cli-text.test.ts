@@ -6,13 +6,13 @@ import { checksText } from '../../cli/commands/doctor.ts';
 import { diagnosisChecks } from '../../cli/commands/doctor-checks.ts';
 import { lockText } from '../../cli/commands/lock.ts';
 import { planText } from '../../cli/commands/plan.ts';
-import { poolRows, poolTable } from '../../cli/commands/pools.ts';
+import { idleCost, poolRows, poolTable } from '../../cli/commands/pools.ts';
 import { nodeTable } from '../../cli/commands/status.ts';
 import { parseScope } from '../../cli/scope-name.ts';
 import { rendered } from '../../cli/speech.ts';
 import { age, table } from '../../cli/table.ts';
 import { similarNames } from '../../cli/unknown-node.ts';
-import type { AddressPoolStatus, AssignIpStatus } from '../../workflows/messages.ts';
+import type { AddressPoolStatus, AssignIpStatus, PoolSize } from '../../workflows/messages.ts';
 import type { DiagnoseReport } from '../../workflows/reports.ts';
 
 const plain = pico.createColors(false);
@@ -171,8 +171,40 @@ test('pools count claims in flight by the pool of their node, and cost what is i
     poolRows({ scope: 'gcp/p/europe-west1', pools: sizes }, undefined, poolOf, undefined)[0]?.idleCostAMonth,
   ).toBe(14.6);
   expect(poolRows({ scope: mutex.scope, pools: sizes }, mutex, poolOf, 1)[0]?.idleCostAMonth).toBe(1460);
-  expect(poolTable(rows)).toMatch(/public\s+ipv6\s+\S+\s+1003\+\s+3\s+1000\+/);
-  expect(poolTable(rows)).toContain('Idle addresses cost $7.30 a month.');
+  const text = poolTable(rows, idleCost([{ scope: mutex.scope, pools: sizes, free: 1002 }], undefined));
+  expect(text).toMatch(/public\s+ipv6\s+\S+\s+1003\+\s+3\s+1000\+/);
+  expect(text).toContain('Idle addresses cost $7.30 a month.');
+});
+
+test('what idle addresses cost counts an address of several pools once', () => {
+  // As of examples/priority.yaml: two pools, one filter.
+  const size = { family: 'ipv4', size: 100, used: 0, free: 100 } as const;
+  const ranges = { family: 'ipv6', size: 1000, used: 0, free: 1000 } as const;
+  const [gateways, workers] = ['gateways', 'workers'];
+  const ipv4 = [
+    { ...size, name: gateways },
+    { ...size, name: workers },
+  ];
+  const ipv6 = [
+    { ...ranges, name: gateways },
+    { ...ranges, name: workers },
+  ];
+  const cost = (free: number, pools: readonly PoolSize[], price?: number): string | undefined => {
+    const report = { scope: mutex.scope, free, pools };
+    return poolTable([], idleCost([report], price))
+      .split('\n')
+      .at(-1);
+  };
+  expect(cost(100, ipv4)).toBe('Idle addresses cost $365.00 a month.');
+  expect(cost(150, ipv4)).toBe('Idle addresses cost $547.50 a month.');
+  expect(cost(200, ipv4)).toBe('Idle addresses cost $730.00 a month.');
+  expect(cost(100, ipv4, 0.01)).toBe('Idle addresses cost $730.00 a month.');
+  // A report does not say of which family the shared ones are.
+  expect(cost(1100, [...ipv4, ...ipv6])).toBe(
+    'Idle addresses cost at most $365.00 a month: pools share some of them.',
+  );
+  expect(cost(2200, [...ipv4, ...ipv6])).toBe('Idle addresses cost $730.00 a month.');
+  expect(cost(1000, ipv6)).toBe('Idle addresses cost $0.00 a month.');
 });
 
 test('plan marks what depends on who comes first', () => {
