@@ -16,13 +16,13 @@ const PATIENCE_MS = 5_000;
  */
 export async function queryWorkflow<T>(
   handle: Pick<WorkflowHandle, 'query'>,
-  definition: QueryDefinition<T>,
+  definition: QueryDefinition<T> | string,
   signal?: AbortSignal,
 ): Promise<T> {
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     try {
-      return await handle.query(definition);
+      return await handle.query<T>(definition);
     } catch (error) {
       if (!isBetweenTasks(error) || Date.now() > deadline) throw error;
       await delay(PAUSE_MS, undefined, signal && { signal });

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, jest, test } from '@jest/globals';
+import { queryWorkflow } from '../../program/query-workflow.ts';
 import { exitCodes } from '../../program/exit-codes.ts';
 import { readClusterRecord } from '../../program/cluster-record.ts';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
@@ -152,5 +153,5 @@ test('the record survives a flood of signals, which makes its workflow continue 
     accepted: false,
     running: true,
   });
-  expect(await handle.query(clusterStatusQuery)).toMatchObject({ clusterUid, accepted });
+  expect(await queryWorkflow(handle, clusterStatusQuery)).toMatchObject({ clusterUid, accepted });
 });

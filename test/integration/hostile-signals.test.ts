@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { ActivityNotFoundError, type WorkflowHandle } from '@temporalio/client';
 import proto from '@temporalio/proto';
 import fc from 'fast-check';
+import { queryWorkflow } from '../../program/query-workflow.ts';
 import { type Payload, payloadsOf, send } from './raw-signal.ts';
 import { type Harness, openHarness } from './harness.ts';
 import { freedSignal } from '../../workflows/messages.ts';
@@ -76,7 +77,7 @@ afterAll(() => harness?.close());
 
 /** The workflow answers, has not failed a task for ever, and is open. */
 async function expectAlive(handle: WorkflowHandle): Promise<void> {
-  await handle.query('status');
+  await queryWorkflow(handle, 'status');
   const { status, raw } = await handle.describe();
   expect(status.name).toBe('RUNNING');
   expect(raw.pendingWorkflowTask?.attempt ?? 1).toBe(1);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { WorkflowHandle } from '@temporalio/client';
+import { queryWorkflow } from '../../program/query-workflow.ts';
 
 /** Signals without a gap keep the server from dispatching the workflow's tasks: docs/decisions/0045. */
 const PAUSE_MS = 50;
@@ -32,6 +33,6 @@ export async function pressUntilContinued(
     sent += inFlight;
     await sleep(PAUSE_MS);
     // Answered once the worker has come so far: how busy the machine is must not decide.
-    await handle.query('status');
+    await queryWorkflow(handle, 'status');
   }
 }

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { WorkflowUpdateFailedError } from '@temporalio/client';
+import { queryWorkflow } from '../../program/query-workflow.ts';
 import { messageAnnotation } from '../../kubernetes/keys.ts';
 import type { ReleaseClaimCommand, ReleasedClaim } from '../../workflows/messages.ts';
 import { poolTag } from './cloud-facts.ts';
@@ -42,7 +43,7 @@ test('an empty pool: status, current details, Event and annotation say so in the
     'It is served when one is freed or added.';
   expect(waiting).toMatchObject({ phase: 'waiting', message: words, requires: 'all' });
   expect(waiting.tried.at(-1)).toMatchObject({ outcome: 'waiting', error: words });
-  const metadata: unknown = await harness.handle(node).query('__temporal_workflow_metadata');
+  const metadata: unknown = await queryWorkflow(harness.handle(node), '__temporal_workflow_metadata');
   expect(metadata).toMatchObject({ currentDetails: expect.stringContaining(words) });
   const shown = await waitFor(
     'the Node to show it',

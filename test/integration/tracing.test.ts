@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { setTimeout as delay } from 'node:timers/promises';
 import { join } from 'node:path';
+import { queryWorkflow } from '../../program/query-workflow.ts';
 import { deleteNode } from '../../sandbox/nodes.ts';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { assignIpWorkflowId, clusterTaskQueue, poolStatusQuery } from '../../workflows/messages.ts';
@@ -100,7 +101,9 @@ test('the lines of the log name the trace', () => {
 
 test('a mutex is not traced: it serves many nodes, and has no end', async () => {
   const mutex = `address-pool/aws/${here.world.ec2.accountId}/${here.world.ec2.region}`;
-  expect(await here.client.workflow.getHandle(mutex).query(poolStatusQuery)).toMatchObject({ waiting: [] });
+  expect(await queryWorkflow(here.client.workflow.getHandle(mutex), poolStatusQuery)).toMatchObject({
+    waiting: [],
+  });
   expect(receiver.spans.filter(({ attributes }) => attributes['workflowId'] === mutex)).toEqual([]);
 });
 

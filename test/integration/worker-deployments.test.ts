@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Client, Connection } from '@temporalio/client';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { queryWorkflow } from '../../program/query-workflow.ts';
 import { createLogger } from '../../program/logger.ts';
 import { toTemporalLogger } from '../../program/temporal-logger.ts';
 import { describeQueue } from '../../program/pollers.ts';
@@ -111,7 +112,7 @@ async function giveWork(cluster: string): Promise<void> {
   // The server goes by how many tasks came lately.
   for (let length = 0; length < 20; length += 1) {
     await handle.signal('nothing');
-    await handle.query('status');
+    await queryWorkflow(handle, 'status');
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { parse, stringify } from 'yaml';
+import { queryWorkflow } from '../../program/query-workflow.ts';
 import type { ManagedProcess } from '../../sandbox/processes/child-process.ts';
 import { startProgram } from '../../sandbox/processes/program.ts';
 import { addressPoolWorkflowId, poolStatusQuery, scopeTaskQueue } from '../../workflows/messages.ts';
@@ -34,7 +35,9 @@ test('starts the mutex of its scope and tells it the pacing', async () => {
   const mutex = here.client.workflow.getHandle(addressPoolWorkflowId(scope));
   const { taskQueue, status } = await mutex.describe();
   expect({ taskQueue, status: status.name }).toEqual({ taskQueue: scopeTaskQueue(scope), status: 'RUNNING' });
-  expect(await mutex.query(poolStatusQuery)).toMatchObject({ pacing: { burst: 45, perSecond: 4.95 } });
+  expect(await queryWorkflow(mutex, poolStatusQuery)).toMatchObject({
+    pacing: { burst: 45, perSecond: 4.95 },
+  });
 });
 
 test('is ready once it polls both task queues, and says which', async () => {
@@ -91,7 +94,7 @@ test('serves pools on both clouds and of both families, each scope at the pace o
 
   const scope = { provider: 'gcp', account: gce.projectId, region: gce.region } as const;
   const mutex = here.client.workflow.getHandle(addressPoolWorkflowId(scope));
-  expect(await mutex.query(poolStatusQuery)).toMatchObject({ pacing: { burst: 7, perSecond: 5.5 } });
+  expect(await queryWorkflow(mutex, poolStatusQuery)).toMatchObject({ pacing: { burst: 7, perSecond: 5.5 } });
   // Accounts and regions are asked at once.
   expect(new Set(poolLines(both))).toEqual(
     new Set([
