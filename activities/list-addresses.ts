@@ -1,4 +1,5 @@
 /** What the mutex asks for by `select`: one list for each pool, and what it says about those who wait. Reads only. */
+import { inTime } from '../clouds/call-deadline.ts';
 import { canonicalIp } from '../clouds/ip.ts';
 import { CloudError, type CloudProvider } from '../clouds/provider.ts';
 import { type Address, type AddressRef, canServe } from '../model/address.ts';
@@ -27,7 +28,10 @@ export async function listAddresses(
   const found = await Promise.all(
     asked.map(async (pool): Promise<ListedPool | undefined> => {
       try {
-        const addresses = await inTime(listPool(provider, pool, claimed.size), longestMs);
+        const addresses = await inTime(listPool(provider, pool, claimed.size), longestMs, () => {
+          const message = `the list has not ended after ${longestMs / 1_000} s (ListDeadline)`;
+          return new CloudError('Unavailable', message, { code: 'ListDeadline' });
+        });
         for (const { id, association } of addresses) {
           if (claimed.has(id)) holders.set(id, association?.instanceId ?? null);
         }
@@ -51,20 +55,6 @@ export async function listAddresses(
       : { unlisted: failed.map(({ key, error }) => ({ key, error: messageOf(error) })) }),
     claims: [...holders].map(([addressId, instanceId]) => ({ addressId, instanceId })),
   };
-}
-
-/** @throws CloudError if it takes too long for those who wait for other pools */
-async function inTime<T>(list: Promise<T>, longestMs: number): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    const message = `the list has not ended after ${longestMs / 1_000} s (ListDeadline)`;
-    late.reject(new CloudError('Unavailable', message, { code: 'ListDeadline' }));
-  }, longestMs);
-  try {
-    return await Promise.race([list, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** All of the pool that are of use; an IPv6 range may be too large for a whole list, so what is pinned is read besides. */

@@ -1,9 +1,7 @@
 /** Queries, Updates and short workflows, each with a limit of time, and what went wrong in words. */
 import {
-  isGrpcServiceError,
   QueryNotRegisteredError,
   QueryRejectedError,
-  ServiceError,
   TimeoutFailure,
   WorkflowFailedError,
   WorkflowUpdateFailedError,
@@ -15,6 +13,7 @@ import { exitCodes, StartupError } from '../program/exit-codes.ts';
 import { queryWorkflow } from '../program/query-workflow.ts';
 import { plainSummary } from '../workflows/ui-markdown.ts';
 import { isFresh, pollersOf } from '../program/pollers.ts';
+import { grpcErrorOf } from '../program/temporal-connection.ts';
 import type { Session } from './session.ts';
 import { age } from './table.ts';
 
@@ -117,7 +116,7 @@ export interface ShortWorkflow<Input> {
   readonly pausesMs?: number;
 }
 
-/** Beyond the time that somebody waits for it: what is late may still come, and ends all the same. */
+/** A short workflow may run for this long after its command has given up waiting: then the server ends it. */
 const graceMs = 60_000;
 
 /**
@@ -195,18 +194,13 @@ async function checkPolled(session: Session, taskQueue: string): Promise<void> {
 
 /** "Unable to query workflow due to Workflow Task in failed state." */
 function isRefusedForFailedTask(error: unknown): boolean {
-  const cause = error instanceof ServiceError ? error.cause : error;
-  if (!isGrpcServiceError(cause)) return false;
-  const code: number = cause.code;
-  return code === grpcFailedPrecondition && /Workflow Task in failed state/i.test(cause.details);
+  const { code, details = '' } = grpcErrorOf(error) ?? {};
+  return code === grpcFailedPrecondition && /Workflow Task in failed state/i.test(details);
 }
 
 /** The server waited in vain, or knows that nobody polls. */
 function isWithoutAnswer(error: unknown): boolean {
-  const cause = error instanceof ServiceError ? error.cause : error;
-  if (!isGrpcServiceError(cause)) return false;
-  const { details } = cause;
-  const code: number = cause.code;
+  const { code = 0, details = '' } = grpcErrorOf(error) ?? {};
   if (code === grpcFailedPrecondition) return /no poller/i.test(details);
   return [grpcCancelled, grpcDeadlineExceeded].includes(code);
 }

@@ -1,6 +1,6 @@
 /** The command line: every command, its options, its help. What they do is loaded when it is asked for. */
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { phases, phaseTraits } from '../model/phase.ts';
+import { listedPhases } from '../model/phase.ts';
 import { createCommand } from '../program/run-program.ts';
 import {
   addressName,
@@ -17,9 +17,6 @@ import {
 } from './options.ts';
 import type { MigrateOptions } from './commands/migrate.ts';
 import type { Session } from './session.ts';
-
-/** Those that lists find nodes by: one that soon passes is written to no list, but for that in which a workflow starts. */
-const listedPhases = phases.filter((phase) => phase === 'discovering' || phaseTraits(phase).isLasting);
 
 const exitCodesHelp = `
 Exit codes:

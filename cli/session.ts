@@ -43,7 +43,7 @@ export async function inSession(
     try {
       await connection.withAbortSignal(signal, () => work(session));
     } catch (error) {
-      // Whoever asked with a limit of their own has said what it was.
+      // A command that set a deadline of its own has made a StartupError of it.
       if (error instanceof StartupError || !isGrpcDeadlineError(error)) throw error;
       const late = `Temporal at ${address} did not answer a call within ${formatDuration(callTimeoutMs)}.`;
       throw new UnansweredError([late, ...sent].join(' '), { cause: error });

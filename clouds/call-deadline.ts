@@ -1,4 +1,4 @@
-/** A limit for a whole call to a cloud. The clients' own begins when they have credentials, for which they wait without end. */
+/** Limits of time. The one of a cloud's client begins when it has credentials, for which it waits without end. */
 import { CloudError } from './provider.ts';
 
 /** What credentials may take, beyond the time of the call itself. */
@@ -16,17 +16,29 @@ export async function withCallDeadline<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const limitMs = timeoutMs + CREDENTIALS_MS;
-  let timer: NodeJS.Timeout | undefined;
   const expired = new AbortController();
-  const expiry = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const message = `${action} has not ended after ${limitMs / 1000} s. Does the source of the credentials answer?`;
-      reject(new CloudError('Unavailable', message, { code }));
-      expired.abort();
-    }, limitMs);
-  });
   try {
-    return await Promise.race([work(expired.signal), expiry]);
+    return await inTime(work(expired.signal), limitMs, () => {
+      const message = `${action} has not ended after ${limitMs / 1000} s. Does the source of the credentials answer?`;
+      return new CloudError('Unavailable', message, { code });
+    });
+  } catch (error) {
+    expired.abort();
+    throw error;
+  }
+}
+
+/**
+ * The work goes on when its time is over: nobody waits for it any more.
+ *
+ * @param late makes the error once the time is over
+ * @throws what the work throws; what `late` returns
+ */
+export async function inTime<T>(work: Promise<T>, limitMs: number, late: () => Error): Promise<T> {
+  const expiry = Promise.withResolvers<never>();
+  const timer = setTimeout(() => expiry.reject(late()), limitMs);
+  try {
+    return await Promise.race([work, expiry.promise]);
   } finally {
     clearTimeout(timer);
   }

@@ -78,6 +78,9 @@ export type Phase = keyof typeof traits;
 
 export const phases = Object.keys(traits) as readonly Phase[];
 
+/** Those that visibility has: the one in which a workflow starts, and those that last. */
+export const listedPhases = phases.filter((phase) => phase === 'discovering' || traits[phase].isLasting);
+
 export function phaseTraits(phase: Phase): PhaseTraits {
   return traits[phase];
 }

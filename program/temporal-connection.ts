@@ -306,7 +306,8 @@ function unreachable(
   );
 }
 
-function grpcErrorOf(error: unknown): { code: number; details: string } | undefined {
+/** @returns the gRPC error that the client's error is, or has as its cause; undefined: it is none */
+export function grpcErrorOf(error: unknown): { code: number; details: string } | undefined {
   const candidate = error instanceof ServiceError ? error.cause : error;
   return isGrpcServiceError(candidate) ? { code: candidate.code, details: candidate.details } : undefined;
 }

@@ -8,7 +8,7 @@ import type { Logger } from '../program/logger.ts';
 import { memoryMs } from './failure-cooldown.ts';
 import { forEachLimited } from './for-each-limited.ts';
 import type { WatcherMetrics } from './metrics.ts';
-import type { Phase } from '../model/phase.ts';
+import { listedPhases } from '../model/phase.ts';
 import { nodeIdProblem, type NodeRef } from '../workflows/messages.ts';
 import type { NodeWorkflows } from './node-workflows.ts';
 import { isDeselected, type OpenRun, planReconcile, type ReconcilePlan } from './plan-reconcile.ts';
@@ -102,11 +102,9 @@ export async function reconcile(
   );
 }
 
-/** As they are written to visibility: a run that is on its way from one of them to the next counts as the last one. */
-const shownPhases: readonly Phase[] = ['discovering', 'waiting', 'assigned', 'held', 'released', 'failed'];
-
+/** A run that is on its way from one listed phase to the next counts as the last one. */
 function showPhases({ metrics }: ReconcileDependencies, runs: readonly OpenRun[]): void {
-  for (const phase of shownPhases) {
+  for (const phase of listedPhases) {
     metrics.workflows.set({ phase }, runs.filter((run) => run.phase === phase).length);
   }
   metrics.deselected.set(runs.filter(isDeselected).length);

@@ -5,7 +5,7 @@
  */
 import type { Client } from '@temporalio/client';
 import { queryWorkflow } from '../program/query-workflow.ts';
-import { pollersOf } from '../program/pollers.ts';
+import { isFresh, pollersOf } from '../program/pollers.ts';
 import type { Scope } from '../model/scope.ts';
 import {
   addressPoolWorkflowId,
@@ -22,8 +22,6 @@ const QUERY_MS = 60_000;
 const STALE_MS = 5 * QUERY_MS;
 const DESCRIBE = { freshMs: 5_000, staleMs: 60_000, deadlineMs: 2_000 };
 const ELECTION = { freshMs: 15_000, staleMs: 300_000, deadlineMs: 2_000 };
-/** A worker polls at least once a minute. */
-const POLLS_WITHIN_MS = 90_000;
 /** A workflow task that waits for longer is not carried out; one that is tried again and again fails. */
 const TASK_MS = 60_000;
 const MOST_ATTEMPTS = 5;
@@ -128,9 +126,7 @@ export class MutexReader {
       pollersOf({ connection, namespace }, scopeTaskQueue(scope), 'workflow'),
     );
     const prefix = workerIdentityPrefix(cluster);
-    const alive = pollers.filter(
-      (one) => one.identity.startsWith(prefix) && Date.now() - one.seenAt < POLLS_WITHIN_MS,
-    );
+    const alive = pollers.filter((one) => one.identity.startsWith(prefix) && isFresh(one, Date.now()));
     return alive.every((one) => one.identity >= identity);
   }
 }

@@ -206,7 +206,7 @@ async function scopesIfAny(session: Session): Promise<Scope[]> {
 
 export interface QueueChecks {
   readonly checks: readonly Check[];
-  /** For all that is known somebody polls the cluster's queue, so a workflow can be started there. */
+  /** Whether a workflow can be started on the cluster's queue: false only if it is known that no worker polls it. */
   readonly isServed: boolean;
 }
 

@@ -1,5 +1,6 @@
 /** The identity of the instance that the worker runs on ("Calling Services from an Instance", Oracle Cloud Infrastructure documentation). */
 import type common from 'oci-common';
+import { inTime } from '../call-deadline.ts';
 import { CloudError } from '../provider.ts';
 import { messageOf } from './errors.ts';
 import { openSessionSigner, type Session, type Signer } from './session-signer.ts';
@@ -46,14 +47,10 @@ export async function openInstancePrincipal(
   return await openSessionSigner(sdk, open, now);
 }
 
-async function withinTime<T>(work: Promise<T>, service: string): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    late.reject(new Error(`${service} did not answer within ${TIMEOUT_MS / 1000} s.`));
-  }, TIMEOUT_MS);
-  try {
-    return await Promise.race([work, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+function withinTime<T>(work: Promise<T>, service: string): Promise<T> {
+  return inTime(
+    work,
+    TIMEOUT_MS,
+    () => new Error(`${service} did not answer within ${TIMEOUT_MS / 1000} s.`),
+  );
 }

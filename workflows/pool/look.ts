@@ -37,8 +37,8 @@ export interface Message {
 }
 
 /**
- * Begins a look for all that wait now, but for those whose pool could not be listed a short while ago. Whoever comes later is served
- * by the next one.
+ * Begins a look for all nodes that wait now. Left out are those whose pool could not be listed a short while ago. A node that asks later
+ * is served by the next look.
  */
 export function beginLook(state: PoolState, now: number): Look {
   refill(state.bucket, now);
@@ -83,9 +83,7 @@ function wishesAmong(waiters: readonly Waiter[]): PlannedPool['pinned'] {
   });
 }
 
-/**
- * The look did not come off: the next one for its pools waits longer. Whoever came meanwhile for another one does not wait for that.
- */
+/** The list failed: the next try of these pools comes after a longer pause. Nodes that wait for other pools are served meanwhile. */
 export function lookFailed(state: PoolState, look: Look, error: string, now: number): void {
   for (const { key } of look.pools) noteUnlisted(state, key, error, now);
 }
@@ -213,12 +211,12 @@ export function nextLookAt(state: PoolState): number | undefined {
 /** When it is the turn of these, as far as it is for their pools. */
 function nextLookFor(state: PoolState, waiters: readonly Waiter[]): number {
   const earliest = state.lastLookAt + LOOK_GAP_MS;
-  // An address whose claim lingers may be free when that is over.
-  const lingering = state.claims
-    .filter((claim) => claim.state === 'lingering')
-    .map((claim) => claim.deadline);
-  if (!state.lookSoon)
-    return Math.min(state.lastLookAt + state.emptyBackoffMs, Math.max(earliest, Math.min(...lingering)));
+  if (!state.lookSoon) {
+    // An address whose claim lingers may be free when that is over.
+    const lingering = state.claims.filter((claim) => claim.state === 'lingering');
+    const freeAt = Math.min(...lingering.map((claim) => claim.deadline));
+    return Math.min(state.lastLookAt + state.emptyBackoffMs, Math.max(earliest, freeAt));
+  }
   // Keeping what one has costs no call, so it need not wait for the rate limit.
   if (waiters.some((waiter) => waiter.holds !== undefined)) return earliest;
   return Math.max(earliest, nextGroupAt(state.bucket, waiters.length));
